@@ -1,0 +1,261 @@
+"""The schema, as SQLAlchemy Core tables. ``migrations/`` brings a database here; a test holds the two equal.
+
+::
+
+    feeds ──< polls            what we poll; how each poll ended
+      └────< seen              per feed: what each entry was when it last travelled
+    articles ──< revisions     identity and current facts; every version in full, insert-only but for ``current``
+      ├──< sightings           each record the consumer took, once: the ledger, and what makes a repeat a no-op
+      └──< matches >── topics  article × topic, with its explanation
+    log_topics ──< log_records ; log_groups     the embedded log, and in every mode the streams (the outbox)
+    quarantine                 records that could not be handled, whole
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Interval,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Sequence,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    false,
+    func,
+    text,
+    true,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+INDEXED_TEXT_CHARACTERS: Final = 200_000
+"""Full-text search covers this much of an article: a tsvector may not pass 1 MB (PostgreSQL docs, §12.11)."""
+
+_time = DateTime(timezone=True)
+
+poll_ids: Final = Sequence("poll_ids", metadata=metadata, data_type=BigInteger)
+
+feeds: Final = Table(
+    "feeds",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("url", Text, nullable=False, unique=True),
+    Column("title", Text),
+    Column("enabled", Boolean, nullable=False, server_default=true()),
+    Column("added_at", _time, nullable=False),
+    # Doubles as the end of the lease while a poll is under way: claiming a feed moves its due time.
+    Column("next_poll_at", _time, nullable=False),
+    Column("lease_poll_id", BigInteger, comment="the poll under way, if any"),
+    Column("leased_at", _time),
+    Column("polled_at", _time),
+    Column("interval", Interval, nullable=False),
+    Column("failures", Integer, nullable=False, server_default=text("0"), comment="in a row"),
+    Column("last_outcome", Text),
+    Column("last_reason", Text),
+    Column("etag", Text),
+    Column("last_modified", Text),
+    Column("body_hash", LargeBinary),
+)
+Index("ix_feeds_due", feeds.c.next_poll_at, postgresql_where=feeds.c.enabled)
+
+polls: Final = Table(
+    "polls",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("feed_id", BigInteger, nullable=False),
+    Column("started_at", _time, nullable=False),
+    Column("finished_at", _time, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("status", SmallInteger),
+    Column("failure", Text),
+    Column("detail", Text),
+    Column("sample", LargeBinary),
+    Column("body_bytes", Integer, nullable=False, server_default=text("0")),
+    Column("entries", Integer, nullable=False, server_default=text("0")),
+    Column("appended", Integer, nullable=False, server_default=text("0")),
+    Column("duplicates", Integer, nullable=False, server_default=text("0")),
+    Column("next_poll_at", _time, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+Index("ix_polls_feed", polls.c.feed_id, polls.c.id)
+Index("ix_polls_finished_at", polls.c.finished_at)
+
+seen: Final = Table(
+    "seen",
+    metadata,
+    Column("feed_id", BigInteger, ForeignKey("feeds.id", ondelete="CASCADE"), nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("article_id", Uuid, nullable=False),
+    Column("poll_id", BigInteger, nullable=False, comment="the poll that last made it travel"),
+    PrimaryKeyConstraint("feed_id", "key"),
+)
+
+articles: Final = Table(
+    "articles",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("revision", Integer, nullable=False, comment="the number of the current revision"),
+    Column("digest", LargeBinary, nullable=False, comment="of the current revision"),
+    Column("story_id", Uuid, nullable=False),
+    Column("feed_id", BigInteger, nullable=False, comment="the feed that brought it first"),
+    Column("url", Text),
+    Column("source", Text, nullable=False),
+    Column("language", Text),
+    Column("published_at", _time),
+    Column("first_seen_at", _time, nullable=False),
+    Column("revised_at", _time, nullable=False),
+    # What lists and pages are ordered by: never in the future, never null.
+    Column("sort_at", _time, nullable=False),
+    CheckConstraint("revision >= 1", name="revision"),
+)
+Index("ix_articles_sort", articles.c.sort_at.desc(), articles.c.id.desc())
+Index("ix_articles_source", articles.c.source, articles.c.sort_at.desc())
+Index("ix_articles_story", articles.c.story_id)
+Index("ix_articles_url", func.md5(articles.c.url))
+
+revisions: Final = Table(
+    "revisions",
+    metadata,
+    Column("article_id", Uuid, ForeignKey("articles.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("current", Boolean, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("seen_at", _time, nullable=False),
+    Column("feed_id", BigInteger, nullable=False),
+    Column("poll_id", BigInteger, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("authors", ARRAY(Text), nullable=False),
+    Column("publisher", Text),
+    Column("attribution", JSONB),
+    Column("summary", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("html", Text, nullable=False),
+    Column("guid", Text),
+    Column("categories", ARRAY(Text), nullable=False),
+    Column("image", Text),
+    Column("updated_at", _time),
+    Column(
+        "search",
+        TSVECTOR,
+        Computed(
+            "setweight(to_tsvector('simple'::regconfig, left(title, 2000)), 'A') || "
+            f"to_tsvector('simple'::regconfig, left(text, {INDEXED_TEXT_CHARACTERS}))",
+            persisted=True,
+        ),
+    ),
+    PrimaryKeyConstraint("article_id", "number"),
+)
+Index("ix_revisions_search", revisions.c.search, postgresql_using="gin", postgresql_where=revisions.c.current)
+
+sightings: Final = Table(
+    "sightings",
+    metadata,
+    Column("article_id", Uuid, nullable=False),
+    Column("poll_id", BigInteger, nullable=False),
+    Column("feed_id", BigInteger, nullable=False),
+    Column("seen_at", _time, nullable=False),
+    Column("effect", Text, nullable=False, comment="created, updated or unchanged"),
+    Column("revision", Integer, nullable=False, comment="the current one after this record"),
+    Column("place", Text, nullable=False, comment="log topic/partition/offset of the record"),
+    PrimaryKeyConstraint("article_id", "poll_id"),
+    CheckConstraint("effect IN ('created', 'updated', 'unchanged')", name="effect"),
+)
+
+topics: Final = Table(
+    "topics",
+    metadata,
+    Column("slug", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False, server_default=text("''")),
+    Column("rule", JSONB, nullable=False),
+    Column("changed_at", _time, nullable=False),
+    Column("retired", Boolean, nullable=False, server_default=false()),
+)
+
+matches: Final = Table(
+    "matches",
+    metadata,
+    Column("topic", Text, ForeignKey("topics.slug"), nullable=False),
+    Column("article_id", Uuid, ForeignKey("articles.id", ondelete="CASCADE"), nullable=False),
+    Column("revision", Integer, nullable=False, comment="the revision that was classified"),
+    Column("explanation", JSONB, nullable=False),
+    Column("matched_at", _time, nullable=False),
+    PrimaryKeyConstraint("topic", "article_id"),
+)
+Index("ix_matches_article", matches.c.article_id)
+
+log_topics: Final = Table(
+    "log_topics",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    # The counter row: taken with UPDATE … RETURNING in the appending transaction, so offsets are gapless and
+    # become visible in order. Offsets start at 1.
+    Column("next_offset", BigInteger, nullable=False, server_default=text("1")),
+    Column("first_offset", BigInteger, nullable=False, server_default=text("1"), comment="older ones are pruned"),
+)
+
+log_records: Final = Table(
+    "log_records",
+    metadata,
+    Column("topic_id", Integer, ForeignKey("log_topics.id", ondelete="CASCADE"), nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Column("headers", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("appended_at", _time, nullable=False),
+    PrimaryKeyConstraint("topic_id", "offset"),
+)
+
+log_groups: Final = Table(
+    "log_groups",
+    metadata,
+    Column("topic_id", Integer, ForeignKey("log_topics.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("next_offset", BigInteger, nullable=False, comment="the next one to read"),
+    PrimaryKeyConstraint("topic_id", "name"),
+)
+
+quarantine: Final = Table(
+    "quarantine",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("quarantined_at", _time, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Column("headers", JSONB, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("replayed_at", _time),
+    UniqueConstraint("topic", "partition", "offset"),
+)

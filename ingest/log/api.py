@@ -1,0 +1,58 @@
+"""The contract of the log between the stages.
+
+A log topic is an append-only sequence of records, split into partitions by key: records of one key keep their
+order. Members of one group share the partitions of a topic; a record that was not committed is delivered again
+after a member dies. Delivery is at-least-once; ``tests/log/`` holds the conformance suite that every
+implementation passes.
+
+*Offset always means the place of a record; a committed position is the next one to read.*
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Final, Protocol
+
+from ingest.types import Message, Record
+
+ARTICLES: Final = "news.articles"
+QUARANTINE: Final = "news.quarantine"
+STREAM_PREFIX: Final = "news.topic."
+
+
+def stream_topic(slug: str) -> str:
+    """The log topic that carries the stream of the topic ``slug``."""
+    return f"{STREAM_PREFIX}{slug}"
+
+
+class Subscription(Protocol):
+    """One member of a group, reading one topic from where the group stands (a new group: from the beginning)."""
+
+    def poll(self, *, timeout: float, limit: int) -> Sequence[Record]:
+        """Up to ``limit`` records, in order within each partition; empty after ``timeout`` seconds without any.
+
+        Raises:
+            Unavailable: the log cannot be read; the process should stop and be restarted.
+        """
+
+    def commit(self, records: Sequence[Record]) -> None:
+        """Up to and including these are done: the group goes on after them, whoever reads next.
+
+        A commit for partitions this member no longer holds is ignored; their new holder repeats the records.
+
+        Raises:
+            Unavailable: it is not known whether the commit took effect; the records may be delivered again.
+        """
+
+
+class Log(Protocol):
+    def append(self, topic: str, messages: Sequence[Message]) -> None:
+        """Return when all messages are durable, in order within each key.
+
+        Raises:
+            Unavailable: any number of them, from none to all, may be in the log; append them again.
+        """
+
+    def subscribe(self, topic: str, *, group: str) -> AbstractContextManager[Subscription]:
+        """Join ``group`` on ``topic`` for the length of the ``with`` block."""

@@ -1,0 +1,307 @@
+"""The vocabulary: one frozen type for each moment of an article's way through the service.
+
+Times are aware UTC, durations are ``timedelta``, a type holds either what *they* said (:class:`Fetched`,
+:class:`Entry`, :class:`ParsedFeed`) or what *we* say (:class:`Article`, :class:`PollOutcome`), never both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """What we poll, as the registry holds it."""
+
+    id: int
+    url: str
+    title: str | None
+    enabled: bool
+    added_at: datetime
+    next_poll_at: datetime
+    polled_at: datetime | None
+    interval: timedelta
+    failures: int
+    last_outcome: str | None
+    last_reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The exclusive right to poll one feed until ``until``; ``poll_id`` names this one poll for ever.
+
+    Validators are opaque: they are sent back byte for byte (RFC 9110 §8.8).
+    """
+
+    feed_id: int
+    poll_id: int
+    url: str
+    leased_at: datetime
+    until: datetime
+    etag: str | None
+    last_modified: str | None
+    body_hash: bytes | None
+    interval: timedelta
+    failures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A 2xx response, whole, decompressed, within every limit."""
+
+    url: str
+    """The URL that answered, after redirects."""
+    status: int
+    body: bytes
+    content_type: str | None
+    etag: str | None
+    last_modified: str | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Lower-case names; only those a policy reads (``cache-control``, ``expires``, ``date``, ``content-language``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotModified:
+    """A 304. Its validators, where present, replace the stored ones (RFC 9111 §4.3.4)."""
+
+    url: str
+    etag: str | None
+    last_modified: str | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class FailureKind(StrEnum):
+    """Why a poll brought nothing; remote failure is data."""
+
+    ADDRESS = "address"  # URL or resolved address that we may not or cannot connect to
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"  # the total deadline, whatever the bytes were doing
+    PROTOCOL = "protocol"  # reset, truncation, malformed HTTP
+    TOO_LARGE = "too-large"
+    ENCODING = "encoding"  # the content coding cannot be undone
+    REDIRECT = "redirect"  # a loop, or too many hops
+    STATUS = "status"  # 4xx or 5xx
+    EMPTY = "empty"  # 200 with no bytes
+    NOT_A_FEED = "not-a-feed"  # HTML or anything else where a feed was expected
+    UNPARSABLE = "unparsable"  # a feed by its looks, no entries to be had from it
+    PARSE_LIMIT = "parse-limit"  # the parser was killed: time or memory
+    ABANDONED = "abandoned"  # the poller died holding the lease
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A poll that brought nothing, and why."""
+
+    kind: FailureKind
+    detail: str
+    status: int | None = None
+    retry_after: timedelta | None = None
+    sample: bytes | None = None
+    """The first bytes of a body that could not be used."""
+
+
+FetchResult = Fetched | NotModified | Failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What the feed said about one article; strings as the parser gave them, HTML where the feed had HTML."""
+
+    guid: str | None
+    link: str | None
+    title: str | None
+    summary: str | None
+    content: str | None
+    authors: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    published: datetime | None = None
+    published_raw: str | None = None
+    updated: datetime | None = None
+    language: str | None = None
+    source_title: str | None = None
+    """``<source>`` of RSS or ``atom:source``: the feed this entry was taken from."""
+    source_url: str | None = None
+    image: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedFeed:
+    """What the feed said, whole."""
+
+    title: str | None
+    link: str | None
+    language: str | None
+    entries: tuple[Entry, ...]
+    warnings: tuple[str, ...] = ()
+    """Well-formedness problems that did not keep us from reading it."""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribution:
+    """Where a reposted text says it comes from."""
+
+    author: str | None
+    publisher: str | None
+    url: str | None
+    evidence: str
+    """The sentence that says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    """What we say: one version of one article, normalised. Text is plain, html is sanitised."""
+
+    id: UUID
+    feed_id: int
+    feed_url: str
+    poll_id: int
+    entry_key: bytes
+    """The entry's key in its feed's seen-set, 16 bytes."""
+    digest: bytes
+    """Of what makes a revision (title and text), 16 bytes."""
+    seen_at: datetime
+    url: str | None
+    """Canonical."""
+    guid: str | None
+    title: str
+    authors: tuple[str, ...]
+    publisher: str | None
+    """Who ran it first, as far as the text says; else the feed's own title or host."""
+    source: str
+    """Host of the article's URL, or of the feed's where it has none."""
+    attribution: Attribution | None
+    summary: str
+    text: str
+    """The story as plain text, paragraphs separated by a newline, boilerplate removed."""
+    html: str
+    """The entry's HTML, sanitised."""
+    language: str | None
+    categories: tuple[str, ...]
+    image: str | None
+    published_at: datetime | None
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One row of a feed's seen-set: what this entry was when it last travelled."""
+
+    key: bytes
+    digest: bytes
+    article_id: UUID
+
+
+class PollResult(StrEnum):
+    """How a poll ended, in one word."""
+
+    FETCHED = "fetched"
+    NOT_MODIFIED = "not-modified"
+    UNCHANGED = "unchanged"  # 200, with the very bytes of the last time
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollOutcome:
+    """What one poll came to, and what follows for its feed. Every poll ends in exactly one.
+
+    ``etag``, ``last_modified`` and ``body_hash`` are the values to *store* (on a failure: the old ones).
+    """
+
+    feed_id: int
+    poll_id: int
+    result: PollResult
+    started_at: datetime
+    finished_at: datetime
+    next_poll_at: datetime
+    reason: str
+    """Why the next poll is when it is."""
+    interval: timedelta
+    failures: int
+    etag: str | None
+    last_modified: str | None
+    body_hash: bytes | None
+    feed_title: str | None = None
+    status: int | None = None
+    failure: FailureKind | None = None
+    detail: str | None = None
+    sample: bytes | None = None
+    body_bytes: int = 0
+    entries: int = 0
+    appended: int = 0
+    duplicates: int = 0
+    """Entries of the document that are the same article as an earlier entry of it."""
+    seen: tuple[Seen, ...] = ()
+    """New and changed rows of the seen-set."""
+
+
+class EventKind(StrEnum):
+    """What happened to an article, as a stream tells it."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    RETRACTED = "retracted"
+    RECLASSIFIED = "reclassified"
+    MERGED = "merged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One event of one stream. ``cursor`` is gapless and monotonic within ``topic``, and the same everywhere."""
+
+    topic: str
+    cursor: int
+    kind: EventKind
+    article_id: UUID
+    revision: int
+    at: datetime
+    body: Mapping[str, Any]
+    """The event as subscribers see it (docs/streams.md gives the fields)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """To append to a log topic. Messages of one key keep their order."""
+
+    key: str
+    value: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A message with a place: ``offset`` within ``partition`` of ``topic``."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: bytes
+    headers: Mapping[str, str]
+    appended_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """A subject people subscribe to, as data: a slug, a title and a rule (``ingest.classify`` reads it)."""
+
+    slug: str
+    title: str
+    description: str
+    rule: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """An article belongs to a topic, and this is why."""
+
+    topic: str
+    explanation: Mapping[str, Any]
+    """``{"rule": …, "found": [{"where": "title"|"text", "phrase": …, "at": offset, "quote": …}, …]}``"""
