@@ -218,7 +218,9 @@ log_topics: Final = Table(
     # The counter row: taken with UPDATE … RETURNING in the appending transaction, so offsets are gapless and
     # become visible in order. Offsets start at 1.
     Column("next_offset", BigInteger, nullable=False, server_default=text("1")),
-    Column("first_offset", BigInteger, nullable=False, server_default=text("1"), comment="older ones are pruned"),
+    Column(
+        "first_offset", BigInteger, nullable=False, server_default=text("1"), comment="older ones are pruned"
+    ),
 )
 
 log_records: Final = Table(

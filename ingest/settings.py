@@ -1,0 +1,257 @@
+"""Configuration: one frozen object from an optional TOML file and ``INGEST_…`` variables (which win).
+
+Only ``cli`` calls :func:`read_settings`; everything below it is handed the values it needs. Every field's
+metadata says what it means; ``ingest settings`` prints them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from ingest.errors import Refused
+
+PREFIX: Final = "INGEST_"
+CONFIG_VARIABLE: Final = "INGEST_CONFIG"
+NOT_SETTINGS: Final = frozenset({"INGEST_CONFIG", "INGEST_CORPUS", "INGEST_CRASH_SOCKET"})
+"""Variables with our prefix that are not settings; so is everything that starts with ``INGEST_TEST_``."""
+
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZES: Final = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+
+
+def _duration(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", text)
+    if not found:
+        raise ValueError
+    return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
+
+
+def _size(text: str) -> int:
+    found = re.fullmatch(r"(\d+)\s*([kmg]?)(?:i?b)?", text.lower())
+    if not found or int(found[1]) == 0:
+        raise ValueError
+    return int(found[1]) * _SIZES[found[2]]
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"\d{1,9}", text) or int(text) == 0:
+        raise ValueError
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(r"\d{1,5}", text) or int(text) > 65535:
+        raise ValueError
+    return int(text)
+
+
+def _switch(text: str) -> bool:
+    return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
+
+
+def _database_url(text: str) -> str:
+    split = urlsplit(text)
+    if split.scheme not in {"postgresql", "postgres"} or len(split.path) < 2:
+        raise ValueError
+    return text
+
+
+def _bootstrap(text: str) -> str:
+    if not re.fullmatch(r"[^\s,:]+:\d+(,[^\s,:]+:\d+)*", text):
+        raise ValueError
+    return text
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError
+        return text
+
+    return read
+
+
+def _text(text: str) -> str:
+    if not text.strip() or "\n" in text:
+        raise ValueError
+    return text
+
+
+def _setting(
+    default: Any, read: Callable[[str], Any], accepted: str, about: str, *, secret: bool = False
+) -> Any:
+    metadata = {"read": read, "accepted": accepted, "about": about, "secret": secret}
+    return field(default=default, metadata=metadata)
+
+
+_DURATION = "a duration such as 500ms, 30s, 15m, 6h or 1d"
+_SIZE = "a size such as 512k, 16m or 1g"
+_COUNT = "a whole number of at least 1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting, with its default."""
+
+    data_dir: Path = _setting(
+        Path("data"), Path, "a path", "where the embedded PostgreSQL keeps its files; made when missing"
+    )
+    database_url: str | None = _setting(
+        None,
+        _database_url,
+        "postgresql://user:password@host:port/database",
+        "PostgreSQL 15 or newer; without it the service starts its own in data_dir",
+        secret=True,
+    )
+    log: str = _setting(
+        "postgres",
+        _one_of("postgres", "kafka"),
+        "postgres or kafka",
+        "what lies between the stages: tables in the database, or Apache Kafka",
+    )
+    kafka_bootstrap: str | None = _setting(
+        None, _bootstrap, "host:port[,host:port…]", "the Kafka brokers; needed where log is kafka"
+    )
+    kafka_partitions: int = _setting(6, _count, _COUNT, "partitions of news.articles when we create it")
+    kafka_replication: int = _setting(1, _count, _COUNT, "replicas of the log topics we create")
+    topics_file: Path | None = _setting(
+        None, Path, "a path of a YAML file", "topics to load at start; without it the ones that ship with us"
+    )
+    api_host: str = _setting("127.0.0.1", _text, "an address", "where the API listens")
+    api_port: int = _setting(8080, _port, "a port from 0 (any free one) to 65535", "where the API listens")
+    poll_concurrency: int = _setting(100, _count, _COUNT, "feeds fetched at once by one poller")
+    poll_interval: timedelta = _setting(
+        timedelta(minutes=15), _duration, _DURATION, "between two polls of a feed that says nothing itself"
+    )
+    poll_interval_min: timedelta = _setting(
+        timedelta(minutes=1), _duration, _DURATION, "never poll a feed more often, whatever it says"
+    )
+    poll_interval_max: timedelta = _setting(
+        timedelta(days=1),
+        _duration,
+        _DURATION,
+        "never poll a feed less often, whatever it says or how often it failed",
+    )
+    lease: timedelta = _setting(
+        timedelta(minutes=5),
+        _duration,
+        _DURATION,
+        "after this a poll that was not recorded is given to another poller",
+    )
+    fetch_deadline: timedelta = _setting(
+        timedelta(seconds=60), _duration, _DURATION, "for one fetch in all, redirects and body included"
+    )
+    fetch_max_bytes: int = _setting(16 * 1024**2, _size, _SIZE, "largest body of a feed, after decompression")
+    fetch_max_redirects: int = _setting(10, _count, _COUNT, "redirects followed by one fetch")
+    allow_private_addresses: bool = _setting(
+        False, _switch, "true or false", "fetch from loopback, private and link-local addresses too"
+    )
+    user_agent: str = _setting(
+        "news-ingest/0.1 (+https://github.com/news-ingest/news-ingest)",
+        _text,
+        "one line of text",
+        "how we identify ourselves; name yourself and a contact",
+    )
+    parse_workers: int = _setting(
+        os.cpu_count() or 1, _count, _COUNT, "parser processes of one poller (default: the number of cores)"
+    )
+    parse_deadline: timedelta = _setting(
+        timedelta(seconds=30), _duration, _DURATION, "after this a parser process is killed and replaced"
+    )
+    parse_memory: int = _setting(
+        1024**3, _size, _SIZE, "a parser process that wants more fails that one feed and is replaced"
+    )
+    consume_batch: int = _setting(500, _count, _COUNT, "records stored in one transaction at most")
+    retention_polls: timedelta = _setting(
+        timedelta(days=30), _duration, _DURATION, "how long the history of polls is kept"
+    )
+    retention_log: timedelta = _setting(
+        timedelta(days=7),
+        _duration,
+        _DURATION,
+        "how long the embedded log keeps records every group has read",
+    )
+    retention_streams: timedelta = _setting(
+        timedelta(days=90),
+        _duration,
+        _DURATION,
+        "how long a stream can be resumed; older cursors get a gap answer",
+    )
+
+
+def environment_name(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Settings from ``INGEST_CONFIG`` (a TOML file, if named) and the ``INGEST_…`` variables, which win.
+
+    Raises:
+        Refused: a name that is no setting, or a value that is not accepted.
+    """
+    known = {f.name: f for f in fields(Settings)}
+    values: dict[str, Any] = {}
+    if CONFIG_VARIABLE in environment:
+        for name, value in _read_file(Path(environment[CONFIG_VARIABLE])).items():
+            if name not in known:
+                raise Refused(
+                    f"setting in {environment[CONFIG_VARIABLE]}", name, f"one of {', '.join(known)}"
+                )
+            shown = str(value).lower() if isinstance(value, bool) else str(value)
+            values[name] = _read_one(f"{name} in {environment[CONFIG_VARIABLE]}", known[name], shown)
+    for variable, value in environment.items():
+        if not variable.startswith(PREFIX) or variable in NOT_SETTINGS or variable.startswith("INGEST_TEST_"):
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name not in known:
+            raise Refused(
+                "environment variable", variable, f"one of {', '.join(map(environment_name, known))}"
+            )
+        values[name] = _read_one(variable, known[name], value)
+    return _checked(Settings(**values))
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise Refused(CONFIG_VARIABLE, str(path), f"a readable TOML file ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Refused(CONFIG_VARIABLE, str(path), f"a file in TOML ({error})") from None
+
+
+def _read_one(thing: str, setting: Field[Any], text: str) -> Any:
+    try:
+        return setting.metadata["read"](text)
+    except (ValueError, KeyError):
+        shown = "(not shown: secret)" if setting.metadata["secret"] else text
+        raise Refused(thing, shown, setting.metadata["accepted"]) from None
+
+
+def _checked(settings: Settings) -> Settings:
+    if settings.log == "kafka" and settings.kafka_bootstrap is None:
+        raise Refused(
+            "INGEST_KAFKA_BOOTSTRAP", None, "host:port of a Kafka broker, because INGEST_LOG is kafka"
+        )
+    if not settings.poll_interval_min <= settings.poll_interval <= settings.poll_interval_max:
+        raise Refused(
+            "INGEST_POLL_INTERVAL",
+            str(settings.poll_interval),
+            f"a value between poll_interval_min ({settings.poll_interval_min}) "
+            f"and poll_interval_max ({settings.poll_interval_max})",
+        )
+    if settings.lease <= settings.fetch_deadline + settings.parse_deadline:
+        raise Refused(
+            "INGEST_LEASE",
+            str(settings.lease),
+            "more than fetch_deadline and parse_deadline together, or a poll would be given away while under way",
+        )
+    return settings
