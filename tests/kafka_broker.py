@@ -1,0 +1,299 @@
+"""A real Apache Kafka broker for tests, the crash harness and the benches; also a pytest plugin (see the end).
+
+::
+
+    jars = fetch_jars()                     # Maven Central, once, into a cache outside the checkout
+    with Broker(folder, jars=jars) as it:   # formats the folder, starts KRaft on free ports, up in about 3 s
+        it.bootstrap                        # 127.0.0.1:port, the same after every restart
+        it.kill(); it.start()               # SIGKILL, and again over the same files
+
+``python -m tests.kafka_broker [FOLDER]`` runs one in the foreground until Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+POM: Final = Path(__file__).parent.parent / "deploy" / "kafka" / "pom.xml"
+START_SECONDS: Final = 60.0
+"""Up after 3 s when the machine is free; recovery after SIGKILL and a busy machine take longer."""
+
+HOW_TO_RUN: Final = "To run them: install java (17 or newer) and mvn, or set INGEST_TEST_KAFKA=host:port to a broker of yours."
+
+_PROPERTIES: Final = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={folder}/logs
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.num.partitions=4
+transaction.state.log.min.isr=1
+# A broker that was killed may register again only when its former session has ended.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=1000
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+"""
+
+
+class CannotStart(Exception):
+    """The broker or its jars cannot be had; the message says what is missing."""
+
+
+def missing_tools() -> list[str]:
+    """Which of the programs that we need to fetch and run a broker are not installed."""
+    return [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
+
+
+def fetch_jars() -> Path:
+    """The folder with the broker's jars, fetched with Maven unless an earlier call did.
+
+    Raises:
+        CannotStart: a tool is missing, or Maven failed; its last words are in the message.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "news-ingest"
+    jars = cache / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:16]}"
+    if jars.is_dir():
+        return jars
+    if missing := missing_tools():
+        raise CannotStart(f"not installed: {', '.join(missing)}")
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as partial:
+        fetched = Path(partial) / "jars"
+        command = [
+            *("mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies"),
+            *("-DincludeScope=runtime", f"-DoutputDirectory={fetched}"),
+        ]
+        ended = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        if ended.returncode != 0:
+            raise CannotStart(f"mvn ended with {ended.returncode}: {ended.stdout.strip()[-2000:]}")
+        try:
+            fetched.rename(jars)
+        except OSError:
+            if not jars.is_dir():  # otherwise someone else was faster, with the same jars
+                raise
+    return jars
+
+
+def _free_ports(count: int) -> list[int]:
+    """Below the range that systems give to outgoing connections, which would take the port of a dead broker."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(15_000, 32_000)
+        with socket.socket() as one:
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        found.append(port)
+    return found
+
+
+class Broker:
+    """One KRaft broker over ``folder``; ports and data stay the same over its restarts."""
+
+    def __init__(self, folder: Path, *, jars: Path) -> None:
+        self._folder = folder
+        self._classpath = f"{jars}/*"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port, controller = _free_ports(2)
+        self._properties = folder / "server.properties"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._properties.write_text(
+            _PROPERTIES.format(port=self.port, controller=controller, folder=folder.resolve())
+        )
+        self._format()
+
+    @property
+    def bootstrap(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "the broker was not started"
+        return self._process.pid
+
+    @property
+    def log(self) -> Path:
+        return self._folder / "broker.log"
+
+    def __enter__(self) -> Broker:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Return when it accepts connections.
+
+        Raises:
+            CannotStart: it ended, or did not listen in time; the end of its log is in the message.
+        """
+        command = [
+            *("java", "-Xmx512m", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"),
+            *("-cp", self._classpath, "kafka.Kafka", str(self._properties)),
+        ]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return
+        self.kill()
+        raise CannotStart(f"the broker did not listen; its log ends with: {self.log.read_text()[-2000:]}")
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would; what it acknowledged is in its files."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """SIGTERM, and wait: it hands over and flushes."""
+        self._end(signal.SIGTERM)
+
+    def pause(self) -> None:
+        """SIGSTOP: it holds its connections and answers nothing, until :meth:`resume`."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(timeout=START_SECONDS)
+            self._process = None
+
+    def _format(self) -> None:
+        # The id only has to differ from other clusters'; Kafka wants 16 bytes in URL-safe base 64.
+        cluster = "bmV3cy1pbmdlc3QtMQ"[:22].ljust(22, "A")
+        command = [
+            *("java", "-XX:TieredStopAtLevel=1", "-cp", self._classpath, "kafka.tools.StorageTool", "format"),
+            *("--ignore-formatted", "-t", cluster, "-c", str(self._properties)),
+        ]
+        ended = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        if ended.returncode != 0:
+            raise CannotStart(
+                f"the storage tool ended with {ended.returncode}: {ended.stdout.strip()[-2000:]}"
+            )
+
+
+# --- the pytest plugin: tests/conftest.py names this module in pytest_plugins ---
+
+_NOT_RUN = pytest.StashKey[str]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--kafka",
+        action="store_true",
+        help="fail, instead of skipping, what needs Kafka when no broker can be had (as with CI=true)",
+    )
+
+
+def _refuse(config: pytest.Config, reason: str) -> None:
+    """Skip what asked for a broker, or fail it where Kafka must be tested."""
+    if config.getoption("--kafka") or os.environ.get("CI") == "true":
+        pytest.fail(f"no Kafka broker: {reason}. {HOW_TO_RUN}", pytrace=False)
+    config.stash[_NOT_RUN] = reason
+    pytest.skip(f"no Kafka broker: {reason}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The last lines of the run: later than pytest_terminal_summary, whose text pytest's own counts follow."""
+    reason = config.stash.get(_NOT_RUN, None)
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if reason is not None and terminal is not None:
+        terminal.write_line(f"The Kafka side was NOT run: no broker ({reason}).", yellow=True)
+        terminal.write_line(HOW_TO_RUN, yellow=True)
+
+
+@pytest.fixture(scope="session")
+def kafka_jars(pytestconfig: pytest.Config) -> Path:
+    """The jars of a broker of our own; skips or fails where they cannot be had."""
+    try:
+        if missing := missing_tools():
+            raise CannotStart(f"not installed: {', '.join(missing)}")
+        return fetch_jars()
+    except CannotStart as error:
+        _refuse(pytestconfig, str(error))
+        raise
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(request: pytest.FixtureRequest) -> Iterator[str]:
+    """``host:port`` of the session's broker, shared and never killed: the one of INGEST_TEST_KAFKA, or our own."""
+    given = os.environ.get("INGEST_TEST_KAFKA")
+    if given:
+        yield given
+        return
+    jars = request.getfixturevalue("kafka_jars")
+    with tempfile.TemporaryDirectory(prefix="ingest-kafka-") as folder:
+        try:
+            broker = Broker(Path(folder), jars=jars)
+            broker.start()
+        except CannotStart as error:
+            _refuse(request.config, str(error))
+            raise
+        yield broker.bootstrap
+        broker.kill()
+
+
+@pytest.fixture
+def start_broker(kafka_jars: Path, tmp_path: Path) -> Iterator[Callable[[], Broker]]:
+    """Starts brokers for this test alone, which may be killed. Needs java and mvn even with INGEST_TEST_KAFKA."""
+    started: list[Broker] = []
+
+    def start() -> Broker:
+        broker = Broker(tmp_path / f"kafka-{len(started)}", jars=kafka_jars)
+        started.append(broker)
+        broker.start()
+        return broker
+
+    yield start
+    for broker in started:
+        broker.kill()
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp(prefix="ingest-kafka-"))
+    with Broker(folder, jars=fetch_jars()) as broker:
+        print(f"{broker.bootstrap}  (files in {folder}; Ctrl-C ends it)", flush=True)
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            print("ending")
+
+
+if __name__ == "__main__":
+    main()
