@@ -22,7 +22,7 @@ ABSENT_EXIT: Final = 2
 """The command could not measure: no corpus, or a file of it is missing."""
 
 
-class CorpusAbsent(Exception):
+class CorpusAbsent(FileNotFoundError):
     """The evaluation corpus, or one file of it, is not where we looked."""
 
     def __init__(self, path: Path, came_from: str) -> None:
@@ -162,7 +162,7 @@ class Figures:
         return [figure for figure in self._figures if not figure.meets(figure.floor)]
 
     def write_json(self, path: str | os.PathLike[str] | None) -> None:
-        """Write ``{"command": …, "figures": [{name, value, unit, floor, goal, met}, …]}``; None: do nothing."""
+        """Write ``{"command": …, "figures": [{name, value, unit, floor, goal, met}, …]}``; None: nothing."""
         if path is None:
             return
         figures = [

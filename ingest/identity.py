@@ -1,0 +1,62 @@
+"""What is the same article: ids that any process computes alike, at any time.
+
+An article is its canonical URL. Where the entry has none, where it points at something that is no article (the
+outlet's home page), or where several entries of one document share it, the article is what the *feed* calls it:
+its guid, or as a last resort its title and date. The three kinds never collide, because each is hashed under a
+name of its own.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import blake2b
+from typing import Final
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from ingest.types import Entry
+
+KEY_BYTES: Final = 16
+DIGEST_BYTES: Final = 16
+
+
+def article_id(
+    *,
+    url: str | None,
+    feed_url: str,
+    guid: str | None = None,
+    title: str = "",
+    published: datetime | None = None,
+    published_raw: str | None = None,
+) -> UUID:
+    """The article's id: by its canonical URL, else by feed and guid, else by feed, title and date.
+
+    The caller passes ``url=None`` where the URL does not tell this article from others. A date that could not be
+    read still tells two articles apart: then its raw text is used.
+    """
+    if url is not None:
+        return uuid5(NAMESPACE_URL, url)
+    if guid:
+        return uuid5(NAMESPACE_URL, f"feed-guid\n{feed_url}\n{guid}")
+    date = published.isoformat() if published is not None else (published_raw or "")
+    return uuid5(NAMESPACE_URL, f"feed-title\n{feed_url}\n{title}\n{date}")
+
+
+def entry_key(entry: Entry) -> bytes:
+    """The entry's key in its feed's seen-set: 16 bytes of its guid, or link, or title.
+
+    Raises:
+        ValueError: it has none of these; such an entry has no place in a seen-set.
+    """
+    name = entry.guid or entry.link or entry.title
+    if not name:
+        raise ValueError("an entry without guid, link and title has no key")
+    return _hash(name, size=KEY_BYTES)
+
+
+def digest(title: str, text: str) -> bytes:
+    """Of what makes a revision; 16 bytes. White space does not count: feeds re-wrap their lines."""
+    return _hash(" ".join(title.split()), " ".join(text.split()), size=DIGEST_BYTES)
+
+
+def _hash(*parts: str, size: int) -> bytes:
+    return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=size).digest()
