@@ -305,3 +305,46 @@ class Match:
     topic: str
     explanation: Mapping[str, Any]
     """``{"rule": …, "found": [{"where": "title"|"text", "phrase": …, "at": offset, "quote": …}, …]}``"""
+
+
+class Effect(StrEnum):
+    """What one record did to the store."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredArticle:
+    """What the store holds of an article before a record is applied."""
+
+    id: UUID
+    revision: int
+    digest: bytes
+    story_id: UUID
+    first_seen_at: datetime
+    published_at: datetime | None
+    topics: frozenset[str]
+    """The topics it matches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What we will write for one record. ``revision`` is the number of the current revision afterwards."""
+
+    record: Record
+    article: Article
+    effect: Effect
+    revision: int
+    story_id: UUID
+    merged: bool
+    """It came new into a story that has other articles."""
+    first_seen_at: datetime
+    published_at: datetime | None
+    """The first date the publisher gave: later ones do not move an article."""
+    matches: tuple[Match, ...]
+    joined: frozenset[str]
+    """Topics it did not match before."""
+    left: frozenset[str]
+    """Topics it matched before and does no longer."""

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from ingest.errors import Unavailable
+from ingest.errors import IngestError, Unavailable
 
 MIN_SERVER_VERSION: Final = 150000
 
@@ -38,31 +39,48 @@ def open_engine(url: str, *, pool_size: int = 5, name: str = "ingest") -> Engine
     )
 
 
+class Conflict(IngestError):
+    """The transaction met another one (deadlock, unique key, serialisation): rolled back, try it again."""
+
+
+class Rejected(IngestError):
+    """The database cannot hold a value of this transaction: rolled back, trying again does not help."""
+
+
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """One transaction: committed at the end of the block, rolled back by an exception.
 
     Raises:
         Unavailable: the server is gone, or went away meanwhile; whether a commit took effect is then unknown.
+        Conflict: another transaction was faster.
+        Rejected: a value that the database cannot hold.
     """
     try:
         with engine.begin() as connection:
             yield connection
-    except DBAPIError as error:
+    except (DBAPIError, psycopg.Error, PoolTimeout) as error:
         raise translate(error) from error
-    except PoolTimeout as error:
-        raise Unavailable("database", str(error)) from error
 
 
-def translate(error: DBAPIError) -> Exception:
-    """What a driver error means to us: gone servers are :class:`Unavailable`, the rest stays what it is."""
-    # 57P01-57P05: the server is shutting down or closed the session; 53xxx: out of disk, memory or connections.
-    state = getattr(error.orig, "sqlstate", None) or ""
-    gone = error.connection_invalidated or isinstance(error, InterfaceError)
-    if isinstance(error, OperationalError) and not state:
-        gone = True
-    if gone or state.startswith(("57P", "53", "08")):
-        return Unavailable("database", str(error.orig).strip())
+def translate(error: DBAPIError | psycopg.Error | PoolTimeout) -> Exception:
+    """What a driver error means to us (PostgreSQL docs, appendix A: error codes); a mistake of ours stays itself.
+
+    No code at all: the connection broke. 57P: the server shuts down or ended the session; 53: it is out of disk,
+    memory or connections; 08: connection exceptions; 58: its files fail; 25006: it went read-only.
+    40 and 23505: a conflict. 22 and 54: a value out of range, too long, or with characters it does not take.
+    """
+    if isinstance(error, PoolTimeout):
+        return Unavailable("database", str(error))
+    original = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(original, "sqlstate", None) or ""
+    broken = isinstance(original, psycopg.OperationalError | psycopg.InterfaceError) and not state
+    if broken or state.startswith(("57P", "53", "08", "58")) or state == "25006":
+        return Unavailable("database", str(original).strip())
+    if state.startswith("40") or state == "23505":
+        return Conflict(str(original).strip())
+    if state.startswith(("22", "54")) or isinstance(original, psycopg.DataError):
+        return Rejected(str(original).strip())
     return error
 
 
