@@ -312,6 +312,7 @@ class Effect(StrEnum):
 
     CREATED = "created"
     UPDATED = "updated"
+    REVERTED = "reverted"  # back to the text of an earlier revision, which is current again
     UNCHANGED = "unchanged"
 
 
@@ -321,6 +322,11 @@ class StoredArticle:
 
     id: UUID
     revision: int
+    """The number of the current revision."""
+    latest: int
+    """The highest number: more than ``revision`` where the article went back to an earlier text."""
+    revisions: Mapping[bytes, int]
+    """The number of every revision by its digest."""
     digest: bytes
     story_id: UUID
     first_seen_at: datetime
@@ -337,6 +343,7 @@ class Change:
     article: Article
     effect: Effect
     revision: int
+    latest: int
     story_id: UUID
     merged: bool
     """It came new into a story that has other articles."""

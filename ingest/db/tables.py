@@ -121,6 +121,7 @@ articles: Final = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("revision", Integer, nullable=False, comment="the number of the current revision"),
+    Column("latest", Integer, nullable=False, comment="the highest revision number"),
     Column("digest", LargeBinary, nullable=False, comment="of the current revision"),
     Column("story_id", Uuid, nullable=False),
     Column("feed_id", BigInteger, nullable=False, comment="the feed that brought it first"),
@@ -132,7 +133,7 @@ articles: Final = Table(
     Column("revised_at", _time, nullable=False),
     # What lists and pages are ordered by: never in the future, never null.
     Column("sort_at", _time, nullable=False),
-    CheckConstraint("revision >= 1", name="revision"),
+    CheckConstraint("revision BETWEEN 1 AND latest", name="revision"),
 )
 Index("ix_articles_sort", articles.c.sort_at.desc(), articles.c.id.desc())
 Index("ix_articles_source", articles.c.source, articles.c.sort_at.desc())
@@ -170,6 +171,8 @@ revisions: Final = Table(
         ),
     ),
     PrimaryKeyConstraint("article_id", "number"),
+    # A text an article had before is not a new revision of it: publishers go back and forth between headlines.
+    UniqueConstraint("article_id", "digest"),
 )
 Index("ix_revisions_search", revisions.c.search, postgresql_using="gin", postgresql_where=revisions.c.current)
 
@@ -180,11 +183,11 @@ sightings: Final = Table(
     Column("poll_id", BigInteger, nullable=False),
     Column("feed_id", BigInteger, nullable=False),
     Column("seen_at", _time, nullable=False),
-    Column("effect", Text, nullable=False, comment="created, updated or unchanged"),
+    Column("effect", Text, nullable=False, comment="created, updated, reverted or unchanged"),
     Column("revision", Integer, nullable=False, comment="the current one after this record"),
     Column("place", Text, nullable=False, comment="log topic/partition/offset of the record"),
     PrimaryKeyConstraint("article_id", "poll_id"),
-    CheckConstraint("effect IN ('created', 'updated', 'unchanged')", name="effect"),
+    CheckConstraint("effect IN ('created', 'updated', 'reverted', 'unchanged')", name="effect"),
 )
 
 topics: Final = Table(

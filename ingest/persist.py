@@ -1,0 +1,308 @@
+"""Persist: a batch of records becomes articles, stories, matches and stream events, all in one transaction.
+
+::
+
+    Record ─decode─▶ Article ─┬─ repeat?  its sighting exists ──────────────▶ nothing
+          └▶ quarantine       ├─ a text the article has, or had before ─────▶ sighting; current is that revision
+                              └─ new, or a new text ─classify─▶ Change ─────▶ article, revision, sighting,
+                                                                              matches, stream events
+
+Exactly once rests on three things, each held by a test: the sighting's primary key (article, poll) makes a
+repeated record a no-op; events are appended in the same transaction as the rows they tell of; a batch that
+conflicts with another consumer's is rolled back whole and tried again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine
+
+from ingest import runtime
+from ingest.classify import Classifier, compile_topics
+from ingest.db import store
+from ingest.db.engine import Conflict, Rejected, transaction
+from ingest.errors import Unavailable, Unusable
+from ingest.log.api import stream_topic
+from ingest.runtime import crash_step
+from ingest.story import story_id
+from ingest.types import Article, Change, Effect, EventKind, Match, Message, Record, StoredArticle
+from ingest.wire import decode
+
+logger = logging.getLogger(__name__)
+
+STAGE: Final = "persist"
+ATTEMPTS: Final = 5
+"""How often a batch that conflicts with another consumer's is tried before we give up."""
+TOPICS_FOR: Final = timedelta(seconds=1)
+"""Changed topics are in force after this."""
+EVENT_SUMMARY_CHARACTERS: Final = 1000
+
+
+class Outbox(Protocol):
+    def append_in(self, connection: Connection, topic: str, messages: Sequence[Message]) -> range: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Persisted:
+    """What a batch came to, in records."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    repeated: int = 0
+    quarantined: int = 0
+
+    def __add__(self, other: Persisted) -> Persisted:
+        return Persisted(
+            created=self.created + other.created,
+            updated=self.updated + other.updated,
+            unchanged=self.unchanged + other.unchanged,
+            repeated=self.repeated + other.repeated,
+            quarantined=self.quarantined + other.quarantined,
+        )
+
+
+class Persister:
+    """Call it with a batch of records; when it returns they are stored, or in quarantine."""
+
+    def __init__(
+        self, engine: Engine, outbox: Outbox, *, clock: Callable[[], datetime] = runtime.now
+    ) -> None:
+        self._engine = engine
+        self._outbox = outbox
+        self._clock = clock
+        self._classifier: Classifier | None = None
+        self._classifier_until = datetime.min.replace(tzinfo=clock().tzinfo)
+
+    def __call__(self, records: Sequence[Record]) -> Persisted:
+        """
+        Raises:
+            Unavailable: the database; nothing of the batch, or all of it, is stored: hand it in again.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._persist(records)
+            except Conflict as conflict:
+                logger.info("batch of %d conflicts with another consumer: %s", len(records), conflict)
+                time.sleep(0.05 * 2**attempt)
+            except Rejected as rejected:
+                return self._narrow_down(records, rejected)
+        raise Unavailable("database", f"{ATTEMPTS} conflicts in a row")
+
+    def _narrow_down(self, records: Sequence[Record], rejected: Rejected) -> Persisted:
+        """The database rejects something in the batch: halve it until the record is alone, and set that aside."""
+        if len(records) > 1:
+            middle = len(records) // 2
+            return self(records[:middle]) + self(records[middle:])
+        with transaction(self._engine) as connection:
+            store.quarantine(connection, records[0], stage=STAGE, error=rejected, now=self._clock())
+        crash_step("persist.quarantined")
+        return Persisted(quarantined=1)
+
+    def _persist(self, records: Sequence[Record]) -> Persisted:
+        now = self._clock()
+        decoded: list[tuple[Record, Article, UUID]] = []
+        unusable: list[tuple[Record, Unusable]] = []
+        for record in records:
+            try:
+                article = decode(record)
+            except Unusable as error:
+                unusable.append((record, error))
+            else:
+                decoded.append((record, article, story_id(article.id, article.text)))
+        with transaction(self._engine) as connection:
+            crash_step("persist.begun")
+            classifier = self._topics(connection, now=now)
+            changes, repeated = self._decide(connection, decoded, classifier)
+            store.write(connection, changes, now=now)
+            crash_step("persist.written")
+            for topic, messages in sorted(events(changes, now=now).items()):
+                self._outbox.append_in(connection, topic, messages)
+            crash_step("persist.streamed")
+            for record, error in unusable:
+                store.quarantine(connection, record, stage=STAGE, error=error, now=now)
+            crash_step("persist.before-commit")
+        crash_step("persist.stored")
+        effects = [change.effect for change in changes]
+        return Persisted(
+            created=effects.count(Effect.CREATED),
+            updated=effects.count(Effect.UPDATED),
+            unchanged=effects.count(Effect.UNCHANGED),
+            repeated=repeated,
+            quarantined=len(unusable),
+        )
+
+    def _decide(
+        self, connection: Connection, decoded: Sequence[tuple[Record, Article, UUID]], classifier: Classifier
+    ) -> tuple[list[Change], int]:
+        # Only a text long enough to be a story of its own can meet others there; the rest need no lock.
+        shared = {story for _, article, story in decoded if story != article.id}
+        store.lock_stories(connection, shared)
+        known = store.load(
+            connection, records=[(article.id, article.poll_id) for _, article, _ in decoded], stories=shared
+        )
+        crash_step("persist.loaded")
+        sighted, stored, stories = set(known.sighted), dict(known.stored), set(known.stories)
+        changes: list[Change] = []
+        for record, article, story in decoded:
+            if (article.id, article.poll_id) in sighted:
+                continue
+            change = decide(
+                record,
+                article,
+                stored.get(article.id),
+                story=story,
+                story_exists=story in stories,
+                classify=lambda article: classifier.matches(article.title, article.text, article.language),
+            )
+            changes.append(change)
+            sighted.add((article.id, article.poll_id))
+            stories.add(story)
+            stored[article.id] = after(change, stored.get(article.id))
+        return changes, len(decoded) - len(changes)
+
+    def _topics(self, connection: Connection, *, now: datetime) -> Classifier:
+        if self._classifier is None or now >= self._classifier_until:
+            self._classifier = compile_topics(store.load_topics(connection))
+            self._classifier_until = now + TOPICS_FOR
+        return self._classifier
+
+
+def decide(
+    record: Record,
+    article: Article,
+    stored: StoredArticle | None,
+    *,
+    story: UUID,
+    story_exists: bool,
+    classify: Callable[[Article], tuple[Match, ...]],
+) -> Change:
+    """What one record that is no repeat does to the store."""
+    if stored is None:
+        matches = classify(article)
+        return Change(
+            record=record,
+            article=article,
+            effect=Effect.CREATED,
+            revision=1,
+            latest=1,
+            story_id=story,
+            merged=story_exists and story != article.id,
+            first_seen_at=article.seen_at,
+            published_at=article.published_at,
+            matches=matches,
+            joined=frozenset(match.topic for match in matches),
+            left=frozenset(),
+        )
+    if article.digest in stored.revisions:
+        # Publishers go back and forth between headlines: that is no news, but the text they show is current.
+        number = stored.revisions[article.digest]
+        back = number != stored.revision
+        return Change(
+            record=record,
+            article=article,
+            effect=Effect.REVERTED if back else Effect.UNCHANGED,
+            revision=number,
+            latest=stored.latest,
+            story_id=story if back else stored.story_id,
+            merged=False,
+            first_seen_at=stored.first_seen_at,
+            published_at=stored.published_at,
+            matches=(),
+            joined=frozenset(),
+            left=frozenset(),
+        )
+    matches = classify(article)
+    now_in = frozenset(match.topic for match in matches)
+    return Change(
+        record=record,
+        article=article,
+        effect=Effect.UPDATED,
+        revision=stored.latest + 1,
+        latest=stored.latest + 1,
+        story_id=story,
+        merged=story_exists and story not in (article.id, stored.story_id),
+        first_seen_at=stored.first_seen_at,
+        published_at=stored.published_at or article.published_at,
+        matches=matches,
+        joined=now_in - stored.topics,
+        left=stored.topics - now_in,
+    )
+
+
+def after(change: Change, stored: StoredArticle | None) -> StoredArticle:
+    """What the store holds of the article once ``change`` is written."""
+    classified = change.effect in (Effect.CREATED, Effect.UPDATED)
+    topics = frozenset(match.topic for match in change.matches)
+    return StoredArticle(
+        id=change.article.id,
+        revision=change.revision,
+        latest=change.latest,
+        revisions={**(stored.revisions if stored else {}), change.article.digest: change.revision},
+        digest=change.article.digest,
+        story_id=change.story_id,
+        first_seen_at=change.first_seen_at,
+        published_at=change.published_at,
+        topics=topics if classified or stored is None else stored.topics,
+    )
+
+
+def events(changes: Sequence[Change], *, now: datetime) -> dict[str, list[Message]]:
+    """The stream events of ``changes`` by log topic, in the order of their records.
+
+    An article that comes into a topic is ``created`` there (``merged``, where it is a copy in a story that has
+    others), whatever it was before; one that leaves it is ``reclassified``.
+    """
+    found: dict[str, list[Message]] = {}
+    for change in changes:
+        for match in change.matches:
+            if match.topic not in change.joined:
+                kind = EventKind.UPDATED
+            elif change.merged:
+                kind = EventKind.MERGED
+            else:
+                kind = EventKind.CREATED
+            message = _event(change, match.topic, kind, match.explanation, now=now)
+            found.setdefault(stream_topic(match.topic), []).append(message)
+        for topic in sorted(change.left):
+            message = _event(change, topic, EventKind.RECLASSIFIED, None, now=now)
+            found.setdefault(stream_topic(topic), []).append(message)
+    return found
+
+
+def _event(
+    change: Change, topic: str, kind: EventKind, explanation: Mapping[str, Any] | None, *, now: datetime
+) -> Message:
+    article = change.article
+    body = {
+        "v": 1,
+        "kind": kind.value,
+        "topic": topic,
+        "at": now.isoformat(),
+        "article": {
+            "id": str(article.id),
+            "revision": change.revision,
+            "url": article.url,
+            "title": article.title,
+            "source": article.source,
+            "publisher": article.publisher,
+            "authors": article.authors,
+            "language": article.language,
+            "published_at": change.published_at and change.published_at.isoformat(),
+            "first_seen_at": change.first_seen_at.isoformat(),
+            "story_id": str(change.story_id),
+            "summary": article.summary[:EVENT_SUMMARY_CHARACTERS],
+            "feed_id": article.feed_id,
+        },
+        "match": explanation,
+    }
+    value = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return Message(key=str(article.id), value=value, headers={"kind": kind.value})
