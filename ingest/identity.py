@@ -1,9 +1,9 @@
 """What is the same article: ids that any process computes alike, at any time.
 
-An article is its canonical URL. Where the entry has none, where it points at something that is no article (the
-outlet's home page), or where several entries of one document share it, the article is what the *feed* calls it:
-its guid, or as a last resort its title and date. The three kinds never collide, because each is hashed under a
-name of its own.
+An article is its canonical URL. Where the entry has none, where it points at something that is no article
+(the outlet's home page), or where several entries of one document share it, the article is what the *feed*
+calls it: its guid, or as a last resort its title and date. The three kinds never collide, because each is
+hashed under a name of its own.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def article_id(
 ) -> UUID:
     """The article's id: by its canonical URL, else by feed and guid, else by feed, title and date.
 
-    The caller passes ``url=None`` where the URL does not tell this article from others. A date that could not be
-    read still tells two articles apart: then its raw text is used.
+    The caller passes ``url=None`` where the URL does not tell this article from others. A date that could
+    not be read still tells two articles apart: then its raw text is used.
     """
     if url is not None:
         return uuid5(NAMESPACE_URL, url)

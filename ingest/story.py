@@ -1,8 +1,9 @@
 """What is the same text: copies of one story under different addresses meet in one story id.
 
-The fingerprint is taken over the words alone, folded, so that quotes, dashes, white space and upper case (which
-every syndicate sets its own way) do not part two copies. A text shorter than :data:`STORY_WORDS` is never merged:
-"Live updates" and "Weather" are not copies of each other (lemon24/reader asks for the same length).
+The fingerprint is taken over the words alone, folded, so that quotes, dashes, white space and upper case
+(which every syndicate sets its own way) do not part two copies. A text shorter than :data:`STORY_WORDS` is
+never merged: "Live updates" and "Weather" are not copies of each other (lemon24/reader asks for the same
+length).
 """
 
 from __future__ import annotations

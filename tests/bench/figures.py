@@ -1,7 +1,7 @@
 """What every measuring command shares: where the corpus is, how a figure is printed, when the command fails.
 
-One line a figure, ``name value unit``, as soon as it is known; the same as JSON at the end. A *floor* is not
-negotiable: a figure beyond it makes the exit code 1. A *goal* that is missed is only said.
+One line a figure, ``name value unit``, as soon as it is known; the same as JSON at the end. A *floor* is
+not negotiable: a figure beyond it makes the exit code 1. A *goal* that is missed is only said.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ABSENT_EXIT: Final = 2
 """The command could not measure: no corpus, or a file of it is missing."""
 
 
-class CorpusAbsent(FileNotFoundError):
+class CorpusAbsentError(FileNotFoundError):
     """The evaluation corpus, or one file of it, is not where we looked."""
 
     def __init__(self, path: Path, came_from: str) -> None:
@@ -41,7 +41,8 @@ def corpus_dir(option: str | os.PathLike[str] | None = None) -> Path:
     """The corpus folder: ``--corpus``, else ``$INGEST_CORPUS``, else ``../shared/data`` beside the checkout.
 
     Raises:
-        CorpusAbsent: the first of these that is given is not a folder; a wrong path never falls through.
+        CorpusAbsentError: the first of these that is given is not a folder; a wrong path never falls
+        through.
     """
     if option is not None:
         path, came_from = Path(option), "--corpus"
@@ -50,7 +51,7 @@ def corpus_dir(option: str | os.PathLike[str] | None = None) -> Path:
     else:
         path, came_from = DEFAULT_CORPUS, "the default"
     if not path.is_dir():
-        raise CorpusAbsent(path, came_from)
+        raise CorpusAbsentError(path, came_from)
     return path
 
 
@@ -58,11 +59,11 @@ def corpus_file(corpus: Path, name: str) -> Path:
     """One file of the corpus.
 
     Raises:
-        CorpusAbsent: it is not there.
+        CorpusAbsentError: it is not there.
     """
     path = corpus / name
     if not path.is_file():
-        raise CorpusAbsent(path, "the corpus folder")
+        raise CorpusAbsentError(path, "the corpus folder")
     return path
 
 
