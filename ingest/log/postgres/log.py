@@ -1,0 +1,141 @@
+"""What any number of threads may share: appending, reading without a group, and pruning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, Engine
+
+from ingest import runtime
+from ingest.db.engine import transaction
+from ingest.log.api import STREAM_PREFIX
+from ingest.log.postgres import records
+from ingest.log.postgres.members import PostgresSubscription
+from ingest.log.postgres.records import Driver
+from ingest.log.postgres.session import driver_of
+from ingest.types import Message, Record
+
+PRUNE_BATCH: Final = 10_000
+"""Rows deleted in one transaction."""
+
+
+class PostgresLog:
+    """:class:`ingest.log.api.Log` over ``log_topics``, ``log_records`` and ``log_groups``; shared by threads.
+
+    Every log topic has one partition, 0, and offsets from 1. It comes into being with its first append.
+    """
+
+    def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = runtime.now) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def append(self, topic: str, messages: Sequence[Message]) -> None:
+        """Return when all are committed. On any error but a connection lost in the commit, none is.
+
+        Raises:
+            Unusable: a message that this log cannot hold.
+            Unavailable: the server is gone; whether they were committed is then unknown.
+        """
+        if messages:
+            with transaction(self._engine) as connection:
+                self.append_in(connection, topic, messages)
+
+    def append_in(self, connection: Connection, topic: str, messages: Sequence[Message]) -> range:
+        """Append in the caller's transaction; the offsets. Readers see the records when it commits.
+
+        The driver's errors come through as they are: :func:`ingest.db.engine.transaction` translates them.
+
+        Raises:
+            Unusable: a message that this log cannot hold; nothing was sent to the server yet.
+        """
+        for message in messages:
+            records.check_message(message)
+        if not messages:
+            return range(0)
+        with driver_of(connection) as driver:
+            return records.append(driver, topic, messages, self._clock())
+
+    def read(self, topic: str, *, after: int, limit: int) -> list[Record]:
+        """Up to ``limit`` records behind offset ``after``, in order; no group is involved.
+
+        A first record that is not ``after + 1`` means that retention took the ones between (:meth:`bounds`).
+        Fewer than ``limit`` may come where they are large (``READ_BYTES``), at least one if there is any.
+        """
+        with self._driver() as driver:
+            topic_id = records.find_topic(driver, topic)
+            return [] if topic_id is None else records.read(driver, topic, topic_id, after=after, limit=limit)
+
+    def bounds(self, topic: str) -> tuple[int, int]:
+        """The first offset still held and the next to be given; ``(1, 1)`` for a log topic that is new."""
+        with self._driver() as driver:
+            row = driver.execute(
+                "SELECT first_offset, next_offset FROM log_topics WHERE name = %s", (topic,)
+            ).fetchone()
+        return (1, 1) if row is None else (row[0], row[1])
+
+    def stream_bounds(self) -> dict[str, tuple[int, int]]:
+        """The bounds of every stream, by the name of its log topic."""
+        with self._driver() as driver:
+            return records.stream_bounds(driver)
+
+    def subscribe(self, topic: str, *, group: str) -> AbstractContextManager[PostgresSubscription]:
+        """Join ``group`` on ``topic``, with a session of its own beside the engine's pool."""
+        return PostgresSubscription(self._engine, topic, group)
+
+    def prune(self, *, now: datetime, retention: timedelta, streams: timedelta) -> int:
+        """Delete what is past its time, oldest first; how many records that was.
+
+        A stream loses what is older than ``streams``; any other log topic what is older than ``retention``
+        and was read by each of its groups, so one that nobody ever read keeps everything. ``first_offset``
+        moves before the records go: a reader that misses some finds the reason in :meth:`bounds`.
+        """
+        removed = 0
+        with self._driver() as driver:
+            topics = driver.execute("SELECT id, name FROM log_topics ORDER BY id").fetchall()
+        for topic_id, name in topics:
+            is_stream = name.startswith(STREAM_PREFIX)
+            oldest = now - (streams if is_stream else retention)
+            first = self._move_first(topic_id, oldest, unread_too=is_stream)
+            runtime.crash_step("prune.first-moved")
+            while count := self._delete(topic_id, first):
+                removed += count
+        return removed
+
+    def _move_first(self, topic_id: int, oldest: datetime, *, unread_too: bool) -> int:
+        # What may go is decided in one snapshot, before the row is taken: an UPDATE that waited for an
+        # appender would meet the new next_offset beside the old records, and take the new ones for expired.
+        with self._driver() as driver:
+            row = driver.execute(
+                """SELECT least(
+                    coalesce((SELECT "offset" FROM log_records r WHERE r.topic_id = t.id AND appended_at >= %s
+                              ORDER BY "offset" LIMIT 1), t.next_offset),
+                    CASE WHEN %s THEN t.next_offset ELSE coalesce(
+                        (SELECT min(next_offset) FROM log_groups g WHERE g.topic_id = t.id), t.first_offset)
+                    END)
+                FROM log_topics t WHERE t.id = %s""",
+                (oldest, unread_too, topic_id),
+            ).fetchone()
+            first = 0 if row is None else int(row[0])
+            driver.execute(
+                "UPDATE log_topics SET first_offset = %s WHERE id = %s AND first_offset < %s",
+                (first, topic_id, first),
+            )
+        return first
+
+    def _delete(self, topic_id: int, first: int) -> int:
+        with self._driver() as driver:
+            return driver.execute(
+                """DELETE FROM log_records WHERE topic_id = %(topic)s AND "offset" IN (
+                    SELECT "offset" FROM log_records WHERE topic_id = %(topic)s AND "offset" < %(first)s
+                    ORDER BY "offset" LIMIT %(batch)s)""",
+                {"topic": topic_id, "first": first, "batch": PRUNE_BATCH},
+            ).rowcount
+
+    @contextmanager
+    def _driver(self) -> Iterator[Driver]:
+        """A pooled connection for one transaction."""
+        with transaction(self._engine) as connection, driver_of(connection) as driver:
+            yield driver

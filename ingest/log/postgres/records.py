@@ -1,0 +1,137 @@
+"""The statements over ``log_topics`` and ``log_records``, on psycopg's own connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from ingest.errors import Unusable
+from ingest.log.api import STREAM_PREFIX
+from ingest.types import Message, Record
+
+CHANNEL: Final = "ingest_log"
+"""Of NOTIFY; the payload is the log topic's name."""
+READ_BYTES: Final = 32 * 1024**2
+"""One read brings at most this much, and one record more: memory stays bounded whatever the limit says."""
+MAX_VALUE_BYTES: Final = 256 * 1024**2
+"""PostgreSQL's own bound is 1 GB for a row on the wire."""
+
+_TAKE_PLACES: Final = """
+    UPDATE log_topics SET next_offset = next_offset + %(count)s WHERE name = %(topic)s
+    RETURNING id, next_offset - %(count)s, pg_notify(%(channel)s, name)"""
+_COPY: Final = """
+    COPY log_records (topic_id, "offset", key, value, headers, appended_at) FROM STDIN (FORMAT BINARY)"""
+# The running total looks at sizes only, so values beyond the cut are never fetched out of TOAST.
+_READ: Final = """
+    SELECT "offset", key, value, headers, appended_at FROM (
+        SELECT r.*, sum(octet_length(value)) OVER (ORDER BY "offset") - octet_length(value) AS bytes_before
+        FROM (SELECT * FROM log_records WHERE topic_id = %(topic)s AND "offset" > %(after)s
+              ORDER BY "offset" LIMIT %(limit)s) AS r
+    ) AS s WHERE bytes_before <= %(bytes)s ORDER BY "offset" """
+
+Driver = psycopg.Connection[Any]
+
+
+def check_message(message: Message) -> None:
+    """See that Postgres can hold ``message``.
+
+    Raises:
+        Unusable: its value is larger than ``MAX_VALUE_BYTES``, or key or headers are not what ``text`` takes.
+    """
+    if len(message.value) > MAX_VALUE_BYTES:
+        size = f"{len(message.value)} bytes, the limit is {MAX_VALUE_BYTES}"
+        raise Unusable(f"message {message.key!r}", f"too large for the log: {size}")
+    for said in (message.key, *message.headers, *message.headers.values()):
+        if "\0" in said:
+            raise Unusable(f"message {message.key!r}", "a NUL in its key or headers cannot be stored")
+        if not said.isascii():
+            try:
+                said.encode()
+            except UnicodeEncodeError as error:
+                raise Unusable(f"message {message.key!r}", f"key or headers are not text: {error}") from None
+
+
+def append(driver: Driver, topic: str, messages: Sequence[Message], at: datetime) -> range:
+    """Append within the open transaction; the offsets."""
+    with driver.cursor() as cursor:
+        topic_id, first = _take_places(cursor, topic, len(messages))
+        with cursor.copy(_COPY) as copy:
+            copy.set_types(["int4", "int8", "text", "bytea", "jsonb", "timestamptz"])
+            for offset, message in enumerate(messages, first):
+                copy.write_row(
+                    (topic_id, offset, message.key, message.value, Jsonb(dict(message.headers)), at)
+                )
+    return range(first, first + len(messages))
+
+
+def _take_places(cursor: psycopg.Cursor[Any], topic: str, count: int) -> tuple[int, int]:
+    """Take ``count`` offsets of ``topic``, which is made when it is new: its id, and the first of them."""
+    values = {"count": count, "topic": topic, "channel": CHANNEL}
+    row = cursor.execute(_TAKE_PLACES, values).fetchone()
+    while row is None:
+        cursor.execute("INSERT INTO log_topics (name) VALUES (%s) ON CONFLICT DO NOTHING", (topic,))
+        row = cursor.execute(_TAKE_PLACES, values).fetchone()
+    return row[0], row[1]
+
+
+def find_topic(driver: Driver, topic: str) -> int | None:
+    """The id of ``topic``, if it has one yet."""
+    row = driver.execute("SELECT id FROM log_topics WHERE name = %s", (topic,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def ensure_topic(driver: Driver, topic: str) -> int:
+    """The id of ``topic``, which is made when it is new."""
+    while (found := find_topic(driver, topic)) is None:
+        driver.execute("INSERT INTO log_topics (name) VALUES (%s) ON CONFLICT DO NOTHING", (topic,))
+    return found
+
+
+def stream_bounds(driver: Driver) -> dict[str, tuple[int, int]]:
+    """The first offset still held and the next to be given, for every stream by its log topic's name."""
+    rows = driver.execute(
+        "SELECT name, first_offset, next_offset FROM log_topics WHERE starts_with(name, %s)", (STREAM_PREFIX,)
+    )
+    return {name: (first, following) for name, first, following in rows}
+
+
+def read(driver: Driver, topic: str, topic_id: int, *, after: int, limit: int) -> list[Record]:
+    """Up to ``limit`` records behind ``after``, fewer where they are large."""
+    with driver.cursor(binary=True) as cursor:
+        cursor.execute(_READ, {"topic": topic_id, "after": after, "limit": limit, "bytes": READ_BYTES})
+        return [_record(topic, *row) for row in cursor]
+
+
+def _record(
+    topic: str, offset: int, key: str, value: bytes, headers: Mapping[str, str], at: datetime
+) -> Record:
+    return Record(
+        topic=topic, partition=0, offset=offset, key=key, value=value, headers=headers, appended_at=at
+    )
+
+
+def group_position(driver: Driver, topic_id: int, group: str) -> int:
+    """The next offset that ``group`` reads; a new group starts at the beginning."""
+    values = (topic_id, group)
+    while True:
+        row = driver.execute(
+            "SELECT next_offset FROM log_groups WHERE topic_id = %s AND name = %s", values
+        ).fetchone()
+        if row is not None:
+            return int(row[0])
+        driver.execute(
+            "INSERT INTO log_groups (topic_id, name, next_offset) VALUES (%s, %s, 1) ON CONFLICT DO NOTHING",
+            values,
+        )
+
+
+def move_group(driver: Driver, topic_id: int, group: str, following: int) -> None:
+    """``group`` goes on at ``following``; never backwards."""
+    driver.execute(
+        "UPDATE log_groups SET next_offset = %s WHERE topic_id = %s AND name = %s AND next_offset < %s",
+        (following, topic_id, group, following),
+    )
