@@ -90,8 +90,8 @@ class DedicatedSession:
     def close(self) -> None:
         """End the session, and with it its locks."""
         with suppress(psycopg.Error, DBAPIError):
-            self._connection.close()
             self._driver.close()
+            self._connection.invalidate()
 
 
 @contextmanager
