@@ -1,0 +1,238 @@
+"""Addresses: one spelling for each, and which of them may stand in the registry.
+
+:func:`canonical` gives articles their identity, so it only undoes what is known not to matter: spelling
+that RFC 3986 §6.2 calls equivalent, what links in feeds get wrong, and parameters that exist to count
+readers. Everything else stays, in its order: ``objectid`` of the New Zealand Herald and ``v`` of YouTube
+*are* the article.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import quote, urljoin, urlsplit
+
+from ingest.errors import Refused
+
+MAX_URL_CHARACTERS: Final = 8_192
+"""A longer address is none: the longest of 64 thousand real feed addresses has 361 characters."""
+MAX_FEED_URL_CHARACTERS: Final = 2_048
+
+# Names that count readers wherever they stand; collected by reading the public lists of ClearURLs
+# (rules2.clearurls.xyz), Brave (brave/adblock-lists, query-filter.json) and the tracking-parameter
+# registry, and what 21 news feeds of 2020 put on their links. A name that is an identity anywhere is not
+# here.
+_TRACKING: Final = frozenset(
+    """
+    _ga _gl _openstat action_object_map action_ref_map action_type_map ampref campaign_id cmp cmpid cmp_id
+    cvid dclid dicbo echobox email_subscriber ef_id fb_action_ids fb_action_types fb_ref fb_source fbclid
+    feature=share feature=emb_logo ftag gbraid gclid gclsrc guccounter guce_referrer guce_referrer_sig
+    hss_channel igshid igsh ito icid ictd int_cmp intcid intcmp itm_campaign itm_content itm_medium
+    itm_source li_fat_id mbid mkt_tok mod=rss_viewsnews msclkid ncid ns_campaign ns_fee ns_linkname
+    ns_mchannel ns_source ocid oly_anon_id oly_enc_id ref_src ref_url rss_id s_cid s_kwcid sc_cid sharetype
+    shareadraft smid smtyp srsltid sref taid tblci tpcc traffic_source trk tracking_source ttclid twclid
+    vero_conv vero_id wbraid wickedid wprss wt.mc_id wt.rss_f wt_mc wtmc xtor yclid yptr zanpid
+    """.split()
+)
+_TRACKING_PREFIXES: Final = (
+    "utm_",
+    "mtm_",
+    "pk_",
+    "piwik_",
+    "hsa_",
+    "__hs",
+    "_hs",
+    "mc_",
+    "at_campaign",
+    "at_custom",
+    "at_link",
+    "at_medium",
+    "at_bbc",
+    "at_ptr",
+    "at_format",
+    "guce_",
+    "ga_",
+    "otm_",
+)
+# These name a place to come from, but only with such a value is it certain that it is us.
+_FROM_A_FEED_NAMES: Final = frozenset({"ref", "source", "src", "from", "partner", "feed", "rss", "via",
+"origin"}) _FROM_A_FEED_VALUES: Final = frozenset(
+    {"", "1", "atom", "feed", "feeds", "feedburner", "rss", "rss2", "rssfeed", "rssfeeds", "rss_feed", "rss-
+    feed"}
+)
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})?")
+_CLEAN: Final = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@?-]*")
+_HOST: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
+_DOUBLE_SCHEME: Final = re.compile(r"^https?:/{0,2}(?=https?:/)", re.IGNORECASE)
+_FEED_SCHEME: Final = re.compile(r"^feed:(//)?(?=https?:|[^/])", re.IGNORECASE)
+_BARE: Final = re.compile(r"[^\s/@:?#]+\.[^\s/@:?#]+(:\d+)?([/?#]|$)")
+_AUTHORITY: Final = re.compile(r"^([a-z]+:)*//", re.IGNORECASE)
+_LOST: Final = dict.fromkeys([*range(32), 127, 0x200B, 0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF])
+_SCHEME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+def canonical(url: str, *, base: str | None = None) -> str | None:
+    """The one spelling of an article's address, or None where ``url`` is no http(s) address.
+
+    ``http`` becomes ``https``: where both answer they are the same article, and feeds switch from one to
+    the other overnight (POLLING-CASES 55). Fragments go, but for ``#!…``, by which some sites name their
+    pages.
+    """
+    parts = _parts(url, base=base)
+    if parts is None:
+        return None
+    scheme, host, port, path, query, fragment = parts
+    del scheme
+    kept = "&".join([piece for piece in query.split("&") if piece and not _tracks(piece)])
+    return (
+        f"https://{host}{_port(port)}{path}"
+        + (f"?{kept}" if kept else "")
+        + (f"#{fragment}" if fragment.startswith("!") and len(fragment) > 1 else "")
+    )
+
+
+def host_of(url: str) -> str:
+    """The host of an address as it is shown and counted by: lower case, no port, no ``www.``; else empty."""
+    parts = _parts(url, base=None)
+    return "" if parts is None else parts[1].removeprefix("www.")
+
+
+def is_home(url: str) -> bool:
+    """Whether a canonical address is a site's front page, which no article can be told by."""
+    return urlsplit(url)[2:] in (("/", "", ""), ("", "", ""))
+
+
+def absolute(url: str, *, base: str | None) -> str | None:
+    """An http(s) or mailto address as it stands, made absolute; None for any other."""
+    text = url.strip().translate(_LOST)
+    try:
+        joined = urljoin(base, text) if base else text
+    except ValueError:
+        return None
+    if joined.startswith("//"):
+        joined = f"https:{joined}"
+    return joined if joined[:8].lower().startswith(("http://", "https://", "mailto:")) else None
+
+
+def feed_url(text: str) -> str:
+    """A feed's address as the registry holds it; unlike :func:`canonical` it keeps its scheme and parameters.
+
+    Raises:
+        Refused: not an http(s) address, or one with a user name, or one that is too long.
+    """
+    given = text.strip()
+    accepted = "an address such as https://example.org/feed.xml"
+    parts = _parts(f"https://{given}" if _BARE.match(given) else given, base=None)
+    if parts is None:
+        raise Refused("feed URL", text, accepted)
+    if "@" in _AUTHORITY.sub("", given, count=1).split("/", 1)[0]:
+        raise Refused("feed URL", text, f"{accepted}, without a user name or password")
+    scheme_name, host, port, path, query, _ = parts
+    result = f"{scheme_name}://{host}{_port(port)}{path}" + (f"?{query}" if query else "")
+    if len(result) > MAX_FEED_URL_CHARACTERS:
+        raise Refused("feed URL", text, f"at most {MAX_FEED_URL_CHARACTERS} characters")
+    return result
+
+
+def _parts(url: str, *, base: str | None) -> tuple[str, str, int | None, str, str, str] | None:
+    """Scheme, host, port (None: the default), path, query and fragment, each in its one spelling."""
+    text = url.strip().translate(_LOST).strip()
+    if not text or len(text) > MAX_URL_CHARACTERS:
+        return None
+    text = _DOUBLE_SCHEME.sub("", _FEED_SCHEME.sub("", text))
+    try:
+        if base is not None and not text.lower().startswith(("http://", "https://")):
+            text = urljoin(base, text)
+        elif text.startswith("//"):
+            text = f"https:{text}"
+        elif not _SCHEME.match(text) and "." in text.split("/")[0] and
+        url.lower().lstrip().startswith("feed:"):
+            text = f"https://{text}"
+        split = urlsplit(text)
+        port = split.port
+    except ValueError:
+        return None
+    scheme = split.scheme.lower()
+    host = _host(split.hostname)
+    if scheme not in _DEFAULT_PORTS or host is None:
+        return None
+    return (
+        scheme,
+        host,
+        None if port in (None, _DEFAULT_PORTS[scheme]) else port,
+        _path(split.path),
+        _escaped(split.query.replace("&amp;", "&"), safe="/?"),
+        _escaped(split.fragment, safe="/?!"),
+    )
+
+
+def _host(name: str | None) -> str | None:
+    if not name:
+        return None
+    if ":" in name:
+        name = f"[{name}]"
+    elif not name.isascii():
+        try:
+            name = name.encode("idna").decode()
+        except UnicodeError:
+            return None
+    name = name.lower().rstrip(".")
+    return name if _HOST.fullmatch(name) and len(name) <= 253 else None
+
+
+def _port(port: int | None) -> str:
+    return "" if port is None else f":{port}"
+
+
+def _path(path: str) -> str:
+    path = path.replace("\\", "/")
+    if "/." in path:
+        path = _without_dots(path)
+    if not path.startswith("/"):
+        path = f"/{path}"
+    return _escaped(path, safe="/")
+
+
+def _without_dots(path: str) -> str:
+    """RFC 3986 §5.2.4."""
+    kept: list[str] = []
+    segments = path.split("/")
+    for segment in segments:
+        if segment == "..":
+            if len(kept) > 1:
+                kept.pop()
+        elif segment != ".":
+            kept.append(segment)
+    if segments[-1] in (".", ".."):
+        kept.append("")
+    return "/".join(kept)
+
+
+def _escaped(text: str, *, safe: str) -> str:
+    """Percent-encode what has to be; undo what need not be (RFC 3986 §6.2.2.2); a lone ``%`` is a
+    character.""" if _CLEAN.fullmatch(text):
+        return text
+    text = _ESCAPE.sub(_one_escape, text)
+    return quote(text, safe=f"{safe}!$&'()*+,;=:@%", errors="replace")
+
+
+def _one_escape(found: re.Match[str]) -> str:
+    if found[1] is None:
+        return "%25"
+    character = chr(int(found[1], 16))
+    return character if character in _UNRESERVED else f"%{found[1].upper()}"
+
+
+def _tracks(piece: str) -> bool:
+    """Whether one ``name=value`` of a query only says where the reader comes from."""
+    name, _, value = piece.partition("=")
+    name = name.lower()
+    if name in _TRACKING or name.startswith(_TRACKING_PREFIXES):
+        return True
+    if name in _FROM_A_FEED_NAMES:
+        return value.lower() in _FROM_A_FEED_VALUES and (name in {"ref", "feed", "rss"} or value not in {"",
+        "1"})
+    return f"{name}={value.lower()}" in _TRACKING
