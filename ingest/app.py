@@ -1,17 +1,47 @@
-"""The composition root: the only place that chooses implementations. Tests come through the same door."""
+"""The composition root: the only place that chooses implementations. Tests come through the same door.
+
+::
+
+    ingest up       Supervisor ─┬─ embedded PostgreSQL            one data folder, one tree
+                                ├─ ingest serve   ─ run_server
+                                ├─ ingest relay   ─ run_relay     where the log is Kafka
+                                ├─ ingest consume ─ run_consumer
+                                └─ ingest poll    ─ run_poller
+    a cluster       the same four, each its own service, as many as wanted
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields
+from datetime import timedelta
+from importlib.resources import files
+from typing import TYPE_CHECKING
+from urllib.error import URLError
+from urllib.request import urlopen
 
 from sqlalchemy import Engine
 
-from ingest.db import embedded, migrate
+from ingest import relay, runtime
+from ingest.classify import read_topics
+from ingest.consume import consume
+from ingest.db import embedded, migrate, topics
 from ingest.db.engine import open_engine
-from ingest.log.api import Log
-from ingest.log.postgres import PostgresLog
-from ingest.settings import Settings
+from ingest.errors import Refused, Unavailable
+from ingest.log.api import ARTICLES, Log
+from ingest.log.postgres import PostgresLog, PostgresStreamSource
+from ingest.persist import Persister
+from ingest.runtime import Stop
+from ingest.settings import NOT_SETTINGS, PREFIX, Settings, environment_name
+from ingest.supervise import Part, Supervisor
+from ingest.types import Topic
+
+if TYPE_CHECKING:
+    from ingest.log.kafka import KafkaLog
 
 
 @contextmanager
@@ -24,12 +54,11 @@ def database_url(settings: Settings) -> Iterator[str]:
     if settings.database_url is not None:
         yield settings.database_url
         return
-    server, started = embedded.start_or_adopt(settings.data_dir)
+    server = embedded.start(settings.data_dir)
     try:
         yield server.url()
     finally:
-        if started:
-            server.stop()
+        server.stop()
 
 
 @contextmanager
@@ -47,7 +76,7 @@ def open_database(
         engine = open_engine(url, pool_size=pool_size, name=name)
         try:
             if settings.database_url is None:
-                migrate.upgrade(engine)
+                migrate_database(settings, engine)
             elif check:
                 migrate.check(engine)
             yield engine
@@ -55,15 +84,186 @@ def open_database(
             engine.dispose()
 
 
-def article_log(settings: Settings, engine: Engine) -> Log:
+def migrate_database(settings: Settings, engine: Engine) -> None:
+    """Bring the schema to this code's migration, and see that there are topics.
+
+    The topics of ``topics_file`` are loaded each time; the ones that ship with us only into a database that has
+    none, so that what an operator loaded stays.
+    """
+    migrate.upgrade(engine)
+    if settings.topics_file is not None:
+        topics.load(engine, topics_from(settings), now=runtime.now())
+    elif not topics.list_topics(engine):
+        topics.load(engine, topics_from(settings), now=runtime.now())
+
+
+def topics_from(settings: Settings) -> tuple[Topic, ...]:
+    """The topics of ``topics_file``, or those that ship with us."""
+    if settings.topics_file is None:
+        return read_topics(files("ingest").joinpath("topics.yaml").read_text("utf-8"), name="topics.yaml")
+    try:
+        content = settings.topics_file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(
+            "INGEST_TOPICS_FILE", str(settings.topics_file), f"a readable YAML file in UTF-8 ({error})"
+        ) from None
+    return read_topics(content, name=str(settings.topics_file))
+
+
+@contextmanager
+def article_log(settings: Settings, engine: Engine) -> Iterator[Log]:
     """The log that carries ``news.articles``: tables in the database, or Kafka."""
     if settings.log == "postgres":
-        return PostgresLog(engine)
+        yield PostgresLog(engine)
+        return
+    with _kafka(settings) as log:
+        yield log
+
+
+@contextmanager
+def _kafka(settings: Settings) -> Iterator[KafkaLog]:
     from ingest.log.kafka import KafkaLog  # slow to import, and not needed on the embedded log
 
     assert settings.kafka_bootstrap is not None
-    return KafkaLog(
+    log = KafkaLog(
         settings.kafka_bootstrap,
         partitions=settings.kafka_partitions,
         replication=settings.kafka_replication,
     )
+    try:
+        yield log
+    finally:
+        log.close()
+
+
+def run_consumer(settings: Settings, stop: Stop) -> None:
+    """``ingest consume``: from the log into the store until a stop is requested."""
+    with (
+        open_database(settings, name="ingest consume") as engine,
+        article_log(settings, engine) as log,
+    ):
+        persister = Persister(engine, PostgresLog(engine))
+        consume(log, persister, stop, batch=settings.consume_batch)
+
+
+def run_relay(settings: Settings, stop: Stop) -> None:
+    """``ingest relay``: every stream to its Kafka topic, exactly once, until a stop is requested.
+
+    Raises:
+        Refused: the log is not Kafka, so there is nothing to relay to.
+    """
+    if settings.log != "kafka":
+        raise Refused(environment_name("log"), settings.log, "kafka, for the relay copies streams to Kafka")
+    from ingest.log.kafka import KafkaStreamTarget
+
+    assert settings.kafka_bootstrap is not None
+    with (
+        open_database(settings, name="ingest relay") as engine,
+        PostgresStreamSource(engine) as source,
+        KafkaStreamTarget(settings.kafka_bootstrap, replication=settings.kafka_replication) as target,
+    ):
+        relay.run(source, target, stop)
+
+
+def check_ready(settings: Settings, engine: Engine) -> None:
+    """
+    Raises:
+        Unavailable: the database or the log.
+        WrongMigration: the database is not at the migration this code needs.
+    """
+    migrate.check(engine)
+    if settings.log == "kafka":
+        with _kafka(settings) as log:
+            log.check()
+
+
+def health(settings: Settings) -> None:
+    """Whether a process with these settings could work; raises as :func:`check_ready` does."""
+    with open_database(settings, name="ingest health", pool_size=1) as engine:
+        check_ready(settings, engine)
+
+
+def run_up(
+    settings: Settings,
+    stop: Stop,
+    *,
+    echo: Callable[[str], None],
+    on_ready: Callable[[str], None],
+    environment: Mapping[str, str] = os.environ,
+) -> None:
+    """``ingest up``: the whole service as one supervised tree; ``on_ready`` gets the database's URL.
+
+    Raises:
+        Unavailable: a part could not be kept running; the rest was stopped in order.
+        Refused: another tree runs on the same data folder.
+    """
+    with ExitStack() as stack:
+        server = None
+        if settings.database_url is None:
+            stack.enter_context(embedded.only_tree(settings.data_dir))
+            server = embedded.start(settings.data_dir)
+            stack.callback(server.stop)
+            url = server.url()
+        else:
+            url = settings.database_url
+        engine = open_engine(url, name="ingest up")
+        try:
+            migrate_database(settings, engine)
+        finally:
+            engine.dispose()
+        given = child_environment(settings, environment, database=url)
+        Supervisor(
+            _parts(settings, given),
+            stop=stop,
+            echo=echo,
+            database=server,
+            on_ready=lambda: on_ready(url),
+        ).run()
+
+
+def child_environment(settings: Settings, environment: Mapping[str, str], *, database: str) -> dict[str, str]:
+    """The environment of a part: ours, with every setting spelled out and no file to read again."""
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith(PREFIX) or (name in NOT_SETTINGS and name != "INGEST_CONFIG")
+    }
+    for setting in fields(settings):
+        value = getattr(settings, setting.name)
+        if value is not None:
+            kept[environment_name(setting.name)] = _spelled(value)
+    return {**kept, environment_name("database_url"): database}
+
+
+def _spelled(value: object) -> str:
+    if isinstance(value, timedelta):
+        return f"{round(value.total_seconds() * 1000)}ms"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _parts(settings: Settings, environment: Mapping[str, str]) -> list[Part]:
+    names = ["poll", "consume", *(["relay"] if settings.log == "kafka" else []), "serve"]
+    return [
+        Part(
+            name=name,
+            command=[sys.executable, "-m", "ingest", name],
+            environment=environment,
+            stop_order=order,
+            ready=_api_ready(settings) if name == "serve" and settings.api_port else None,
+        )
+        for order, name in enumerate(names)
+    ]
+
+
+def _api_ready(settings: Settings) -> Callable[[], bool]:
+    host = "127.0.0.1" if settings.api_host == "0.0.0.0" else settings.api_host  # noqa: S104 - only compared
+    address = f"http://{host}:{settings.api_port}/healthz"
+
+    def ready() -> bool:
+        try:
+            with urlopen(address, timeout=1) as response:  # noqa: S310 - our own address
+                return bool(response.status == 200)
+        except (URLError, OSError):
+            return False
+
+    return ready

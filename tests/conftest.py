@@ -15,7 +15,7 @@ from sqlalchemy import Engine, create_engine, text
 from ingest.db import embedded, migrate
 from ingest.db.engine import driver_url, open_engine
 
-# pytest_plugins = ["tests.kafka_broker"]
+pytest_plugins = ["tests.kafka_broker"]
 
 _numbers = count(1)
 

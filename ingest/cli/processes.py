@@ -1,0 +1,194 @@
+"""The processes of the service, one command each, and what an operator needs around them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import fields
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from ingest import app
+from ingest.db import migrate as migrations
+from ingest.errors import Refused
+from ingest.runtime import Stop
+from ingest.settings import Settings, environment_name
+
+logger = logging.getLogger(__name__)
+
+
+def _stopping() -> Stop:
+    stop = Stop()
+    stop.on_signals()
+    return stop
+
+
+@click.command()
+@click.pass_obj
+def up(settings: Settings) -> None:
+    """Run the whole service on this machine until Ctrl-C.
+
+    Database, poller, consumer and API as one supervised tree; with INGEST_LOG=kafka the relay too.
+
+    \b
+    Example:
+      ingest up
+      INGEST_DATA_DIR=/var/lib/news-ingest INGEST_API_PORT=8090 ingest up
+    """
+
+    def ready(_database: str) -> None:
+        where = f"http://{settings.api_host}:{settings.api_port}"
+        click.echo(f"ready: API at {where}/v1/articles; add feeds with `ingest feeds add URL`; Ctrl-C stops")
+
+    app.run_up(settings, _stopping(), echo=lambda line: click.echo(line, err=True), on_ready=ready)
+    click.echo("stopped")
+
+
+@click.command()
+@click.option(
+    "--to", default="head", show_default=True, help="Migration to go to; `base` takes everything back."
+)
+@click.option(
+    "--yes", is_flag=True, help="Go back to an older migration although that can drop columns and tables."
+)
+@click.pass_obj
+def migrate(settings: Settings, *, to: str, yes: bool) -> None:
+    """Bring the database to the schema of this version, and load the topics.
+
+    Run it before the new version's processes start; running it again changes nothing.
+
+    \b
+    Example:
+      INGEST_DATABASE_URL=postgresql://ingest@db/news ingest migrate
+    """
+    with app.open_database(settings, name="ingest migrate", check=False) as engine:
+        if to == "head":
+            app.migrate_database(settings, engine)
+        elif not yes:
+            raise Refused(
+                "--to", to, "--yes beside it: going back can drop columns and tables with their rows"
+            )
+        else:
+            migrations.downgrade(engine, to=to)
+        click.echo(f"database is at migration {migrations.current(engine) or 'none'}")
+
+
+@click.command()
+@click.pass_obj
+def poll(settings: Settings) -> None:
+    """Poll the feeds that are due, until stopped.
+
+    Any number of pollers share the feeds by leases.
+
+    \b
+    Example:
+      ingest poll
+    """
+    app.run_poller(settings, _stopping())
+
+
+@click.command()
+@click.pass_obj
+def consume(settings: Settings) -> None:
+    """Store what the pollers bring, until stopped.
+
+    On Kafka any number of consumers share the partitions; on the embedded log one works and the others stand by.
+
+    \b
+    Example:
+      ingest consume
+    """
+    app.run_consumer(settings, _stopping())
+
+
+@click.command()
+@click.pass_obj
+def relay(settings: Settings) -> None:
+    """Copy every stream to its Kafka topic news.topic.SLUG, exactly once, until stopped.
+
+    One relay works, others stand by.
+
+    \b
+    Example:
+      INGEST_LOG=kafka INGEST_KAFKA_BOOTSTRAP=kafka:9092 ingest relay
+    """
+    app.run_relay(settings, _stopping())
+
+
+@click.command()
+@click.pass_obj
+def serve(settings: Settings) -> None:
+    """Serve the HTTP API: articles, streams, health and metrics, until stopped.
+
+    \b
+    Example:
+      INGEST_API_PORT=8090 ingest serve
+    """
+    from ingest.api import create_api, serve_api  # takes half a second, and only this command needs it
+
+    stop = _stopping()
+    with app.open_database(settings, name="ingest serve", pool_size=10) as engine:
+        api = create_api(engine, ready=lambda: app.check_ready(settings, engine))
+        serve_api(
+            api,
+            host=settings.api_host,
+            port=settings.api_port,
+            stop=stop,
+            on_bound=lambda where: click.echo(f"API at {where}"),
+        )
+
+
+@click.command()
+@click.pass_obj
+def health(settings: Settings) -> None:
+    """Exit 0 if a process with these settings could work: database, its migration, and the log.
+
+    For health checks of the processes that have no HTTP port.
+
+    \b
+    Example:
+      ingest health || echo "not healthy"
+    """
+    app.health(settings)
+    click.echo("healthy")
+
+
+@click.command(name="settings")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.pass_obj
+def settings_command(settings: Settings, *, as_json: bool) -> None:
+    """Show every setting: its variable, its value now, what it takes and what it means.
+
+    \b
+    Example:
+      ingest settings --json
+    """
+    rows: list[dict[str, Any]] = []
+    for setting in fields(settings):
+        value = getattr(settings, setting.name)
+        if setting.metadata["secret"] and value is not None:
+            value = "(set)"
+        elif isinstance(value, timedelta):
+            value = f"{value.total_seconds():g}s"
+        rows.append(
+            {
+                "name": setting.name,
+                "variable": environment_name(setting.name),
+                "value": value if isinstance(value, int | None) else str(value),
+                "accepted": setting.metadata["accepted"],
+                "about": setting.metadata["about"],
+            }
+        )
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        click.echo(
+            click.style(row["variable"], bold=True) + f" = {row['value'] if row['value'] is not None else ''}"
+        )
+        click.echo(f"    {row['about']}; {row['accepted']}")
+
+
+commands: tuple[click.Command, ...] = (up, migrate, poll, consume, relay, serve, health, settings_command)

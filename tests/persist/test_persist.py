@@ -1,0 +1,299 @@
+"""A batch is stored once, whole or not at all, whatever is repeated, broken or done by another consumer meanwhile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from psycopg.types.json import Jsonb
+from sqlalchemy import Connection, Engine, text
+
+from ingest.db.engine import transaction
+from ingest.db.store import driver_of
+from ingest.log.postgres import PostgresLog
+from ingest.persist import Persisted, Persister
+from ingest.types import Article, Message, Record
+from tests.persist.articles import LONG_TEXT, START, article, record, records
+
+pytestmark = pytest.mark.store
+
+
+class World:
+    """A store with two topics: everything, and articles that say "summit"."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.log = PostgresLog(engine)
+        self.now = START
+        self.persist = Persister(engine, self.log, clock=lambda: self.now)
+        with transaction(engine) as connection:
+            for slug, rule in (("all", {"everything": True}), ("summits", {"any": ["summit"]})):
+                driver_of(connection).execute(
+                    "INSERT INTO topics (slug, title, rule, changed_at) VALUES (%s, %s, %s, %s)",
+                    (slug, slug, Jsonb(rule), START),
+                )
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with transaction(self.engine) as connection:
+            return [tuple(row) for row in connection.execute(text(query))]
+
+    def one(self, query: str) -> Any:
+        ((value,),) = self.rows(query)
+        return value
+
+    def stream(self, topic: str) -> list[tuple[int, str, str, int]]:
+        """(cursor, kind, title, revision) of every event."""
+        found = []
+        for event in self.log.read(f"news.topic.{topic}", after=0, limit=1000):
+            body = json.loads(event.value)
+            found.append((event.offset, body["kind"], body["article"]["title"], body["article"]["revision"]))
+        return found
+
+    def counts(self) -> tuple[int, ...]:
+        tables = ("articles", "revisions", "sightings", "matches", "log_records", "quarantine")
+        return tuple(self.one(f"SELECT count(*) FROM {table}") for table in tables)
+
+
+@pytest.fixture
+def world(database: Engine) -> World:
+    return World(database)
+
+
+def test_a_new_article_is_stored_matched_and_streamed(world: World) -> None:
+    came = article(title="Summit opens")
+    assert world.persist(records(came)) == Persisted(created=1)
+    assert world.rows("SELECT revision, latest, url, source, feed_id FROM articles") == [
+        (1, 1, "https://news.example/a", "news.example", 7)
+    ]
+    assert world.rows("SELECT title, text, authors, current FROM revisions") == [
+        ("Summit opens", "Text.", ["Ann Author", "Bo Byline"], True)
+    ]
+    assert world.rows("SELECT effect, place FROM sightings") == [("created", "news.articles/0/1")]
+    assert world.stream("all") == world.stream("summits") == [(1, "created", "Summit opens", 1)]
+    (found,) = world.one("SELECT explanation FROM matches WHERE topic = 'summits'")["found"]
+    assert (found["where"], found["phrase"]) == ("title", "summit")
+
+
+def test_a_repeated_record_changes_nothing(world: World) -> None:
+    batch = records(article(), article("https://news.example/b"))
+    world.persist(batch)
+    before = world.counts()
+    assert world.persist(batch) == Persisted(repeated=2)
+    assert world.persist([*batch, *batch]) == Persisted(repeated=4)
+    assert world.counts() == before
+
+
+def test_a_repeat_inside_one_batch_is_one_article(world: World) -> None:
+    one = record(article(), offset=1)
+    assert world.persist([one, one]) == Persisted(created=1, repeated=1)
+
+
+def test_a_repeated_record_of_an_older_revision_does_not_bring_it_back(world: World) -> None:
+    old, new = article(title="Old"), article(title="New", poll_id=2)
+    world.persist(records(old, new))
+    world.persist(records(old))
+    assert world.one("SELECT title FROM revisions WHERE current") == "New"
+
+
+def test_the_same_text_from_a_later_poll_is_only_a_sighting(world: World) -> None:
+    world.persist(records(article()))
+    assert world.persist(records(article(poll_id=2))) == Persisted(unchanged=1)
+    assert world.rows("SELECT poll_id, effect FROM sightings ORDER BY 1") == [
+        (1, "created"),
+        (2, "unchanged"),
+    ]
+    assert len(world.stream("all")) == 1
+
+
+def test_a_changed_text_is_a_revision_and_an_update_on_the_stream(world: World) -> None:
+    world.persist(records(article(title="Summit planned")))
+    world.persist(records(article(title="Summit opens", poll_id=2), first=2))
+    assert world.rows("SELECT number, title, current FROM revisions ORDER BY number") == [
+        (1, "Summit planned", False),
+        (2, "Summit opens", True),
+    ]
+    assert world.stream("summits") == [(1, "created", "Summit planned", 1), (2, "updated", "Summit opens", 2)]
+    assert world.one("SELECT revision FROM matches WHERE topic = 'summits'") == 2
+
+
+@pytest.mark.parametrize("batches", ["one batch", "a batch each"])
+def test_going_back_to_an_earlier_text_makes_it_current_without_a_revision_or_event(
+    world: World, batches: str
+) -> None:
+    came = records(
+        article(title="A"),
+        article(title="B", poll_id=2),
+        article(title="A", poll_id=3),
+        article(title="C", poll_id=4),
+    )
+    until_back, after_that = came[:3], came[3:]
+    for batch in [until_back] if batches == "one batch" else [[one] for one in until_back]:
+        world.persist(batch)
+    assert world.rows("SELECT number, title, current FROM revisions ORDER BY number") == [
+        (1, "A", True),
+        (2, "B", False),
+    ]
+    assert world.rows("SELECT revision, latest FROM articles") == [(1, 2)]
+    assert world.rows("SELECT effect FROM sightings ORDER BY poll_id") == [
+        ("created",),
+        ("updated",),
+        ("reverted",),
+    ]
+    world.persist(after_that)
+    assert world.rows("SELECT number FROM revisions WHERE current") == [(3,)]
+    assert [event[2] for event in world.stream("all")] == ["A", "B", "C"]
+
+
+def test_an_update_that_leaves_a_topic_tells_its_stream_and_one_that_comes_back_is_new_there(
+    world: World,
+) -> None:
+    for poll_id, title in enumerate(("Summit", "Sports", "Summit again"), 1):
+        world.persist(records(article(title=title, poll_id=poll_id), first=poll_id))
+    assert [event[1] for event in world.stream("summits")] == ["created", "reclassified", "created"]
+    assert [event[1] for event in world.stream("all")] == ["created", "updated", "updated"]
+
+
+def test_copies_of_one_text_are_one_story_and_the_later_ones_merge(world: World) -> None:
+    first = article("https://wire.example/1", text=LONG_TEXT)
+    copy = article("https://copy.example/1", text=LONG_TEXT.upper())
+    other = article("https://news.example/2", text=LONG_TEXT + " and more")
+    world.persist(records(first, copy, other))
+    assert [event[1] for event in world.stream("all")] == ["created", "merged", "created"]
+    assert world.one("SELECT count(DISTINCT story_id) FROM articles") == 2
+
+
+def test_short_texts_never_merge(world: World) -> None:
+    world.persist(
+        records(
+            article("https://a.example/", text="Live updates"),
+            article("https://b.example/", text="Live updates"),
+        )
+    )
+    assert world.one("SELECT count(DISTINCT story_id) FROM articles") == 2
+
+
+def test_the_first_date_of_the_publisher_stays_and_never_lies_in_the_future(world: World) -> None:
+    undated = replace(article(), published_at=None)
+    world.persist(records(undated))
+    assert world.one("SELECT sort_at FROM articles") == undated.seen_at
+    dated = replace(article(title="Dated", poll_id=2), published_at=START - timedelta(days=1))
+    world.persist(records(dated, first=2))
+    redated = replace(article(title="Again", poll_id=3), published_at=START)
+    world.persist(records(redated, first=3))
+    assert world.rows("SELECT published_at, sort_at FROM articles") == [
+        (dated.published_at, dated.published_at)
+    ]
+    future = replace(article("https://news.example/future"), published_at=START + timedelta(days=400))
+    world.persist(records(future, first=4))
+    assert world.one("SELECT sort_at FROM articles WHERE url LIKE '%future'") == future.seen_at
+
+
+def test_a_record_that_cannot_be_read_is_quarantined_whole_and_the_rest_is_stored(world: World) -> None:
+    bad = replace(
+        record(article("https://news.example/bad"), offset=2), value=b'{"v": 99}', headers={"trace": "x"}
+    )
+    batch = [record(article(), offset=1), bad, record(article("https://news.example/c"), offset=3)]
+    assert world.persist(batch) == Persisted(created=2, quarantined=1)
+    ((stage, offset, value, headers, error, detail),) = world.rows(
+        'SELECT stage, "offset", value, headers, error, detail FROM quarantine'
+    )
+    assert (stage, offset, bytes(value), headers) == ("persist", 2, b'{"v": 99}', {"trace": "x"})
+    assert error == "Unusable"
+    assert "99" in detail
+    assert world.persist(batch) == Persisted(repeated=2, quarantined=1)
+    assert world.one("SELECT count(*) FROM quarantine") == 1
+
+
+def test_a_value_the_database_cannot_hold_is_found_in_the_batch_and_set_aside_alone(world: World) -> None:
+    batch = records(*(article(f"https://news.example/{number}") for number in range(8)))
+    poisoned = json.loads(batch[5].value)
+    poisoned["guid"] = "a NUL \0 character"
+    batch[5] = replace(batch[5], value=json.dumps(poisoned).encode())
+    came = world.persist(batch)
+    assert came == Persisted(created=7, quarantined=1)
+    assert world.one('SELECT "offset" FROM quarantine') == 6
+    assert [cursor for cursor, *_ in world.stream("all")] == list(range(1, 8))
+
+
+class FailingOutbox:
+    """The real outbox, which breaks down after the rows and the first stream are written."""
+
+    def __init__(self, log: PostgresLog) -> None:
+        self.log = log
+        self.appended = 0
+
+    def append_in(self, connection: Connection, topic: str, messages: Sequence[Message]) -> range:
+        if self.appended:
+            raise RuntimeError("the process ends here")
+        self.appended += 1
+        return self.log.append_in(connection, topic, messages)
+
+
+def test_rows_and_events_are_stored_together_or_not_at_all(world: World) -> None:
+    batch = records(article(title="Summit"))
+    with pytest.raises(RuntimeError, match="ends here"):
+        Persister(world.engine, FailingOutbox(world.log))(batch)
+    assert world.counts() == (0, 0, 0, 0, 0, 0)
+    assert world.persist(batch) == Persisted(created=1)
+    assert world.stream("summits") == [(1, "created", "Summit", 1)]
+
+
+def test_two_consumers_of_the_same_records_store_them_once(world: World) -> None:
+    batch = records(
+        *(
+            article(f"https://news.example/{number}", text=LONG_TEXT + str(number // 2))
+            for number in range(50)
+        )
+    )
+    both_ready = Barrier(2)
+    came: list[Persisted] = []
+
+    def consume(mine: list[Record]) -> None:
+        persister = Persister(world.engine, world.log)
+        both_ready.wait()
+        came.append(persister(mine))
+
+    threads = [Thread(target=consume, args=(batch,)), Thread(target=consume, args=(batch[::-1],))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum((one.created for one in came)) == 50
+    assert sum((one.repeated for one in came)) == 50
+    assert world.counts()[:3] == (50, 50, 50)
+    kinds = [event[1] for event in world.stream("all")]
+    assert (kinds.count("created"), kinds.count("merged")) == (25, 25)
+    assert [cursor for cursor, *_ in world.stream("all")] == list(range(1, 51))
+
+
+def test_changed_topics_are_in_force_a_second_later(world: World) -> None:
+    world.persist(records(article(title="A harbour")))
+    with transaction(world.engine) as connection:
+        driver_of(connection).execute(
+            "INSERT INTO topics (slug, title, rule, changed_at) VALUES ('ports', 'Ports', %s, now())",
+            (Jsonb({"any": ["harbour"]}),),
+        )
+    world.now += timedelta(seconds=2)
+    world.persist(records(article("https://news.example/b", title="Another harbour"), first=2))
+    assert [event[2] for event in world.stream("ports")] == ["Another harbour"]
+
+
+def test_attribution_and_lists_survive_the_store(world: World) -> None:
+    from ingest.types import Attribution
+
+    said = Attribution(author="R. Brown", publisher="First Paper", url=None, evidence="originally by …")
+    came: Article = replace(article(), attribution=said, categories=(), authors=())
+    world.persist(records(came))
+    ((stored, authors),) = world.rows("SELECT attribution, authors FROM revisions")
+    assert stored == {
+        "author": "R. Brown",
+        "publisher": "First Paper",
+        "url": None,
+        "evidence": "originally by …",
+    }
+    assert authors == []

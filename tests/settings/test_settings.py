@@ -1,0 +1,110 @@
+"""Settings come from a file and the environment; every refusal names the setting, the value and what is accepted."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, fields
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ingest.errors import Refused
+from ingest.settings import Settings, environment_name, read_settings
+
+
+def test_without_anything_the_defaults_hold() -> None:
+    assert read_settings({"PATH": "/bin", "HOME": "/"}) == Settings()
+
+
+def test_every_setting_says_what_it_means_and_what_it_takes() -> None:
+    for setting in fields(Settings):
+        assert setting.metadata["about"], setting.name
+        assert setting.metadata["accepted"], setting.name
+
+
+def test_a_variable_wins_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "ingest.toml"
+    file.write_text('api_port = 9000\npoll_interval = "20m"\nallow_private_addresses = true\n')
+    settings = read_settings({"INGEST_CONFIG": str(file), "INGEST_API_PORT": "9001"})
+    assert settings.api_port == 9001
+    assert settings.poll_interval == timedelta(minutes=20)
+    assert settings.allow_private_addresses is True
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("poll_interval", "90s", timedelta(seconds=90)),
+        ("fetch_deadline", "1500ms", timedelta(seconds=1.5)),
+        ("fetch_max_bytes", "512k", 512 * 1024),
+        ("fetch_max_bytes", "2MiB", 2 * 1024**2),
+        ("api_port", "0", 0),
+        ("allow_private_addresses", "yes", True),
+        ("database_url", "postgresql://u:p@db:5432/news", "postgresql://u:p@db:5432/news"),
+    ],
+)
+def test_values_are_read_in_their_units(name: str, value: str, read: object) -> None:
+    assert getattr(read_settings({environment_name(name): value}), name) == read
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "accepted"),
+    [
+        ("INGEST_POLL_INTERVAL", "soon", "15m"),
+        ("INGEST_POLL_INTERVAL", "10", "15m"),
+        ("INGEST_POLL_CONCURRENCY", "0", "at least 1"),
+        ("INGEST_POLL_CONCURRENCY", "-3", "at least 1"),
+        ("INGEST_POLL_CONCURRENCY", "99999999999", "at least 1"),
+        ("INGEST_API_PORT", "70000", "65535"),
+        ("INGEST_LOG", "rabbit", "postgres or kafka"),
+        ("INGEST_DATABASE_URL", "sqlite:///x", "postgresql://"),
+        ("INGEST_KAFKA_BOOTSTRAP", "localhost", "host:port"),
+        ("INGEST_FETCH_MAX_BYTES", "lots", "16m"),
+        ("INGEST_ALLOW_PRIVATE_ADDRESSES", "perhaps", "true or false"),
+        ("INGEST_USER_AGENT", "two\nlines", "one line"),
+        ("INGEST_POLL_INTERVALL", "15m", "INGEST_POLL_INTERVAL"),
+        ("INGEST_CONFIG", "/nowhere/ingest.toml", "readable TOML"),
+    ],
+)
+def test_a_refusal_names_the_variable_and_what_is_accepted(variable: str, value: str, accepted: str) -> None:
+    with pytest.raises(Refused) as refused:
+        read_settings({variable: value})
+    assert variable in str(refused.value)
+    assert accepted in str(refused.value)
+
+
+def test_a_password_is_not_shown_in_a_refusal() -> None:
+    with pytest.raises(Refused) as refused:
+        read_settings({"INGEST_DATABASE_URL": "mysql://user:hunter2@db/news"})
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [("polls = 3\n", "polls"), ("api_port = 'x'\n", "api_port"), ("api_port =\n", "TOML"), ("\xff", "TOML")],
+)
+def test_a_bad_file_is_refused_by_name(tmp_path: Path, content: str, named: str) -> None:
+    file = tmp_path / "ingest.toml"
+    file.write_bytes(content.encode("latin-1"))
+    with pytest.raises(Refused) as refused:
+        read_settings({"INGEST_CONFIG": str(file)})
+    assert named in str(refused.value)
+    assert str(file) in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"INGEST_LOG": "kafka"}, "INGEST_KAFKA_BOOTSTRAP"),
+        ({"INGEST_POLL_INTERVAL": "10s"}, "poll_interval_min"),
+        ({"INGEST_LEASE": "30s"}, "fetch_deadline"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(environment: dict[str, str], named: str) -> None:
+    with pytest.raises(Refused, match=named):
+        read_settings(environment)
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Settings().api_port = 1  # type: ignore[misc]
