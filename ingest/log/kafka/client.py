@@ -1,0 +1,166 @@
+"""What our clients have in common: their settings, log topics made when missing, and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from ingest.errors import Unavailable, Unusable
+from ingest.log.api import STREAM_PREFIX
+from ingest.log.kafka.library import (
+    ConfigResource,
+    KafkaAdminClient,
+    KafkaConsumer,
+    KafkaError,
+    KafkaProducer,
+    TopicAlreadyExistsError,
+)
+from ingest.types import Message
+
+PART: Final = "Kafka"
+MAX_MESSAGE_BYTES: Final = 32 * 1024**2
+"""A message, key and headers included. Well below what a broker takes in one request (100 MB)."""
+BATCH_BYTES: Final = 900 * 1024
+"""Below the 1 MB that a broker takes in one batch by default, should a log topic not be made by us."""
+OVERHEAD_BYTES: Final = 64 * 1024
+"""What a record and its batch add at most, for the limits that count it."""
+UNKNOWN_TOPIC: Final = 3
+"""Error code UNKNOWN_TOPIC_OR_PARTITION of the Kafka protocol."""
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Whatever Kafka's client raises in the block means that our infrastructure failed."""
+    try:
+        yield
+    except (KafkaError, OSError) as error:
+        raise Unavailable(PART, f"{doing}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """Where the brokers are, and how their log topics are made and waited for."""
+
+    bootstrap: str
+    client_id: str
+    partitions: int
+    replication: int
+    patience: timedelta
+    retention: timedelta | None = None
+    """Of the log topics we make; None leaves it to the brokers."""
+
+    @property
+    def patience_ms(self) -> int:
+        return max(1, round(self.patience.total_seconds() * 1000))
+
+    def common(self) -> dict[str, Any]:
+        """Settings of every client."""
+        return {
+            "bootstrap_servers": self.bootstrap.split(","),
+            "client_id": self.client_id,
+            "bootstrap_timeout_ms": self.patience_ms,
+            "request_timeout_ms": min(15_000, self.patience_ms),
+            "reconnect_backoff_max_ms": 1000,
+        }
+
+    def producer(self, **own: Any) -> KafkaProducer:
+        settings = {
+            "acks": "all",
+            "enable_idempotence": True,
+            "allow_auto_create_topics": False,
+            "batch_size": BATCH_BYTES,
+            "compression_type": "lz4",
+            "delivery_timeout_ms": self.patience_ms + own.get("linger_ms", 0),
+            "linger_ms": 0,
+            "max_block_ms": self.patience_ms,
+            "max_request_size": MAX_MESSAGE_BYTES + OVERHEAD_BYTES,
+            "metrics_enabled": False,
+        }
+        with translated("starting a producer"):
+            return KafkaProducer(**self.common() | settings | own)
+
+    def consumer(self, **own: Any) -> KafkaConsumer:
+        settings = {
+            "allow_auto_create_topics": False,
+            "auto_offset_reset": "earliest",
+            "enable_auto_commit": False,
+            # A partition that is not in the request under way waits for its end: with the default half a second.
+            "fetch_max_wait_ms": 100,
+            "isolation_level": "read_committed",
+            "max_partition_fetch_bytes": 4 * 1024**2,
+            "metrics_enabled": False,
+        }
+        with translated("starting a consumer"):
+            return KafkaConsumer(**self.common() | settings | own)
+
+    @contextmanager
+    def admin(self) -> Iterator[KafkaAdminClient]:
+        with translated("asking about log topics"):
+            admin = KafkaAdminClient(**self.common())
+            try:
+                yield admin
+            finally:
+                admin.close()
+
+    def ensure_topics(self, topics: Sequence[str]) -> None:
+        """Make those of ``topics`` that are missing. A stream has one partition, so that it has one order.
+
+        A log topic that exists is taken as it is.
+        """
+        with self.admin() as admin:
+            known = admin.describe_topics(list(topics))
+            missing = [one["name"] for one in known if one["error_code"] == UNKNOWN_TOPIC]
+            for topic in missing:
+                with suppress(TopicAlreadyExistsError):  # someone else was faster
+                    admin.create_topics({topic: self._new_topic(topic)})
+            if missing:
+                admin.wait_for_topics(missing, timeout_ms=self.patience_ms)
+
+    def _new_topic(self, topic: str) -> Mapping[str, Any]:
+        configs = {
+            "max.message.bytes": str(MAX_MESSAGE_BYTES + OVERHEAD_BYTES),
+            # With three replicas one may be away; with fewer there is none to spare, or nothing to wait for.
+            "min.insync.replicas": "2" if self.replication > 2 else "1",
+        }
+        if self.retention is not None:
+            configs["retention.ms"] = str(round(self.retention.total_seconds() * 1000))
+        return {
+            "num_partitions": 1 if topic.startswith(STREAM_PREFIX) else self.partitions,
+            "replication_factor": self.replication,
+            "configs": configs,
+        }
+
+    def message_limit(self, topic: str) -> str:
+        """What the brokers take for one batch of ``topic``, for an error message."""
+        with self.admin() as admin:
+            found = admin.describe_configs([ConfigResource("TOPIC", topic)], config_filter="all")
+        return str(found["topic"][topic]["max.message.bytes"]["value"])
+
+
+def message_bytes(message: Message) -> int:
+    """An upper bound of its size on the wire, uncompressed."""
+    headers = sum(len(name) * 4 + len(value) * 4 + 10 for name, value in message.headers.items())
+    return len(message.value) + len(message.key) * 4 + headers
+
+
+def check_message(message: Message) -> None:
+    """See that Kafka may take ``message``.
+
+    Raises:
+        Unusable: it is larger than ``MAX_MESSAGE_BYTES``, or key or headers cannot be encoded.
+    """
+    if (size := message_bytes(message)) > MAX_MESSAGE_BYTES:
+        why = f"too large for the log: {size} bytes, the limit is {MAX_MESSAGE_BYTES}"
+        raise Unusable(f"message {message.key!r}", why)
+    try:
+        for said in (message.key, *message.headers, *message.headers.values()):
+            said.encode()
+    except UnicodeEncodeError as error:
+        raise Unusable(f"message {message.key!r}", f"key or headers are not text: {error}") from None
+
+
+def wire_headers(headers: Mapping[str, str]) -> list[tuple[str, bytes]]:
+    return [(name, value.encode()) for name, value in headers.items()]
