@@ -22,9 +22,8 @@ MAX_FEED_URL_CHARACTERS: Final = 2_048
 # (rules2.clearurls.xyz), Brave (brave/adblock-lists, query-filter.json) and the tracking-parameter
 # registry, and what 21 news feeds of 2020 put on their links. A name that is an identity anywhere is not
 # here.
-_TRACKING: Final = frozenset(
-    """
-    _ga _gl _openstat action_object_map action_ref_map action_type_map ampref campaign_id cmp cmpid cmp_id
+_TRACKING_NAMES: Final = """
+    _ga _gl _openstat action_object_map action_ref_map action_type_map ampref cmp cmpid cmp_id
     cvid dclid dicbo echobox email_subscriber ef_id fb_action_ids fb_action_types fb_ref fb_source fbclid
     feature=share feature=emb_logo ftag gbraid gclid gclsrc guccounter guce_referrer guce_referrer_sig
     hss_channel igshid igsh ito icid ictd int_cmp intcid intcmp itm_campaign itm_content itm_medium
@@ -32,17 +31,20 @@ _TRACKING: Final = frozenset(
     ns_mchannel ns_source ocid oly_anon_id oly_enc_id ref_src ref_url rss_id s_cid s_kwcid sc_cid sharetype
     shareadraft smid smtyp srsltid sref taid tblci tpcc traffic_source trk tracking_source ttclid twclid
     vero_conv vero_id wbraid wickedid wprss wt.mc_id wt.rss_f wt_mc wtmc xtor yclid yptr zanpid
-    """.split()
-)
+    """
+_TRACKING: Final = frozenset(_TRACKING_NAMES.split())
 _TRACKING_PREFIXES: Final = (
     "utm_",
     "mtm_",
-    "pk_",
-    "piwik_",
+    "pk_campaign",
+    "pk_kwd",
+    "piwik_campaign",
+    "piwik_kwd",
     "hsa_",
     "__hs",
     "_hs",
-    "mc_",
+    "mc_cid",
+    "mc_eid",
     "at_campaign",
     "at_custom",
     "at_link",
@@ -55,10 +57,24 @@ _TRACKING_PREFIXES: Final = (
     "otm_",
 )
 # These name a place to come from, but only with such a value is it certain that it is us.
-_FROM_A_FEED_NAMES: Final = frozenset({"ref", "source", "src", "from", "partner", "feed", "rss", "via",
-"origin"}) _FROM_A_FEED_VALUES: Final = frozenset(
-    {"", "1", "atom", "feed", "feeds", "feedburner", "rss", "rss2", "rssfeed", "rssfeeds", "rss_feed", "rss-
-    feed"}
+_FROM_A_FEED_NAMES: Final = frozenset(
+    {"ref", "source", "src", "from", "partner", "feed", "rss", "via", "origin"}
+)
+_FROM_A_FEED_VALUES: Final = frozenset(
+    {
+        "",
+        "1",
+        "atom",
+        "feed",
+        "feeds",
+        "feedburner",
+        "rss",
+        "rss2",
+        "rssfeed",
+        "rssfeeds",
+        "rss_feed",
+        "rss-feed",
+    }
 )
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -148,8 +164,7 @@ def _parts(url: str, *, base: str | None) -> tuple[str, str, int | None, str, st
             text = urljoin(base, text)
         elif text.startswith("//"):
             text = f"https:{text}"
-        elif not _SCHEME.match(text) and "." in text.split("/")[0] and
-        url.lower().lstrip().startswith("feed:"):
+        elif _BARE.match(text) and url.lower().lstrip().startswith("feed:"):
             text = f"https://{text}"
         split = urlsplit(text)
         port = split.port
@@ -212,8 +227,8 @@ def _without_dots(path: str) -> str:
 
 
 def _escaped(text: str, *, safe: str) -> str:
-    """Percent-encode what has to be; undo what need not be (RFC 3986 §6.2.2.2); a lone ``%`` is a
-    character.""" if _CLEAN.fullmatch(text):
+    """Percent-encode what has to be; undo what need not be (RFC 3986 §6.2.2.2); a lone ``%`` is itself."""
+    if _CLEAN.fullmatch(text):
         return text
     text = _ESCAPE.sub(_one_escape, text)
     return quote(text, safe=f"{safe}!$&'()*+,;=:@%", errors="replace")
@@ -233,6 +248,7 @@ def _tracks(piece: str) -> bool:
     if name in _TRACKING or name.startswith(_TRACKING_PREFIXES):
         return True
     if name in _FROM_A_FEED_NAMES:
-        return value.lower() in _FROM_A_FEED_VALUES and (name in {"ref", "feed", "rss"} or value not in {"",
-        "1"})
+        return value.lower() in _FROM_A_FEED_VALUES and (
+            name in {"ref", "feed", "rss"} or value not in {"", "1"}
+        )
     return f"{name}={value.lower()}" in _TRACKING
