@@ -1,8 +1,8 @@
 """The contract of the log between the stages.
 
-A log topic is an append-only sequence of records, split into partitions by key: records of one key keep their
-order. Members of one group share the partitions of a topic; a record that was not committed is delivered again
-after a member dies. Delivery is at-least-once; ``tests/log/`` holds the conformance suite that every
+A log topic is an append-only sequence of records, split into partitions by key: records of one key keep
+their order. Members of one group share the partitions of a topic; a record that was not committed is delivered
+again after a member dies. Delivery is at-least-once; ``tests/log/`` holds the conformance suite that every
 implementation passes.
 
 *Offset always means the place of a record; a committed position is the next one to read.*
@@ -27,10 +27,10 @@ def stream_topic(slug: str) -> str:
 
 
 class Subscription(Protocol):
-    """One member of a group, reading one topic from where the group stands (a new group: from the beginning)."""
+    """One member of a group, reading one topic from where the group stands (a new one: from the beginning)."""
 
     def poll(self, *, timeout: float, limit: int) -> Sequence[Record]:
-        """Up to ``limit`` records, in order within each partition; empty after ``timeout`` seconds without any.
+        """Up to ``limit`` records, in order within each partition; none after ``timeout`` seconds without any.
 
         Raises:
             Unavailable: the log cannot be read; the process should stop and be restarted.
@@ -51,6 +51,8 @@ class Log(Protocol):
         """Return when all messages are durable, in order within each key.
 
         Raises:
+            Unusable: one of them is too large, or cannot be encoded. Any of the others may be in the log:
+                append one at a time, and quarantine the one that is refused.
             Unavailable: any number of them, from none to all, may be in the log; append them again.
         """
 

@@ -87,7 +87,7 @@ class Cluster:
             "allow_auto_create_topics": False,
             "auto_offset_reset": "earliest",
             "enable_auto_commit": False,
-            # A partition that is not in the request under way waits for its end: with the default half a second.
+            # A partition that is not in the request under way waits for its end, by default half a second.
             "fetch_max_wait_ms": 100,
             "isolation_level": "read_committed",
             "max_partition_fetch_bytes": 4 * 1024**2,

@@ -85,7 +85,7 @@ class PostgresSubscription(_Member):
             return
         with session.use() as driver:
             following = max(record.offset for record in done) + 1
-            records.move_group(driver, self._topic_id, self._group, following)
+            records.move_groups(driver, self._group, {self._topic: following})
 
     def _wait(self, session: DedicatedSession, seconds: float) -> None:
         """Until our log topic grew; the growth of others is no reason to look."""
@@ -121,16 +121,15 @@ class PostgresStreamSource(_Member):
             return records.read(driver, topic, records.ensure_topic(driver, topic), after=after, limit=limit)
 
     def relayed(self, topic: str) -> int:
-        """The last cursor that was marked; 0 where none was. The target may be ahead of it, never behind."""
+        """The last cursor that was marked; 0 where none was. The target may be ahead of it."""
         with self._open().use() as driver:
             return records.group_position(driver, records.ensure_topic(driver, topic), RELAY_GROUP) - 1
 
     def mark(self, cursors: Mapping[str, int]) -> None:
         """Note, by log topic, the last cursor that the target has for certain."""
         with self._open().use() as driver:
-            for topic, cursor in cursors.items():
-                topic_id = records.ensure_topic(driver, topic)
-                records.move_group(driver, topic_id, RELAY_GROUP, cursor + 1)
+            following = {topic: cursor + 1 for topic, cursor in cursors.items()}
+            records.move_groups(driver, RELAY_GROUP, following)
 
     def wait(self, seconds: float) -> None:
         """Return when a log topic may have grown, at the latest after ``seconds``."""

@@ -129,9 +129,13 @@ def group_position(driver: Driver, topic_id: int, group: str) -> int:
         )
 
 
-def move_group(driver: Driver, topic_id: int, group: str, following: int) -> None:
-    """``group`` goes on at ``following``; never backwards."""
+def move_groups(driver: Driver, group: str, following: Mapping[str, int]) -> None:
+    """``group`` goes on at these offsets, by log topic; never backwards."""
     driver.execute(
-        "UPDATE log_groups SET next_offset = %s WHERE topic_id = %s AND name = %s AND next_offset < %s",
-        (following, topic_id, group, following),
+        """INSERT INTO log_groups (topic_id, name, next_offset)
+            SELECT t.id, %s, n.following FROM unnest(%s::text[], %s::bigint[]) AS n (topic, following)
+            JOIN log_topics t ON t.name = n.topic
+        ON CONFLICT (topic_id, name) DO UPDATE SET next_offset = excluded.next_offset
+            WHERE log_groups.next_offset < excluded.next_offset""",
+        (group, list(following.keys()), list(following.values())),
     )
