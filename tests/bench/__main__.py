@@ -1,0 +1,63 @@
+"""``./run bench [NAME…] [--corpus DIR] [--json FILE]``: rates and latencies, each beside its limit in the same run.
+
+Without a name all of them. ``--json FILE`` with several benches writes one object that holds the figures of all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from tests.bench.figures import CORPUS_VARIABLE
+
+BENCHES: Final = {
+    "feedworld": "requests a second the feed world answers",
+    "polls": "polls a second, all new and all unchanged, beside the raw HTTP loop; parse MB/s beside bare feedparser",
+    "store": "articles a second from the log into the store, beside COPY",
+    "latency": "from publishing to the subscriber, on both logs",
+}
+_MODULES: Final = {"feedworld": "feedworld_rate"}
+_EXTRA: Final = {"store": ["--kafka"]}
+
+
+def main() -> int:
+    epilog = "\n".join(f"  {name:<10} {about}" for name, about in BENCHES.items())
+    parser = argparse.ArgumentParser(
+        prog="./run bench",
+        description=__doc__,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of {', '.join(BENCHES)}")
+    parser.add_argument(
+        "--corpus", metavar="DIR", help=f"evaluation corpus (else ${CORPUS_VARIABLE}, else ../shared/data)"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the figures there as JSON too")
+    options = parser.parse_args()
+    for name in options.names:
+        if name not in BENCHES:
+            parser.error(f"NAME: {name!r} is not accepted; expected one of {', '.join(BENCHES)}")
+    worst, found = 0, []
+    for name in options.names or BENCHES:
+        print(f"# {name}: {BENCHES[name]}", file=sys.stderr)
+        bench = importlib.import_module(f"tests.bench.{_MODULES.get(name, name)}")
+        with tempfile.TemporaryDirectory() as folder:
+            written = Path(folder) / "figures.json"
+            arguments = [*_EXTRA.get(name, []), "--json", str(written)]
+            if options.corpus:
+                arguments += ["--corpus", options.corpus]
+            worst = max(worst, bench.main(arguments))
+            if written.exists():
+                found.append(json.loads(written.read_text()))
+    if options.json:
+        Path(options.json).write_text(json.dumps({"benches": found}, indent=2) + "\n")
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""Real parts for benches: a database of our own, articles of the corpus as messages, the service's own processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Final
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from sqlalchemy import Engine
+
+from ingest.db import embedded, migrate, topics
+from ingest.db.engine import open_engine
+from ingest.identity import article_id, digest
+from ingest.types import Article, Message, Topic
+from ingest.wire import encode
+from tests.bench.figures import corpus_file, read_jsonl_zst
+
+EVERYTHING: Final = Topic(slug="everything", title="Everything", description="", rule={"everything": True})
+READY_SECONDS: Final = 60.0
+
+
+@contextmanager
+def database() -> Iterator[tuple[str, Engine]]:
+    """A migrated database on an embedded server of its own: its URL and an engine."""
+    with tempfile.TemporaryDirectory(prefix="ingest-bench-") as folder:
+        server = embedded.start(Path(folder))
+        engine = open_engine(server.url(), name="bench")
+        try:
+            migrate.upgrade(engine)
+            yield server.url(), engine
+        finally:
+            engine.dispose()
+            server.stop()
+
+
+def load_topics(engine: Engine, wanted: Sequence[Topic]) -> None:
+    topics.load(engine, wanted, now=datetime.now(UTC))
+
+
+def corpus_messages(corpus: Path, count: int) -> list[Message]:
+    """The first ``count`` AllSides articles (full texts, mean 970 words) as messages of ``news.articles``."""
+    rows = islice(read_jsonl_zst(corpus_file(corpus, "allsides-articles.jsonl.zst")), count)
+    return [encode(_article(number, row)) for number, row in enumerate(rows, 1)]
+
+
+def _article(number: int, row: Mapping[str, object]) -> Article:
+    url = f"https://bench.example/{number}"
+    title = str(row.get("title") or f"Article {number}")
+    body = str(row.get("text") or row.get("content") or "")
+    now = datetime.now(UTC)
+    return Article(
+        id=article_id(url=url, feed_url="https://bench.example/feed"),
+        feed_id=1,
+        feed_url="https://bench.example/feed",
+        poll_id=1,
+        entry_key=number.to_bytes(16),
+        digest=digest(title, body),
+        seen_at=now,
+        url=url,
+        guid=url,
+        title=title,
+        authors=(),
+        publisher=None,
+        source="bench.example",
+        attribution=None,
+        summary=body[:300],
+        text=body,
+        html="",
+        language="en",
+        categories=(),
+        image=None,
+        published_at=now,
+        updated_at=None,
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def process(name: str, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """``ingest NAME`` with ``settings`` (``INGEST_…`` variables), ended at the end of the block."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("INGEST_")}
+    started = subprocess.Popen([sys.executable, "-m", "ingest", name], env={**kept, **settings})
+    try:
+        yield started
+    finally:
+        started.terminate()
+        started.wait(timeout=30)
+
+
+def wait_until_served(port: int) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2):
+                return
+        except (URLError, OSError):
+            time.sleep(0.1)
+    raise TimeoutError(f"no API on port {port} within {READY_SECONDS:g} s")

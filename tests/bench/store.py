@@ -1,0 +1,144 @@
+"""Articles a second from the log into the store, beside COPY of the very rows it wrote into the same tables.
+
+``python -m tests.bench.store [--articles N] [--rounds R] [--kafka] [--corpus DIR] [--json FILE]``
+
+Product and limit run in turn in one process, on one server, over tables emptied in between. The limit has nothing to
+decide: no decoding, no identity, no topics, no events, one COPY a table, the full-text index alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from sqlalchemy import Engine, text
+
+from ingest import app
+from ingest.db.engine import transaction
+from ingest.db.store import driver_of
+from ingest.log.api import ARTICLES, Log
+from ingest.log.postgres import PostgresLog
+from ingest.persist import Persister
+from ingest.settings import Settings
+from ingest.types import Message
+from tests.bench.figures import CorpusAbsentError, Figures, corpus_dir
+from tests.bench.service import corpus_messages, database, load_topics
+from tests.kafka_broker import Broker, fetch_jars
+
+TABLES: Final = {
+    "articles": "id, revision, latest, digest, story_id, feed_id, url, source, language, published_at, first_seen_at,"
+    " revised_at, sort_at",
+    "revisions": "article_id, number, current, digest, seen_at, feed_id, poll_id, title, authors, publisher,"
+    " attribution, summary, text, html, guid, categories, image, updated_at",
+    "sightings": "article_id, poll_id, feed_id, seen_at, effect, revision, place",
+}
+BATCH: Final = 500
+IDLE_SECONDS: Final = 30.0
+
+
+def measure_store(engine: Engine, log: Log, messages: Sequence[Message]) -> float:
+    """Articles a second: out of the log, decoded, decided, written and committed to the group.
+
+    A new group starts at the beginning, so on Kafka it reads what the first round appended: the same messages.
+    """
+    for first in range(0, len(messages), BATCH):
+        log.append(ARTICLES, messages[first : first + BATCH])
+    persist = Persister(engine, PostgresLog(engine))
+    taken = 0
+    with log.subscribe(ARTICLES, group=f"bench-{uuid4()}") as subscription:
+        records = subscription.poll(
+            timeout=IDLE_SECONDS, limit=BATCH
+        )  # joining the group is not the store's rate
+        begun = time.perf_counter()
+        while taken < len(messages):
+            persist(records)
+            subscription.commit(records)
+            taken += len(records)
+            if taken < len(messages):
+                records = subscription.poll(timeout=IDLE_SECONDS, limit=BATCH)
+                if not records:
+                    raise RuntimeError(f"the log gave {taken} of {len(messages)} articles")
+        seconds = time.perf_counter() - begun
+    return len(messages) / seconds
+
+
+def measure_copy(engine: Engine) -> float:
+    """Articles a second of the limit: the rows that are in the tables now, COPYed into the same tables, emptied."""
+    with transaction(engine) as connection:
+        driver = driver_of(connection)
+        rows = {}
+        for table, columns in TABLES.items():
+            with driver.cursor().copy(
+                f"COPY (SELECT {columns} FROM {table}) TO STDOUT (FORMAT BINARY)"
+            ) as copy:
+                rows[table] = b"".join(bytes(chunk) for chunk in copy)
+        count = int(connection.execute(text("SELECT count(*) FROM articles")).scalar_one())
+    empty(engine)
+    begun = time.perf_counter()
+    with transaction(engine) as connection:
+        for table, columns in TABLES.items():
+            with (
+                driver_of(connection)
+                .cursor()
+                .copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)") as copy
+            ):
+                copy.write(rows[table])
+    return count / (time.perf_counter() - begun)
+
+
+def empty(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        connection.execute(text("TRUNCATE articles, revisions, sightings, matches, log_records"))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+        connection.execute(text("CHECKPOINT"))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = Figures.options(
+        argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    )
+    parser.add_argument("--articles", type=int, default=3000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--kafka", action="store_true", help="also from a real Kafka broker")
+    options = parser.parse_args(arguments)
+    figures = Figures("bench store")
+    try:
+        messages = corpus_messages(corpus_dir(options.corpus), options.articles)
+    except CorpusAbsentError as absent:
+        print(absent, file=sys.stderr)
+        return 2
+    with ExitStack() as stack:
+        _, engine = stack.enter_context(database())
+        load_topics(engine, app.topics_from(Settings()))
+        logs: dict[str, Log] = {"embedded": PostgresLog(engine)}
+        if options.kafka:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ingest-bench-kafka-")))
+            broker = stack.enter_context(Broker(folder, jars=fetch_jars()))
+            settings = Settings(log="kafka", kafka_bootstrap=broker.bootstrap, kafka_partitions=1)
+            logs["kafka"] = stack.enter_context(app.article_log(settings, engine))
+        rates: dict[str, list[float]] = {name: [] for name in (*logs, "copy")}
+        for number in range(options.rounds):
+            print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
+            for name, log in logs.items():
+                empty(engine)
+                rates[name].append(measure_store(engine, log, messages))
+            rates["copy"].append(measure_copy(engine))
+    median = {name: sorted(found)[len(found) // 2] for name, found in rates.items()}
+    figures.add("store_copy_limit", median["copy"], "articles/s")
+    for name in logs:
+        figures.add(f"store_{name}", median[name], "articles/s")
+        figures.add(f"store_{name}_of_copy", median[name] / median["copy"], "ratio", floor=0.40, goal=0.60)
+    figures.write_json(options.json)
+    return figures.exit_code()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
