@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import fcntl
 import logging
-import os
 import shutil
 import subprocess
 import time
@@ -211,6 +210,7 @@ def _server(pgdata: Path) -> PostgresServer:
 
 def _initialise(pgdata: Path) -> None:
     """Make the server's files beside their place, then move them: a killed initialisation leaves nothing."""
+    _server(pgdata)  # refuses another version's files
     if not (pgdata / "PG_VERSION").exists():
         fresh = pgdata.with_name("postgres.new")
         shutil.rmtree(fresh, ignore_errors=True)
@@ -300,15 +300,16 @@ def _pid_file(pgdata: Path) -> list[str]:
 
 
 def _forget_stranger(pgdata: Path) -> None:
-    """Remove a left-over ``postmaster.pid`` whose number now belongs to another program.
+    """Remove a left-over ``postmaster.pid`` without a number, or whose number another program has now.
 
     PostgreSQL would refuse to start for ever; after a reboot or in a new container that number is soon taken.
     Where the process is dead the file stays: the server itself checks what it says about shared memory.
     """
-    lines = _pid_file(pgdata)
-    if lines and (not lines[0].isdigit() or psutil.pid_exists(int(lines[0]))):
-        logger.warning("removing a stale %s", pgdata / "postmaster.pid")
-        (pgdata / "postmaster.pid").unlink(missing_ok=True)
+    left_over = pgdata / "postmaster.pid"
+    number = next(iter(_pid_file(pgdata)), "")
+    if left_over.exists() and (not number.isdigit() or psutil.pid_exists(int(number))):
+        logger.warning("removing a stale %s", left_over)
+        left_over.unlink()
 
 
 def _alive(process: psutil.Process) -> bool:
@@ -335,13 +336,13 @@ def _shut_down(process: psutil.Process) -> None:
 
 
 def _last_words(pgdata: Path) -> str:
-    """The last line of the newest server log, and where to read on."""
-    logs = (
-        sorted((pgdata / "log.d").glob("*.log"), key=os.path.getmtime) if (pgdata / "log.d").exists() else []
-    )
-    for path in (*reversed(logs), pgdata / "log"):
-        if path.exists():
-            lines = path.read_text("utf-8", "replace").splitlines()
-            if lines:
-                return f"its log says {lines[-1]!r} (see {path})"
-    return f"see {pgdata / 'log'}"
+    """The last complaint in the server's newest log, and where to read on."""
+    logs = [path for path in (pgdata / "log", *(pgdata / "log.d").glob("*.log")) if path.exists()]
+    if not logs:
+        return "it left no log"
+    newest = max(logs, key=lambda path: path.stat().st_mtime_ns)
+    with newest.open("rb") as log:
+        log.seek(max(0, newest.stat().st_size - 8192))
+        lines = log.read().decode("utf-8", "replace").splitlines()
+    grave = [line for line in lines if "FATAL: " in line or "PANIC: " in line]
+    return f"its log says {(grave or lines or [''])[-1]!r} (see {newest})"

@@ -1,0 +1,26 @@
+"""A data folder for servers that are started, killed and started again."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingest.db import embedded
+
+
+@pytest.fixture(scope="module")
+def prepared() -> Iterator[Path]:
+    """A data folder whose server was initialised once and is not running."""
+    with tempfile.TemporaryDirectory(prefix="ingest-supervise-") as folder:
+        assert embedded.start(Path(folder)).stop()
+        yield Path(folder)
+
+
+@pytest.fixture
+def data_dir(prepared: Path) -> Iterator[Path]:
+    """That folder; what a test leaves running there is stopped."""
+    yield prepared
+    assert embedded.start(prepared).stop(), "somebody still uses the server"
