@@ -37,9 +37,9 @@ CODINGS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """One state of a page. A body may be a file: it is read when the version's turn comes, and not kept."""
+    """One state of a page. A body that is a file or a function is read when the version's turn comes."""
 
-    body: bytes | Path
+    body: bytes | Path | Callable[[], bytes]
     at: datetime | None = None
     """World time of publication, where the version waits for the clock."""
     status: int = 200
@@ -74,7 +74,7 @@ class Page:
         self, version: Version, *, published: datetime, codings: Mapping[str, Callable[[bytes], bytes]]
     ) -> None:
         self.version = version
-        self.body = version.body.read_bytes() if isinstance(version.body, Path) else version.body
+        self.body = _bytes_of(version.body)
         self.etag = etag_of(self.body, version.etag)
         self.last_modified = (
             format_datetime(published.astimezone(UTC), usegmt=True)
@@ -143,6 +143,12 @@ class Page:
             answer = Answer(status=self.version.status, headers=headers, body=body, chunked=chunked)
             ready = self._answers[coding] = (answer.encoded(), answer)
         return ready
+
+
+def _bytes_of(body: bytes | Path | Callable[[], bytes]) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    return body.read_bytes() if isinstance(body, Path) else body()
 
 
 def etag_of(body: bytes, wanted: Auto | str | None) -> str | None:

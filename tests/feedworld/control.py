@@ -1,0 +1,222 @@
+"""A feed world in a process of its own, and its handle: for harnesses that kill, and benchmarks that count.
+
+The world's process (``python -m tests.feedworld``) says on stdout where it is, takes orders as JSON
+on a secret path, and ends when its stdin is closed, so that it never outlives the harness.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from http.client import HTTPConnection
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from ingest.demo.answers import Answer, Fault, Request
+from ingest.demo.feeds import WorldFeed
+from ingest.demo.world import FeedWorld
+from tests.feedworld import faults
+
+FAULTS: Final[Mapping[str, Any]] = {
+    name: made
+    for name, made in vars(faults).items()
+    if callable(made) and getattr(made, "__module__", "") == faults.__name__ and not name.startswith("_")
+}
+"""Every fault by the name orders use."""
+
+
+class RefusedOrderError(Exception):
+    """The world refused an order; it says why."""
+
+
+class Control:
+    """Carries out orders: ``{"do": …, …}`` in, a JSON object out."""
+
+    def __init__(self, world: FeedWorld) -> None:
+        self.stopped = threading.Event()
+        self._world = world
+
+    def answer(self, request: Request) -> Answer:
+        try:
+            order = json.loads(request.body)
+            made = getattr(self, f"_do_{order.pop('do')}")(**order)
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            return _json(400, {"refused": f"{type(error).__name__}: {error}"})
+        return _json(200, made or {})
+
+    def _feed(self, path: str, host: str | None = None) -> WorldFeed:
+        return self._world.feed(path, host=host)
+
+    def _do_feeds(self) -> dict[str, Any]:
+        return {"urls": [feed.url for feed in self._world.feeds if not feed.path.startswith("/-/")]}
+
+    def _do_advance_all(self) -> dict[str, Any]:
+        return {"advanced": self._world.advance_all(), "waiting": self._world.waiting}
+
+    def _do_advance(self, path: str, host: str | None = None) -> dict[str, Any]:
+        return {"advanced": self._feed(path, host).advance()}
+
+    def _do_at(self, moment: str) -> None:
+        self._world.at(datetime.fromisoformat(moment))
+
+    def _do_publish(
+        self, path: str, body: str, host: str | None = None, content_type: str = "application/rss+xml"
+    ) -> None:
+        self._feed(path, host).publish(base64.b64decode(body), content_type)
+
+    def _do_fail_next(
+        self,
+        path: str,
+        fault: str,
+        host: str | None = None,
+        times: int = 1,
+        arguments: Mapping[str, Any] = {},
+    ) -> None:
+        for _ in range(times):
+            self._feed(path, host).fail_next(_fault(fault, arguments))
+
+    def _do_fail_every(
+        self, path: str, fault: str, every: int, host: str | None = None, arguments: Mapping[str, Any] = {}
+    ) -> None:
+        self._feed(path, host).fail_when(lambda number: number % every == 0, _fault(fault, arguments))
+
+    def _do_recover(self, path: str, host: str | None = None) -> None:
+        self._feed(path, host).recover()
+
+    def _do_counts(self, per_feed: bool = False) -> dict[str, Any]:
+        counted = [feed for feed in self._world.feeds if not feed.path.startswith("/-/")]
+        total: dict[int, int] = {}
+        for feed in counted:
+            for status, count in feed.statuses.items():
+                total[status] = total.get(status, 0) + count
+        counts: dict[str, Any] = {
+            "requests": sum(feed.request_count for feed in counted),
+            "statuses": total,
+            "strays": len(self._world.strays),
+            "connections": self._world.connections_opened,
+            "bytes_sent": self._world.bytes_sent,
+            "waiting": self._world.waiting,
+        }
+        if per_feed:
+            counts["feeds"] = {feed.url: feed.statuses for feed in counted}
+        return counts
+
+    def _do_stop(self) -> None:
+        self.stopped.set()
+
+
+def _fault(name: str, arguments: Mapping[str, Any]) -> Fault:
+    made: Fault = FAULTS[name](**arguments)
+    return made
+
+
+def _json(status: int, value: Mapping[str, Any]) -> Answer:
+    return Answer(
+        status=status, headers=(("Content-Type", "application/json"),), body=json.dumps(value).encode()
+    )
+
+
+class WorldProcess:
+    """A feed world in another process.
+
+    ``arguments`` are those of ``python -m tests.feedworld``, such as ``["--generated", "100"]``.
+    """
+
+    def __init__(self, arguments: Sequence[str] = ()) -> None:
+        self._arguments = list(arguments)
+        self._process: subprocess.Popen[str] | None = None
+        self.port = 0
+        self._path = ""
+        self._address = ""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.feedworld", *self._arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).resolve().parents[2],
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._end()
+            raise RuntimeError("the feed world did not start; its reason is on stderr")
+        started = json.loads(line)
+        self._address, self.port, self._path = started["address"], started["port"], started["control"]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.communicate()
+        self._process = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def order(self, do: str, **arguments: Any) -> dict[str, Any]:
+        """Have an order carried out.
+
+        Raises:
+            RefusedOrderError: the world does not know the order, or a feed, fault or argument of it.
+        """
+        connection = HTTPConnection(self._address, self.port, timeout=60)
+        try:
+            connection.request("POST", self._path, json.dumps({"do": do, **arguments}))
+            response = connection.getresponse()
+            made: dict[str, Any] = json.loads(response.read())
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise RefusedOrderError(f"{do}: {made['refused']}")
+        return made
+
+    def urls(self) -> list[str]:
+        found: list[str] = self.order("feeds")["urls"]
+        return found
+
+    def advance_all(self) -> int:
+        """Show the next version of every feed; how many had one."""
+        return int(self.order("advance_all")["advanced"])
+
+    def advance(self, path: str) -> bool:
+        return bool(self.order("advance", path=path)["advanced"])
+
+    def at(self, moment: datetime) -> None:
+        self.order("at", moment=moment.isoformat())
+
+    def publish(self, path: str, body: bytes, *, content_type: str = "application/rss+xml") -> str:
+        """Show these bytes at this path; the URL they have there."""
+        self.order("publish", path=path, body=base64.b64encode(body).decode(), content_type=content_type)
+        return f"http://{self._address}:{self.port}{path}"
+
+    def fail_next(self, path: str, fault: str, *, times: int = 1, **arguments: Any) -> None:
+        self.order("fail_next", path=path, fault=fault, times=times, arguments=arguments)
+
+    def fail_every(self, path: str, fault: str, *, every: int, **arguments: Any) -> None:
+        """Every so manieth request goes wrong, until :meth:`recover`."""
+        self.order("fail_every", path=path, fault=fault, every=every, arguments=arguments)
+
+    def recover(self, path: str) -> None:
+        self.order("recover", path=path)
+
+    def counts(self, *, per_feed: bool = False) -> dict[str, Any]:
+        """What was answered so far, orders left out.
+
+        ``requests``, ``statuses`` (keys are strings), ``strays``, ``connections``, ``bytes_sent``,
+        ``waiting``, and on demand ``feeds`` (URL → statuses).
+        """
+        return self.order("counts", per_feed=per_feed)
