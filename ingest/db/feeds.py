@@ -1,0 +1,87 @@
+"""The registry: which feeds are polled. One row per feed URL; articles outlive the feed that brought them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Engine, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from ingest.db.engine import transaction
+from ingest.db.reading import reading
+from ingest.db.tables import feeds
+from ingest.types import Feed
+
+IMPORT_BATCH: Final = 2000
+"""Rows of one INSERT: PostgreSQL takes 65,535 parameters."""
+
+_SHOWN: Final = tuple(feeds.c[name] for name in Feed.__dataclass_fields__)
+
+
+def add_feed(
+    engine: Engine, url: str, *, title: str | None = None, now: datetime, interval: timedelta
+) -> tuple[Feed, bool]:
+    """The feed at ``url`` (as :func:`ingest.urls.feed_url` spells it), and whether it is new; due at once."""
+    added = add_feeds(engine, [(url, title)], now=now, interval=interval)
+    with reading(engine) as connection:
+        row = connection.execute(select(*_SHOWN).where(feeds.c.url == url)).mappings().one()
+    return _feed(row), bool(added)
+
+
+def add_feeds(
+    engine: Engine, rows: Iterable[tuple[str, str | None]], *, now: datetime, interval: timedelta
+) -> frozenset[str]:
+    """Add many (URL and title), all or none; returns the URLs that are new. The others stay as they are."""
+    titles: dict[str, str | None] = {}
+    for url, title in rows:
+        titles[url] = titles.get(url) or title
+    given = [
+        {"url": url, "title": title, "added_at": now, "next_poll_at": now, "interval": interval}
+        for url, title in titles.items()
+    ]
+    added: set[str] = set()
+    with transaction(engine) as connection:
+        for at in range(0, len(given), IMPORT_BATCH):
+            statement = (
+                insert(feeds)
+                .values(given[at : at + IMPORT_BATCH])
+                .on_conflict_do_nothing(index_elements=[feeds.c.url])
+                .returning(feeds.c.url)
+            )
+            added.update(connection.scalars(statement))
+    return frozenset(added)
+
+
+def remove_feed(engine: Engine, feed_id: int) -> bool:
+    """Stop polling it for good and forget its seen-set; False: there is none. Its articles and polls stay."""
+    with transaction(engine) as connection:
+        return connection.execute(delete(feeds).where(feeds.c.id == feed_id)).rowcount == 1
+
+
+def list_feeds(engine: Engine) -> list[Feed]:
+    """All of them, in the order they were added."""
+    with reading(engine) as connection:
+        return [_feed(row) for row in connection.execute(select(*_SHOWN).order_by(feeds.c.id)).mappings()]
+
+
+def find_feed(engine: Engine, *, url: str | None = None, feed_id: int | None = None) -> Feed | None:
+    """The feed with this URL or this id; None: there is none."""
+    named = feeds.c.url == url if feed_id is None else feeds.c.id == feed_id
+    with reading(engine) as connection:
+        row = connection.execute(select(*_SHOWN).where(named)).mappings().one_or_none()
+    return None if row is None else _feed(row)
+
+
+def make_due(engine: Engine, *, now: datetime, feed_ids: Sequence[int] | None = None) -> int:
+    """Let these (None: all) be polled now; how many that are. Ones that are being polled stay as they are."""
+    statement = update(feeds).where(feeds.c.enabled, feeds.c.lease_poll_id.is_(None))
+    if feed_ids is not None:
+        statement = statement.where(feeds.c.id.in_(feed_ids))
+    with transaction(engine) as connection:
+        return connection.execute(statement.values(next_poll_at=now)).rowcount
+
+
+def _feed(row: Mapping[Any, Any]) -> Feed:
+    return Feed(**row)

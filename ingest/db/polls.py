@@ -1,0 +1,324 @@
+"""Leases and outcomes: who polls which feed, and how each poll ended.
+
+::
+
+    lease_due   due time moved to the end of the lease, a poll id drawn    in one UPDATE
+       │        └ a lease that ran out: its poll ends as *abandoned*       in the same statement
+       ├─▶ record    history, feed state, seen-set, quarantine             in one transaction
+       └─▶ release   what was not polled is due again at once              when the poller stops
+
+A poll id names one poll for ever and ends in exactly one row of ``polls``, whoever writes it first. The
+state of a feed belongs to who holds its lease: an outcome that comes after its lease was given away leaves
+it alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any, Final
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import Connection, Engine, delete, select, text
+
+from ingest.db.engine import Conflict, transaction
+from ingest.db.reading import reading
+from ingest.db.tables import polls
+from ingest.types import FailureKind, Lease, PollOutcome, PollResult, Seen
+
+ATTEMPTS: Final = 3
+MAX_DETAIL: Final = 2000
+"""Characters of a text that is only for people."""
+PRUNE_BATCH: Final = 5000
+
+# The longest overdue go first. Their rows are locked in the same pass: two pollers that ask at once get
+# different feeds, and neither waits.
+_LEASE: Final = f"""
+    WITH due AS (
+        SELECT id, lease_poll_id AS lost_poll_id, leased_at AS lost_at FROM feeds
+        WHERE enabled AND next_poll_at <= %(now)s ORDER BY next_poll_at, id LIMIT %(limit)s
+        FOR UPDATE SKIP LOCKED
+    ), claimed AS (
+        UPDATE feeds SET next_poll_at = %(until)s, lease_poll_id = nextval('poll_ids'), leased_at = %(now)s
+        FROM due WHERE feeds.id = due.id
+        RETURNING feeds.id, lease_poll_id, url, etag, last_modified, body_hash, feeds.interval, failures,
+            lost_poll_id, lost_at
+    ), abandoned AS (
+        INSERT INTO polls
+            (id, feed_id, started_at, finished_at, result, failure, detail, next_poll_at, reason)
+        SELECT lost_poll_id, id, lost_at, %(now)s, '{PollResult.FAILED}', '{FailureKind.ABANDONED}',
+            'the lease ran out unrecorded', %(now)s, 'polled again at once'
+        FROM claimed WHERE lost_poll_id IS NOT NULL ON CONFLICT (id) DO NOTHING
+    )
+    SELECT id, lease_poll_id, url, etag, last_modified, body_hash, "interval", failures FROM claimed"""  # noqa: S608
+
+_COLUMNS: Final[tuple[tuple[str, str, Callable[[PollOutcome], Any]], ...]] = (
+    ("feed_id", "bigint", lambda o: o.feed_id),
+    ("poll_id", "bigint", lambda o: o.poll_id),
+    ("started_at", "timestamptz", lambda o: o.started_at),
+    ("finished_at", "timestamptz", lambda o: o.finished_at),
+    ("result", "text", lambda o: o.result.value),
+    ("status", "smallint", lambda o: o.status),
+    ("failure", "text", lambda o: None if o.failure is None else o.failure.value),
+    ("detail", "text", lambda o: _clean(o.detail)),
+    ("sample", "bytea", lambda o: o.sample),
+    ("body_bytes", "integer", lambda o: o.body_bytes),
+    ("entries", "integer", lambda o: o.entries),
+    ("appended", "integer", lambda o: o.appended),
+    ("duplicates", "integer", lambda o: o.duplicates),
+    ("next_poll_at", "timestamptz", lambda o: o.next_poll_at),
+    ("reason", "text", lambda o: o.reason),
+    ("interval", "interval", lambda o: o.interval),
+    ("failures", "integer", lambda o: o.failures),
+    ("etag", "text", lambda o: o.etag),
+    ("last_modified", "text", lambda o: o.last_modified),
+    ("body_hash", "bytea", lambda o: o.body_hash),
+    ("feed_title", "text", lambda o: _clean(o.feed_title)),
+)
+_NAMES: Final = ", ".join(f'"{name}"' for name, _, _ in _COLUMNS)
+_ARRAYS: Final = ", ".join(f"%({name})s::{kind}[]" for name, kind, _ in _COLUMNS)
+# The operator's title stays; without one the feed's own is taken.
+_RECORD: Final = f"""
+    WITH given AS (SELECT * FROM unnest({_ARRAYS}) AS g({_NAMES})), history AS (
+        INSERT INTO polls (id, feed_id, started_at, finished_at, result, status, failure, detail, sample,
+            body_bytes, entries, appended, duplicates, next_poll_at, reason)
+        SELECT poll_id, feed_id, started_at, finished_at, result, status, failure, detail, sample,
+            body_bytes, entries, appended, duplicates, next_poll_at, reason FROM given
+        ON CONFLICT (id) DO NOTHING
+    )
+    UPDATE feeds SET next_poll_at = given.next_poll_at, lease_poll_id = NULL, leased_at = NULL,
+        polled_at = given.finished_at, "interval" = given."interval", failures = given.failures,
+        last_outcome = given.result, last_reason = given.reason, etag = given.etag,
+        last_modified = given.last_modified, body_hash = given.body_hash,
+        title = coalesce(feeds.title, given.feed_title)
+    FROM given WHERE feeds.id = given.feed_id AND feeds.lease_poll_id = given.poll_id
+    RETURNING feeds.id"""  # noqa: S608
+_REMEMBER: Final = """
+    INSERT INTO seen (feed_id, key, digest, article_id, poll_id)
+    SELECT * FROM unnest(%s::bigint[], %s::bytea[], %s::bytea[], %s::uuid[], %s::bigint[])
+    ON CONFLICT (feed_id, key) DO UPDATE SET digest = excluded.digest, article_id = excluded.article_id,
+        poll_id = excluded.poll_id"""
+_QUARANTINE: Final = """
+    INSERT INTO quarantine
+        (quarantined_at, stage, topic, partition, "offset", key, value, headers, error, detail)
+    SELECT %s, s.stage, s.topic, 0, s."offset", s.key, s.value, s.headers, s.error, s.detail
+    FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::bytea[], %s::jsonb[], %s::text[],
+        %s::text[]) AS s(stage, topic, "offset", key, value, headers, error, detail)
+    ON CONFLICT (topic, partition, "offset") DO NOTHING"""
+_RELEASE: Final = f"""
+    WITH given AS (SELECT * FROM unnest(%(feed_id)s::bigint[], %(poll_id)s::bigint[]) AS g(feed_id, poll_id)),
+    released AS (
+        UPDATE feeds SET next_poll_at = leased_at, lease_poll_id = NULL, leased_at = NULL
+        FROM given WHERE feeds.id = given.feed_id AND feeds.lease_poll_id = given.poll_id
+        RETURNING feeds.id, given.poll_id, feeds.next_poll_at
+    )
+    INSERT INTO polls (id, feed_id, started_at, finished_at, result, failure, detail, next_poll_at, reason)
+    SELECT poll_id, id, next_poll_at, %(now)s, '{PollResult.FAILED}', '{FailureKind.ABANDONED}',
+        'the poller was stopped', next_poll_at, 'polled again at once'
+    FROM released ON CONFLICT (id) DO NOTHING"""  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpolled:
+    """One entry, or one message, that a poll could not handle: for quarantine."""
+
+    feed_id: int
+    stage: str
+    key: str
+    value: bytes
+    error: str
+    detail: str
+    headers: Mapping[str, str]
+
+    @property
+    def place(self) -> int:
+        """The same entry with the same fault has one place, however often a poll meets it."""
+        digest = blake2b(b"\0".join((self.stage.encode(), self.key.encode(), self.value)), digest_size=8)
+        return int.from_bytes(digest.digest(), "big") >> 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """One poll of the history."""
+
+    id: int
+    started_at: datetime
+    finished_at: datetime
+    result: str
+    status: int | None
+    failure: str | None
+    detail: str | None
+    body_bytes: int
+    entries: int
+    appended: int
+    duplicates: int
+    next_poll_at: datetime
+    reason: str
+
+
+def lease_due(engine: Engine, *, now: datetime, limit: int, lease: timedelta) -> list[Lease]:
+    """Up to ``limit`` due feeds, longest overdue first; they are ours until ``now + lease``.
+
+    Raises:
+        Unavailable: the database.
+    """
+    until = now + lease
+    with transaction(engine) as connection:
+        rows = connection.exec_driver_sql(_LEASE, {"now": now, "until": until, "limit": limit}).all()
+    return [
+        Lease(
+            feed_id=feed_id,
+            poll_id=poll_id,
+            url=url,
+            leased_at=now,
+            until=until,
+            etag=etag,
+            last_modified=last_modified,
+            body_hash=body_hash,
+            interval=interval,
+            failures=failures,
+        )
+        for feed_id, poll_id, url, etag, last_modified, body_hash, interval, failures in rows
+    ]
+
+
+def seen_of(engine: Engine, feed_ids: Sequence[int]) -> dict[int, dict[bytes, Seen]]:
+    """The seen-set of each of these feeds, by entry key.
+
+    Raises:
+        Unavailable: the database.
+    """
+    found: dict[int, dict[bytes, Seen]] = {feed_id: {} for feed_id in feed_ids}
+    with transaction(engine) as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT feed_id, key, digest, article_id FROM seen WHERE feed_id = ANY(%s)", (list(feed_ids),)
+        )
+        for feed_id, key, digest, article_id in rows:
+            found[feed_id][key] = Seen(key=key, digest=digest, article_id=article_id)
+    return found
+
+
+def record(
+    engine: Engine, outcomes: Sequence[PollOutcome], *, unpolled: Sequence[Unpolled] = (), now: datetime
+) -> int:
+    """Store how these polls ended; how many still held their lease.
+
+    To be called only when every message of theirs is durable in the log: what is stored here makes the next
+    poll pass over them.
+
+    Raises:
+        Unavailable: the database; all of it was stored, or nothing.
+    """
+    return _trying(engine, lambda connection: _record(connection, outcomes, unpolled, now))
+
+
+def _record(
+    connection: Connection, outcomes: Sequence[PollOutcome], unpolled: Sequence[Unpolled], now: datetime
+) -> int:
+    held: set[int] = set()
+    if outcomes:
+        arrays = {name: [read(each) for each in outcomes] for name, _, read in _COLUMNS}
+        held = set(connection.exec_driver_sql(_RECORD, arrays).scalars())
+    # A seen-set is only written under the lease: of two polls of one feed, the later has seen more.
+    rows = {
+        (outcome.feed_id, seen.key): (
+            outcome.feed_id,
+            seen.key,
+            seen.digest,
+            seen.article_id,
+            outcome.poll_id,
+        )
+        for outcome in outcomes
+        if outcome.seen and outcome.feed_id in held
+        for seen in outcome.seen
+    }
+    if rows:
+        connection.exec_driver_sql(
+            _REMEMBER, tuple(list(column) for column in zip(*rows.values(), strict=True))
+        )
+    if unpolled:
+        connection.exec_driver_sql(
+            _QUARANTINE,
+            (
+                now,
+                [each.stage for each in unpolled],
+                [f"feed:{each.feed_id}" for each in unpolled],
+                [each.place for each in unpolled],
+                [each.key for each in unpolled],
+                [each.value for each in unpolled],
+                [Jsonb(dict(each.headers)) for each in unpolled],
+                [_clean(each.error) for each in unpolled],
+                [_clean(each.detail) for each in unpolled],
+            ),
+        )
+    return len(held)
+
+
+def release(engine: Engine, leases: Sequence[Lease], *, now: datetime) -> None:
+    """Give back leases whose polls were not finished: their feeds are due again at once.
+
+    Raises:
+        Unavailable: the database; they are given to others when they run out.
+    """
+    given = {
+        "feed_id": [lease.feed_id for lease in leases],
+        "poll_id": [lease.poll_id for lease in leases],
+        "now": now,
+    }
+    if leases:
+        _trying(engine, lambda connection: connection.exec_driver_sql(_RELEASE, given).rowcount)
+
+
+def history(engine: Engine, feed_id: int, *, limit: int = 10) -> list[Poll]:
+    """The last polls of a feed, newest first."""
+    wanted = (
+        select(*(polls.c[name] for name in Poll.__dataclass_fields__))
+        .where(polls.c.feed_id == feed_id)
+        .order_by(polls.c.id.desc())
+        .limit(limit)
+    )
+    with reading(engine) as connection:
+        return [Poll(**row) for row in connection.execute(wanted).mappings()]
+
+
+def next_due(engine: Engine) -> datetime | None:
+    """When the next feed becomes due; None: there is none to poll."""
+    with transaction(engine) as connection:
+        return connection.execute(text("SELECT min(next_poll_at) FROM feeds WHERE enabled")).scalar()
+
+
+def prune_polls(engine: Engine, *, before: datetime) -> int:
+    """Forget polls that finished before; how many those were."""
+    removed = 0
+    old = (
+        select(polls.c.id)
+        .where(polls.c.finished_at < before)
+        .order_by(polls.c.finished_at)
+        .limit(PRUNE_BATCH)
+    )
+    while True:
+        with transaction(engine) as connection:
+            count = connection.execute(delete(polls).where(polls.c.id.in_(old))).rowcount
+        removed += count
+        if count < PRUNE_BATCH:
+            return removed
+
+
+def _trying(engine: Engine, change: Callable[[Connection], int]) -> int:
+    """The change in a transaction of its own; one that meets another is started again."""
+    for _ in range(ATTEMPTS - 1):
+        with suppress(Conflict), transaction(engine) as connection:
+            return change(connection)
+    with transaction(engine) as connection:
+        return change(connection)
+
+
+def _clean(value: str | None) -> str | None:
+    """As PostgreSQL takes it (docs, §8.3): no NUL, no lone surrogates; and not without end."""
+    if value is None:
+        return None
+    cut = value[:MAX_DETAIL].replace("\0", "�")
+    return cut if cut.isascii() else cut.encode("utf-8", "replace").decode()
