@@ -5,8 +5,9 @@
     DATA/postgres/          the server's files
     DATA/postgres.lock      held alone while somebody starts or stops the server
     DATA/postgres.users     held together by every process that uses it; the last one to leave shuts it down
+    DATA/up.lock            held alone by the process tree that runs on this folder
 
-Both locks are ``flock``: the kernel lets go of them when their holder dies, however it dies. The wheel's own
+The locks are ``flock``: the kernel lets go of them when their holder dies, however it dies. The wheel's own
 lock and its count of users are not used: the lock is one for all servers of the machine, and the count is a
 file of process ids that a killed process never leaves.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import os
 import shutil
 import subprocess
 import time
@@ -161,10 +163,36 @@ def start_or_adopt(data_dir: Path) -> tuple[EmbeddedPostgres, bool]:
                 share.close()
                 raise
     except OSError as error:
-        raise Refused(
-            "INGEST_DATA_DIR", str(data_dir), f"a folder we may write ({error.strerror})"
-        ) from error
+        raise _refusal(data_dir, error) from error
     return EmbeddedPostgres(data_dir, postmaster, share), started
+
+
+@contextmanager
+def only_tree(data_dir: Path) -> Iterator[None]:
+    """Be the only process tree on ``data_dir`` for the length of the block.
+
+    The lock is the kernel's (``flock``), so a tree that was killed leaves none behind.
+
+    Raises:
+        Refused: another one is running there, or the folder cannot be written.
+    """
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        lock = (data_dir / "up.lock").open("a+")
+    except OSError as error:
+        raise _refusal(data_dir, error) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            accepted = f"a folder on which `ingest up` is not running already (process {holder} is)"
+            raise Refused("INGEST_DATA_DIR", str(data_dir), accepted) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
 
 
 def kill(server: EmbeddedPostgres) -> None:
@@ -180,6 +208,12 @@ def kill(server: EmbeddedPostgres) -> None:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         psutil.wait_procs(everyone, timeout=10)
+
+
+def _refusal(data_dir: Path, error: OSError) -> Refused:
+    return Refused(
+        "INGEST_DATA_DIR", str(data_dir), f"a folder we may write ({error.strerror}: {error.filename})"
+    )
 
 
 def _pgdata(data_dir: Path) -> Path:

@@ -15,9 +15,8 @@ part: each has a process group of its own, which is swept when the part is gone.
 Ctrl-C to ourselves.
 """
 
-from ingest.supervise.folder import only_tree
 from ingest.supervise.restart import RestartPolicy
 from ingest.supervise.tree import Part, PartState, Status, Supervisor
 from ingest.supervise.watch import Database
 
-__all__ = ["Database", "Part", "PartState", "RestartPolicy", "Status", "Supervisor", "only_tree"]
+__all__ = ["Database", "Part", "PartState", "RestartPolicy", "Status", "Supervisor"]

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from ingest.db.embedded import only_tree
 from ingest.errors import Refused
-from ingest.supervise import only_tree
 
 HOLDS = """
 import sys, time
 from pathlib import Path
-from ingest.supervise import only_tree
+from ingest.db.embedded import only_tree
 with only_tree(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
