@@ -129,6 +129,8 @@ class Entry:
     """``<source>`` of RSS or ``atom:source``: the feed this entry was taken from."""
     source_url: str | None = None
     image: str | None = None
+    base: str | None = None
+    """``xml:base`` in force for its HTML, where that is not the feed's own address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
