@@ -53,7 +53,7 @@ def read_raw(
     request = [f"{method} {split.path} HTTP/1.1", f"Host: {split.netloc}", "Connection: close", *headers]
     with socket.create_connection((split.hostname, split.port), timeout=timeout) as connection:
         connection.sendall("\r\n".join([*request, "", ""]).encode())
-        received = b""
+        received = bytearray()
         while len(received) < limit and (more := connection.recv(65_536)):
             received += more
-    return received
+    return bytes(received)

@@ -1,4 +1,4 @@
-"""The recorded world: 4,717 real polls of 21 news feeds, to be served again in the order of their time.
+"""The recorded world: 4,717 real polls of 20 news feeds, to be served again in the order of their time.
 
 ::
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.feedworld import FeedWorld, WorldFeed, faults, honest, late
+from tests.feedworld import Fault, FeedWorld, WorldFeed, faults, honest, late
 from tests.feedworld.conftest import RSS, read_raw
 from tests.feedworld.control import FAULTS
 
@@ -92,7 +92,7 @@ def test_a_fault_of_the_body_ignores_conditions_because_a_304_has_none(
     ],
 )
 def test_broken_answers_break_the_client_and_the_next_one_is_whole(
-    fault: faults.Fault, error: type[Exception], feed: WorldFeed, client: httpx.Client
+    fault: Fault, error: type[Exception], feed: WorldFeed, client: httpx.Client
 ) -> None:
     feed.fail_next(fault)
     with pytest.raises(error):
@@ -104,7 +104,7 @@ def test_broken_answers_break_the_client_and_the_next_one_is_whole(
     "fault", [faults.early_hints(), faults.early_hints(3), faults.trailers(), faults.raw_deflate()]
 )
 def test_odd_but_legal_answers_bring_the_same_bytes(
-    fault: faults.Fault, feed: WorldFeed, client: httpx.Client
+    fault: Fault, feed: WorldFeed, client: httpx.Client
 ) -> None:
     feed.fail_next(fault)
     assert client.get(feed.url, headers={"Accept-Encoding": "deflate"}).content == RSS
@@ -199,9 +199,7 @@ def test_dripping_sends_the_body_piece_by_piece(feed: WorldFeed) -> None:
 
 
 @pytest.mark.parametrize("fault", [faults.endless_body(), faults.endless_headers()])
-def test_an_endless_answer_costs_the_world_no_memory(
-    fault: faults.Fault, feed: WorldFeed, world: FeedWorld
-) -> None:
+def test_an_endless_answer_costs_the_world_no_memory(fault: Fault, feed: WorldFeed, world: FeedWorld) -> None:
     feed.fail_next(fault)
     tracemalloc.start()
     try:
@@ -310,8 +308,12 @@ def test_every_fault_can_be_had_by_name_and_answers_an_unpublished_page(name: st
         "body": (b"x",),
         "with_headers": (("X-A", "1"),),
     }
-    keywords = {"stall": {"seconds": 0.01}, "drip": {"every": 0.0}, "gzip_bomb": {"size": 1024**2}}
-    make: Callable[..., faults.Fault] = FAULTS[name]
+    keywords: dict[str, dict[str, float]] = {
+        "stall": {"seconds": 0.01},
+        "drip": {"every": 0.0},
+        "gzip_bomb": {"size": 1024**2},
+    }
+    make: Callable[..., Fault] = FAULTS[name]
     page = world.feed("/unpublished")
     page.fail_next(make(*arguments.get(name, ()), **keywords.get(name, {})))
     with contextlib.suppress(ConnectionResetError):
