@@ -237,6 +237,8 @@ log_records: Final = Table(
     Column("appended_at", _time, nullable=False),
     PrimaryKeyConstraint("topic_id", "offset"),
 )
+# For the ledger of an article: stream events only, they alone carry this header.
+Index("ix_log_records_event", log_records.c.key, postgresql_where=text("headers ? 'kind'"))
 
 log_groups: Final = Table(
     "log_groups",

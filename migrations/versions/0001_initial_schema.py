@@ -171,6 +171,12 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("topic_id", "offset", name=op.f("pk_log_records")),
     )
+    op.create_index(
+        "ix_log_records_event",
+        "log_records",
+        ["key"],
+        postgresql_where=sa.text("headers ? 'kind'"),
+    )
     op.create_table(
         "matches",
         sa.Column("topic", sa.Text(), nullable=False),

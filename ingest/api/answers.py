@@ -1,0 +1,136 @@
+"""Answers: our types as JSON, errors in one form, and the headers that every answer has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ingest.errors import IngestError, Refused
+
+HEADERS: Final = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+_SHOWN_CHARACTERS: Final = 200
+
+
+class NotFound(IngestError):  # noqa: N818 - as all of ours
+    """What the path names does not exist."""
+
+    def __init__(self, parameter: str, value: str, expected: str) -> None:
+        super().__init__(parameter, value, expected)
+        self.parameter = parameter
+        self.value = value
+        self.expected = expected
+
+
+class Json(Response):
+    """JSON of anything ``plain`` knows."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(plain(content), ensure_ascii=False, separators=(",", ":")).encode(
+            "utf-8", "backslashreplace"
+        )
+
+
+def plain(value: Any) -> Any:
+    """Our types as JSON has them: times in ISO 8601 with Z, ids as text, frozen types as objects."""
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return str(value)
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
+        case UUID():
+            return str(value)
+        case Mapping():
+            return {str(name): plain(each) for name, each in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [plain(each) for each in value]
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def error(status: int, *, parameter: str, value: object, expected: str, **more: Any) -> Json:
+    """The one form of every error."""
+    shown = value if value is None or isinstance(value, int | list) else str(value)
+    if isinstance(shown, str) and len(shown) > _SHOWN_CHARACTERS:
+        shown = f"{shown[:_SHOWN_CHARACTERS]}… ({len(shown)} characters)"
+    return Json({"error": {"parameter": parameter, "value": shown, "expected": expected}, **more}, status)
+
+
+async def refused(_request: Request, exception: Exception) -> Response:
+    if not isinstance(exception, Refused):
+        raise exception
+    return error(400, parameter=exception.thing, value=exception.value, expected=exception.accepted)
+
+
+async def not_found(_request: Request, exception: Exception) -> Response:
+    if not isinstance(exception, NotFound):
+        raise exception
+    return error(404, parameter=exception.parameter, value=exception.value, expected=exception.expected)
+
+
+async def unavailable(_request: Request, exception: Exception) -> Response:
+    answer = error(503, parameter="service", value=str(exception), expected="try again in a moment")
+    answer.headers["retry-after"] = "2"
+    return answer
+
+
+async def http_error(request: Request, exception: Exception) -> Response:
+    """Starlette's own: no such path, or not with this method."""
+    if not isinstance(exception, HTTPException):
+        raise exception
+    if exception.status_code == 405:
+        answer = error(405, parameter="method", value=request.method, expected="GET")
+        answer.headers["allow"] = "GET, HEAD"
+        return answer
+    return error(
+        exception.status_code, parameter="path", value=request.url.path, expected="a path of /openapi.json"
+    )
+
+
+async def broken(_request: Request, _exception: Exception) -> Response:
+    """A mistake of ours; the log has the traceback."""
+    return error(
+        500, parameter="service", value=None, expected="nothing else of you: this is a fault of ours"
+    )
+
+
+class SafeHeaders:
+    """Middleware: ``HEADERS`` on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, with_headers)

@@ -1,0 +1,100 @@
+"""The HTTP API as one application: routes, what is around them, and what opens and closes with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final
+
+from sqlalchemy import Engine
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Route
+
+from ingest import runtime
+from ingest.api import answers
+from ingest.api.articles import ArticleRoutes
+from ingest.api.live import LiveStreams
+from ingest.api.metrics import CountRequests, Metrics
+from ingest.api.service import ServiceRoutes
+from ingest.api.threads import Threads
+from ingest.api.topics import TooManyStreams, TopicRoutes
+from ingest.db import migrate
+from ingest.db.status import read_status
+from ingest.errors import Refused, Unavailable
+from ingest.log.postgres import PostgresLog, listen
+
+STREAM: Final = "/v1/topics/{slug}/stream"
+GZIP_LEVEL: Final = 5
+
+
+def create_api(
+    engine: Engine, log: PostgresLog | None = None, *, ready: Callable[[], object] | None = None
+) -> Starlette:
+    """The API over a database and the streams in it.
+
+    ``ready`` is asked by ``/readyz`` beside the database and its migration: it raises one of our errors where
+    the service's log cannot be reached. The engine needs room for ten connections; one more is opened beside
+    its pool.
+    """
+    log = log or PostgresLog(engine)
+    threads = Threads()
+    live = LiveStreams(log, partial(listen, engine))
+    metrics = Metrics(
+        status=lambda: read_status(engine, now=runtime.now()), subscribers=lambda: live.subscribers
+    )
+    checks: dict[str, Callable[[], object]] = {"database": lambda: migrate.check(engine)}
+    if ready is not None:
+        checks["log"] = ready
+    of_articles = ArticleRoutes(engine, threads)
+    of_topics = TopicRoutes(engine, log, threads, live, metrics)
+    of_service = ServiceRoutes(
+        threads, metrics, checks=checks, status=lambda: read_status(engine, now=runtime.now())
+    )
+    routes = [
+        Route("/v1/articles", of_articles.find),
+        Route("/v1/articles/{id}", of_articles.one),
+        Route("/v1/topics", of_topics.listed),
+        Route("/v1/topics/{slug}/events", of_topics.events),
+        Route(STREAM, of_topics.stream),
+        Route("/v1/ledger", of_articles.ledger),
+        Route("/v1/status", of_service.status),
+        Route("/v1/schema", of_service.schema),
+        Route("/healthz", of_service.alive),
+        Route("/readyz", of_service.ready),
+        Route("/metrics", of_service.metrics),
+        Route("/openapi.json", of_service.openapi),
+    ]
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await live.open()
+        try:
+            yield
+        finally:
+            await live.close()
+            await threads.close()
+
+    app = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        middleware=[
+            Middleware(CountRequests, metrics=metrics, routes=routes, streams=frozenset({STREAM})),
+            Middleware(answers.SafeHeaders),
+            Middleware(GZipMiddleware, compresslevel=GZIP_LEVEL),
+        ],
+        exception_handlers={
+            Refused: answers.refused,
+            answers.NotFound: answers.not_found,
+            Unavailable: answers.unavailable,
+            TooManyStreams: answers.unavailable,
+            HTTPException: answers.http_error,
+            Exception: answers.broken,
+        },
+    )
+    app.router.redirect_slashes = False
+    app.state.live = live
+    return app

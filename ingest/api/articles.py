@@ -1,0 +1,60 @@
+"""Articles: lists and search, one article with its history, the ledger of a URL."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Engine
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ingest.api.answers import Json, NotFound, plain
+from ingest.api.parameters import given, read_number, required
+from ingest.api.threads import Threads
+from ingest.db import articles, ledger
+
+URL_ACCEPTED: Final = "the address of an article or feed"
+
+
+class ArticleRoutes:
+    """Handlers over the article database."""
+
+    def __init__(self, engine: Engine, threads: Threads) -> None:
+        self._engine = engine
+        self._threads = threads
+
+    async def find(self, request: Request) -> Response:
+        query = articles.read_query(given(request, *articles.QUERY_PARAMETERS))
+        page = await self._threads.run(lambda: articles.find(self._engine, query))
+        return Json(
+            {
+                "articles": [listed(article) for article in page.articles],
+                "next_cursor": None if page.behind is None else articles.write_place(page.behind),
+            }
+        )
+
+    async def one(self, request: Request) -> Response:
+        found = given(request, "before")
+        before = (
+            read_number("before", found["before"], least=1, most=2**31 - 1) if "before" in found else None
+        )
+        given_id = request.path_params["id"]
+        article_id = articles.read_uuid("id", given_id)
+        history = await self._threads.run(lambda: ledger.article(self._engine, article_id, before=before))
+        if history is None:
+            raise NotFound("id", given_id, "the id of a stored article")
+        return Json({"article": history})
+
+    async def ledger(self, request: Request) -> Response:
+        url = articles.read_text("url", required(given(request, "url"), "url", URL_ACCEPTED))
+        found = await self._threads.run(lambda: ledger.ledger(self._engine, url))
+        return Json({"known": found.known, **plain(found)}, 200 if found.known else 404)
+
+
+def listed(article: articles.Listed) -> dict[str, Any]:
+    """An article of a list; ``sort_at`` stays ours, ``snippet`` only comes where something was searched."""
+    body: dict[str, Any] = plain(article)
+    del body["sort_at"]
+    if article.snippet is None:
+        del body["snippet"]
+    return body

@@ -1,0 +1,369 @@
+"""The API's description, OpenAPI 3.1, by hand; a test holds it equal to the routes and to real answers."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ingest import __version__
+from ingest.db.articles import DEFAULT_LIMIT, MAX_LIMIT
+from ingest.streams import event_schema
+
+_TEXT: Final = {"type": "string"}
+_TEXT_OR_NULL: Final = {"type": ["string", "null"]}
+_TEXTS: Final = {"type": "array", "items": _TEXT}
+_NUMBER: Final = {"type": "integer"}
+_FLAG: Final = {"type": "boolean"}
+_ID: Final = {"type": "string", "format": "uuid"}
+_TIME: Final = {"type": "string", "format": "date-time"}
+_TIME_OR_NULL: Final = {"type": ["string", "null"], "format": "date-time"}
+_CURSOR: Final = {"type": "integer", "minimum": 0}
+_ANY: Final[dict[str, Any]] = {}
+
+
+def document() -> dict[str, Any]:
+    """The whole description."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "news-ingest",
+            "version": __version__,
+            "summary": "The article database and the live topic streams.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": _paths(),
+        "components": {"schemas": _schemas()},
+    }
+
+
+def _paths() -> dict[str, Any]:
+    return {
+        "/v1/articles": _get(
+            "findArticles",
+            "Articles, newest first; every parameter narrows",
+            _ref("ArticlePage"),
+            _query("q", _TEXT, 'full text: words, "phrases", or, -without; words as they stand, no stems'),
+            _query("topic", _TEXT, "the slug of a topic they match"),
+            _query("source", _TEXT, "host of the article's address, without www."),
+            _query("language", _TEXT, "tag or the beginning of one, as declared: ko is ko-KR too"),
+            _query("from", _TEXT, "published, or first seen, at this time or later; ISO 8601"),
+            _query("to", _TEXT, "before this time; ISO 8601"),
+            _query("story", _ID, "copies of one text"),
+            _query(
+                "limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
+            ),
+            _query("cursor", _TEXT, "next_cursor of the page before"),
+        ),
+        "/v1/articles/{id}": _get(
+            "getArticle",
+            "One article with its revisions, matches, sightings, events and copies",
+            _object({"article": _ref("ArticleHistory")}),
+            _path("id", _ID),
+            _query("before", _NUMBER, "revisions below this number: the next page of a long history"),
+            errors=(400, 404, 503),
+        ),
+        "/v1/topics": _get("listTopics", "All topics", _object({"topics": _list(_ref("Topic"))})),
+        "/v1/topics/{slug}/events": _get(
+            "readEvents",
+            "A page of a stream; 410 where the events behind the cursor are no longer held",
+            _ref("EventPage"),
+            _path("slug", _TEXT),
+            _query("after", _CURSOR, "events behind this cursor; 0, the default: from the beginning"),
+            _query("limit", {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}),
+            errors=(400, 404, 410, 503),
+        ),
+        "/v1/topics/{slug}/stream": _get(
+            "followStream",
+            "The stream, live, as Server-Sent Events: id is the cursor, event the kind, data an Event as one "
+            "line. An event of kind gap tells what is no longer held.",
+            _TEXT,
+            _path("slug", _TEXT),
+            _query(
+                "after", _CURSOR, "events behind this cursor; 0: from the beginning; without it: from now on"
+            ),
+            {
+                "name": "Last-Event-ID",
+                "in": "header",
+                "schema": _CURSOR,
+                "description": "as after, and wins over it: clients send it when they reconnect",
+            },
+            media="text/event-stream",
+            errors=(400, 404, 503),
+        ),
+        "/v1/ledger": _get(
+            "readLedger",
+            "What became of a URL: seen when, by which poll, stored, merged or set aside, matched why, sent "
+            "where; 404, with the same body, for one we never met",
+            _ref("Ledger"),
+            _query("url", _TEXT, "the address of an article or feed", required=True),
+        ),
+        "/v1/status": _get("getStatus", "Counts and lags of the whole service", _ref("Status")),
+        "/v1/schema": _get(
+            "getSchemas",
+            "JSON Schemas: article as it travels on news.articles, event as streams have it",
+            _object({"article": {"type": "object"}, "event": {"type": "object"}}),
+            errors=(400,),
+        ),
+        "/healthz": _get("isAlive", "200 while the process answers", _ref("Health"), errors=(400,)),
+        "/readyz": _get(
+            "isReady",
+            "200 where database, migration and log are as needed; else 503 with the reasons",
+            _ref("Health"),
+        ),
+        "/metrics": _get(
+            "getMetrics", "For Prometheus, in its text format", _TEXT, media="text/plain", errors=(400,)
+        ),
+        "/openapi.json": _get("describe", "This description", {"type": "object"}, errors=(400,)),
+    }
+
+
+def _schemas() -> dict[str, Any]:
+    event = {name: value for name, value in event_schema().items() if name not in {"$schema", "$id"}}
+    return {
+        "Error": _object(
+            {
+                "error": _object(
+                    {
+                        "parameter": {**_TEXT, "description": "what was wrong"},
+                        "value": {**_ANY, "description": "as it was given"},
+                        "expected": {**_TEXT, "description": "what would be accepted"},
+                    }
+                )
+            }
+        ),
+        "Article": _object(
+            {
+                "id": _ID,
+                "revision": _NUMBER,
+                "url": _TEXT_OR_NULL,
+                "title": _TEXT,
+                "source": _TEXT,
+                "publisher": _TEXT_OR_NULL,
+                "authors": _TEXTS,
+                "language": _TEXT_OR_NULL,
+                "published_at": _TIME_OR_NULL,
+                "first_seen_at": _TIME,
+                "revised_at": _TIME,
+                "story_id": _ID,
+                "summary": _TEXT,
+                "feed_id": _NUMBER,
+                "topics": _TEXTS,
+                "snippet": _list(_object({"text": _TEXT, "hit": _FLAG})),
+            },
+            optional=("snippet",),
+        ),
+        "ArticlePage": _object({"articles": _list(_ref("Article")), "next_cursor": _TEXT_OR_NULL}),
+        "ArticleHistory": _object(
+            {
+                "id": _ID,
+                "url": _TEXT_OR_NULL,
+                "source": _TEXT,
+                "language": _TEXT_OR_NULL,
+                "story_id": _ID,
+                "published_at": _TIME_OR_NULL,
+                "first_seen_at": _TIME,
+                "revised_at": _TIME,
+                "revision": {**_NUMBER, "description": "number of the current one"},
+                "feed_id": _NUMBER,
+                "revisions": {**_list(_ref("Revision")), "description": "newest first, 50 at most"},
+                "sightings": {**_list(_ref("Sighting")), "description": "newest first, 200 at most"},
+                "sightings_total": _NUMBER,
+                "matches": _list(_ref("Match")),
+                "events": _list(_object({"topic": _TEXT, "cursor": _CURSOR, "kind": _TEXT, "at": _TIME})),
+                "copies": _list(
+                    _object(
+                        {
+                            "id": _ID,
+                            "url": _TEXT_OR_NULL,
+                            "source": _TEXT,
+                            "title": _TEXT,
+                            "first_seen_at": _TIME,
+                        }
+                    )
+                ),
+            }
+        ),
+        "Revision": _object(
+            {
+                "number": _NUMBER,
+                "current": _FLAG,
+                "seen_at": _TIME,
+                "feed_id": _NUMBER,
+                "poll_id": _NUMBER,
+                "title": _TEXT,
+                "authors": _TEXTS,
+                "publisher": _TEXT_OR_NULL,
+                "attribution": {"type": ["object", "null"]},
+                "summary": _TEXT,
+                "text": _TEXT,
+                "html": {**_TEXT, "description": "sanitised"},
+                "guid": _TEXT_OR_NULL,
+                "categories": _TEXTS,
+                "image": _TEXT_OR_NULL,
+                "updated_at": _TIME_OR_NULL,
+            }
+        ),
+        "Sighting": _object(
+            {
+                "poll_id": _NUMBER,
+                "polled_at": _TIME_OR_NULL,
+                "feed_id": _NUMBER,
+                "feed_url": _TEXT_OR_NULL,
+                "seen_at": _TIME,
+                "effect": {"enum": ["created", "updated", "unchanged"]},
+                "revision": _NUMBER,
+                "place": {**_TEXT, "description": "log topic/partition/offset of the record"},
+            }
+        ),
+        "Match": _object(
+            {
+                "topic": _TEXT,
+                "title": _TEXT,
+                "revision": _NUMBER,
+                "matched_at": _TIME,
+                "explanation": {"type": "object"},
+            }
+        ),
+        "Topic": _object(
+            {
+                "slug": _TEXT,
+                "title": _TEXT,
+                "description": _TEXT,
+                "rule": {"type": "object"},
+                "changed_at": _TIME,
+                "retired": _FLAG,
+                "articles": _NUMBER,
+                "cursor": {**_CURSOR, "description": "the last one given; 0: none yet"},
+                "first_cursor": {**_CURSOR, "description": "the first that is still held"},
+            }
+        ),
+        "Event": event,
+        "Gap": _object(
+            {
+                "v": {"const": 1},
+                "kind": {"const": "gap"},
+                "topic": _TEXT,
+                "after": _CURSOR,
+                "first_cursor": {**_CURSOR, "description": "the first that is still held"},
+                "lost": {**_NUMBER, "description": "how many events that is"},
+            }
+        ),
+        "EventPage": _object(
+            {
+                "topic": _TEXT,
+                "first_cursor": _CURSOR,
+                "last_cursor": _CURSOR,
+                "next_after": {**_CURSOR, "description": "the next page's after"},
+                "gap": {"anyOf": [_ref("Gap"), {"type": "null"}]},
+                "events": _list(_ref("Event")),
+            }
+        ),
+        "Ledger": _object(
+            {
+                "known": _FLAG,
+                "url": _TEXT,
+                "canonical": _TEXT,
+                "articles": _list(_ref("ArticleHistory")),
+                "travelled": {
+                    **_list(
+                        _object(
+                            {
+                                "feed_id": _NUMBER,
+                                "feed_url": _TEXT,
+                                "poll_id": _NUMBER,
+                                "article_id": _ID,
+                                "stored": _FLAG,
+                            }
+                        )
+                    ),
+                    "description": "feeds that have it as an entry; not stored: on its way",
+                },
+                "quarantined": _list(
+                    _object(
+                        {
+                            "id": _NUMBER,
+                            "quarantined_at": _TIME,
+                            "replayed_at": _TIME_OR_NULL,
+                            "stage": _TEXT,
+                            "place": _TEXT,
+                            "error": _TEXT,
+                            "detail": _TEXT,
+                        }
+                    )
+                ),
+                "feed": {"type": ["object", "null"], "description": "where the URL is a feed's own"},
+            }
+        ),
+        "Status": _object(
+            {
+                "at": _TIME,
+                "feeds": {"type": "object", "additionalProperties": _NUMBER, "description": "by state"},
+                "feeds_failing": _NUMBER,
+                "feeds_due": _NUMBER,
+                "due_lag_seconds": {"type": "number"},
+                "polls_last_hour": {"type": "object", "additionalProperties": _NUMBER},
+                "last_poll_at": _TIME_OR_NULL,
+                "articles": _NUMBER,
+                "revisions": _NUMBER,
+                "quarantine": _NUMBER,
+                "streams": _list(_object({"topic": _TEXT, "cursor": _CURSOR, "first_cursor": _CURSOR})),
+                "groups": _list(_object({"topic": _TEXT, "group": _TEXT, "lag": _NUMBER})),
+            }
+        ),
+        "Health": _object(
+            {"status": _TEXT, "checks": {"type": "object", "additionalProperties": _TEXT}},
+            optional=("checks",),
+        ),
+    }
+
+
+_ABOUT_ERRORS: Final = {
+    400: "a parameter is not accepted",
+    404: "what the path or parameter names does not exist",
+    410: "the events behind the cursor are no longer held",
+    503: "the database or the log is not available, or no more streams can be opened here",
+}
+
+
+def _get(
+    name: str,
+    summary: str,
+    answer: dict[str, Any],
+    *parameters: dict[str, Any],
+    media: str = "application/json",
+    errors: tuple[int, ...] = (400, 503),
+) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": name,
+        "summary": summary,
+        "parameters": list(parameters),
+        "responses": {"200": {"description": "as asked", "content": {media: {"schema": answer}}}},
+    }
+    for status in errors:
+        operation["responses"][str(status)] = {
+            "description": _ABOUT_ERRORS[status],
+            "content": {"application/json": {"schema": _ref("Error")}},
+        }
+    return {"get": operation}
+
+
+def _query(
+    name: str, schema: dict[str, Any], description: str = "", *, required: bool = False
+) -> dict[str, Any]:
+    return {"name": name, "in": "query", "schema": schema, "description": description, "required": required}
+
+
+def _path(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "path", "schema": schema, "required": True}
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _list(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": schema}
+
+
+def _object(properties: dict[str, Any], *, optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    needed = [name for name in properties if name not in optional]
+    return {"type": "object", "required": needed, "properties": properties, "additionalProperties": False}

@@ -1,0 +1,140 @@
+"""Server-Sent Events (WHATWG HTML, §9.2): one stream to one client until it leaves or we stop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Final
+
+from starlette.types import Receive, Scope, Send
+
+from ingest.api.live import LiveStreams, Served, Subscriber
+from ingest.errors import Unavailable
+from ingest.runtime import crash_step
+from ingest.streams import Beginning, Gap
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS: Final = 15.0
+"""A comment is sent when nothing else was for this long: proxies drop silent connections."""
+SEND_SECONDS: Final = 30.0
+"""A client that takes nothing for this long is let go; it resumes from its cursor."""
+CHUNK_BYTES: Final = 64 * 1024
+RETRY_MILLISECONDS: Final = 2000
+"""What we ask clients to wait before they reconnect."""
+
+HEADERS: Final = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"x-accel-buffering", b"no"),  # nginx would hold events back
+]
+
+
+class EventStream:
+    """An ASGI answer that sends the events of one stream as they come."""
+
+    def __init__(
+        self,
+        live: LiveStreams,
+        slug: str,
+        beginning: Beginning,
+        *,
+        on_sent: Callable[[int], object],
+        heartbeat: float = HEARTBEAT_SECONDS,
+    ) -> None:
+        """``on_sent`` is told how many events each piece had that the server took."""
+        self._live = live
+        self._slug = slug
+        self._beginning = beginning
+        self._on_sent = on_sent
+        self._heartbeat = heartbeat
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "HEAD":
+            await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        subscriber = await self._live.subscribe(self._slug, cursor=self._beginning.cursor)
+        try:
+            sender = asyncio.create_task(self._send(subscriber, send))
+            leaving = asyncio.create_task(_left(receive))
+            try:
+                await asyncio.wait({sender, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for one in (sender, leaving):
+                    one.cancel()
+                for one in (sender, leaving):
+                    with suppress(asyncio.CancelledError):
+                        await one
+        except TimeoutError:
+            # Returning closes the connection; what is in its buffers goes with it (see server.USER_TIMEOUT).
+            logger.info(
+                "stream %s: a client took nothing for %.0f s and was let go", self._slug, SEND_SECONDS
+            )
+        finally:
+            subscriber.close()
+
+    async def _send(self, subscriber: Subscriber, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
+        # An id without data is no event, but tells the client from where to resume before the first one came.
+        opening = b"retry: %d\nid: %d\n\n" % (RETRY_MILLISECONDS, self._beginning.cursor)
+        if self._beginning.gap is not None:
+            opening += gap_frame(self._beginning.gap)
+        await _body(send, opening)
+        while not self._live.closing:
+            try:
+                gap, events = await subscriber.next(seconds=self._heartbeat)
+            except Unavailable as error:
+                logger.warning("stream %s: %s", self._slug, error)
+                await _body(send, b": the log is not available, trying again\n\n")
+                await asyncio.sleep(1)
+                continue
+            if gap is not None:
+                await _body(send, gap_frame(gap))
+            for count, chunk in chunks(events):
+                crash_step("serve.before-send")
+                await _body(send, chunk)
+                crash_step("serve.sent")
+                self._on_sent(count)
+            if not events and not self._live.closing:
+                await _body(send, b": still here\n\n")
+        await send({"type": "http.response.body", "body": b": closing\n\n", "more_body": False})
+        crash_step("serve.closed")
+
+
+def event_frame(event: Served) -> bytes:
+    """One event on the wire."""
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.cursor, event.kind.encode(), event.body)
+
+
+def gap_frame(gap: Gap) -> bytes:
+    """The gap as an event. Its id is the cursor before the first that is left: it is not told again."""
+    return b"id: %d\nevent: gap\ndata: %s\n\n" % (gap.first_cursor - 1, json.dumps(gap.body()).encode())
+
+
+def chunks(events: Sequence[Served]) -> Iterator[tuple[int, bytes]]:
+    """Frames of ``events`` in pieces of about ``CHUNK_BYTES``, each of whole frames, with their number."""
+    frames: list[bytes] = []
+    size = 0
+    for event in events:
+        frames.append(event_frame(event))
+        size += len(frames[-1])
+        if size >= CHUNK_BYTES:
+            yield len(frames), b"".join(frames)
+            frames, size = [], 0
+    if frames:
+        yield len(frames), b"".join(frames)
+
+
+async def _body(send: Send, chunk: bytes) -> None:
+    await asyncio.wait_for(
+        send({"type": "http.response.body", "body": chunk, "more_body": True}), SEND_SECONDS
+    )
+
+
+async def _left(receive: Receive) -> None:
+    """Return when the client is gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

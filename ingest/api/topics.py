@@ -1,0 +1,129 @@
+"""Topics and their streams: as pages of events, and live."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Engine
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ingest.api.answers import Json, NotFound, error, plain
+from ingest.api.live import LiveStreams
+from ingest.api.metrics import Metrics
+from ingest.api.parameters import given, read_number
+from ingest.api.sse import EventStream
+from ingest.api.threads import Threads
+from ingest.db import topics
+from ingest.errors import IngestError
+from ingest.log.api import stream_topic
+from ingest.streams import StreamReader, begin, missing, read_cursor, served
+from ingest.types import Record
+
+MAX_EVENTS: Final = 500
+DEFAULT_EVENTS: Final = 100
+MAX_STREAMS: Final = 1000
+"""Open at once in one process."""
+
+
+class TooManyStreams(IngestError):  # noqa: N818 - as all of ours
+    """This process has as many streams open as it may; try later, or another process."""
+
+
+class TopicRoutes:
+    """Handlers over topics and streams."""
+
+    def __init__(
+        self, engine: Engine, reader: StreamReader, threads: Threads, live: LiveStreams, metrics: Metrics
+    ) -> None:
+        self._engine = engine
+        self._reader = reader
+        self._threads = threads
+        self._live = live
+        self._metrics = metrics
+
+    async def listed(self, request: Request) -> Response:
+        given(request)
+        found = await self._threads.run(lambda: topics.list_topics(self._engine))
+        return Json({"topics": [_topic(one) for one in found]})
+
+    async def events(self, request: Request) -> Response:
+        """A page behind a cursor; 410 where retention was faster, unless the beginning was asked for."""
+        slug = await self._slug(request)
+        found = given(request, "after", "limit")
+        after = read_cursor("after", found.get("after", "0"))
+        limit = (
+            read_number("limit", found["limit"], least=1, most=MAX_EVENTS)
+            if "limit" in found
+            else DEFAULT_EVENTS
+        )
+        beginning = await self._threads.run(lambda: begin(self._reader, slug, after, thing="after"))
+        gap = beginning.gap
+        records: Sequence[Record] = ()
+        if gap is None or after == 0:
+            records = await self._threads.run(
+                lambda: self._reader.read(stream_topic(slug), after=beginning.cursor, limit=limit)
+            )
+            gap = gap or missing(slug, records, after=beginning.cursor)
+        if gap is not None and after != 0:
+            expected = f"a cursor that is still held; after={gap.first_cursor - 1} reads on from the first"
+            return error(410, parameter="after", value=after, expected=expected, gap=gap.body())
+        page = b'{"topic":%s,"first_cursor":%d,"last_cursor":%d,"next_after":%d,"gap":%s,"events":[%s]}' % (
+            Json(slug).body,
+            beginning.first_cursor,
+            max(beginning.last_cursor, records[-1].offset if records else 0),
+            records[-1].offset if records else beginning.cursor,
+            Json(None if gap is None else gap.body()).body,
+            b",".join(served(record) for record in records),
+        )
+        return Response(page, media_type="application/json")
+
+    async def stream(self, request: Request) -> Response:
+        slug = await self._slug(request)
+        found = given(request, "after")
+        # A client that reconnects sends both: the header is where it really is.
+        header = request.headers.get("last-event-id", "")
+        cursor, thing = None, "after"
+        if header:
+            cursor, thing = read_cursor("Last-Event-ID", header), "Last-Event-ID"
+        elif "after" in found:
+            cursor = read_cursor("after", found["after"])
+        if self._live.subscribers >= MAX_STREAMS:
+            raise TooManyStreams(f"{MAX_STREAMS} streams are open")
+        beginning = await self._threads.run(lambda: begin(self._reader, slug, cursor, thing=thing))
+        counter = self._metrics.events.labels(slug)
+        return _Streaming(EventStream(self._live, slug, beginning, on_sent=counter.inc))
+
+    async def _slug(self, request: Request) -> str:
+        slug = str(request.path_params["slug"])
+        if not await self._threads.run(lambda: "\0" not in slug and topics.exists(self._engine, slug)):
+            raise NotFound("topic", slug, "a topic of /v1/topics")
+        return slug
+
+
+class _Streaming(Response):
+    """Starlette sends a route's answer by calling it; this one is an event stream."""
+
+    def __init__(self, stream: EventStream) -> None:
+        super().__init__()
+        self._stream = stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._stream(scope, receive, send)
+
+
+def _topic(found: topics.ListedTopic) -> dict[str, Any]:
+    topic = found.topic
+    return {
+        "slug": topic.slug,
+        "title": topic.title,
+        "description": topic.description,
+        "rule": plain(topic.rule),
+        "changed_at": plain(found.changed_at),
+        "retired": found.retired,
+        "articles": found.articles,
+        "cursor": found.cursor,
+        "first_cursor": found.first_cursor,
+    }

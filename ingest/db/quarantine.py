@@ -1,0 +1,113 @@
+"""Records that could not be handled: to look at, to hand in again, to drop on an operator's word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Engine, Select, delete, func, select, update
+
+from ingest.db.engine import transaction
+from ingest.db.reading import reading
+from ingest.db.tables import quarantine
+from ingest.types import Message
+
+MAX_LISTED: Final = 1000
+REPLAYED_HEADER: Final = "replayed"
+"""The header of a record that is handed in again: the number it had in quarantine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """One record in quarantine: who, where, why, and its original bytes."""
+
+    id: int
+    quarantined_at: datetime
+    stage: str
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: bytes
+    headers: Mapping[str, str]
+    error: str
+    detail: str
+    replayed_at: datetime | None
+
+    def message(self) -> Message:
+        """The record as it is to be appended again: same key, same bytes, and where it comes from."""
+        return Message(
+            key=self.key, value=self.value, headers={**self.headers, REPLAYED_HEADER: str(self.id)}
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantinedLine:
+    """The same, as a list shows it: its size instead of its bytes."""
+
+    id: int
+    quarantined_at: datetime
+    stage: str
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    size: int
+    error: str
+    detail: str
+    replayed_at: datetime | None
+
+
+def listed(
+    engine: Engine, *, replayed: bool = False, limit: int = 100, behind: int | None = None
+) -> tuple[QuarantinedLine, ...]:
+    """Newest first, ids below ``behind``; without those that were replayed unless they are asked for."""
+    columns = [quarantine.c[name] for name in QuarantinedLine.__dataclass_fields__ if name != "size"]
+    wanted = select(*columns, func.octet_length(quarantine.c.value).label("size"))
+    if not replayed:
+        wanted = wanted.where(quarantine.c.replayed_at.is_(None))
+    if behind is not None:
+        wanted = wanted.where(quarantine.c.id < behind)
+    with reading(engine) as connection:
+        rows = connection.execute(
+            wanted.order_by(quarantine.c.id.desc()).limit(min(limit, MAX_LISTED))
+        ).mappings()
+        return tuple(QuarantinedLine(**row) for row in rows)
+
+
+def one(engine: Engine, quarantine_id: int) -> Quarantined | None:
+    """The record with this number; None: there is none."""
+    with reading(engine) as connection:
+        row = connection.execute(_WHOLE.where(quarantine.c.id == quarantine_id)).mappings().one_or_none()
+        return None if row is None else _whole(row)
+
+
+def waiting(engine: Engine) -> tuple[int, ...]:
+    """The numbers of all that were not replayed, oldest first: the order they have to be handed in again."""
+    with reading(engine) as connection:
+        return tuple(
+            connection.scalars(
+                select(quarantine.c.id).where(quarantine.c.replayed_at.is_(None)).order_by(quarantine.c.id)
+            )
+        )
+
+
+def mark_replayed(engine: Engine, quarantine_id: int, *, now: datetime) -> None:
+    """To be called when the record is durable in the log again: a crash before only repeats it."""
+    with transaction(engine) as connection:
+        connection.execute(update(quarantine).where(quarantine.c.id == quarantine_id).values(replayed_at=now))
+
+
+def drop(engine: Engine, quarantine_id: int) -> bool:
+    """Delete the record for good; False: there is none with this number."""
+    with transaction(engine) as connection:
+        return connection.execute(delete(quarantine).where(quarantine.c.id == quarantine_id)).rowcount == 1
+
+
+_WHOLE: Final[Select[Any]] = select(*(quarantine.c[name] for name in Quarantined.__dataclass_fields__))
+
+
+def _whole(row: Mapping[Any, Any]) -> Quarantined:
+    return Quarantined(**{**row, "value": bytes(row["value"])})

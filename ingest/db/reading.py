@@ -1,0 +1,40 @@
+"""Transactions that only read, and that end in time whatever was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
+
+from ingest.db.engine import transaction
+from ingest.errors import Unavailable
+
+READ_TIMEOUT: Final = timedelta(seconds=15)
+_CANCELLED: Final = "57014"
+
+
+@contextmanager
+def reading(engine: Engine, *, timeout: timedelta = READ_TIMEOUT) -> Iterator[Connection]:
+    """One read-only transaction over one snapshot: everything read in it belongs together.
+
+    Raises:
+        Unavailable: the server is gone, or a statement took longer than ``timeout``.
+    """
+    try:
+        with transaction(engine) as connection:
+            connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+            milliseconds = int(timeout / timedelta(milliseconds=1))
+            connection.execute(
+                text("SELECT set_config('statement_timeout', :t, true)"), {"t": str(milliseconds)}
+            )
+            yield connection
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == _CANCELLED:
+            raise Unavailable(
+                "database", f"a query took longer than {timeout.total_seconds():g} s"
+            ) from error
+        raise

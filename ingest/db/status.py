@@ -1,0 +1,150 @@
+"""Counts and lags of the whole service, as ``ingest status``, ``/metrics`` and ``/v1/status`` tell them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, case, func, literal, select
+from sqlalchemy import text as sql
+
+from ingest.db.reading import reading
+from ingest.db.tables import feeds, log_groups, log_topics, polls, quarantine
+from ingest.log.api import STREAM_PREFIX
+from ingest.types import PollResult
+
+EXACT_BELOW: Final = 100_000
+"""Tables that the planner thinks smaller are counted; of larger ones its estimate is told."""
+POLLS_WITHIN: Final = timedelta(hours=1)
+FEED_STATES: Final = ("disabled", "new", *(result.value for result in PollResult))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamStatus:
+    """One stream: its last cursor (0: none yet), and the first that can still be read."""
+
+    topic: str
+    cursor: int
+    first_cursor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupStatus:
+    """One group of the Postgres log and how many records it has not yet committed."""
+
+    topic: str
+    group: str
+    lag: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The service at one moment."""
+
+    at: datetime
+    feeds: Mapping[str, int]
+    """By state: ``disabled``, ``new`` (never polled) or the result of the last poll."""
+    feeds_failing: int
+    feeds_due: int
+    due_lag: timedelta
+    """How long the feed that waits longest has been due."""
+    polls: Mapping[str, int]
+    """By result, within ``POLLS_WITHIN``."""
+    last_poll_at: datetime | None
+    articles: int
+    revisions: int
+    quarantine: int
+    """Records set aside and not yet replayed."""
+    streams: tuple[StreamStatus, ...]
+    groups: tuple[GroupStatus, ...]
+
+
+def read_status(engine: Engine, *, now: datetime, timeout: timedelta = timedelta(seconds=5)) -> Status:
+    """
+    Raises:
+        Unavailable: the database.
+    """
+    with reading(engine, timeout=timeout) as connection:
+        due = (feeds.c.enabled) & (feeds.c.next_poll_at <= now)
+        failing, due_count, oldest = connection.execute(
+            select(
+                func.count().filter(feeds.c.enabled & (feeds.c.failures > 0)),
+                func.count().filter(due),
+                func.min(feeds.c.next_poll_at).filter(due),
+            )
+        ).one()
+        return Status(
+            at=now,
+            feeds=_feeds(connection),
+            feeds_failing=failing,
+            feeds_due=due_count,
+            due_lag=timedelta(0) if oldest is None else now - oldest,
+            polls=_polls(connection, since=now - POLLS_WITHIN),
+            last_poll_at=connection.scalar(select(func.max(polls.c.finished_at))),
+            articles=_count(connection, "articles"),
+            revisions=_count(connection, "revisions"),
+            quarantine=connection.scalar(
+                select(func.count()).select_from(quarantine).where(quarantine.c.replayed_at.is_(None))
+            )
+            or 0,
+            streams=_streams(connection),
+            groups=_groups(connection),
+        )
+
+
+def status_body(status: Status) -> dict[str, Any]:
+    """As ``/v1/status`` and ``ingest status --json`` tell it; durations in seconds."""
+    body = {field.name: getattr(status, field.name) for field in fields(status)}
+    body["due_lag_seconds"] = body.pop("due_lag").total_seconds()
+    body["polls_last_hour"] = body.pop("polls")
+    return body
+
+
+def _feeds(connection: Connection) -> dict[str, int]:
+    state = case(
+        (~feeds.c.enabled, literal("disabled")),
+        (feeds.c.polled_at.is_(None), literal("new")),
+        else_=func.coalesce(feeds.c.last_outcome, literal("new")),
+    )
+    rows = connection.execute(select(state, func.count()).group_by(state))
+    return {**dict.fromkeys(FEED_STATES, 0), **dict(rows.tuples().all())}
+
+
+def _polls(connection: Connection, *, since: datetime) -> dict[str, int]:
+    rows = connection.execute(
+        select(polls.c.result, func.count()).where(polls.c.finished_at > since).group_by(polls.c.result)
+    )
+    return {**dict.fromkeys((result.value for result in PollResult), 0), **dict(rows.tuples().all())}
+
+
+def _count(connection: Connection, table: str) -> int:
+    estimate = connection.scalar(
+        sql("SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass(:table)"), {"table": table}
+    )
+    # -1: never analysed, which happens within a minute of the first inserts (PostgreSQL docs, autovacuum).
+    if estimate is not None and estimate >= EXACT_BELOW:
+        return int(estimate)
+    return connection.scalar(sql(f"SELECT count(*) FROM {table}")) or 0  # noqa: S608 - one of our own names
+
+
+def _streams(connection: Connection) -> tuple[StreamStatus, ...]:
+    rows = connection.execute(
+        select(log_topics.c.name, log_topics.c.next_offset, log_topics.c.first_offset)
+        .where(log_topics.c.name.startswith(STREAM_PREFIX, autoescape=True))
+        .order_by(log_topics.c.name)
+    )
+    return tuple(
+        StreamStatus(topic=name.removeprefix(STREAM_PREFIX), cursor=following - 1, first_cursor=first)
+        for name, following, first in rows
+    )
+
+
+def _groups(connection: Connection) -> tuple[GroupStatus, ...]:
+    rows = connection.execute(
+        select(log_topics.c.name, log_groups.c.name, log_topics.c.next_offset - log_groups.c.next_offset)
+        .join(log_topics, log_topics.c.id == log_groups.c.topic_id)
+        .order_by(log_topics.c.name, log_groups.c.name)
+    )
+    return tuple(GroupStatus(topic=topic, group=group, lag=lag) for topic, group, lag in rows)

@@ -1,0 +1,297 @@
+"""Rows as ``persist`` writes them, put there directly: a test of what reads them chooses every value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from sqlalchemy import Engine, insert, select, update
+
+from ingest.db import tables
+from ingest.identity import entry_key
+from ingest.log.api import stream_topic
+from ingest.log.postgres import PostgresLog
+from ingest.types import Entry, Message
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class Library:
+    """A database with feeds, topics and articles in it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.log = PostgresLog(engine)
+        self._polls = 0
+
+    def feed(self, url: str = "https://news.example/feed.xml", **values: Any) -> int:
+        """The feed's id; one that is there already stays."""
+        row = {
+            "url": url,
+            "added_at": NOON,
+            "next_poll_at": NOON + timedelta(minutes=15),
+            "interval": timedelta(minutes=15),
+            **values,
+        }
+        with self.engine.begin() as connection:
+            known = connection.scalar(select(tables.feeds.c.id).where(tables.feeds.c.url == url))
+            if known is not None:
+                return known
+            return connection.execute(
+                insert(tables.feeds).values(row).returning(tables.feeds.c.id)
+            ).scalar_one()
+
+    def topic(self, slug: str, *, title: str | None = None, rule: Mapping[str, Any] | None = None) -> None:
+        row = {
+            "slug": slug,
+            "title": title or slug.title(),
+            "rule": rule or {"phrases": [slug]},
+            "changed_at": NOON,
+        }
+        with self.engine.begin() as connection:
+            connection.execute(insert(tables.topics).values(row))
+
+    def article(
+        self,
+        url: str = "https://news.example/a",
+        *,
+        title: str = "A title",
+        text: str = "Some text.",
+        at: datetime = NOON,
+        language: str | None = "en",
+        source: str = "news.example",
+        topics: Sequence[str] = (),
+        story: UUID | None = None,
+        feed_id: int | None = None,
+    ) -> UUID:
+        """A new article, sighted once, matching ``topics``; its id."""
+        article_id = uuid5(NAMESPACE_URL, url)
+        feed_id = self.feed() if feed_id is None else feed_id
+        poll_id = self._poll(feed_id, at)
+        digest = _digest(title, text)
+        with self.engine.begin() as connection:
+            connection.execute(
+                insert(tables.articles).values(
+                    id=article_id,
+                    revision=1,
+                    latest=1,
+                    digest=digest,
+                    story_id=story or article_id,
+                    feed_id=feed_id,
+                    url=url,
+                    source=source,
+                    language=language,
+                    published_at=at,
+                    first_seen_at=at,
+                    revised_at=at,
+                    sort_at=at,
+                )
+            )
+            self._revision(connection, article_id, 1, title, text, at, feed_id, poll_id)
+            self._sighting(connection, article_id, poll_id, feed_id, at, "created", 1)
+            for slug in topics:
+                connection.execute(
+                    insert(tables.matches).values(
+                        topic=slug,
+                        article_id=article_id,
+                        revision=1,
+                        matched_at=at,
+                        explanation={
+                            "rule": slug,
+                            "found": [{"where": "title", "phrase": slug, "at": 0, "quote": title}],
+                        },
+                    )
+                )
+        return article_id
+
+    def revise(self, article_id: UUID, *, title: str, text: str, at: datetime) -> int:
+        """A new current revision; its number."""
+        with self.engine.begin() as connection:
+            row = connection.execute(
+                select(tables.articles.c.revision, tables.articles.c.feed_id).where(
+                    tables.articles.c.id == article_id
+                )
+            ).one()
+        poll_id = self._poll(row.feed_id, at)
+        number: int = row.revision + 1
+        with self.engine.begin() as connection:
+            connection.execute(
+                update(tables.revisions)
+                .where(tables.revisions.c.article_id == article_id)
+                .values(current=False)
+            )
+            self._revision(connection, article_id, number, title, text, at, row.feed_id, poll_id)
+            connection.execute(
+                update(tables.articles)
+                .where(tables.articles.c.id == article_id)
+                .values(revision=number, latest=number, digest=_digest(title, text), revised_at=at)
+            )
+            self._sighting(connection, article_id, poll_id, row.feed_id, at, "updated", number)
+        return number
+
+    def seen(self, feed_id: int, *, link: str, poll_id: int) -> UUID:
+        """An entry in a feed's seen-set, as a poll leaves it; the article id it has there."""
+        article_id = uuid5(NAMESPACE_URL, link)
+        entry = Entry(guid=None, link=link, title=None, summary=None, content=None)
+        with self.engine.begin() as connection:
+            connection.execute(
+                insert(tables.seen).values(
+                    feed_id=feed_id,
+                    key=entry_key(entry),
+                    digest=_digest(link, ""),
+                    article_id=article_id,
+                    poll_id=poll_id,
+                )
+            )
+        return article_id
+
+    def event(self, slug: str, number: int = 1, *, key: UUID | None = None, kind: str = "created") -> None:
+        """One event on the stream of ``slug``."""
+        self.events(slug, [number], key=key, kind=kind)
+
+    def events(
+        self, slug: str, numbers: Sequence[int], *, key: UUID | None = None, kind: str = "created"
+    ) -> None:
+        """Events on the stream of ``slug``, appended in one transaction; ``number`` is in their titles."""
+        self.log.append(stream_topic(slug), [event(slug, number, key=key, kind=kind) for number in numbers])
+
+    def forget(self, slug: str, *, before: int) -> None:
+        """What retention does: events before this cursor are gone."""
+        with self.engine.begin() as connection:
+            topic_id = connection.execute(
+                update(tables.log_topics)
+                .where(tables.log_topics.c.name == stream_topic(slug))
+                .values(first_offset=before)
+                .returning(tables.log_topics.c.id)
+            ).scalar_one()
+            connection.execute(
+                tables.log_records.delete().where(
+                    tables.log_records.c.topic_id == topic_id, tables.log_records.c.offset < before
+                )
+            )
+
+    def quarantine(self, value: bytes = b"{}", *, key: str = "k", offset: int = 7) -> int:
+        """A record set aside; its number."""
+        with self.engine.begin() as connection:
+            return connection.execute(
+                insert(tables.quarantine)
+                .values(
+                    quarantined_at=NOON,
+                    stage="persist",
+                    topic="news.articles",
+                    partition=0,
+                    offset=offset,
+                    key=key,
+                    value=value,
+                    headers={"h": "1"},
+                    error="Unusable",
+                    detail="version 9 is unknown",
+                )
+                .returning(tables.quarantine.c.id)
+            ).scalar_one()
+
+    def _poll(self, feed_id: int, at: datetime) -> int:
+        self._polls += 1
+        with self.engine.begin() as connection:
+            connection.execute(
+                insert(tables.polls).values(
+                    id=self._polls,
+                    feed_id=feed_id,
+                    started_at=at,
+                    finished_at=at,
+                    result="fetched",
+                    next_poll_at=at,
+                    reason="test",
+                )
+            )
+        return self._polls
+
+    def _revision(
+        self,
+        connection: Any,
+        article_id: UUID,
+        number: int,
+        title: str,
+        text: str,
+        at: datetime,
+        feed_id: int,
+        poll_id: int,
+    ) -> None:
+        connection.execute(
+            insert(tables.revisions).values(
+                article_id=article_id,
+                number=number,
+                current=True,
+                digest=_digest(title, text),
+                seen_at=at,
+                feed_id=feed_id,
+                poll_id=poll_id,
+                title=title,
+                authors=["Ann Author"],
+                publisher="The Example",
+                summary=text[:100],
+                text=text,
+                html=f"<p>{text}</p>",
+                guid=f"guid-{article_id}",
+                categories=["World"],
+            )
+        )
+
+    def _sighting(
+        self,
+        connection: Any,
+        article_id: UUID,
+        poll_id: int,
+        feed_id: int,
+        at: datetime,
+        effect: str,
+        revision: int,
+    ) -> None:
+        connection.execute(
+            insert(tables.sightings).values(
+                article_id=article_id,
+                poll_id=poll_id,
+                feed_id=feed_id,
+                seen_at=at,
+                effect=effect,
+                revision=revision,
+                place=f"news.articles/0/{poll_id}",
+            )
+        )
+
+
+def event(slug: str, number: int, *, key: UUID | None = None, kind: str = "created") -> Message:
+    """An event as ``persist`` writes it, with ``number`` in its title."""
+    article_id = key or uuid5(NAMESPACE_URL, f"{slug}/{number}")
+    body = {
+        "v": 1,
+        "kind": kind,
+        "topic": slug,
+        "at": NOON.isoformat(),
+        "article": {
+            "id": str(article_id),
+            "revision": 1,
+            "url": f"https://news.example/{number}",
+            "title": f"Event {number}: Встреча\u2028в Пхеньяне",
+            "source": "news.example",
+            "publisher": None,
+            "authors": [],
+            "language": "en",
+            "published_at": None,
+            "first_seen_at": NOON.isoformat(),
+            "story_id": str(article_id),
+            "summary": "One line.\nAnother.",
+            "feed_id": 1,
+        },
+        "match": {"rule": "any", "found": [{"where": "title", "phrase": "event", "at": 0, "quote": "Event"}]},
+    }
+    value = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return Message(key=str(article_id), value=value, headers={"kind": kind})
+
+
+def _digest(title: str, text: str) -> bytes:
+    return blake2b(f"{title}\0{text}".encode(), digest_size=16).digest()
