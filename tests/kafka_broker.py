@@ -1,4 +1,4 @@
-"""A real Apache Kafka broker for tests, the crash harness and the benches; also a pytest plugin (see the end).
+"""A real Apache Kafka broker for tests, the crash harness and the benches; and a pytest plugin.
 
 ::
 
@@ -32,7 +32,9 @@ POM: Final = Path(__file__).parent.parent / "deploy" / "kafka" / "pom.xml"
 START_SECONDS: Final = 60.0
 """Up after 3 s when the machine is free; recovery after SIGKILL and a busy machine take longer."""
 
-HOW_TO_RUN: Final = "To run them: install java (17 or newer) and mvn, or set INGEST_TEST_KAFKA=host:port to a broker of yours."
+HOW_TO_RUN: Final = (
+    "To run it, install java (17 or newer) and mvn, or name a broker: INGEST_TEST_KAFKA=host:port."
+)
 
 _PROPERTIES: Final = """\
 process.roles=broker,controller
@@ -57,7 +59,7 @@ group.min.session.timeout.ms=1000
 """
 
 
-class CannotStart(Exception):
+class CannotStartError(Exception):
     """The broker or its jars cannot be had; the message says what is missing."""
 
 
@@ -70,14 +72,14 @@ def fetch_jars() -> Path:
     """The folder with the broker's jars, fetched with Maven unless an earlier call did.
 
     Raises:
-        CannotStart: a tool is missing, or Maven failed; its last words are in the message.
+        CannotStartError: a tool is missing, or Maven failed; its last words are in the message.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "news-ingest"
+    if missing := missing_tools():
+        raise CannotStartError(f"not installed: {', '.join(missing)}")
     jars = cache / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:16]}"
     if jars.is_dir():
         return jars
-    if missing := missing_tools():
-        raise CannotStart(f"not installed: {', '.join(missing)}")
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as partial:
         fetched = Path(partial) / "jars"
@@ -89,7 +91,7 @@ def fetch_jars() -> Path:
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )
         if ended.returncode != 0:
-            raise CannotStart(f"mvn ended with {ended.returncode}: {ended.stdout.strip()[-2000:]}")
+            raise CannotStartError(f"mvn ended with {ended.returncode}: {ended.stdout.strip()[-2000:]}")
         try:
             fetched.rename(jars)
         except OSError:
@@ -99,7 +101,7 @@ def fetch_jars() -> Path:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Below the range that systems give to outgoing connections, which would take the port of a dead broker."""
+    """Below the range of outgoing connections, which would take the port of a dead broker."""
     found: list[int] = []
     while len(found) < count:
         port = random.randrange(15_000, 32_000)
@@ -151,7 +153,7 @@ class Broker:
         """Return when it accepts connections.
 
         Raises:
-            CannotStart: it ended, or did not listen in time; the end of its log is in the message.
+            CannotStartError: it ended, or did not listen in time; the end of its log is in the message.
         """
         command = [
             *("java", "-Xmx512m", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"),
@@ -168,7 +170,9 @@ class Broker:
             else:
                 return
         self.kill()
-        raise CannotStart(f"the broker did not listen; its log ends with: {self.log.read_text()[-2000:]}")
+        raise CannotStartError(
+            f"the broker did not listen; its log ends with: {self.log.read_text()[-2000:]}"
+        )
 
     def kill(self) -> None:
         """SIGKILL, as a crash would; what it acknowledged is in its files."""
@@ -202,7 +206,7 @@ class Broker:
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )
         if ended.returncode != 0:
-            raise CannotStart(
+            raise CannotStartError(
                 f"the storage tool ended with {ended.returncode}: {ended.stdout.strip()[-2000:]}"
             )
 
@@ -230,7 +234,7 @@ def _refuse(config: pytest.Config, reason: str) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """The last lines of the run: later than pytest_terminal_summary, whose text pytest's own counts follow."""
+    """The last lines of the run; after pytest_terminal_summary come pytest's own counts."""
     reason = config.stash.get(_NOT_RUN, None)
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if reason is not None and terminal is not None:
@@ -242,17 +246,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def kafka_jars(pytestconfig: pytest.Config) -> Path:
     """The jars of a broker of our own; skips or fails where they cannot be had."""
     try:
-        if missing := missing_tools():
-            raise CannotStart(f"not installed: {', '.join(missing)}")
         return fetch_jars()
-    except CannotStart as error:
+    except CannotStartError as error:
         _refuse(pytestconfig, str(error))
         raise
 
 
 @pytest.fixture(scope="session")
 def kafka_bootstrap(request: pytest.FixtureRequest) -> Iterator[str]:
-    """``host:port`` of the session's broker, shared and never killed: the one of INGEST_TEST_KAFKA, or our own."""
+    """``host:port`` of the session's broker, never killed: the one of INGEST_TEST_KAFKA, or our own."""
     given = os.environ.get("INGEST_TEST_KAFKA")
     if given:
         yield given
@@ -262,7 +264,7 @@ def kafka_bootstrap(request: pytest.FixtureRequest) -> Iterator[str]:
         try:
             broker = Broker(Path(folder), jars=jars)
             broker.start()
-        except CannotStart as error:
+        except CannotStartError as error:
             _refuse(request.config, str(error))
             raise
         yield broker.bootstrap
@@ -271,7 +273,7 @@ def kafka_bootstrap(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def start_broker(kafka_jars: Path, tmp_path: Path) -> Iterator[Callable[[], Broker]]:
-    """Starts brokers for this test alone, which may be killed. Needs java and mvn even with INGEST_TEST_KAFKA."""
+    """Starts brokers for this test alone, to be killed. Needs java and mvn even with INGEST_TEST_KAFKA."""
     started: list[Broker] = []
 
     def start() -> Broker:
