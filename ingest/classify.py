@@ -1,0 +1,465 @@
+"""Topics as rules a person can read, and why an article matches one.
+
+A topic names groups of phrases and says how they must stand::
+
+    - slug: russia-north-korea
+      title: Russia–North Korea relations
+      phrases:
+        russia: [Russia*, Moscow, Kremlin]
+        north-korea: [North Korea*, DPRK, Pyongyang]
+      rule:
+        any:
+          - title: {all: [@russia, @north-korea]}        # both in the headline
+          - near: [@russia, @north-korea]                # or close to each other, more than once
+            within: 25
+            at_least: 2
+
+A condition is a phrase, ``@group``, or a mapping with one of: ``any``, ``all``, ``none`` (of a list); ``title``,
+``lede``, ``text`` (a condition, looked for only there; the lede is the title and the first words of the text);
+``near`` (a list of phrases and groups that stand within so many words of each other, ``at_least`` so often);
+``count`` (a phrase or group that is found ``at_least`` so often); ``everything: true``.
+
+Matching is by whole words whatever their case; ``*`` at the end of a word takes any ending. Chinese and Japanese
+have no spaces: there each character is a word.
+
+One pass over an article's words finds all phrases of all topics; the conditions then only look at places.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from ingest.errors import Refused
+from ingest.types import Match, Topic
+
+LEDE_WORDS: Final = 60
+"""The lede is the title and this many first words of the text."""
+SCANNED_WORDS: Final = 20_000
+"""Words of a text that are looked at: what comes later does not make an article's subject."""
+QUOTE_CHARACTERS: Final = 40
+"""Shown on either side of a found phrase."""
+FOUND: Final = 12
+"""Places shown in an explanation."""
+MAX_FILE_BYTES: Final = 4 * 1024**2
+
+_CHARACTERS: Final = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORDS: Final = re.compile(rf"[{_CHARACTERS}]|[^\W_{_CHARACTERS}]+")
+_PHRASE_WORDS: Final = re.compile(rf"[{_CHARACTERS}]\*?|[^\W_{_CHARACTERS}]+\*?")
+_SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Words ``start`` to ``end`` (behind it) of the article, title and text counted through, are ``phrase``."""
+
+    start: int
+    end: int
+    phrase: str
+
+
+class Words:
+    """An article's words, and where which phrase of which topic stands."""
+
+    def __init__(self, title: str, text: str) -> None:
+        self.title = title
+        self.text = text
+        self._title_spans = [found.span() for found in _WORDS.finditer(title)]
+        words = [title[start:end] for start, end in self._title_spans]
+        self.title_words = len(words)
+        words.extend(_WORDS.findall(text)[:SCANNED_WORDS])
+        self.folded = [word.casefold() for word in words]
+        self.places: dict[str, list[Place]] = {}
+
+    def found(self, places: Sequence[Place]) -> list[dict[str, Any]]:
+        """For people: where in the article, which phrase, in what words."""
+        return [self._quoted(place) for place in sorted(set(places), key=lambda place: place.start)[:FOUND]]
+
+    def _quoted(self, place: Place) -> dict[str, Any]:
+        if place.start < self.title_words:
+            where, source, spans = "title", self.title, self._title_spans
+            first, last = place.start, place.end - 1
+        else:
+            where, source = "text", self.text
+            first, last = place.start - self.title_words, place.end - 1 - self.title_words
+            spans = []
+            for number, found in enumerate(_WORDS.finditer(source)):
+                if number > last:
+                    break
+                spans.append(found.span())
+        at, end = spans[first][0], spans[last][1]
+        before = source[max(0, at - QUOTE_CHARACTERS) : at]
+        behind = source[end : end + QUOTE_CHARACTERS]
+        return {
+            "where": where,
+            "phrase": place.phrase,
+            "at": at,
+            "quote": " ".join(f"{before}{source[at:end]}{behind}".split()),
+        }
+
+
+Condition = Callable[[Words, int, int], "list[Place] | None"]
+"""Given the words and the part of them to look at: the places that meet it, or None where it is not met."""
+
+
+class Classifier:
+    """All topics, ready to be matched."""
+
+    def __init__(self, topics: Sequence[Topic]) -> None:
+        self._index = _PhraseIndex()
+        self._rules = [(topic.slug, self._compile(topic)) for topic in topics]
+
+    def matches(self, title: str, text: str, language: str | None = None) -> tuple[Match, ...]:
+        """The topics the article belongs to, in the order they were given, each with its explanation.
+
+        ``language`` is not needed by phrase rules: a phrase tells its language itself.
+        """
+        words = Words(title, text)
+        self._index.find(words)
+        found = []
+        for slug, (rule, branches) in self._rules:
+            places = rule(words, 0, len(words.folded))
+            if places is None:
+                continue
+            reason = next(
+                (said for said, branch in branches if branch(words, 0, len(words.folded)) is not None), ""
+            )
+            found.append(Match(topic=slug, explanation={"rule": reason, "found": words.found(places)}))
+        return tuple(found)
+
+    def _compile(self, topic: Topic) -> tuple[Condition, list[tuple[str, Condition]]]:
+        compiler = _Compiler(topic, self._index)
+        rule = topic.rule["rule"] if "rule" in topic.rule else topic.rule
+        whole = compiler.condition(rule, "rule")
+        # An explanation names the alternative that was met, not the whole rule.
+        branches = rule["any"] if isinstance(rule, Mapping) and set(rule) == {"any"} else [rule]
+        return whole, [(_said(branch), compiler.condition(branch, "rule")) for branch in branches]
+
+
+def compile_topics(topics: Sequence[Topic]) -> Classifier:
+    """
+    Raises:
+        Refused: a rule that is not one; names the topic and the place in it.
+    """
+    return Classifier(topics)
+
+
+class _PhraseIndex:
+    """Every phrase of every topic by its first word; one look at each word of an article finds them all."""
+
+    def __init__(self) -> None:
+        self._exact: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+        self._prefix: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+        self._prefix_lengths: list[int] = []
+        self._known: set[str] = set()
+
+    def add(self, phrase: str) -> None:
+        if phrase in self._known:
+            return
+        self._known.add(phrase)
+        first, *rest = _PHRASE_WORDS.findall(phrase.casefold())
+        by_first = self._prefix if first.endswith("*") else self._exact
+        by_first.setdefault(first.rstrip("*"), []).append((phrase, tuple(rest)))
+        self._prefix_lengths = sorted({len(prefix) for prefix in self._prefix})
+
+    def find(self, words: Words) -> None:
+        folded = words.folded
+        candidates: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+        for word in set(folded):
+            starting = list(self._exact.get(word, ()))
+            for length in self._prefix_lengths:
+                if length > len(word):
+                    break
+                starting += self._prefix.get(word[:length], ())
+            if starting:
+                candidates[word] = starting
+        if not candidates:
+            return
+        for at, word in enumerate(folded):
+            for phrase, rest in candidates.get(word, ()):
+                end = at + 1 + len(rest)
+                # A phrase does not run from the title into the text.
+                if rest and (at < words.title_words < end or not _goes_on(folded, at + 1, rest)):
+                    continue
+                words.places.setdefault(phrase, []).append(Place(at, end, phrase))
+
+
+def _goes_on(folded: Sequence[str], at: int, rest: Sequence[str]) -> bool:
+    if at + len(rest) > len(folded):
+        return False
+    return all(
+        folded[number].startswith(word[:-1]) if word.endswith("*") else folded[number] == word
+        for number, word in enumerate(rest, at)
+    )
+
+
+class _Compiler:
+    """Turns one topic's rule into a :data:`Condition`, refusing what is none."""
+
+    def __init__(self, topic: Topic, index: _PhraseIndex) -> None:
+        self._topic = topic.slug
+        self._index = index
+        groups = topic.rule.get("phrases", {})
+        if not isinstance(groups, Mapping):
+            raise self._refused("phrases", groups, "a mapping of group names to lists of phrases")
+        self._groups = {
+            str(name): self._phrases(phrases, f"phrases.{name}") for name, phrases in groups.items()
+        }
+
+    def condition(self, said: Any, where: str) -> Condition:
+        if isinstance(said, str):
+            return _anywhere(self._named(said, where))
+        if not isinstance(said, Mapping) or not said:
+            raise self._refused(where, said, "a phrase, @group, or a mapping such as {any: […]}")
+        if "near" in said:
+            return self._near(said, where)
+        if "count" in said:
+            return self._count(said, where)
+        if len(said) != 1:
+            raise self._refused(where, sorted(map(str, said)), f"one of {', '.join(self._kinds)}")
+        ((kind, inner),) = said.items()
+        if kind not in self._kinds:
+            raise self._refused(where, kind, f"one of {', '.join(self._kinds)}")
+        return self._kinds[kind](self, inner, f"{where}.{kind}")
+
+    def _any(self, said: Any, where: str) -> Condition:
+        conditions = self._list(said, where)
+
+        def met(words: Words, start: int, end: int) -> list[Place] | None:
+            found = [
+                places for condition in conditions if (places := condition(words, start, end)) is not None
+            ]
+            return [place for places in found for place in places] if found else None
+
+        return met
+
+    def _all(self, said: Any, where: str) -> Condition:
+        conditions = self._list(said, where)
+
+        def met(words: Words, start: int, end: int) -> list[Place] | None:
+            found: list[Place] = []
+            for condition in conditions:
+                places = condition(words, start, end)
+                if places is None:
+                    return None
+                found += places
+            return found
+
+        return met
+
+    def _none(self, said: Any, where: str) -> Condition:
+        conditions = self._list(said, where)
+
+        def met(words: Words, start: int, end: int) -> list[Place] | None:
+            return [] if all(condition(words, start, end) is None for condition in conditions) else None
+
+        return met
+
+    def _title(self, said: Any, where: str) -> Condition:
+        condition = self.condition(said, where)
+        return lambda words, start, end: condition(words, start, min(end, words.title_words))
+
+    def _lede(self, said: Any, where: str) -> Condition:
+        condition = self.condition(said, where)
+        return lambda words, start, end: condition(words, start, min(end, words.title_words + LEDE_WORDS))
+
+    def _text(self, said: Any, where: str) -> Condition:
+        condition = self.condition(said, where)
+        return lambda words, start, end: condition(words, max(start, words.title_words), end)
+
+    def _everything(self, said: Any, where: str) -> Condition:
+        if said is not True:
+            raise self._refused(where, said, "true")
+        return lambda _words, _start, _end: []
+
+    def _near(self, said: Mapping[str, Any], where: str) -> Condition:
+        self._only(said, where, {"near", "within", "at_least"})
+        names = said["near"]
+        if not isinstance(names, list) or len(names) < 2:
+            raise self._refused(f"{where}.near", names, "a list of two or more phrases or @groups")
+        sides = [self._named(name, f"{where}.near") for name in names]
+        within = self._number(said.get("within", 10), f"{where}.within")
+        at_least = self._number(said.get("at_least", 1), f"{where}.at_least")
+
+        def met(words: Words, start: int, end: int) -> list[Place] | None:
+            others = [_places(words, phrases, start, end) for phrases in sides]
+            if not all(others):
+                return None
+            found: list[Place] = []
+            times, free_from = 0, -1
+            for first in others[0]:
+                if first.start < free_from:
+                    continue
+                close = [min(side, key=lambda place: _distance(first, place)) for side in others[1:]]
+                if all(_distance(first, place) <= within for place in close):
+                    times += 1
+                    found += [first, *close]
+                    # The same neighbours do not count again for the next mention of the first.
+                    free_from = max(place.end for place in (first, *close))
+            return found if times >= at_least else None
+
+        return met
+
+    def _count(self, said: Mapping[str, Any], where: str) -> Condition:
+        self._only(said, where, {"count", "at_least"})
+        phrases = self._named(said["count"], f"{where}.count")
+        at_least = self._number(said.get("at_least", 1), f"{where}.at_least")
+
+        def met(words: Words, start: int, end: int) -> list[Place] | None:
+            found = _places(words, phrases, start, end)
+            return found if len({place.start for place in found}) >= at_least else None
+
+        return met
+
+    _kinds: Mapping[str, Callable[[_Compiler, Any, str], Condition]] = {
+        "any": _any,
+        "all": _all,
+        "none": _none,
+        "title": _title,
+        "lede": _lede,
+        "text": _text,
+        "near": _near,
+        "count": _count,
+        "everything": _everything,
+    }
+
+    def _named(self, name: Any, where: str) -> tuple[str, ...]:
+        if isinstance(name, str) and name.startswith("@"):
+            if name[1:] not in self._groups:
+                raise self._refused(
+                    where, name, f"one of {', '.join('@' + group for group in self._groups) or 'none'}"
+                )
+            return self._groups[name[1:]]
+        return self._phrases([name], where)
+
+    def _phrases(self, phrases: Any, where: str) -> tuple[str, ...]:
+        if not isinstance(phrases, list) or not phrases:
+            raise self._refused(where, phrases, "a list of phrases")
+        for phrase in phrases:
+            if not isinstance(phrase, str) or not _PHRASE_WORDS.findall(phrase):
+                raise self._refused(
+                    where, phrase, "a phrase of at least one word, in quotes where YAML needs them"
+                )
+            self._index.add(phrase)
+        return tuple(phrases)
+
+    def _list(self, said: Any, where: str) -> list[Condition]:
+        if not isinstance(said, list) or not said:
+            raise self._refused(where, said, "a list of conditions")
+        return [self.condition(one, f"{where}[{number}]") for number, one in enumerate(said)]
+
+    def _number(self, said: Any, where: str) -> int:
+        if not isinstance(said, int) or isinstance(said, bool) or said < 1:
+            raise self._refused(where, said, "a whole number of at least 1")
+        return said
+
+    def _only(self, said: Mapping[str, Any], where: str, allowed: set[str]) -> None:
+        if extra := sorted(set(map(str, said)) - allowed):
+            raise self._refused(where, extra, f"only {', '.join(sorted(allowed))}")
+
+    def _refused(self, where: str, value: Any, accepted: str) -> Refused:
+        return Refused(f"topic {self._topic}, {where}", value, accepted)
+
+
+def _places(words: Words, phrases: Sequence[str], start: int, end: int) -> list[Place]:
+    found = [
+        place
+        for phrase in phrases
+        for place in words.places.get(phrase, ())
+        if start <= place.start and place.end <= end
+    ]
+    found.sort(key=lambda place: place.start)
+    return found
+
+
+def _anywhere(phrases: Sequence[str]) -> Condition:
+    return lambda words, start, end: _places(words, phrases, start, end) or None
+
+
+def _distance(one: Place, other: Place) -> int:
+    """Words between the two; 0 where they touch or overlap."""
+    return max(0, other.start - one.end, one.start - other.end)
+
+
+def _said(rule: Any) -> str:
+    """A condition in one line, as an explanation quotes it."""
+    if isinstance(rule, Mapping):
+        return ", ".join(f"{kind}: {_said(inner)}" for kind, inner in rule.items())
+    if isinstance(rule, list):
+        return "[" + ", ".join(_said(inner) for inner in rule) + "]"
+    return str(rule).lower() if isinstance(rule, bool) else str(rule)
+
+
+def read_topics(text: str, *, name: str) -> tuple[Topic, ...]:
+    """The topics of a YAML file, every rule checked.
+
+    Raises:
+        Refused: names the file, the topic and the place that is wrong, and what would be accepted.
+    """
+    if len(text.encode("utf-8", "replace")) > MAX_FILE_BYTES:
+        raise Refused(name, f"{len(text)} characters", f"at most {MAX_FILE_BYTES} bytes")
+    try:
+        said = yaml.load(text, _UniqueKeys)  # noqa: S506 - a SafeLoader that refuses repeated keys
+    except yaml.YAMLError as error:
+        raise Refused(name, _line_of(error), f"YAML ({' '.join(str(error).split())})") from None
+    except RecursionError:
+        raise Refused(name, "nested too deeply", "a list of topics") from None
+    if not isinstance(said, Mapping) or set(said) != {"topics"} or not isinstance(said["topics"], list):
+        raise Refused(name, _shape(said), "one key, topics, with a list of topics")
+    topics: dict[str, Topic] = {}
+    for number, one in enumerate(said["topics"], 1):
+        topic = _read_topic(one, f"{name}, topic {number}")
+        if topic.slug in topics:
+            raise Refused(f"{name}, topic {number}, slug", topic.slug, "a slug that no other topic has")
+        try:
+            compile_topics([topic])
+        except Refused as refused:
+            raise Refused(f"{name}, {refused.thing}", refused.value, refused.accepted) from None
+        topics[topic.slug] = topic
+    return tuple(topics.values())
+
+
+def _read_topic(said: Any, where: str) -> Topic:
+    if not isinstance(said, Mapping):
+        raise Refused(where, said, "a mapping with slug, title and rule")
+    if extra := sorted(map(str, set(said) - {"slug", "title", "description", "phrases", "rule"})):
+        raise Refused(where, extra, "only slug, title, description, phrases and rule")
+    slug, title, description = said.get("slug"), said.get("title"), said.get("description", "")
+    if not isinstance(slug, str) or not _SLUG.fullmatch(slug) or len(slug) > 100:
+        raise Refused(f"{where}, slug", slug, "up to 100 lower-case letters, digits and single hyphens")
+    if not isinstance(title, str) or not title.strip():
+        raise Refused(f"{where} ({slug}), title", title, "a line of text")
+    if not isinstance(description, str):
+        raise Refused(f"{where} ({slug}), description", description, "a text")
+    if "rule" not in said:
+        raise Refused(f"{where} ({slug}), rule", None, "a condition")
+    rule = {"rule": said["rule"], **({"phrases": said["phrases"]} if "phrases" in said else {})}
+    return Topic(slug=slug, title=title.strip(), description=description.strip(), rule=rule)
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error; the second would silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        seen = set()
+        for key_node, _ in node.value:
+            key = key_node.value
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key!r} stands twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _line_of(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f"line {mark.line + 1}" if mark else "the file"
+
+
+def _shape(said: Any) -> str:
+    return f"keys {sorted(map(str, said))}" if isinstance(said, Mapping) else type(said).__name__
