@@ -9,12 +9,12 @@ A topic names groups of phrases and says how they must stand::
         north-korea: [North Korea*, DPRK, Pyongyang]
       rule:
         any:
-          - title: {all: [@russia, @north-korea]}        # both in the headline
-          - near: [@russia, @north-korea]                # or close to each other, more than once
+          - title: {all: [$russia, $north-korea]}        # both in the headline
+          - near: [$russia, $north-korea]                # or close to each other, more than once
             within: 25
             at_least: 2
 
-A condition is a phrase, ``@group``, or a mapping with one of: ``any``, ``all``, ``none`` (of a list); ``title``,
+A condition is a phrase, ``$group``, or a mapping with one of: ``any``, ``all``, ``none`` (of a list); ``title``,
 ``lede``, ``text`` (a condition, looked for only there; the lede is the title and the first words of the text);
 ``near`` (a list of phrases and groups that stand within so many words of each other, ``at_least`` so often);
 ``count`` (a phrase or group that is found ``at_least`` so often); ``everything: true``.
@@ -41,6 +41,8 @@ LEDE_WORDS: Final = 60
 """The lede is the title and this many first words of the text."""
 SCANNED_WORDS: Final = 20_000
 """Words of a text that are looked at: what comes later does not make an article's subject."""
+REMEMBERED_WORDS: Final = 200_000
+"""Words whose phrases are remembered from article to article; then it begins anew."""
 QUOTE_CHARACTERS: Final = 40
 """Shown on either side of a found phrase."""
 FOUND: Final = 12
@@ -156,6 +158,8 @@ class _PhraseIndex:
         self._prefix: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
         self._prefix_lengths: list[int] = []
         self._known: set[str] = set()
+        # What begins with a word, by the word: most of the words of an article stood in the one before too.
+        self._starting: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {}
 
     def add(self, phrase: str) -> None:
         if phrase in self._known:
@@ -165,27 +169,38 @@ class _PhraseIndex:
         by_first = self._prefix if first.endswith("*") else self._exact
         by_first.setdefault(first.rstrip("*"), []).append((phrase, tuple(rest)))
         self._prefix_lengths = sorted({len(prefix) for prefix in self._prefix})
+        self._starting.clear()
 
     def find(self, words: Words) -> None:
         folded = words.folded
-        candidates: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+        remembered = self._starting
+        if len(remembered) > REMEMBERED_WORDS:
+            remembered.clear()
+        candidates: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {}
         for word in set(folded):
-            starting = list(self._exact.get(word, ()))
-            for length in self._prefix_lengths:
-                if length > len(word):
-                    break
-                starting += self._prefix.get(word[:length], ())
+            starting = remembered.get(word)
+            if starting is None:
+                starting = remembered[word] = self._starting_with(word)
             if starting:
                 candidates[word] = starting
         if not candidates:
             return
-        for at, word in enumerate(folded):
-            for phrase, rest in candidates.get(word, ()):
+        for at in [at for at, word in enumerate(folded) if word in candidates]:
+            for phrase, rest in candidates[folded[at]]:
                 end = at + 1 + len(rest)
                 # A phrase does not run from the title into the text.
                 if rest and (at < words.title_words < end or not _goes_on(folded, at + 1, rest)):
                     continue
                 words.places.setdefault(phrase, []).append(Place(at, end, phrase))
+
+
+    def _starting_with(self, word: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        found = list(self._exact.get(word, ()))
+        for length in self._prefix_lengths:
+            if length > len(word):
+                break
+            found += self._prefix.get(word[:length], ())
+        return tuple(found)
 
 
 def _goes_on(folded: Sequence[str], at: int, rest: Sequence[str]) -> bool:
@@ -214,7 +229,7 @@ class _Compiler:
         if isinstance(said, str):
             return _anywhere(self._named(said, where))
         if not isinstance(said, Mapping) or not said:
-            raise self._refused(where, said, "a phrase, @group, or a mapping such as {any: […]}")
+            raise self._refused(where, said, "a phrase, $group, or a mapping such as {any: […]}")
         if "near" in said:
             return self._near(said, where)
         if "count" in said:
@@ -280,7 +295,7 @@ class _Compiler:
         self._only(said, where, {"near", "within", "at_least"})
         names = said["near"]
         if not isinstance(names, list) or len(names) < 2:
-            raise self._refused(f"{where}.near", names, "a list of two or more phrases or @groups")
+            raise self._refused(f"{where}.near", names, "a list of two or more phrases or $groups")
         sides = [self._named(name, f"{where}.near") for name in names]
         within = self._number(said.get("within", 10), f"{where}.within")
         at_least = self._number(said.get("at_least", 1), f"{where}.at_least")
@@ -328,11 +343,10 @@ class _Compiler:
     }
 
     def _named(self, name: Any, where: str) -> tuple[str, ...]:
-        if isinstance(name, str) and name.startswith("@"):
+        if isinstance(name, str) and name.startswith("$"):
             if name[1:] not in self._groups:
-                raise self._refused(
-                    where, name, f"one of {', '.join('@' + group for group in self._groups) or 'none'}"
-                )
+                known = ", ".join(f"${group}" for group in self._groups)
+                raise self._refused(where, name, f"one of {known}" if known else "groups under phrases first")
             return self._groups[name[1:]]
         return self._phrases([name], where)
 
