@@ -28,9 +28,9 @@ One pass over an article's words finds all phrases of all topics; the conditions
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import yaml
 
@@ -55,8 +55,7 @@ _PHRASE_WORDS: Final = re.compile(rf"[{_CHARACTERS}]\*?|[^\W_{_CHARACTERS}]+\*?"
 _SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Words ``start`` to ``end`` (behind it) of the article, title and text counted through, are ``phrase``."""
 
     start: int
@@ -74,8 +73,11 @@ class Words:
         words = [title[start:end] for start, end in self._title_spans]
         self.title_words = len(words)
         words.extend(_WORDS.findall(text)[:SCANNED_WORDS])
-        self.folded = [word.casefold() for word in words]
-        self.places: dict[str, list[Place]] = {}
+        # Folding may lengthen a word but never adds a line to it, so the count of words stays.
+        self.folded = "\n".join(words).casefold().split("\n") if words else []
+        self._text_spans: list[tuple[int, int]] | None = None
+        self.starts: dict[str, list[int]] = {}
+        """Where each phrase that was found begins."""
 
     def found(self, places: Sequence[Place]) -> list[dict[str, Any]]:
         """For people: where in the article, which phrase, in what words."""
@@ -88,11 +90,9 @@ class Words:
         else:
             where, source = "text", self.text
             first, last = place.start - self.title_words, place.end - 1 - self.title_words
-            spans = []
-            for number, found in enumerate(_WORDS.finditer(source)):
-                if number > last:
-                    break
-                spans.append(found.span())
+            if self._text_spans is None:
+                self._text_spans = [found.span() for found in _WORDS.finditer(source)]
+            spans = self._text_spans
         at, end = spans[first][0], spans[last][1]
         before = source[max(0, at - QUOTE_CHARACTERS) : at]
         behind = source[end : end + QUOTE_CHARACTERS]
@@ -191,8 +191,7 @@ class _PhraseIndex:
                 # A phrase does not run from the title into the text.
                 if rest and (at < words.title_words < end or not _goes_on(folded, at + 1, rest)):
                     continue
-                words.places.setdefault(phrase, []).append(Place(at, end, phrase))
-
+                words.starts.setdefault(phrase, []).append(at)
 
     def _starting_with(self, word: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
         found = list(self._exact.get(word, ()))
@@ -301,15 +300,17 @@ class _Compiler:
         at_least = self._number(said.get("at_least", 1), f"{where}.at_least")
 
         def met(words: Words, start: int, end: int) -> list[Place] | None:
-            others = [_places(words, phrases, start, end) for phrases in sides]
-            if not all(others):
-                return None
+            mentions = []
+            for phrases in sides:
+                mentions.append(_places(words, phrases, start, end))
+                if not mentions[-1]:
+                    return None
             found: list[Place] = []
             times, free_from = 0, -1
-            for first in others[0]:
+            for first in mentions[0]:
                 if first.start < free_from:
                     continue
-                close = [min(side, key=lambda place: _distance(first, place)) for side in others[1:]]
+                close = [_nearest(first, side) for side in mentions[1:]]
                 if all(_distance(first, place) <= within for place in close):
                     times += 1
                     found += [first, *close]
@@ -380,14 +381,22 @@ class _Compiler:
 
 
 def _places(words: Words, phrases: Sequence[str], start: int, end: int) -> list[Place]:
-    found = [
-        place
-        for phrase in phrases
-        for place in words.places.get(phrase, ())
-        if start <= place.start and place.end <= end
-    ]
-    found.sort(key=lambda place: place.start)
+    """Where these phrases stand in that part of the article, in order."""
+    if words.starts.keys().isdisjoint(phrases):
+        return []
+    found = []
+    for phrase in phrases:
+        if starts := words.starts.get(phrase):
+            length = len(_PHRASE_WORDS.findall(phrase))
+            found += [Place(at, at + length, phrase) for at in starts if start <= at and at + length <= end]
+    found.sort()
     return found
+
+
+def _nearest(place: Place, others: Sequence[Place]) -> Place:
+    behind = bisect_left(others, place)
+    around = others[max(0, behind - 1) : behind + 1]
+    return min(around, key=lambda other: _distance(place, other))
 
 
 def _anywhere(phrases: Sequence[str]) -> Condition:

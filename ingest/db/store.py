@@ -30,8 +30,7 @@ _STORED: Final = """
 _MATCHED: Final = "SELECT article_id, topic FROM matches WHERE article_id = ANY(%s::uuid[])"
 _REVISIONS: Final = "SELECT article_id, digest, number FROM revisions WHERE article_id = ANY(%s::uuid[])"
 _STORIES: Final = "SELECT DISTINCT story_id FROM articles WHERE story_id = ANY(%s::uuid[])"
-_LOCK_REVISIONS: Final = "SELECT article_id, digest, number FROM revisions WHERE article_id = ANY(%s::uuid[])"
-_STORIES: Final = "SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key"
+_LOCK_STORIES: Final = "SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key"
 
 _REVISE: Final = """
     UPDATE articles a SET revision = n.revision, latest = n.latest, digest = n.digest, story_id = n.story_id, url = n.url,
