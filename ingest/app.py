@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields
@@ -31,11 +30,14 @@ from ingest.classify import read_topics
 from ingest.consume import consume
 from ingest.db import embedded, migrate, topics
 from ingest.db.engine import open_engine
-from ingest.errors import Refused, Unavailable
-from ingest.log.api import ARTICLES, Log
+from ingest.errors import Refused
+from ingest.fetch import Limits
+from ingest.log.api import Log
 from ingest.log.postgres import PostgresLog, PostgresStreamSource
 from ingest.persist import Persister
+from ingest.poll import Poller
 from ingest.runtime import Stop
+from ingest.schedule import Policy
 from ingest.settings import NOT_SETTINGS, PREFIX, Settings, environment_name
 from ingest.supervise import Part, Supervisor
 from ingest.types import Topic
@@ -91,9 +93,7 @@ def migrate_database(settings: Settings, engine: Engine) -> None:
     none, so that what an operator loaded stays.
     """
     migrate.upgrade(engine)
-    if settings.topics_file is not None:
-        topics.load(engine, topics_from(settings), now=runtime.now())
-    elif not topics.list_topics(engine):
+    if settings.topics_file is not None or not topics.list_topics(engine):
         topics.load(engine, topics_from(settings), now=runtime.now())
 
 
@@ -134,6 +134,41 @@ def _kafka(settings: Settings) -> Iterator[KafkaLog]:
         yield log
     finally:
         log.close()
+
+
+def run_poller(settings: Settings, stop: Stop) -> None:
+    """``ingest poll``: the feeds that are due, until a stop is requested."""
+    with (
+        open_database(settings, name="ingest poll") as engine,
+        article_log(settings, engine) as log,
+        poller(settings, engine, log) as each,
+    ):
+        each.run(stop)
+
+
+def poller(settings: Settings, engine: Engine, log: Log) -> Poller:
+    """A poller as the settings want it; a context manager."""
+    return Poller(
+        engine,
+        log,
+        user_agent=settings.user_agent,
+        policy=Policy(
+            interval=settings.poll_interval,
+            minimum=settings.poll_interval_min,
+            maximum=settings.poll_interval_max,
+        ),
+        lease=settings.lease,
+        concurrency=settings.poll_concurrency,
+        limits=Limits(
+            deadline=settings.fetch_deadline,
+            max_bytes=settings.fetch_max_bytes,
+            max_redirects=settings.fetch_max_redirects,
+        ),
+        allow_private_addresses=settings.allow_private_addresses,
+        parse_workers=settings.parse_workers,
+        parse_deadline=settings.parse_deadline,
+        parse_memory=settings.parse_memory,
+    )
 
 
 def run_consumer(settings: Settings, stop: Stop) -> None:
@@ -261,7 +296,7 @@ def _api_ready(settings: Settings) -> Callable[[], bool]:
 
     def ready() -> bool:
         try:
-            with urlopen(address, timeout=1) as response:  # noqa: S310 - our own address
+            with urlopen(address, timeout=1) as response:
                 return bool(response.status == 200)
         except (URLError, OSError):
             return False
