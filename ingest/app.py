@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from datetime import timedelta
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -30,8 +30,10 @@ from ingest.classify import read_topics
 from ingest.consume import consume
 from ingest.db import embedded, migrate, topics
 from ingest.db.engine import open_engine
+from ingest.db.polls import prune_polls
 from ingest.errors import Refused
 from ingest.fetch import Limits
+from ingest.housekeep import Housekeeper
 from ingest.log.api import Log
 from ingest.log.postgres import PostgresLog, PostgresStreamSource
 from ingest.persist import Persister
@@ -44,6 +46,11 @@ from ingest.types import Topic
 
 if TYPE_CHECKING:
     from ingest.log.kafka import KafkaLog
+
+KAFKA_PATIENCE: Final = timedelta(seconds=60)
+"""How long a process waits for a broker that is away before it stops and is restarted."""
+READY_PATIENCE: Final = timedelta(seconds=5)
+"""How long a health check waits for one."""
 
 
 @contextmanager
@@ -121,7 +128,7 @@ def article_log(settings: Settings, engine: Engine) -> Iterator[Log]:
 
 
 @contextmanager
-def _kafka(settings: Settings) -> Iterator[KafkaLog]:
+def _kafka(settings: Settings, *, patience: timedelta = KAFKA_PATIENCE) -> Iterator[KafkaLog]:
     from ingest.log.kafka import KafkaLog  # slow to import, and not needed on the embedded log
 
     assert settings.kafka_bootstrap is not None
@@ -129,6 +136,7 @@ def _kafka(settings: Settings) -> Iterator[KafkaLog]:
         settings.kafka_bootstrap,
         partitions=settings.kafka_partitions,
         replication=settings.kafka_replication,
+        patience=patience,
     )
     try:
         yield log
@@ -200,6 +208,18 @@ def run_relay(settings: Settings, stop: Stop) -> None:
         relay.run(source, target, stop)
 
 
+def housekeeper(settings: Settings, engine: Engine, stop: Stop) -> Housekeeper:
+    """Housekeeping as the settings want it; a context manager."""
+    return Housekeeper(
+        PostgresLog(engine),
+        lambda before: prune_polls(engine, before=before),
+        retention_polls=settings.retention_polls,
+        retention_log=settings.retention_log,
+        retention_streams=settings.retention_streams,
+        stop=stop,
+    )
+
+
 def check_ready(settings: Settings, engine: Engine) -> None:
     """
     Raises:
@@ -208,7 +228,7 @@ def check_ready(settings: Settings, engine: Engine) -> None:
     """
     migrate.check(engine)
     if settings.log == "kafka":
-        with _kafka(settings) as log:
+        with _kafka(settings, patience=READY_PATIENCE) as log:
             log.check()
 
 

@@ -135,7 +135,7 @@ class Classifier:
 
     def _compile(self, topic: Topic) -> tuple[Condition, list[tuple[str, Condition]]]:
         compiler = _Compiler(topic, self._index)
-        rule = topic.rule["rule"] if "rule" in topic.rule else topic.rule
+        rule = topic.rule.get("rule", topic.rule)
         whole = compiler.condition(rule, "rule")
         # An explanation names the alternative that was met, not the whole rule.
         branches = rule["any"] if isinstance(rule, Mapping) and set(rule) == {"any"} else [rule]
@@ -467,7 +467,7 @@ def _read_topic(said: Any, where: str) -> Topic:
 class _UniqueKeys(yaml.SafeLoader):
     """YAML in which a key that stands twice is an error; the second would silently win."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
             key = key_node.value

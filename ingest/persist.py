@@ -127,8 +127,8 @@ class Persister:
             for topic, messages in sorted(events(changes, now=now).items()):
                 self._outbox.append_in(connection, topic, messages)
             crash_step("persist.streamed")
-            for record, error in unusable:
-                store.quarantine(connection, record, stage=STAGE, error=error, now=now)
+            for record, why in unusable:
+                store.quarantine(connection, record, stage=STAGE, error=why, now=now)
             crash_step("persist.before-commit")
         crash_step("persist.stored")
         effects = [change.effect for change in changes]

@@ -129,7 +129,10 @@ def serve(settings: Settings) -> None:
     from ingest.api import create_api, serve_api  # takes half a second, and only this command needs it
 
     stop = _stopping()
-    with app.open_database(settings, name="ingest serve", pool_size=10) as engine:
+    with (
+        app.open_database(settings, name="ingest serve", pool_size=10) as engine,
+        app.housekeeper(settings, engine, stop) as housekeeper,
+    ):
         api = create_api(engine, ready=lambda: app.check_ready(settings, engine))
         serve_api(
             api,
@@ -138,6 +141,7 @@ def serve(settings: Settings) -> None:
             stop=stop,
             on_bound=lambda where: click.echo(f"API at {where}"),
         )
+        housekeeper.check()
 
 
 @click.command()

@@ -77,6 +77,14 @@ class KafkaLog:
         """Join ``group`` on ``topic`` for the length of the ``with`` block."""
         return KafkaSubscription(self._cluster, topic, group, session_timeout=self._session_timeout)
 
+    def check(self) -> None:
+        """
+        Raises:
+            Unavailable: no broker answers within ``patience``.
+        """
+        with self._cluster.admin() as admin:
+            admin.describe_topics([])
+
     def close(self) -> None:
         """Release the producer; a later append starts another."""
         with self._lock:
