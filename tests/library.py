@@ -38,12 +38,13 @@ class Library:
             **values,
         }
         with self.engine.begin() as connection:
-            known = connection.scalar(select(tables.feeds.c.id).where(tables.feeds.c.url == url))
+            known: int | None = connection.scalar(select(tables.feeds.c.id).where(tables.feeds.c.url == url))
             if known is not None:
                 return known
-            return connection.execute(
+            added: int = connection.execute(
                 insert(tables.feeds).values(row).returning(tables.feeds.c.id)
             ).scalar_one()
+            return added
 
     def topic(self, slug: str, *, title: str | None = None, rule: Mapping[str, Any] | None = None) -> None:
         row = {
@@ -177,7 +178,7 @@ class Library:
     def quarantine(self, value: bytes = b"{}", *, key: str = "k", offset: int = 7) -> int:
         """A record set aside; its number."""
         with self.engine.begin() as connection:
-            return connection.execute(
+            added: int = connection.execute(
                 insert(tables.quarantine)
                 .values(
                     quarantined_at=NOON,
@@ -193,6 +194,7 @@ class Library:
                 )
                 .returning(tables.quarantine.c.id)
             ).scalar_one()
+            return added
 
     def _poll(self, feed_id: int, at: datetime) -> int:
         self._polls += 1

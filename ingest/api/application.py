@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -20,6 +21,7 @@ from ingest.api.articles import ArticleRoutes
 from ingest.api.live import LiveStreams
 from ingest.api.metrics import CountRequests, Metrics
 from ingest.api.service import ServiceRoutes
+from ingest.api.sse import HEARTBEAT
 from ingest.api.threads import Threads
 from ingest.api.topics import TooManyStreams, TopicRoutes
 from ingest.db import migrate
@@ -32,7 +34,11 @@ GZIP_LEVEL: Final = 5
 
 
 def create_api(
-    engine: Engine, log: PostgresLog | None = None, *, ready: Callable[[], object] | None = None
+    engine: Engine,
+    log: PostgresLog | None = None,
+    *,
+    ready: Callable[[], object] | None = None,
+    heartbeat: timedelta = HEARTBEAT,
 ) -> Starlette:
     """The API over a database and the streams in it.
 
@@ -50,7 +56,7 @@ def create_api(
     if ready is not None:
         checks["log"] = ready
     of_articles = ArticleRoutes(engine, threads)
-    of_topics = TopicRoutes(engine, log, threads, live, metrics)
+    of_topics = TopicRoutes(engine, log, threads, live, metrics, heartbeat=heartbeat)
     of_service = ServiceRoutes(
         threads, metrics, checks=checks, status=lambda: read_status(engine, now=runtime.now())
     )

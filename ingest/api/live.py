@@ -8,8 +8,7 @@
                              Subscriber: its own cursor; takes from the tail, or from the log what is older
 
 Nothing is queued for a subscriber: it has a cursor and comes for more when its client took what it had. A slow
-one falls behind the tail and reads from the log at its own pace: memory is bounded by the tails, whatever
-clients do.
+one falls behind the tail and reads from the log at its own pace, so memory is bounded whatever they do.
 """
 
 from __future__ import annotations

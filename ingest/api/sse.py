@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import Final
 
 from starlette.types import Receive, Scope, Send
@@ -18,7 +19,7 @@ from ingest.streams import Beginning, Gap
 
 logger = logging.getLogger(__name__)
 
-HEARTBEAT_SECONDS: Final = 15.0
+HEARTBEAT: Final = timedelta(seconds=15)
 """A comment is sent when nothing else was for this long: proxies drop silent connections."""
 SEND_SECONDS: Final = 30.0
 """A client that takes nothing for this long is let go; it resumes from its cursor."""
@@ -42,14 +43,14 @@ class EventStream:
         beginning: Beginning,
         *,
         on_sent: Callable[[int], object],
-        heartbeat: float = HEARTBEAT_SECONDS,
+        heartbeat: timedelta = HEARTBEAT,
     ) -> None:
         """``on_sent`` is told how many events each piece had that the server took."""
         self._live = live
         self._slug = slug
         self._beginning = beginning
         self._on_sent = on_sent
-        self._heartbeat = heartbeat
+        self._heartbeat = heartbeat.total_seconds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "HEAD":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import Engine
@@ -36,13 +37,21 @@ class TopicRoutes:
     """Handlers over topics and streams."""
 
     def __init__(
-        self, engine: Engine, reader: StreamReader, threads: Threads, live: LiveStreams, metrics: Metrics
+        self,
+        engine: Engine,
+        reader: StreamReader,
+        threads: Threads,
+        live: LiveStreams,
+        metrics: Metrics,
+        *,
+        heartbeat: timedelta,
     ) -> None:
         self._engine = engine
         self._reader = reader
         self._threads = threads
         self._live = live
         self._metrics = metrics
+        self._heartbeat = heartbeat
 
     async def listed(self, request: Request) -> Response:
         given(request)
@@ -94,7 +103,8 @@ class TopicRoutes:
             raise TooManyStreams(f"{MAX_STREAMS} streams are open")
         beginning = await self._threads.run(lambda: begin(self._reader, slug, cursor, thing=thing))
         counter = self._metrics.events.labels(slug)
-        return _Streaming(EventStream(self._live, slug, beginning, on_sent=counter.inc))
+        stream = EventStream(self._live, slug, beginning, on_sent=counter.inc, heartbeat=self._heartbeat)
+        return _Streaming(stream)
 
     async def _slug(self, request: Request) -> str:
         slug = str(request.path_params["slug"])

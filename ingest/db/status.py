@@ -109,14 +109,14 @@ def _feeds(connection: Connection) -> dict[str, int]:
         else_=func.coalesce(feeds.c.last_outcome, literal("new")),
     )
     rows = connection.execute(select(state, func.count()).group_by(state))
-    return {**dict.fromkeys(FEED_STATES, 0), **dict(rows.tuples().all())}
+    return {**dict.fromkeys(FEED_STATES, 0), **{row[0]: row[1] for row in rows}}
 
 
 def _polls(connection: Connection, *, since: datetime) -> dict[str, int]:
     rows = connection.execute(
         select(polls.c.result, func.count()).where(polls.c.finished_at > since).group_by(polls.c.result)
     )
-    return {**dict.fromkeys((result.value for result in PollResult), 0), **dict(rows.tuples().all())}
+    return {**dict.fromkeys((result.value for result in PollResult), 0), **{row[0]: row[1] for row in rows}}
 
 
 def _count(connection: Connection, table: str) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -18,11 +19,12 @@ from tests.library import Library
 class Running:
     """A server in a thread, until it is stopped."""
 
-    def __init__(self, engine: Engine, *, ready: Callable[[], object] | None = None) -> None:
+    def __init__(self, engine: Engine, **options: Any) -> None:
+        """``options`` are those of ``create_api``."""
         self._stop = Stop()
         self._bound = threading.Event()
         self.url = ""
-        self.app = create_api(engine, ready=ready)
+        self.app = create_api(engine, **options)
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
         assert self._bound.wait(30)
@@ -44,8 +46,8 @@ class Running:
 
 
 @contextmanager
-def running(engine: Engine, *, ready: Callable[[], object] | None = None) -> Iterator[Running]:
-    server = Running(engine, ready=ready)
+def running(engine: Engine, **options: Any) -> Iterator[Running]:
+    server = Running(engine, **options)
     try:
         yield server
     finally:

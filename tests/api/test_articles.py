@@ -24,12 +24,31 @@ def stocked(library: Library) -> Library:
     library.topic("russia-north-korea")
     library.topic("football")
     hour = timedelta(hours=1)
-    library.article("https://a.example/1", title="Oldest: Kim meets Putin", at=NOON - 3 * hour, source="a.example",
-                    text="The summit ended without a word.", topics=["russia-north-korea"])  # fmt: skip
-    library.article("https://b.example/2", title="Футбол", at=NOON - 2 * hour, source="b.example", language="ru",
-                    text="Матч закончился.", topics=["football"])  # fmt: skip
-    library.article("https://a.example/3", title="Second summit", at=NOON - hour, source="a.example",
-                    text="Kim was not there.", language="en-GB")  # fmt: skip
+    library.article(
+        "https://a.example/1",
+        title="Oldest: Kim meets Putin",
+        text="The summit ended without a word.",
+        at=NOON - 3 * hour,
+        source="a.example",
+        topics=["russia-north-korea"],
+    )
+    library.article(
+        "https://b.example/2",
+        title="Футбол",
+        text="Матч закончился.",
+        at=NOON - 2 * hour,
+        source="b.example",
+        language="ru",
+        topics=["football"],
+    )
+    library.article(
+        "https://a.example/3",
+        title="Second summit",
+        text="Kim was not there.",
+        at=NOON - hour,
+        source="a.example",
+        language="en-GB",
+    )
     library.article("https://c.example/4", title="Newest", at=NOON, source="c.example", language=None)
     return library
 
@@ -52,11 +71,14 @@ def stocked(library: Library) -> Library:
         ({"from": "2026-03-01T11:00:00Z"}, ["Newest", "Second summit"]),
         ({"from": "2026-03-01T20:00:00+09:00"}, ["Newest", "Second summit"]),
         ({"to": "2026-03-01T11:00:00"}, ["Футбол", "Oldest: Kim meets Putin"]),
-        ({"from": "2026-03-01", "to": "2026-03-02"}, ["Newest", "Second summit", "Футбол", "Oldest: Kim meets Putin"]),
+        (
+            {"from": "2026-03-01", "to": "2026-03-02"},
+            ["Newest", "Second summit", "Футбол", "Oldest: Kim meets Putin"],
+        ),
         ({"q": "kim", "topic": "russia-north-korea", "source": "a.example"}, ["Oldest: Kim meets Putin"]),
         ({"limit": "1"}, ["Newest"]),
     ],
-)  # fmt: skip
+)
 def test_every_parameter_narrows_and_the_newest_comes_first(
     stocked: Library, client: httpx.Client, query: dict[str, str], expected: list[str]
 ) -> None:
