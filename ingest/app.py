@@ -137,6 +137,7 @@ def _kafka(settings: Settings, *, patience: timedelta = KAFKA_PATIENCE) -> Itera
         partitions=settings.kafka_partitions,
         replication=settings.kafka_replication,
         patience=patience,
+        session_timeout=settings.kafka_session_timeout,
     )
     try:
         yield log
@@ -217,6 +218,7 @@ def housekeeper(settings: Settings, engine: Engine, stop: Stop) -> Housekeeper:
         retention_log=settings.retention_log,
         retention_streams=settings.retention_streams,
         stop=stop,
+        every=settings.housekeeping,
     )
 
 

@@ -9,14 +9,12 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import Thread
-from typing import Final, Protocol
+from typing import Protocol
 
 from ingest import runtime
 from ingest.runtime import Stop, crash_step
 
 logger = logging.getLogger(__name__)
-
-EVERY: Final = timedelta(minutes=10)
 
 
 class Prunable(Protocol):
@@ -35,7 +33,7 @@ class Housekeeper:
         retention_log: timedelta,
         retention_streams: timedelta,
         stop: Stop,
-        every: timedelta = EVERY,
+        every: timedelta,
         clock: Callable[[], datetime] = runtime.now,
     ) -> None:
         self._log = log

@@ -122,6 +122,12 @@ class Settings:
     )
     kafka_partitions: int = _setting(6, _count, _COUNT, "partitions of news.articles when we create it")
     kafka_replication: int = _setting(1, _count, _COUNT, "replicas of the log topics we create")
+    kafka_session_timeout: timedelta = _setting(
+        timedelta(seconds=10),
+        _duration,
+        _DURATION,
+        "after this the partitions of a consumer that died go to the others (the brokers bound it: 6s to 30m)",
+    )
     topics_file: Path | None = _setting(
         None, Path, "a path of a YAML file", "topics to load at start; without it the ones that ship with us"
     )
@@ -170,6 +176,9 @@ class Settings:
         1024**3, _size, _SIZE, "a parser process that wants more fails that one feed and is replaced"
     )
     consume_batch: int = _setting(500, _count, _COUNT, "records stored in one transaction at most")
+    housekeeping: timedelta = _setting(
+        timedelta(minutes=10), _duration, _DURATION, "how often what is past its retention is deleted"
+    )
     retention_polls: timedelta = _setting(
         timedelta(days=30), _duration, _DURATION, "how long the history of polls is kept"
     )
