@@ -1,0 +1,200 @@
+"""What the feed world publishes, and so the truth: every address, every text it ever had, in order.
+
+A round never replaces a text that was not stored yet; the harness waits for that between two rounds. So every
+text must be found in the store, whatever was killed meanwhile.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Final
+from xml.sax.saxutils import escape
+
+from tests.feedworld import FeedWorld, WorldFeed
+
+WINDOW: Final = 8
+"""Entries that a feed shows; older ones have left it."""
+EVERYTHING: Final = "everything"
+STORMS: Final = "storms"
+TOPICS: Final = f"""\
+topics:
+  - slug: {EVERYTHING}
+    title: Everything
+    rule:
+      everything: true
+  - slug: {STORMS}
+    title: Storms
+    rule:
+      any: [storm warning]
+"""
+_STORM: Final = "There is a storm warning for the coast."
+_START: Final = datetime(2026, 1, 5, 8, tzinfo=UTC)
+_WORD_LIST: Final = """
+    harbour council bridge ferry market school river budget engineer festival railway museum orchard valley
+    library tower station garden workshop mayor theatre island road concert winter morning report meeting
+    plan record season visitor decision village coast timber glacier archive compass lantern quarry signal"""
+_WORDS: Final = _WORD_LIST.split()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """What one revision of an article says."""
+
+    title: str
+    body: str
+
+    @property
+    def storm(self) -> bool:
+        """Whether it belongs to the second topic."""
+        return _STORM in self.body
+
+
+@dataclass(slots=True, kw_only=True)
+class Published:
+    """One article, as its outlets published it so far."""
+
+    url: str
+    at: datetime
+    texts: list[Text] = field(default_factory=list)
+    shared: bool = False
+    """Two feeds have it. Then it is never revised: one would show the old text after the other's new one."""
+    reposted: bool = False
+    """Another address has the same text."""
+
+    def entry(self) -> str:
+        text = self.texts[-1]
+        return (
+            f"<item><guid>{escape(self.url)}</guid><link>{escape(self.url)}</link>"
+            f"<title>{escape(text.title)}</title><description>{escape(text.body)}</description>"
+            f"<pubDate>{format_datetime(self.at)}</pubDate></item>"
+        )
+
+
+class Newsroom:
+    """Some outlets, a feed each, writing as ``chance`` has it."""
+
+    def __init__(self, world: FeedWorld, *, feeds: int, chance: random.Random) -> None:
+        self.articles: dict[str, Published] = {}
+        """By address, in the order of publication."""
+        self._chance = chance
+        self._shown: dict[WorldFeed, list[Published]] = {
+            world.feed(f"/outlet-{number}.xml"): [] for number in range(feeds)
+        }
+        self._number = 0
+        for feed in self._shown:
+            self._publish(feed)
+
+    @property
+    def feeds(self) -> list[WorldFeed]:
+        return list(self._shown)
+
+    @property
+    def revisions(self) -> int:
+        """Texts published so far, of all articles."""
+        return sum(len(article.texts) for article in self.articles.values())
+
+    def publish_round(self) -> None:
+        """Every outlet has a new article; one is revised, one reposted elsewhere, one shared by two feeds."""
+        old = [
+            (feed, article)
+            for feed, shown in self._shown.items()
+            for article in shown
+            if not (article.shared or article.reposted)
+        ]
+        revised = self._chance.choice(old) if old else None
+        if revised is not None:
+            article = revised[1]
+            article.texts.append(self._revised(article.texts[-1], len(article.texts) + 1))
+        new = {feed: self._new(feed) for feed in self._shown}
+        from_feed, to_feed = self._chance.sample(self.feeds, 2)
+        original = new[from_feed]
+        original.reposted = True
+        self._show(to_feed, self._add(to_feed, original.texts[-1], reposted=True))
+        shared_by, shared_with = self._chance.sample(self.feeds, 2)
+        shared = self._new(shared_by)
+        shared.shared = True
+        self._show(shared_with, shared)
+        for feed in self._shown:
+            self._publish(feed)
+
+    def publish_oversized(self, size: int) -> None:
+        """One feed has, until the next round, an article of ``size`` bytes: more than the log is made to take."""
+        feed = self._chance.choice(self.feeds)
+        url = "https://elsewhere.example/oversized"
+        body = self._chance.randbytes(size // 2).hex()  # one word, not to be compressed
+        self._publish(feed, Published(url=url, at=_START, texts=[Text(title="Oversized", body=body)]))
+
+    def add_elsewhere(self) -> Published:
+        """An article that no feed shows: the harness brings it into the log itself."""
+        self._number += 1
+        return self._add(None, self._text(self._number), shared=True)
+
+    def _new(self, feed: WorldFeed) -> Published:
+        self._number += 1
+        article = self._add(feed, self._text(self._number))
+        self._show(feed, article)
+        return article
+
+    def _add(
+        self, feed: WorldFeed | None, text: Text, *, reposted: bool = False, shared: bool = False
+    ) -> Published:
+        outlet = "elsewhere" if feed is None else feed.path.strip("/").removesuffix(".xml")
+        url = f"https://{outlet}.example/news/{len(self.articles) + 1}"
+        at = _START + timedelta(minutes=len(self.articles))
+        article = Published(url=url, at=at, texts=[text], reposted=reposted, shared=shared)
+        self.articles[url] = article
+        return article
+
+    def _show(self, feed: WorldFeed, article: Published) -> None:
+        shown = self._shown[feed]
+        shown.insert(0, article)
+        del shown[WINDOW:]
+
+    def _publish(self, feed: WorldFeed, *more: Published) -> None:
+        entries = "".join(article.entry() for article in (*more, *self._shown[feed]))
+        title = feed.path.strip("/").removesuffix(".xml")
+        feed.publish(
+            f'<?xml version="1.0" encoding="utf-8"?><rss version="2.0"><channel><title>{title}</title>'
+            f"<link>https://{title}.example/</link><description>News</description>{entries}</channel></rss>".encode()
+        )
+
+    def _text(self, number: int) -> Text:
+        words = self._chance.choices(_WORDS, k=70)
+        sentences = [" ".join(words[at : at + 10]).capitalize() + "." for at in range(0, 70, 10)]
+        if self._chance.random() < 0.4:
+            sentences.append(_STORM)
+        return Text(title=f"Dispatch {number} about a {words[0]} and a {words[1]}", body=" ".join(sentences))
+
+    def _revised(self, text: Text, version: int) -> Text:
+        """A correction; now and then the storm passes, or comes."""
+        body = text.body
+        if self._chance.random() < 0.5:
+            body = body.replace(f" {_STORM}", "") if text.storm else f"{body} {_STORM}"
+        title = text.title.partition(" (version")[0]
+        return Text(
+            title=f"{title} (version {version})",
+            body=f"{body} Correction {version}: it was a {self._word()}.",
+        )
+
+    def _word(self) -> str:
+        return self._chance.choice(_WORDS)
+
+
+def stream_kinds(article: Published, topic: str) -> list[tuple[int, str]]:
+    """The events that ``topic`` must have of ``article``, in order: revision and kind.
+
+    ``created`` stands for ``merged`` too: which copy of a story is the second is a matter of luck.
+    """
+    events: list[tuple[int, str]] = []
+    member = False
+    for revision, text in enumerate(article.texts, 1):
+        belongs = topic == EVERYTHING or text.storm
+        if belongs:
+            events.append((revision, "updated" if member else "created"))
+        elif member:
+            events.append((revision, "reclassified"))
+        member = belongs
+    return events

@@ -1,0 +1,134 @@
+"""Steps that no round of news leads to: what an operator does, and records that cannot be stored."""
+
+from __future__ import annotations
+
+import random
+from typing import Final
+
+from ingest.app import article_log
+from ingest.db import migrate as migrations
+from ingest.db import store, topics
+from ingest.db.engine import transaction
+from ingest.identity import article_id, digest
+from ingest.log.api import ARTICLES
+from ingest.runtime import now
+from ingest.settings import read_settings
+from ingest.types import Article, Message, Record
+from ingest.wire import encode
+from tests.crash.labels import Role
+from tests.crash.news import Newsroom, Published
+from tests.crash.parts import MAX_MESSAGE_BYTES
+from tests.crash.plan import Cycle
+from tests.crash.rig import Rig, StuckError
+from tests.feedworld import late
+
+_ELSEWHERE: Final = "https://elsewhere.example/feed"
+UNSTORABLE: Final = "persist.quarantined"
+"""The step behind a record that can be read and not be stored."""
+REFUSED: Final = "poll.appended-singly"
+"""The step behind a message that the brokers refuse."""
+RELEASED: Final = "poll.released"
+"""The step of a poller that stops with polls not begun."""
+TRIES: Final = 5
+
+
+def migrate(rig: Rig, cycle: Cycle) -> None:
+    """``ingest migrate`` of a new database, killed on its way; then whole.
+
+    Raises:
+        StuckError: the second run does not make it whole.
+    """
+    with rig.postgres.database(f"migrate_{sum(rig.kills.values())}") as (url, engine):
+        rig.arm(cycle)
+        rig.command("migrate", environment={"INGEST_DATABASE_URL": url})
+        migrations.check(engine)
+        if len(topics.list_topics(engine)) != 2:
+            raise StuckError("ingest migrate has not loaded the topics")
+
+
+def provoke(rig: Rig, news: Newsroom, cycle: Cycle) -> int:
+    """What it takes to reach the strikes of ``cycle``; how many records stay in quarantine because of it."""
+    left = 0
+    for strike in cycle.strikes:
+        if strike.label.name == UNSTORABLE:
+            _append(rig, _unstorable())
+            left += 1
+        if strike.label.name == REFUSED:
+            news.publish_oversized(2 * MAX_MESSAGE_BYTES)
+            left += 1
+        if strike.label.name == RELEASED:
+            _stop_among_polls(rig, news)
+        if strike.label.role is Role.REPLAY:
+            _replay(rig, news.add_elsewhere())
+    return left
+
+
+def _stop_among_polls(rig: Rig, news: Newsroom) -> None:
+    """Every fetch takes long and few are made at once, so other polls wait; then the poller is asked to stop."""
+    for _ in range(TRIES):
+        for feed in news.feeds:
+            feed.fail_next(late(0.7))
+        rig.until(lambda: False, patience=0.5)
+        rig.ask_to_stop(Role.POLL)
+        if rig.until(lambda: not any(one.label.name == RELEASED for one in rig.pending), patience=2.0):
+            return
+
+
+def _append(rig: Rig, message: Message) -> None:
+    settings = read_settings(rig.settings)
+    with article_log(settings, rig.postgres.engine) as log:
+        log.append(ARTICLES, [message])
+
+
+def _unstorable() -> Message:
+    """A source too long for an index of PostgreSQL's, and not to be compressed."""
+    source = random.Random(0).randbytes(6000).hex()
+    return encode(
+        _article("https://elsewhere.example/unstorable", "Too long a source", "Text.", source=source)
+    )
+
+
+def _replay(rig: Rig, published: Published) -> None:
+    """A record comes into quarantine, as if an older version had set it aside, and is handed in again."""
+    text = published.texts[-1]
+    article = _article(published.url, text.title, text.body, source="elsewhere.example")
+    message = encode(article)
+    with transaction(rig.postgres.engine) as connection:
+        record = Record(
+            topic=ARTICLES,
+            partition=0,
+            offset=-sum(rig.kills.values()) - 1,
+            key=message.key,
+            value=message.value,
+            headers=message.headers,
+            appended_at=now(),
+        )
+        store.quarantine(connection, record, stage="persist", error=ValueError("set aside"), now=now())
+    rig.command("quarantine", "replay", "--all")
+
+
+def _article(url: str, title: str, text: str, *, source: str) -> Article:
+    return Article(
+        id=article_id(url=url, feed_url=_ELSEWHERE),
+        feed_id=0,
+        feed_url=_ELSEWHERE,
+        poll_id=0,
+        entry_key=bytes(16),
+        digest=digest(title, text),
+        seen_at=now(),
+        url=url,
+        guid=url,
+        title=title,
+        authors=(),
+        publisher=None,
+        source=source,
+        attribution=None,
+        summary="",
+        text=text,
+        html="",
+        language=None,
+        categories=(),
+        image=None,
+        published_at=None,
+        updated_at=None,
+    )
