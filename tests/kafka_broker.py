@@ -224,6 +224,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    # kafka-python leaves sockets that could not connect, and so have no address, to the garbage collector.
+    config.addinivalue_line(
+        "filterwarnings", r"ignore:unclosed <socket.*laddr=\('0\.0\.0\.0':ResourceWarning"
+    )
+
+
 def _refuse(config: pytest.Config, reason: str) -> None:
     """Skip what asked for a broker, or fail it where Kafka must be tested."""
     if config.getoption("--kafka") or os.environ.get("CI") == "true":

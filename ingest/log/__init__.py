@@ -1,1 +1,1 @@
-"""The log between the stages: a contract (``api``) and two implementations of it (``postgres``, ``kafka``)."""
+"""The log between the stages: a contract (``api``) and two implementations (``postgres``, ``kafka``)."""

@@ -1,9 +1,9 @@
 """The contract of the log between the stages.
 
 A log topic is an append-only sequence of records, split into partitions by key: records of one key keep
-their order. Members of one group share the partitions of a topic; a record that was not committed is delivered
-again after a member dies. Delivery is at-least-once; ``tests/log/`` holds the conformance suite that every
-implementation passes.
+their order. Members of one group share the partitions of a topic; a record that was not committed is
+delivered again after a member dies. Delivery is at-least-once; ``tests/log/`` holds the suite that
+every implementation passes.
 
 *Offset always means the place of a record; a committed position is the next one to read.*
 """
@@ -27,10 +27,10 @@ def stream_topic(slug: str) -> str:
 
 
 class Subscription(Protocol):
-    """One member of a group, reading one topic from where the group stands (a new one: from the beginning)."""
+    """One member of a group, reading one topic from where the group stands (a new one: from its start)."""
 
     def poll(self, *, timeout: float, limit: int) -> Sequence[Record]:
-        """Up to ``limit`` records, in order within each partition; none after ``timeout`` seconds without any.
+        """Up to ``limit`` records, in order within each partition; none after ``timeout`` seconds without.
 
         Raises:
             Unavailable: the log cannot be read; the process should stop and be restarted.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ingest.errors import Unavailable, Unusable
 from ingest.log.api import STREAM_PREFIX
@@ -15,10 +15,13 @@ from ingest.log.kafka.library import (
     KafkaAdminClient,
     KafkaConsumer,
     KafkaError,
+    KafkaNetClient,
     KafkaProducer,
     TopicAlreadyExistsError,
 )
 from ingest.types import Message
+
+Client = TypeVar("Client")
 
 PART: Final = "Kafka"
 MAX_MESSAGE_BYTES: Final = 32 * 1024**2
@@ -80,7 +83,7 @@ class Cluster:
             "metrics_enabled": False,
         }
         with translated("starting a producer"):
-            return KafkaProducer(**self.common() | settings | own)
+            return _start(KafkaProducer, self.common() | settings | own)
 
     def consumer(self, **own: Any) -> KafkaConsumer:
         settings = {
@@ -94,12 +97,12 @@ class Cluster:
             "metrics_enabled": False,
         }
         with translated("starting a consumer"):
-            return KafkaConsumer(**self.common() | settings | own)
+            return _start(KafkaConsumer, self.common() | settings | own)
 
     @contextmanager
     def admin(self) -> Iterator[KafkaAdminClient]:
         with translated("asking about log topics"):
-            admin = KafkaAdminClient(**self.common())
+            admin = _start(KafkaAdminClient, self.common())
             try:
                 yield admin
             finally:
@@ -138,6 +141,22 @@ class Cluster:
         with self.admin() as admin:
             found = admin.describe_configs([ConfigResource("TOPIC", topic)], config_filter="all")
         return str(found["topic"][topic]["max.message.bytes"]["value"])
+
+
+def _start(kind: Callable[..., Client], settings: Mapping[str, Any]) -> Client:
+    """Construct a client. One that fails leaves connections and a thread behind, unless they are closed."""
+    networks: list[KafkaNetClient] = []
+
+    def network(**configs: Any) -> KafkaNetClient:
+        networks.append(KafkaNetClient(**configs))
+        return networks[-1]
+
+    try:
+        return kind(**settings, kafka_client=network)
+    except BaseException:
+        for one in networks:
+            one.close()
+        raise
 
 
 def message_bytes(message: Message) -> int:

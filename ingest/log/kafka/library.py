@@ -17,6 +17,7 @@ with warnings.catch_warnings():
         TopicAlreadyExistsError,
         UnknownMemberIdError,
     )
+    from kafka.net.compat import KafkaNetClient
 
 __all__ = [
     "CommitFailedError",
@@ -25,6 +26,7 @@ __all__ = [
     "KafkaAdminClient",
     "KafkaConsumer",
     "KafkaError",
+    "KafkaNetClient",
     "KafkaProducer",
     "KafkaTimeoutError",
     "MessageSizeTooLargeError",
