@@ -10,7 +10,7 @@
                           source.mark           shows the lag, and helps when retention emptied the target
 
 The cursor of an event is its offset in the source, and travels as the header ``cursor``. Nothing but the
-target itself says what it has: a relay that was killed at any point goes on behind the last event found there.
+target says what it has: a relay that was killed at any point goes on behind the last event found there.
 
 A transaction costs tens of milliseconds, most of it waiting; while it does, news gathers for the next one. So
 under load the batches grow by themselves, and ``gather`` bounds how many small ones a trickle may cause.
