@@ -39,7 +39,7 @@ PRUNE_BATCH: Final = 5000
 _LEASE: Final = f"""
     WITH due AS (
         SELECT id, lease_poll_id AS lost_poll_id, leased_at AS lost_at FROM feeds
-        WHERE enabled AND next_poll_at <= %(now)s ORDER BY next_poll_at, id LIMIT %(limit)s
+        WHERE enabled AND next_poll_at <= %(due_by)s ORDER BY next_poll_at, id LIMIT %(limit)s
         FOR UPDATE SKIP LOCKED
     ), claimed AS (
         UPDATE feeds SET next_poll_at = %(until)s, lease_poll_id = nextval('poll_ids'), leased_at = %(now)s
@@ -104,7 +104,7 @@ _REMEMBER: Final = """
 _QUARANTINE: Final = """
     INSERT INTO quarantine
         (quarantined_at, stage, topic, partition, "offset", key, value, headers, error, detail)
-    SELECT %s, s.stage, s.topic, 0, s."offset", s.key, s.value, s.headers, s.error, s.detail
+    SELECT %s, s.stage, s.topic, -1, s."offset", s.key, s.value, s.headers, s.error, s.detail
     FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::bytea[], %s::jsonb[], %s::text[],
         %s::text[]) AS s(stage, topic, "offset", key, value, headers, error, detail)
     ON CONFLICT (topic, partition, "offset") DO NOTHING"""
@@ -125,8 +125,9 @@ _RELEASE: Final = f"""
 class Unpolled:
     """One entry, or one message, that a poll could not handle: for quarantine."""
 
-    feed_id: int
     stage: str
+    topic: str
+    """``feed:ID`` for an entry; the log topic for a message that did not get there."""
     key: str
     value: bytes
     error: str
@@ -135,8 +136,9 @@ class Unpolled:
 
     @property
     def place(self) -> int:
-        """The same entry with the same fault has one place, however often a poll meets it."""
-        digest = blake2b(b"\0".join((self.stage.encode(), self.key.encode(), self.value)), digest_size=8)
+        """Its offset, in a partition (-1) that no log has: the same for the same bytes, so that they are
+        quarantined once, however many polls meet them."""
+        digest = blake2b(self.key.encode() + b"\0" + self.value, digest_size=8)
         return int.from_bytes(digest.digest(), "big") >> 1
 
 
@@ -159,15 +161,20 @@ class Poll:
     reason: str
 
 
-def lease_due(engine: Engine, *, now: datetime, limit: int, lease: timedelta) -> list[Lease]:
-    """Up to ``limit`` due feeds, longest overdue first; they are ours until ``now + lease``.
+def lease_due(
+    engine: Engine, *, now: datetime, limit: int, lease: timedelta, due_by: datetime | None = None
+) -> list[Lease]:
+    """Up to ``limit`` feeds that are due (``due_by``: were due then), longest overdue first.
+
+    They are ours until ``now + lease``.
 
     Raises:
         Unavailable: the database.
     """
     until = now + lease
+    given = {"now": now, "due_by": due_by or now, "until": until, "limit": limit}
     with transaction(engine) as connection:
-        rows = connection.exec_driver_sql(_LEASE, {"now": now, "until": until, "limit": limit}).all()
+        rows = connection.exec_driver_sql(_LEASE, given).all()
     return [
         Lease(
             feed_id=feed_id,
@@ -245,7 +252,7 @@ def _record(
             (
                 now,
                 [each.stage for each in unpolled],
-                [f"feed:{each.feed_id}" for each in unpolled],
+                [each.topic for each in unpolled],
                 [each.place for each in unpolled],
                 [each.key for each in unpolled],
                 [each.value for each in unpolled],

@@ -1,0 +1,372 @@
+"""The parser pool: documents are read in processes that can be killed.
+
+::
+
+    Document ─frame─▶ worker: parse_feed ─▶ normalise ─▶ encode ─frame─▶ Digested | Failed
+                      stuck:   no answer by the deadline   ─▶ killed, Failed(PARSE_LIMIT)
+                      bloated: past its address space      ─▶ ends,   Failed(PARSE_LIMIT)
+
+A worker does everything that costs, so its parent only moves bytes, and a lost worker loses one document;
+another takes its place. Frames are a length and a ``marshal`` value of builtin types: both ends are one
+interpreter's. No worker outlives its parent: the kernel kills it with the thread that started it, and while
+it waits the end of its socket ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+import json
+import marshal
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from types import TracebackType
+from typing import IO, Any, Final, Self
+from uuid import UUID
+
+from ingest.errors import Unavailable, Unusable
+from ingest.schedule import Reading
+from ingest.types import Entry, Failed, FailureKind, Message, Seen
+
+START_SECONDS: Final = 60.0
+"""A worker imports a parser before it is ready; on a busy machine that takes a while."""
+READ_BUFFER: Final = 1024**2
+DOCUMENTS_PER_WORKER: Final = 20_000
+"""Then another takes its place, so that a slow leak stays slow."""
+SAMPLE_BYTES: Final = 1000
+
+_PR_SET_PDEATHSIG: Final = 1
+_LENGTH_BYTES: Final = 8
+_ROOT_END: Final = re.compile(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf)\s*>", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A body to read, and what there is to know about it."""
+
+    feed_id: int
+    feed_url: str
+    poll_id: int
+    seen_at: datetime
+    url: str
+    """Where it came from, after redirects: the base of its relative addresses."""
+    content_type: str | None
+    language: str | None
+    body: bytes
+    seen: Mapping[bytes, Seen]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """One entry that could not be made an article: its original as JSON, and why."""
+
+    key: str
+    value: bytes
+    error: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digested:
+    """What a document came to: the messages to append, and what to remember once they are durable."""
+
+    reading: Reading
+    messages: tuple[Message, ...]
+    unreadable: tuple[Unreadable, ...]
+
+
+class _Worker:
+    """One process, between two documents."""
+
+    def __init__(self, process: subprocess.Popen[bytes], streams: tuple[Any, Any]) -> None:
+        self.process = process
+        self.documents = 0
+        self._reader: asyncio.StreamReader = streams[0]
+        self._writer: asyncio.StreamWriter = streams[1]
+
+    @property
+    def fit(self) -> bool:
+        return self.documents < DOCUMENTS_PER_WORKER and self.process.poll() is None
+
+    async def ask(self, request: bytes) -> Any:
+        """
+        Raises:
+            EOFError, OSError: it is gone.
+        """
+        self._writer.write(len(request).to_bytes(_LENGTH_BYTES, "big"))
+        self._writer.write(request)
+        await self._writer.drain()
+        return await self.answer()
+
+    async def answer(self) -> Any:
+        length = int.from_bytes(await self._reader.readexactly(_LENGTH_BYTES), "big")
+        return marshal.loads(await self._reader.readexactly(length))  # noqa: S302 - our own process wrote it
+
+    def end(self) -> None:
+        self._writer.close()
+        self.process.kill()
+
+
+class ParserPool:
+    """Reads documents, as many at once as it has workers. Belongs to one event loop, in a thread that stays.
+
+    Args:
+        workers: processes.
+        deadline: for one document; a worker that is not done by then is killed.
+        memory: bytes of address space one worker may have.
+    """
+
+    def __init__(self, *, workers: int, deadline: timedelta, memory: int) -> None:
+        self._count = workers
+        self._deadline = deadline.total_seconds()
+        self._memory = memory
+        self._idle: asyncio.LifoQueue[_Worker | None] = asyncio.LifoQueue()
+        self._workers: set[_Worker] = set()
+        self._ended: list[subprocess.Popen[bytes]] = []
+        self.lost = 0
+        """Workers that were killed, or ended, over a document."""
+
+    async def __aenter__(self) -> Self:
+        try:
+            for worker in await asyncio.gather(*(self._start() for _ in range(self._count))):
+                self._idle.put_nowait(worker)
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._close()
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Of the workers that are alive."""
+        return tuple(worker.process.pid for worker in self._workers)
+
+    async def digest(self, document: Document) -> Digested | Failed:
+        """Read one document, as soon as a worker is free.
+
+        Raises:
+            Unavailable: no worker can be started.
+        """
+        worker = await self._idle.get()
+        whole = False
+        try:
+            if worker is None or not worker.fit:
+                self._end(worker)
+                worker = await self._start()
+            try:
+                async with asyncio.timeout(self._deadline):
+                    answer = await worker.ask(_pack(document))
+            except TimeoutError:
+                return self._limit(f"not read within {self._deadline:g} s", document)
+            except (EOFError, OSError):
+                return self._limit("the parser ended over it", document)
+            worker.documents += 1
+            if answer[0] == "failed":
+                failed = Failed(kind=FailureKind(answer[1]), detail=answer[2], sample=answer[3])
+                if failed.kind is FailureKind.PARSE_LIMIT:
+                    self.lost += 1
+                    return failed
+                whole = True
+                return failed
+            whole = True
+            return _unpack(answer)
+        finally:
+            # A worker that was interrupted, by us or by a cancellation, is still busy: it ends.
+            if not whole:
+                self._end(worker)
+            self._idle.put_nowait(worker if whole else None)
+
+    def _limit(self, why: str, document: Document) -> Failed:
+        self.lost += 1
+        return Failed(kind=FailureKind.PARSE_LIMIT, detail=why, sample=document.body[:SAMPLE_BYTES])
+
+    async def _start(self) -> _Worker:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = _spawn(theirs, self._memory)
+        worker = _Worker(process, await asyncio.open_connection(sock=ours, limit=READ_BUFFER))
+        self._workers.add(worker)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await worker.answer()
+        except (EOFError, OSError, TimeoutError) as error:
+            self._end(worker)
+            raise Unavailable("parser", f"a worker does not start ({type(error).__name__})") from error
+        except BaseException:
+            self._end(worker)
+            raise
+        return worker
+
+    def _end(self, worker: _Worker | None) -> None:
+        if worker is not None:
+            worker.end()
+            self._workers.discard(worker)
+            self._ended.append(worker.process)
+            self._ended = [process for process in self._ended if process.poll() is None]
+
+    async def _close(self) -> None:
+        while not self._idle.empty():
+            self._end(self._idle.get_nowait())
+        for process in self._ended:
+            await asyncio.to_thread(process.wait)
+
+
+def _spawn(connection: socket.socket, memory: int) -> subprocess.Popen[bytes]:
+    """A worker on the other end of a socket; it imports what we would, from where we would."""
+    work = f"work({connection.fileno()}, {memory}, {os.getpid()})"
+    code = f"import sys; sys.path[:] = {sys.path!r}; from ingest.parsing import work; {work}"
+    return subprocess.Popen(  # noqa: S603 - our own interpreter, our own code
+        [sys.executable, "-P", "-c", code], pass_fds=(connection.fileno(),), stdin=subprocess.DEVNULL
+    )
+
+
+def _pack(document: Document) -> bytes:
+    return marshal.dumps(
+        (
+            document.feed_id,
+            document.feed_url,
+            document.poll_id,
+            document.seen_at.timestamp(),
+            document.url,
+            document.content_type,
+            document.language,
+            document.body,
+            {key: (seen.digest, seen.article_id.bytes) for key, seen in document.seen.items()},
+        )
+    )
+
+
+def _unpack(answer: tuple[Any, ...]) -> Digested:
+    _, title, entries, duplicates, whole, messages, seen, unreadable = answer
+    return Digested(
+        reading=Reading(
+            title=title,
+            entries=entries,
+            appended=len(messages),
+            duplicates=duplicates,
+            whole=whole,
+            seen=tuple(
+                [
+                    Seen(key=key, digest=digest, article_id=UUID(bytes=article_id))
+                    for key, digest, article_id in seen
+                ]
+            ),
+        ),
+        messages=tuple([Message(key=key, value=value, headers=headers) for key, value, headers in messages]),
+        unreadable=tuple(
+            [
+                Unreadable(key=key, value=value, error=error, detail=detail)
+                for key, value, error, detail in unreadable
+            ]
+        ),
+    )
+
+
+def work(descriptor: int, memory: int, parent: int) -> None:
+    """A worker's life: read documents from the socket ``descriptor`` and answer them, until it ends."""
+    _tie_to(parent)
+    # Whoever stops the service closes our socket; a signal to all of its processes is not for us.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    connection = socket.socket(fileno=descriptor)
+    connection.set_inheritable(False)
+    with connection, connection.makefile("rb") as requests, connection.makefile("wb") as answers:
+        digest = _load()
+        gc.freeze()
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        _send(answers, ("ready",))
+        with suppress(BrokenPipeError, ConnectionResetError):
+            while head := requests.read(_LENGTH_BYTES):
+                answer = _answer(digest, requests.read(int.from_bytes(head, "big")))
+                if answer is None:
+                    why = f"reading it took more than {memory} bytes"
+                    _send(answers, ("failed", FailureKind.PARSE_LIMIT.value, why, None))
+                    return  # what is left of our address space is in unknown hands
+                _send(answers, answer)
+
+
+def _answer(digest: Callable[[tuple[Any, ...]], tuple[Any, ...]], request: bytes) -> tuple[Any, ...] | None:
+    """None: our memory did not suffice."""
+    try:
+        return digest(marshal.loads(request))  # noqa: S302 - our own parent wrote it
+    except MemoryError:
+        return None
+    # A mistake of ours that one document brings out is that poll's failure, on record and with its place, and
+    # not the end of all polling.
+    except Exception as error:  # noqa: BLE001
+        traceback.print_exc()
+        why = f"reading it failed: {type(error).__name__}: {error}"
+        return ("failed", FailureKind.UNPARSABLE.value, why[:500], None)
+
+
+def _tie_to(parent: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(ctypes.c_int(_PR_SET_PDEATHSIG), ctypes.c_ulong(signal.SIGKILL))
+    if os.getppid() != parent:  # it died before we asked
+        raise SystemExit(0)
+
+
+def _send(answers: IO[bytes], value: tuple[Any, ...]) -> None:
+    encoded = marshal.dumps(value)
+    answers.write(len(encoded).to_bytes(_LENGTH_BYTES, "big"))
+    answers.write(encoded)
+    answers.flush()
+
+
+def _unreadable(entry: Entry, why: Unusable) -> tuple[str, bytes, str, str]:
+    value = json.dumps(asdict(entry), default=str, ensure_ascii=False).encode("utf-8", "replace")
+    return blake2b(value, digest_size=16).hexdigest(), value, type(why).__name__, str(why)
+
+
+def _load() -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """What a worker does to a document. The imports are here because only workers shall pay for them."""
+    from ingest.normalise import normalise
+    from ingest.parse import parse_feed
+    from ingest.wire import encode
+
+    def digest(request: tuple[Any, ...]) -> tuple[Any, ...]:
+        feed_id, feed_url, poll_id, seen_at, url, content_type, language, body, seen = request
+        parsed = parse_feed(body, content_type=content_type, url=url, language=language)
+        if isinstance(parsed, Failed):
+            return ("failed", parsed.kind.value, parsed.detail, parsed.sample)
+        normalised = normalise(
+            parsed,
+            feed_id=feed_id,
+            feed_url=feed_url,
+            url=url,
+            poll_id=poll_id,
+            seen_at=datetime.fromtimestamp(seen_at, UTC),
+            seen={
+                key: Seen(key=key, digest=known, article_id=UUID(bytes=article_id))
+                for key, (known, article_id) in seen.items()
+            },
+        )
+        messages = [encode(article) for article in normalised.articles]
+        return (
+            "digested",
+            parsed.title,
+            normalised.entries,
+            normalised.duplicates,
+            not parsed.warnings or _ROOT_END.search(body.replace(b"\0", b"")) is not None,
+            [(message.key, message.value, dict(message.headers)) for message in messages],
+            [(each.key, each.digest, each.article_id.bytes) for each in normalised.seen],
+            [_unreadable(entry, why) for entry, why in normalised.unusable],
+        )
+
+    return digest

@@ -1,0 +1,368 @@
+"""The loop of the poller; :mod:`ingest.poll` draws it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from sqlalchemy import Engine
+
+from ingest import runtime
+from ingest.db import polls
+from ingest.db.polls import Unpolled
+from ingest.fetch import Fetcher, Limits
+from ingest.parsing import Digested, Document, ParserPool
+from ingest.poll.writing import Appender, Ended, PollCounts, Writer
+from ingest.runtime import Stop, crash_step
+from ingest.schedule import Policy, body_hash, outcome
+from ingest.types import Failed, Fetched, Lease, PollOutcome, Seen
+
+logger = logging.getLogger(__name__)
+
+LEASE_BATCH: Final = 500
+LEASES_AHEAD: Final = 3
+"""Leases waiting to be fetched, per fetch at once: enough to lease in batches, few enough not to run out."""
+FETCHED_WAITING: Final = 32
+"""Bodies that may wait for a parser."""
+SEEN_BATCH: Final = 32
+WRITE_POLLS: Final = 500
+WRITE_BYTES: Final = 16 * 1024**2
+"""Of messages in one append, and at least one poll's."""
+LINGER_SECONDS: Final = 0.02
+"""An ended poll waits this long for others to share its transaction."""
+IDLE_SECONDS: Final = 1.0
+"""Between two looks for due feeds when there are none."""
+NAME_LOOKUPS: Final = 32
+"""Threads for getaddrinfo, which has no timeout of its own; a dead resolver holds them all."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Body:
+    """A fetched body on its way to a parser."""
+
+    lease: Lease
+    fetched: Fetched
+    hashed: bytes
+    seen: dict[bytes, Seen] = field(default_factory=dict)
+
+
+class Poller:
+    """Polls feeds; a context manager that keeps its parsers and connections between two calls of :meth:`run`.
+
+    Args:
+        engine: the database that has the registry.
+        log: where articles go.
+        user_agent: how we identify ourselves to servers.
+        policy: how often a feed is polled.
+        lease: how long a poll may take until its feed is given to another poller.
+        concurrency: feeds fetched at once.
+        limits: of one fetch.
+        allow_private_addresses: fetch from loopback, private and link-local addresses too.
+        parse_workers, parse_deadline, parse_memory: as :class:`ingest.parsing.ParserPool` takes them.
+        grace: how long polls under way may take once a stop is requested.
+        clock: the present.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        log: Appender,
+        *,
+        user_agent: str,
+        policy: Policy,
+        lease: timedelta,
+        concurrency: int,
+        limits: Limits,
+        allow_private_addresses: bool,
+        parse_workers: int,
+        parse_deadline: timedelta,
+        parse_memory: int,
+        grace: timedelta = timedelta(seconds=10),
+        clock: Callable[[], datetime] = runtime.now,
+    ) -> None:
+        self._writer = Writer(engine, log, clock=clock)
+        self._engine = engine
+        self._policy = policy
+        self._lease = lease
+        self._concurrency = concurrency
+        self._grace = grace.total_seconds()
+        self._clock = clock
+        self._fetcher = Fetcher(
+            user_agent=user_agent,
+            limits=limits,
+            allow_private_addresses=allow_private_addresses,
+            connections=2 * concurrency,
+        )
+        self._parsers = ParserPool(workers=parse_workers, deadline=parse_deadline, memory=parse_memory)
+        self._parse_workers = parse_workers
+        self._runner = asyncio.Runner()
+        self._threads: ThreadPoolExecutor | None = None
+        self._stop: Stop | None = None
+        self._stopping = asyncio.Event()
+
+    @property
+    def counts(self) -> PollCounts:
+        """Of everything since it was made."""
+        return self._writer.counts
+
+    def __enter__(self) -> Self:
+        self._threads = ThreadPoolExecutor(4, thread_name_prefix="poll")
+        try:
+            self._runner.run(self._open())
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    async def _open(self) -> None:
+        asyncio.get_running_loop().set_default_executor(
+            ThreadPoolExecutor(NAME_LOOKUPS, thread_name_prefix="dns")
+        )
+        await self._fetcher.__aenter__()
+        await self._parsers.__aenter__()
+
+    def _close(self) -> None:
+        async def close() -> None:
+            await self._parsers.__aexit__(None, None, None)
+            await self._fetcher.__aexit__(None, None, None)
+
+        self._runner.run(close())
+        self._runner.close()
+        if self._threads is not None:
+            self._threads.shutdown()
+
+    def run(self, stop: Stop, *, until_idle: bool = False) -> PollCounts:
+        """Poll until a stop is requested; or (``until_idle``) every feed that is due now, once.
+
+        Returns what was counted since the poller was made.
+
+        Raises:
+            Unavailable: the database, the log, or no parser can be started. Leases then run out.
+        """
+        if stop is not self._stop:
+            self._stop = stop
+            stop.on_request(self._wake)
+        self._runner.run(self._run(until_idle=until_idle))
+        return self.counts
+
+    def _wake(self) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nothing of ours is running
+            self._runner.get_loop().call_soon_threadsafe(self._stopping.set)
+
+    async def _run(self, *, until_idle: bool) -> None:
+        try:
+            await self._until_done(until_idle=until_idle)
+        except BaseExceptionGroup as group:
+            raise _first(group) from group
+
+    async def _until_done(self, *, until_idle: bool) -> None:
+        self._leased = asyncio.Queue[Lease]()
+        self._fetched = asyncio.Queue[_Body](FETCHED_WAITING)
+        self._ready = asyncio.Queue[_Body](self._parse_workers)
+        self._ended: deque[Ended] = deque()
+        self._under_way: dict[int, Lease] = {}
+        self._hungry, self._ending, self._empty = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._hungry.set()
+        self._empty.set()
+        self._no_more = False
+        async with asyncio.TaskGroup() as group:
+            writer = group.create_task(self._write_ended())
+            workers = [group.create_task(self._fetch_leased()) for _ in range(self._concurrency)]
+            workers += [group.create_task(self._load_seen())]
+            # Twice as many as there are parsers, so that each finds its next document waiting.
+            workers += [group.create_task(self._parse_ready()) for _ in range(2 * self._parse_workers)]
+            await self._lease_feeds(until_idle=until_idle)
+            given_back = await self._finish()
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+            self._no_more = True
+            self._ending.set()
+            await writer
+            given_back += self._under_way.values()
+            if given_back:
+                await self._in_thread(polls.release, self._engine, given_back, now=self._clock())
+                crash_step("poll.released")
+                self.counts.released += len(given_back)
+                logger.info("%d polls were given back", len(given_back))
+
+    async def _lease_feeds(self, *, until_idle: bool) -> None:
+        """Lease until a stop is requested, or until no feed is left that was due at the start."""
+        began = self._clock()
+        due_by = began if until_idle else None
+        room = LEASES_AHEAD * self._concurrency
+        while not self._stopping.is_set():
+            await self._first_of(self._hungry)
+            limit = min(room - self._leased.qsize(), LEASE_BATCH)
+            if self._stopping.is_set():
+                return
+            leases = await self._in_thread(
+                polls.lease_due,
+                self._engine,
+                now=self._clock(),
+                limit=limit,
+                lease=self._lease,
+                due_by=due_by,
+            )
+            if leases:
+                crash_step("poll.leased")
+                self.counts.leased += len(leases)
+                self._empty.clear()
+                for lease in leases:
+                    self._under_way[lease.poll_id] = lease
+                    self._leased.put_nowait(lease)
+                if self._leased.qsize() > self._concurrency:
+                    self._hungry.clear()
+            if len(leases) < limit:
+                if until_idle:
+                    return
+                await self._first_of(seconds=IDLE_SECONDS)
+
+    async def _finish(self) -> list[Lease]:
+        """Wait for the polls under way; on a stop not for ever. Returns those that were not begun."""
+        await self._first_of(self._empty)
+        given_back: list[Lease] = []
+        if self._stopping.is_set():
+            while not self._leased.empty():
+                lease = self._leased.get_nowait()
+                given_back.append(lease)
+                self._gone(lease)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._grace):
+                    await self._empty.wait()
+        return given_back
+
+    async def _fetch_leased(self) -> None:
+        while True:
+            lease = await self._leased.get()
+            if self._leased.qsize() <= self._concurrency:
+                self._hungry.set()
+            result = await self._fetcher.fetch(lease, now=lease.leased_at)
+            crash_step("poll.fetched")
+            now = self._clock()
+            if not isinstance(result, Fetched):
+                self._end(Ended(outcome=outcome(lease, result, None, now=now, policy=self._policy)))
+                continue
+            hashed = body_hash(result.body, result.content_type)
+            if hashed == lease.body_hash:
+                ended = outcome(lease, result, None, now=now, policy=self._policy, hashed=hashed)
+                self._end(Ended(outcome=ended))
+            else:
+                await self._fetched.put(_Body(lease=lease, fetched=result, hashed=hashed))
+
+    async def _load_seen(self) -> None:
+        """Bring the seen-sets of fetched feeds, several in one query."""
+        while True:
+            bodies = [await self._fetched.get()]
+            while len(bodies) < SEEN_BATCH and not self._fetched.empty():
+                bodies.append(self._fetched.get_nowait())
+            ids = [body.lease.feed_id for body in bodies]
+            found = await self._in_thread(polls.seen_of, self._engine, ids)
+            for body in bodies:
+                await self._ready.put(replace(body, seen=found[body.lease.feed_id]))
+
+    async def _parse_ready(self) -> None:
+        while True:
+            body = await self._ready.get()
+            lease, fetched = body.lease, body.fetched
+            answer = await self._parsers.digest(
+                Document(
+                    feed_id=lease.feed_id,
+                    feed_url=lease.url,
+                    poll_id=lease.poll_id,
+                    seen_at=lease.leased_at,
+                    url=fetched.url,
+                    content_type=fetched.content_type,
+                    language=fetched.headers.get("content-language"),
+                    body=fetched.body,
+                    seen=body.seen,
+                )
+            )
+            crash_step("poll.parsed")
+            self._end(self._judged(body, answer))
+
+    def _judged(self, body: _Body, answer: Digested | Failed) -> Ended:
+        lease, fetched, now = body.lease, body.fetched, self._clock()
+        if isinstance(answer, Failed):
+            failed = replace(answer, status=fetched.status)
+            size = len(fetched.body)
+            return Ended(outcome=outcome(lease, failed, None, now=now, policy=self._policy, body_bytes=size))
+        ended = outcome(lease, fetched, answer.reading, now=now, policy=self._policy, hashed=body.hashed)
+        unpolled = tuple(
+            Unpolled(
+                stage="normalise",
+                topic=f"feed:{lease.feed_id}",
+                key=each.key,
+                value=each.value,
+                error=each.error,
+                detail=each.detail,
+                headers={"feed_url": lease.url, "poll_id": str(lease.poll_id)},
+            )
+            for each in answer.unreadable
+        )
+        return Ended(outcome=ended, messages=answer.messages, unpolled=unpolled)
+
+    def _end(self, ended: Ended) -> None:
+        self._ended.append(ended)
+        self._ending.set()
+
+    async def _write_ended(self) -> None:
+        """Append and record ended polls, a batch at a time, until there are no more."""
+        while True:
+            await self._ending.wait()
+            if not self._no_more:
+                await asyncio.sleep(LINGER_SECONDS)
+            if not self._ended:
+                if self._no_more:
+                    return
+                self._ending.clear()
+                continue
+            batch: list[Ended] = []
+            size = 0
+            while self._ended and len(batch) < WRITE_POLLS and size < WRITE_BYTES:
+                batch.append(self._ended.popleft())
+                size += sum([len(message.value) for message in batch[-1].messages])
+            await self._in_thread(self._writer.write, batch)
+            for ended in batch:
+                self._gone(ended.outcome)
+
+    def _gone(self, poll: PollOutcome | Lease) -> None:
+        del self._under_way[poll.poll_id]
+        if not self._under_way:
+            self._empty.set()
+
+    async def _first_of(self, *events: asyncio.Event, seconds: float | None = None) -> None:
+        """Until one of these, or a stop, or so many seconds."""
+        waiting = [asyncio.ensure_future(event.wait()) for event in (*events, self._stopping)]
+        try:
+            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waiting:
+                each.cancel()
+
+    async def _in_thread(self, call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, partial(call, *args, **kwargs))
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What went wrong first; what its cancellations led to is of no interest."""
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
