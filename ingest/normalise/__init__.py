@@ -1,0 +1,287 @@
+"""What the feed said → what we say: one :class:`~ingest.types.Article` for each entry that is new or changed.
+
+::
+
+    Entry ─_draft─▶ address, title, text ─_identities─▶ which article it is ─against the seen-set─▶ Article
+                                                          └▶ a duplicate within the document
+
+Within one document a guid or a link only tells articles apart if it is not shared: several titles under one
+guid are told by their links, several titles under one link by their guids. An entry that the seen-set knows
+keeps the article it first was.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+from uuid import UUID
+
+from ingest.errors import Unusable
+from ingest.identity import article_id, digest, entry_key
+from ingest.normalise import markup
+from ingest.normalise.reposts import cleaned
+from ingest.types import Article, Attribution, Entry, ParsedFeed, Seen
+from ingest.urls import absolute, canonical, host_of, is_home
+
+MAX_TEXT_CHARACTERS: Final = 1_000_000
+MAX_SUMMARY_CHARACTERS: Final = 10_000
+MAX_TITLE_CHARACTERS: Final = 1_000
+MAX_NAME_CHARACTERS: Final = 500
+MAX_GUID_CHARACTERS: Final = 4_000
+MAX_NAMES: Final = 100
+"""Authors, or categories, of one article."""
+CUT: Final = " […]"
+"""Stands at the end of what was longer than its limit."""
+TITLE_FROM_TEXT: Final = 120
+"""Characters of the text that serve as title where an entry has none."""
+FUTURE: Final = timedelta(hours=1)
+"""A date further ahead than this is a wrong clock or zone; it would stand on top of every list."""
+MAX_LANGUAGE_CHARACTERS: Final = 35  # RFC 5646, §4.4.1
+
+_Told = TypeVar("_Told", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normalised:
+    """What one document came to."""
+
+    articles: tuple[Article, ...]
+    """Those new or changed against the seen-set, in the document's order."""
+    seen: tuple[Seen, ...]
+    """The rows of the seen-set that are new or changed."""
+    entries: int
+    duplicates: int
+    """Entries that are the same article as an earlier one of the document."""
+    unusable: tuple[tuple[Entry, Unusable], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draft:
+    """An entry, read."""
+
+    entry: Entry
+    key: bytes
+    digest: bytes
+    url: str | None
+    title: str
+    summary: str
+    text: str
+    html: str
+    attribution: Attribution | None
+
+
+def normalise(
+    parsed: ParsedFeed,
+    *,
+    feed_id: int,
+    feed_url: str,
+    poll_id: int,
+    seen_at: datetime,
+    seen: Mapping[bytes, Seen],
+    url: str | None = None,
+) -> Normalised:
+    """The articles of a document that are new or changed against ``seen``, the feed's seen-set.
+
+    ``feed_url`` is the address in the registry, ``url`` the one that answered, after redirects: relative
+    links are relative to that one, identities to the other, which does not change with a redirect.
+    """
+    base = url or feed_url
+    drafts: list[_Draft] = []
+    unusable: list[tuple[Entry, Unusable]] = []
+    for number, entry in enumerate(_without_shared_guids(parsed.entries), 1):
+        draft = _draft(entry, base=base)
+        if draft is None:
+            why = Unusable(f"entry {number} of {feed_url}", "it has no title, no text and no link")
+            unusable.append((entry, why))
+        else:
+            drafts.append(draft)
+
+    fronts = {canonical(each) for each in (parsed.link, feed_url, url) if each}
+    shared = _shared((draft.url, draft.entry.guid, draft.title) for draft in drafts if draft.url is not None)
+    taken: dict[UUID, _Draft] = {}
+    keys: set[bytes] = set()
+    articles: list[Article] = []
+    rows: list[Seen] = []
+    duplicates = 0
+    for draft in drafts:
+        told_by_url = draft.url not in shared and draft.url not in fronts
+        own = draft.url if told_by_url and draft.url is not None and not is_home(draft.url) else None
+        known = seen.get(draft.key)
+        identity = known.article_id if known is not None else _identity(draft, url=own, feed_url=feed_url)
+        earlier = taken.get(identity)
+        if earlier is not None and _are_two(earlier, draft):
+            identity = _identity(draft, url=None, feed_url=feed_url)
+            known = None if known is None or known.article_id != identity else known
+            earlier = taken.get(identity)
+        row = Seen(key=draft.key, digest=draft.digest, article_id=identity)
+        if earlier is not None:
+            duplicates += 1
+            # Remembered all the same: tomorrow it may stand there alone.
+            if draft.key not in keys and known is None:
+                rows.append(row)
+        else:
+            taken[identity] = draft
+            if known is None or known.digest != draft.digest:
+                rows.append(row)
+                articles.append(
+                    _article(
+                        draft,
+                        parsed,
+                        identity=identity,
+                        feed_id=feed_id,
+                        feed_url=feed_url,
+                        base=base,
+                        poll_id=poll_id,
+                        seen_at=seen_at,
+                    )
+                )
+        keys.add(draft.key)
+    return Normalised(
+        articles=tuple(articles),
+        seen=tuple(rows),
+        entries=len(parsed.entries),
+        duplicates=duplicates,
+        unusable=tuple(unusable),
+    )
+
+
+def _without_shared_guids(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """The entries; a guid that stands for several links with several titles is no guid (POLLING-CASES 53)."""
+    shared = _shared((entry.guid, entry.link, entry.title) for entry in entries if entry.guid and entry.link)
+    if not shared:
+        return entries
+    return [replace(entry, guid=None) if entry.guid in shared and entry.link else entry for entry in entries]
+
+
+def _shared(named: Iterable[tuple[_Told, str | None, str | None]]) -> set[_Told]:
+    """Of (name, other name, title): the names that stand for several others with several titles."""
+    others: defaultdict[_Told, set[str | None]] = defaultdict(set)
+    titles: defaultdict[_Told, set[str | None]] = defaultdict(set)
+    for name, other, title in named:
+        others[name].add(other)
+        titles[name].add(title)
+    return {name for name, found in others.items() if len(found) > 1 and len(titles[name]) > 1}
+
+
+def _are_two(one: _Draft, other: _Draft) -> bool:
+    return one.entry.guid != other.entry.guid and one.title != other.title
+
+
+def _identity(draft: _Draft, *, url: str | None, feed_url: str) -> UUID:
+    entry = draft.entry
+    return article_id(
+        url=url,
+        feed_url=feed_url,
+        guid=entry.guid,
+        title=draft.title,
+        published=entry.published,
+        published_raw=entry.published_raw,
+    )
+
+
+def _draft(entry: Entry, *, base: str) -> _Draft | None:
+    """The entry, read; None where it says nothing."""
+    url = canonical(entry.link, base=base) if entry.link else None
+    # A permalink serves where the link is none: some feeds put the address into the guid only.
+    if url is None and entry.guid and entry.guid.startswith(("http://", "https://")) and not entry.link:
+        url = canonical(entry.guid)
+    html_base = entry.base or url or base
+    summary_html = markup.sanitised(entry.summary, base=html_base) if entry.summary else ""
+    content_html = markup.sanitised(entry.content, base=html_base) if entry.content else ""
+    summary = markup.plain(summary_html)
+    text, html = markup.plain(content_html), content_html
+    if len(summary) > len(text):
+        text, html = summary, summary_html
+    title = markup.line(entry.title) if entry.title else ""
+    text, attribution = cleaned(text, title=title, markup=html)
+    if not title:
+        title = _cut(" ".join(text.split()), TITLE_FROM_TEXT, mark="…") or url or (entry.link or "")
+    if not title:
+        return None
+    named = entry if entry.guid or entry.link or entry.title else replace(entry, title=title)
+    title, text = _cut(title, MAX_TITLE_CHARACTERS), _cut(text, MAX_TEXT_CHARACTERS)
+    if summary and summary != text:
+        summary = cleaned(summary, title=title, markup="")[0]
+    return _Draft(
+        entry=entry,
+        key=entry_key(named),
+        digest=digest(title, text),
+        url=url,
+        title=title,
+        summary=_cut(summary, MAX_SUMMARY_CHARACTERS),
+        text=text,
+        html=html,
+        attribution=attribution,
+    )
+
+
+def _article(
+    draft: _Draft,
+    parsed: ParsedFeed,
+    *,
+    identity: UUID,
+    feed_id: int,
+    feed_url: str,
+    base: str,
+    poll_id: int,
+    seen_at: datetime,
+) -> Article:
+    entry, attribution = draft.entry, draft.attribution
+    source = host_of(draft.url or feed_url)
+    authors = _names(entry.authors)
+    if attribution is not None and attribution.author is not None:
+        authors = (attribution.author,)  # the entry's is whoever reposted it
+    publisher = attribution.publisher if attribution is not None else None
+    publisher = publisher or _name(entry.source_title) or _name(parsed.title) or source or None
+    latest = seen_at + FUTURE
+    published = entry.published or entry.updated
+    return Article(
+        id=identity,
+        feed_id=feed_id,
+        feed_url=feed_url,
+        poll_id=poll_id,
+        entry_key=draft.key,
+        digest=draft.digest,
+        seen_at=seen_at,
+        url=draft.url,
+        guid=None if entry.guid is None else _cut(entry.guid, MAX_GUID_CHARACTERS),
+        title=draft.title,
+        authors=authors,
+        publisher=publisher,
+        source=source,
+        attribution=attribution,
+        summary=draft.summary,
+        text=draft.text,
+        html=draft.html,
+        language=_language(entry.language) or _language(parsed.language),
+        categories=_names(entry.categories),
+        image=absolute(entry.image, base=base) if entry.image else None,
+        published_at=published if published is not None and published <= latest else None,
+        updated_at=entry.updated if entry.updated is not None and entry.updated <= latest else None,
+    )
+
+
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    read = (_name(name) for name in names)
+    return tuple(dict.fromkeys([name for name in read if name is not None]))[:MAX_NAMES]
+
+
+def _name(text: str | None) -> str | None:
+    return (_cut(markup.line(text), MAX_NAME_CHARACTERS) or None) if text else None
+
+
+def _language(tag: str | None) -> str | None:
+    """A language tag in lower case, or None for what is none (RFC 5646)."""
+    folded = (tag or "").strip().replace("_", "-").lower()
+    parts = folded.split("-")
+    fits = 2 <= len(parts[0]) <= 3 and parts[0].isalpha() and folded.isascii()
+    if not fits or len(folded) > MAX_LANGUAGE_CHARACTERS or not all(part.isalnum() for part in parts):
+        return None
+    return folded
+
+
+def _cut(text: str, limit: int, *, mark: str = CUT) -> str:
+    return text if len(text) <= limit else text[: limit - len(mark)].rstrip() + mark
