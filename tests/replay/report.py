@@ -1,0 +1,89 @@
+"""The report: every disagreement by its name, with its reason, its count and examples. Markdown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.feedworld.recorded import Recording
+from tests.replay.judge import EXAMPLES, EXPLAINED, FAILURES, Judgement, Name, names_in_order
+from tests.replay.play import Played
+
+EXAMPLE_CHARACTERS = 600
+SHOWN_FAILURES = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One log's part of the report."""
+
+    log: str
+    judgement: Judgement
+    played: Played
+    notes: Sequence[str]
+    """What the other replays over this log came to, one line each."""
+
+
+def report(recording: Recording, sections: Sequence[Section]) -> str:
+    lines = [
+        "# Replay",
+        "",
+        f"{len(recording.polls)} recorded polls of {len(recording.feeds)} feeds were served over HTTP in the order "
+        + "of their time, polled, sent through the log, and stored; what is stored was compared with what "
+        + "feedparser reads in the same bytes.",
+    ]
+    for section in sections:
+        lines += ["", f"## Log: {section.log}", *_polls(section.played), *_counts(section), *_named(section)]
+    return "\n".join(lines) + "\n"
+
+
+def summary(section: Section) -> list[str]:
+    """The same in a few lines, for the terminal."""
+    found = [f"{section.log}: {count} {name}" for name, count in names_in_order(section.judgement.counts)]
+    for name in section.judgement.failures():
+        examples = section.judgement.examples.get(name, [])
+        found += [f"  {name}: {example[:EXAMPLE_CHARACTERS]}" for example in examples[:EXAMPLES]]
+    return [*found, *(f"{section.log}: {note}" for note in section.notes)]
+
+
+def _polls(played: Played) -> list[str]:
+    ends = Counter(
+        poll.result if poll.failure is None else f"{poll.result}: {poll.failure}"
+        for poll in played.polls.values()
+    )
+    empty = sum(poll.result == "fetched" and poll.entries == 0 for poll in played.polls.values())
+    return [
+        "",
+        "| polls ended as | count |",
+        "|---|---:|",
+        *(f"| {name} | {count} |" for name, count in ends.most_common()),
+        f"| of the fetched: a feed without entries | {empty} |",
+    ]
+
+
+def _counts(section: Section) -> list[str]:
+    kinds = dict.fromkeys((Name.STORED, Name.REVISED), "agreed") | dict.fromkeys(FAILURES, "**failure**")
+    rows = [
+        f"| {name} | {count} | {kinds.get(name, 'explained')} |"
+        for name, count in names_in_order(section.judgement.counts)
+    ]
+    return ["", "| comparison | count | |", "|---|---:|---|", *rows, *(f"\n{note}" for note in section.notes)]
+
+
+def _named(section: Section) -> list[str]:
+    lines: list[str] = []
+    for name, count in names_in_order(section.judgement.counts):
+        examples = section.judgement.examples.get(name, [])
+        if name not in EXPLAINED and name not in FAILURES:
+            continue
+        lines += ["", f"### {name} ({count})", ""]
+        if name in EXPLAINED:
+            lines += [EXPLAINED[name], ""]
+        shown = examples[: SHOWN_FAILURES if name in FAILURES else EXAMPLES]
+        lines += [f"- `{_inline(example)}`" for example in shown]
+    return lines
+
+
+def _inline(text: str) -> str:
+    return text[:EXAMPLE_CHARACTERS].replace("`", "'").replace("\n", " ")

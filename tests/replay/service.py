@@ -1,0 +1,225 @@
+"""The service as the replay runs it: real parts on a database, and where wanted a broker, of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, Literal
+
+from sqlalchemy import Engine
+
+from ingest import app, runtime
+from ingest.consume import GROUP
+from ingest.db import embedded, migrate, topics
+from ingest.db.engine import open_engine
+from ingest.db.feeds import add_feeds, list_feeds, make_due
+from ingest.fetch import Limits
+from ingest.poll import Poller
+from ingest.runtime import Stop
+from ingest.schedule import Policy
+from ingest.settings import Settings
+from ingest.supervise import tether
+from ingest.types import Topic
+from tests.kafka_broker import Broker
+from tests.replay.stored import EVERYTHING, Sent, kafka_lag, postgres_lag, sent_in_kafka, sent_in_postgres
+
+LogName = Literal["postgres", "kafka"]
+
+CHECKOUT: Final = Path(__file__).resolve().parents[2]
+DRAIN_SECONDS: Final = 120.0
+"""Without any progress; then the consumer hangs."""
+STOP_SECONDS: Final = 60.0
+LAST_WORDS: Final = 3000
+
+
+class StoppedError(Exception):
+    """The consumer ended by itself, or does not go on; its last words are in the message."""
+
+
+class Service:
+    """A poller in this process, ``ingest consume`` in another. Made by :func:`service`; runs between
+    :meth:`start` and :meth:`stop`."""
+
+    def __init__(
+        self, folder: Path, *, server: embedded.EmbeddedPostgres, broker: Broker | None, workers: int
+    ) -> None:
+        self.log: LogName = "postgres" if broker is None else "kafka"
+        self._folder = folder
+        self._server = server
+        self._broker = broker
+        self._settings = Settings(
+            database_url=server.url(),
+            log=self.log,
+            kafka_bootstrap=None if broker is None else broker.bootstrap,
+            allow_private_addresses=True,
+            # A feed is polled when the replay says so, never because its time has come.
+            poll_interval=timedelta(days=7),
+            poll_interval_max=timedelta(days=7),
+            parse_workers=workers,
+        )
+        self._running: ExitStack | None = None
+        self._consumer: subprocess.Popen[bytes] | None = None
+        self._stop = Stop()
+        self.poll_seconds = 0.0
+        self.drain_seconds = 0.0
+
+    @property
+    def engine(self) -> Engine:
+        """Of the database, as long as the service runs."""
+        return self._engine
+
+    def prepare(self, urls: dict[str, str]) -> dict[str, int]:
+        """Migrate the database, load topics and feeds (name → address); each feed's id by its name."""
+        engine = open_engine(self._settings.database_url or "", name="replay")
+        try:
+            migrate.upgrade(engine)
+            everything = Topic(slug=EVERYTHING, title="Everything", description="", rule={"everything": True})
+            topics.load(engine, [*app.topics_from(self._settings), everything], now=runtime.now())
+            rows = [(url, name) for name, url in urls.items()]
+            add_feeds(engine, rows, now=runtime.now(), interval=self._settings.poll_interval)
+            ids = {feed.url: feed.id for feed in list_feeds(engine)}
+            return {name: ids[url] for name, url in urls.items()}
+        finally:
+            engine.dispose()
+
+    def start(self) -> None:
+        settings = self._settings
+        self._stop = Stop()
+        with ExitStack() as stack:
+            self._engine = open_engine(settings.database_url or "", name="replay")
+            stack.callback(self._engine.dispose)
+            log = stack.enter_context(app.article_log(settings, self._engine))
+            self._poller = stack.enter_context(
+                Poller(
+                    self._engine,
+                    log,
+                    user_agent=settings.user_agent,
+                    policy=Policy(
+                        interval=settings.poll_interval,
+                        minimum=settings.poll_interval_min,
+                        maximum=settings.poll_interval_max,
+                    ),
+                    lease=settings.lease,
+                    concurrency=settings.poll_concurrency,
+                    limits=Limits(
+                        deadline=settings.fetch_deadline,
+                        max_bytes=settings.fetch_max_bytes,
+                        max_redirects=settings.fetch_max_redirects,
+                    ),
+                    allow_private_addresses=settings.allow_private_addresses,
+                    parse_workers=settings.parse_workers,
+                    parse_deadline=settings.parse_deadline,
+                    parse_memory=settings.parse_memory,
+                )
+            )
+            self._start_consumer()
+            stack.callback(self._stop_consumer)
+            self._running = stack.pop_all()
+
+    def stop(self) -> None:
+        """Every process of the service, in order; what stands under it goes on."""
+        if self._running is not None:
+            running, self._running = self._running, None
+            running.close()
+
+    def restart(self) -> None:
+        """Everything stops, database and broker too, and starts again; wherever the consumer is."""
+        self.stop()
+        self._server.stop()
+        if self._broker is not None:
+            self._broker.stop()
+        self._server.restart()
+        if self._broker is not None:
+            self._broker.start()
+        self.start()
+
+    def poll(self, feed_ids: list[int]) -> None:
+        """Poll these feeds now, each once; returns when every outcome is recorded."""
+        began = time.monotonic()
+        make_due(self._engine, now=runtime.now(), feed_ids=feed_ids)
+        self._poller.run(self._stop, until_idle=True)
+        self.poll_seconds += time.monotonic() - began
+        self._see_that_it_runs()
+
+    def drain(self) -> None:
+        """Wait until the consumer has stored all that was appended."""
+        began = last = time.monotonic()
+        before = -1
+        while (lag := self._lag()) > 0:
+            self._see_that_it_runs()
+            if lag != before:
+                before, last = lag, time.monotonic()
+            elif time.monotonic() - last > DRAIN_SECONDS:
+                raise StoppedError(f"{lag} records wait, and the consumer takes none:\n{self._last_words()}")
+            time.sleep(0.05)
+        self.drain_seconds += time.monotonic() - began
+
+    def sent(self) -> Iterator[Sent]:
+        """Every record of ``news.articles`` that was ever appended."""
+        if self._broker is None:
+            return sent_in_postgres(self._engine)
+        return sent_in_kafka(self._broker.bootstrap)
+
+    def _lag(self) -> int:
+        if self._broker is None:
+            return postgres_lag(self._engine, GROUP)
+        return kafka_lag(self._broker.bootstrap, GROUP)
+
+    def _start_consumer(self) -> None:
+        url = self._settings.database_url or ""
+        command = [sys.executable, "-m", "ingest", "consume"]
+        tied = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *command]
+        with self._words.open("ab") as words:
+            self._consumer = subprocess.Popen(
+                tied,
+                cwd=CHECKOUT,
+                env=app.child_environment(self._settings, os.environ, database=url),
+                stdin=subprocess.DEVNULL,
+                stdout=words,
+                stderr=words,
+            )
+
+    def _stop_consumer(self) -> None:
+        if self._consumer is not None:
+            self._consumer.send_signal(signal.SIGTERM)
+            code = self._consumer.wait(timeout=STOP_SECONDS)
+            self._consumer = None
+            if code != 0:
+                raise StoppedError(
+                    f"the consumer was asked to stop and ended with {code}:\n{self._last_words()}"
+                )
+
+    def _see_that_it_runs(self) -> None:
+        if self._consumer is not None and (code := self._consumer.poll()) is not None:
+            self._consumer = None
+            raise StoppedError(f"the consumer ended with {code}:\n{self._last_words()}")
+
+    @property
+    def _words(self) -> Path:
+        return self._folder / "consume.log"
+
+    def _last_words(self) -> str:
+        return self._words.read_text("utf-8", "replace")[-LAST_WORDS:]
+
+
+@contextmanager
+def service(folder: Path, *, jars: Path | None, workers: int) -> Iterator[Service]:
+    """A service over a fresh database; with the ``jars`` of a broker its log is Kafka. Not started yet."""
+    with ExitStack() as stack:
+        server = embedded.start(folder / "data")
+        stack.callback(server.stop)
+        broker = None if jars is None else stack.enter_context(Broker(folder / "kafka", jars=jars))
+        made = Service(folder, server=server, broker=broker, workers=workers)
+        stack.callback(made.stop)
+        yield made
+
+
+Progress = Callable[[str], None]
+"""Called with one line for people, now and then."""
