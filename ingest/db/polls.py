@@ -39,7 +39,7 @@ PRUNE_BATCH: Final = 5000
 _LEASE: Final = f"""
     WITH due AS (
         SELECT id, lease_poll_id AS lost_poll_id, leased_at AS lost_at FROM feeds
-        WHERE enabled AND next_poll_at <= %(due_by)s ORDER BY next_poll_at, id LIMIT %(limit)s
+        WHERE enabled AND next_poll_at <= %(due_by)s ORDER BY next_poll_at LIMIT %(limit)s
         FOR UPDATE SKIP LOCKED
     ), claimed AS (
         UPDATE feeds SET next_poll_at = %(until)s, lease_poll_id = nextval('poll_ids'), leased_at = %(now)s

@@ -1,0 +1,252 @@
+"""The registry of feeds: add, remove, look, and exchange with other readers as OPML."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+from sqlalchemy import Engine
+
+from ingest import app, runtime
+from ingest.db import feeds as registry
+from ingest.db.polls import Poll, history
+from ingest.errors import Refused
+from ingest.opml import read_opml, write_opml
+from ingest.settings import Settings
+from ingest.types import Feed
+from ingest.urls import feed_url
+
+SHOWN_POLLS = 10
+NAME = "ingest feeds"
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def feeds() -> None:
+    """The feeds that are polled.
+
+    \b
+    Examples:
+      ingest feeds add https://example.org/news.xml
+      ingest feeds import subscriptions.opml
+      ingest feeds show 1
+    """
+
+
+@feeds.command()
+@click.argument("urls", metavar="URL...", nargs=-1, required=True)
+@click.option("--title", help="What to call it; without this, what it calls itself.")
+@_as_json
+@click.pass_obj
+def add(settings: Settings, urls: tuple[str, ...], *, title: str | None, as_json: bool) -> None:
+    """Have feeds polled, beginning at once. Adding one that is there changes nothing.
+
+    \b
+    Examples:
+      ingest feeds add https://example.org/news.xml
+      ingest feeds add https://example.org/rss --title "The Example"
+    """
+    wanted = [feed_url(url) for url in urls]
+    if title is not None and len(wanted) != 1:
+        raise Refused("--title", title, "one URL beside it: a title belongs to one feed")
+    if title is not None and (not title.strip() or not title.isprintable()):
+        raise Refused("--title", title, "one line of text")
+    with app.open_database(settings, name=NAME) as engine:
+        added = [
+            registry.add_feed(engine, url, title=title, now=runtime.now(), interval=settings.poll_interval)
+            for url in dict.fromkeys(wanted)
+        ]
+    if as_json:
+        _print_json([{**_facts(feed), "added": new} for feed, new in added])
+        return
+    for feed, new in added:
+        click.echo(f"{'added' if new else 'already there'}: {feed.id} {feed.url}")
+
+
+@feeds.command()
+@click.argument("names", metavar="URL|ID...", nargs=-1, required=True)
+@click.pass_obj
+def remove(settings: Settings, names: tuple[str, ...]) -> None:
+    """Stop polling feeds, for good. Their articles stay.
+
+    \b
+    Examples:
+      ingest feeds remove 12
+      ingest feeds remove https://example.org/news.xml
+    """
+    with app.open_database(settings, name=NAME) as engine:
+        for feed in [_find(engine, name) for name in names]:
+            if registry.remove_feed(engine, feed.id):
+                click.echo(f"removed: {feed.id} {feed.url}")
+
+
+@feeds.command("list")
+@_as_json
+@click.pass_obj
+def list_(settings: Settings, *, as_json: bool) -> None:
+    """All feeds: id, how the last poll ended, when the next one is, title and URL.
+
+    \b
+    Examples:
+      ingest feeds list
+      ingest feeds list --json | jq -r '.[] | select(.failures > 3) | .url'
+    """
+    with app.open_database(settings, name=NAME) as engine:
+        found = registry.list_feeds(engine)
+    if as_json:
+        _print_json([_facts(feed) for feed in found])
+        return
+    if not found:
+        click.echo("no feeds yet; add one with `ingest feeds add URL`", err=True)
+    width = max((len(str(feed.id)) for feed in found), default=1)
+    for feed in found:
+        state = feed.last_outcome or "new"
+        if feed.failures:
+            state += f" ×{feed.failures}"
+        title = f"{feed.title}  " if feed.title else ""
+        click.echo(f"{feed.id:>{width}}  {state:<13} {_time(feed.next_poll_at)}  {title}{feed.url}")
+
+
+@feeds.command()
+@click.argument("name", metavar="URL|ID")
+@_as_json
+@click.pass_obj
+def show(settings: Settings, name: str, *, as_json: bool) -> None:
+    """One feed: when it is polled next and because of what, and its last polls.
+
+    \b
+    Examples:
+      ingest feeds show 1
+      ingest feeds show https://example.org/news.xml --json
+    """
+    with app.open_database(settings, name=NAME) as engine:
+        feed = _find(engine, name)
+        last = history(engine, feed.id, limit=SHOWN_POLLS)
+    if as_json:
+        _print_json({**_facts(feed), "polls": [_plain(asdict(poll)) for poll in last]})
+        return
+    click.echo(f"{feed.id}  {feed.title or '(no title yet)'}\n{feed.url}")
+    click.echo(f"added      {_time(feed.added_at)}")
+    because = feed.last_reason or "new feeds are polled at once"
+    click.echo(f"next poll  {_time(feed.next_poll_at)}  because: {because}")
+    if feed.failures:
+        click.echo(f"failing    {feed.failures} times in a row")
+    click.echo("last polls" if last else "not polled yet")
+    for poll in last:
+        click.echo(f"  {poll.id}  {_time(poll.started_at)}  {_told(poll)}")
+
+
+@feeds.command("import")
+@click.argument("file", metavar="FILE", type=click.File("rb"))
+@_as_json
+@click.pass_obj
+def import_(settings: Settings, file: BinaryIO, *, as_json: bool) -> None:
+    """Add the feeds of an OPML file (`-`: standard input). Rows that cannot be used are told, the rest is added.
+
+    \b
+    Examples:
+      ingest feeds import subscriptions.opml
+      curl -s https://example.org/blogroll.opml | ingest feeds import -
+    """
+    rows: list[tuple[str, str | None]] = []
+    unusable: list[dict[str, Any]] = []
+    for outline in read_opml(file.read(), name=file.name):
+        try:
+            rows.append((feed_url(outline.url), outline.title))
+        except Refused as refused:
+            unusable.append({"line": outline.line, "url": outline.url, "why": str(refused)})
+    with app.open_database(settings, name=NAME) as engine:
+        added = registry.add_feeds(engine, rows, now=runtime.now(), interval=settings.poll_interval)
+    there = len({url for url, _ in rows}) - len(added)
+    if as_json:
+        _print_json({"added": sorted(added), "already_there": there, "unusable": unusable})
+        return
+    for row in unusable:
+        click.echo(f"line {row['line']}: {row['why']}", err=True)
+    click.echo(f"{len(added)} added, {there} already there, {len(unusable)} not usable")
+
+
+@feeds.command()
+@click.argument("file", metavar="[FILE]", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@click.pass_obj
+def export(settings: Settings, file: Path | None) -> None:
+    """Write all feeds as OPML, to FILE or standard output.
+
+    \b
+    Examples:
+      ingest feeds export subscriptions.opml
+      ingest feeds export | gzip > subscriptions.opml.gz
+    """
+    with app.open_database(settings, name=NAME) as engine:
+        found = registry.list_feeds(engine)
+    document = write_opml(
+        [(feed.url, feed.title) for feed in found], title="Feeds of news-ingest", now=runtime.now()
+    )
+    if file is None:
+        click.echo(document, nl=False)
+        return
+    try:
+        file.write_bytes(document)
+    except OSError as error:
+        raise Refused("FILE", str(file), f"a file we may write ({error.strerror})") from None
+    click.echo(f"{len(found)} feeds written to {file}", err=True)
+
+
+commands: tuple[click.Command, ...] = (feeds,)
+
+
+def _find(engine: Engine, name: str) -> Feed:
+    """
+    Raises:
+        Refused: there is no such feed.
+    """
+    by_id = name.isascii() and name.isdecimal() and len(name) < 19
+    found = (
+        registry.find_feed(engine, feed_id=int(name))
+        if by_id
+        else registry.find_feed(engine, url=feed_url(name))
+    )
+    if found is None:
+        raise Refused("feed", name, "the id or URL of a feed that is there; `ingest feeds list` shows them")
+    return found
+
+
+def _told(poll: Poll) -> str:
+    if poll.failure is not None:
+        status = "" if poll.status is None else f" {poll.status}"
+        return f"failed ({poll.failure}{status}): {poll.detail}; next because: {poll.reason}"
+    said = f"{poll.result} {poll.status}"
+    if poll.entries:
+        said += f", {poll.entries} entries, {poll.appended} new or changed"
+    if poll.detail:
+        said += f"; {poll.detail}"
+    return said
+
+
+def _facts(feed: Feed) -> dict[str, Any]:
+    return _plain(asdict(feed))
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """As JSON has it: times in ISO 8601, durations in seconds."""
+    return {
+        name: value.isoformat()
+        if isinstance(value, datetime)
+        else value.total_seconds()
+        if isinstance(value, timedelta)
+        else value
+        for name, value in values.items()
+    }
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _print_json(value: object) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))

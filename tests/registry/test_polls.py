@@ -1,0 +1,234 @@
+"""Leases and outcomes in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine, select
+
+from ingest.db.feeds import add_feeds, find_feed, remove_feed
+from ingest.db.polls import Unpolled, history, lease_due, prune_polls, record, release, seen_of
+from ingest.db.tables import quarantine
+from ingest.schedule import Policy, Reading, outcome
+from ingest.types import Failed, FailureKind, Feed, Fetched, Lease, PollOutcome, PollResult, Seen
+
+pytestmark = pytest.mark.store
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+INTERVAL = timedelta(minutes=15)
+LEASE = timedelta(minutes=5)
+ARTICLE = UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
+
+
+def add(engine: Engine, count: int = 1) -> None:
+    rows = [(f"https://{number}.example/", None) for number in range(count)]
+    add_feeds(engine, rows, now=NOW, interval=INTERVAL)
+
+
+def lease_one(engine: Engine, now: datetime = NOW) -> Lease:
+    (lease,) = lease_due(engine, now=now, limit=1, lease=LEASE)
+    return lease
+
+
+def read(lease: Lease, *seen: Seen, now: datetime = NOW) -> PollOutcome:
+    fetched = Fetched(
+        url=lease.url, status=200, body=b"<rss/>", content_type=None, etag='"e"', last_modified="lm"
+    )
+    reading = Reading(title="Its title", entries=3, appended=2, duplicates=1, seen=tuple(seen), whole=True)
+    return outcome(lease, fetched, reading, now=now, policy=Policy(), hashed=b"h" * 16)
+
+
+def feed_of(engine: Engine, lease: Lease) -> Feed:
+    found = find_feed(engine, feed_id=lease.feed_id)
+    assert found is not None
+    return found
+
+
+def results(engine: Engine, lease: Lease) -> Sequence[tuple[int, str, str | None]]:
+    return [(poll.id, poll.result, poll.failure) for poll in history(engine, lease.feed_id)[::-1]]
+
+
+def test_a_leased_feed_is_not_given_to_another(database: Engine) -> None:
+    add(database, 3)
+    first = lease_due(database, now=NOW, limit=2, lease=LEASE)
+    second = lease_due(database, now=NOW, limit=2, lease=LEASE)
+    assert (len(first), len(second)) == (2, 1)
+    assert {lease.url for lease in (*first, *second)} == {f"https://{n}.example/" for n in range(3)}
+    assert lease_due(database, now=NOW + LEASE - timedelta(seconds=1), limit=9, lease=LEASE) == []
+
+
+def test_the_longest_overdue_go_first(database: Engine) -> None:
+    for late in (1, 3, 2):
+        due = NOW - timedelta(hours=late)
+        add_feeds(database, [(f"https://{late}.example/", None)], now=due, interval=INTERVAL)
+    leases = [lease_one(database) for _ in range(3)]
+    assert [lease.url for lease in leases] == [f"https://{late}.example/" for late in (3, 2, 1)]
+
+
+def test_pollers_that_ask_at_once_share_the_feeds(database: Engine) -> None:
+    add(database, 400)
+
+    def drain(_: int) -> list[int]:
+        ids: list[int] = []
+        while leases := lease_due(database, now=NOW, limit=10, lease=LEASE):
+            ids += [lease.feed_id for lease in leases]
+        return ids
+
+    with ThreadPoolExecutor(4) as threads:
+        shares = list(threads.map(drain, range(4)))
+    leased = [feed_id for share in shares for feed_id in share]
+    assert len(leased) == len(set(leased)) == 400
+
+
+def test_a_feed_that_is_not_due_or_not_enabled_is_not_leased(database: Engine) -> None:
+    add(database)
+    assert lease_due(database, now=NOW - timedelta(seconds=1), limit=9, lease=LEASE) == []
+    with database.begin() as connection:
+        connection.exec_driver_sql("UPDATE feeds SET enabled = false")
+    assert lease_due(database, now=NOW, limit=9, lease=LEASE) == []
+
+
+def test_an_outcome_is_stored_with_its_feed_and_its_history(database: Engine) -> None:
+    add(database)
+    lease = lease_one(database)
+    ended = read(lease, Seen(key=b"k" * 16, digest=b"d" * 16, article_id=ARTICLE))
+    assert record(database, [ended], now=NOW) == 1
+    feed = feed_of(database, lease)
+    assert (feed.title, feed.last_outcome, feed.next_poll_at) == ("Its title", "fetched", ended.next_poll_at)
+    (poll,) = history(database, lease.feed_id)
+    assert (poll.id, poll.status, poll.entries, poll.appended, poll.duplicates) == (
+        lease.poll_id,
+        200,
+        3,
+        2,
+        1,
+    )
+    assert seen_of(database, [lease.feed_id, 999]) == {
+        lease.feed_id: {b"k" * 16: Seen(key=b"k" * 16, digest=b"d" * 16, article_id=ARTICLE)},
+        999: {},
+    }
+    again = lease_one(database, ended.next_poll_at)
+    assert (again.etag, again.last_modified, again.body_hash) == ('"e"', "lm", b"h" * 16)
+
+
+def test_many_outcomes_are_stored_at_once_and_nulls_stay_nulls(database: Engine) -> None:
+    add(database, 500)
+    leases = lease_due(database, now=NOW, limit=500, lease=LEASE)
+    failed = Failed(kind=FailureKind.DNS, detail="no\0such \ud800 name", sample=b"\0\xff")
+    outcomes = [
+        read(lease) if lease.feed_id % 2 else outcome(lease, failed, None, now=NOW, policy=Policy())
+        for lease in leases
+    ]
+    assert record(database, outcomes, now=NOW) == 500
+    odd, even = leases[0], leases[1]
+    if not odd.feed_id % 2:
+        odd, even = even, odd
+    assert feed_of(database, odd).failures == 0
+    assert feed_of(database, even).failures == 1
+    assert history(database, even.feed_id)[0].detail == "no�such ? name"
+    assert history(database, even.feed_id)[0].status is None
+
+
+def test_the_operators_title_stays(database: Engine) -> None:
+    add_feeds(database, [("https://x.example/", "Mine")], now=NOW, interval=INTERVAL)
+    lease = lease_one(database)
+    record(database, [read(lease)], now=NOW)
+    assert feed_of(database, lease).title == "Mine"
+
+
+def test_a_lease_that_ran_out_ends_its_poll_as_abandoned(database: Engine) -> None:
+    add(database)
+    lost = lease_one(database)
+    held = lease_one(database, NOW + LEASE)
+    assert results(database, lost) == [(lost.poll_id, "failed", "abandoned")]
+    record(database, [read(held)], now=NOW + LEASE)
+    assert results(database, lost) == [(lost.poll_id, "failed", "abandoned"), (held.poll_id, "fetched", None)]
+
+
+def test_an_outcome_after_its_lease_was_lost_changes_neither_feed_nor_history(database: Engine) -> None:
+    add(database)
+    lost = lease_one(database)
+    held = lease_one(database, NOW + LEASE)
+    before = feed_of(database, lost)
+    late = read(lost, Seen(key=b"k" * 16, digest=b"d" * 16, article_id=ARTICLE))
+    assert record(database, [late], now=NOW + LEASE) == 0
+    assert feed_of(database, lost) == before
+    assert results(database, lost) == [(lost.poll_id, "failed", "abandoned")]
+    assert seen_of(database, [lost.feed_id]) == {lost.feed_id: {}}
+    assert record(database, [read(held)], now=NOW + LEASE) == 1
+
+
+def test_recording_twice_is_recording_once(database: Engine) -> None:
+    add(database)
+    lease = lease_one(database)
+    assert record(database, [read(lease)], now=NOW) == 1
+    assert record(database, [read(lease)], now=NOW) == 0
+    assert results(database, lease) == [(lease.poll_id, "fetched", None)]
+
+
+def test_the_outcome_of_a_feed_removed_meanwhile_goes_to_history_alone(database: Engine) -> None:
+    add(database)
+    lease = lease_one(database)
+    remove_feed(database, lease.feed_id)
+    ended = read(lease, Seen(key=b"k" * 16, digest=b"d" * 16, article_id=ARTICLE))
+    assert record(database, [ended], now=NOW) == 0
+    assert results(database, lease) == [(lease.poll_id, "fetched", None)]
+
+
+def test_a_seen_row_follows_its_last_digest(database: Engine) -> None:
+    add(database)
+    for digest in (b"1" * 16, b"2" * 16):
+        lease = lease_one(database, NOW + timedelta(days=digest[0]))
+        record(database, [read(lease, Seen(key=b"k" * 16, digest=digest, article_id=ARTICLE))], now=NOW)
+    assert seen_of(database, [lease.feed_id])[lease.feed_id][b"k" * 16].digest == b"2" * 16
+
+
+def test_a_released_feed_is_due_again_and_its_poll_has_ended(database: Engine) -> None:
+    add(database, 2)
+    kept, given = lease_due(database, now=NOW, limit=2, lease=LEASE)
+    release(database, [given], now=NOW + timedelta(seconds=9))
+    assert results(database, given) == [(given.poll_id, "failed", "abandoned")]
+    again = lease_one(database, NOW)
+    assert again.feed_id == given.feed_id
+    assert again.poll_id > kept.poll_id
+    release(database, [given], now=NOW)  # a lease that is no longer ours is not given back
+    assert record(database, [read(again)], now=NOW) == 1
+
+
+def test_what_cannot_be_used_is_quarantined_once(database: Engine) -> None:
+    add(database)
+    lease = lease_one(database)
+    bad = Unpolled(
+        stage="normalise",
+        topic=f"feed:{lease.feed_id}",
+        key="k",
+        value=b"\0original",
+        error="Unusable",
+        detail="why\0",
+        headers={"poll_id": "1"},
+    )
+    worse = replace(bad, value=b"other")
+    record(database, [read(lease)], unpolled=[bad, worse], now=NOW)
+    record(database, [], unpolled=[bad], now=NOW)
+    with database.connect() as connection:
+        rows = connection.execute(select(quarantine).order_by(quarantine.c.id)).mappings().all()
+    assert [bytes(row["value"]) for row in rows] == [b"\0original", b"other"]
+    assert rows[0]["headers"] == {"poll_id": "1"}
+    assert rows[0]["detail"] == "why�"
+
+
+def test_old_polls_are_forgotten(database: Engine) -> None:
+    add(database, 2)
+    old, new = lease_due(database, now=NOW, limit=2, lease=LEASE)
+    record(database, [read(old), read(new, now=NOW + timedelta(days=9))], now=NOW)
+    assert prune_polls(database, before=NOW + timedelta(days=1)) == 1
+    assert results(database, old) == []
+    assert len(results(database, new)) == 1
+
+
+def test_an_outcome_has_exactly_one_result_word() -> None:
+    assert {result.value for result in PollResult} == {"fetched", "not-modified", "unchanged", "failed"}
