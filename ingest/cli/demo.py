@@ -110,10 +110,10 @@ def demo(settings: Settings, *, seconds: float, keep: bool, data_dir: Path | Non
                     now=runtime.now(),
                     interval=service.settings.poll_interval,
                 )
-            told = _follow(world, engine, service, stop_asked)
+            _follow(world, engine, service, stop_asked)
             if not stop_asked.requested:
                 _show_search(engine)
-                _show_repost(engine, told)
+                _show_repost(engine)
                 _show_troubles(world, engine)
                 arrived = _compare(world, engine)
                 _show_next(service.settings, keep=keep)
@@ -181,36 +181,34 @@ def _show_outlets(world: DemoWorld) -> None:
         click.echo(f"  {feed.name:<28} {feed.language}{note}")
 
 
-def _follow(world: DemoWorld, engine: Engine, service: _Service, stop: Stop) -> list[dict[str, Any]]:
+def _follow(world: DemoWorld, engine: Engine, service: _Service, stop: Stop) -> None:
     """Print the events of the topic as they come, until the story is told and nothing more arrives."""
     click.secho(
         f"\nFour days of news in {world.seconds:g} seconds. The stream {TOPIC}, as its subscribers see it:",
         bold=True,
     )
-    log, cursor = PostgresLog(engine), 0
-    events: list[dict[str, Any]] = []
+    log, cursor, explained = PostgresLog(engine), 0, set[str]()
     world.play()
-    quiet_since = None
+    told_at = None
     while not stop.wait(0.2):
         if service.failure is not None:
             raise service.failure
         for record in log.read(stream_topic(TOPIC), after=cursor, limit=100):
             cursor = record.offset
             event = json.loads(record.value)
-            _show_event(cursor, event, first=event["kind"] not in {known["kind"] for known in events})
-            events.append(event)
+            _show_event(cursor, event, explain=event["kind"] not in explained)
+            explained.add(event["kind"])
         if world.done:
-            quiet_since = quiet_since or time.monotonic()
-            if not _missing(world, engine) or time.monotonic() - quiet_since > SETTLE_SECONDS:
-                return events
-    return events
+            told_at = told_at or time.monotonic()
+            if not _missing(world, engine) or time.monotonic() - told_at > SETTLE_SECONDS:
+                return
 
 
-def _show_event(cursor: int, event: dict[str, Any], *, first: bool) -> None:
+def _show_event(cursor: int, event: dict[str, Any], *, explain: bool) -> None:
     article = event["article"]
     kind = click.style(f"{event['kind']:<8}", fg=_COLOURS.get(event["kind"]))
     click.echo(f"  {cursor:>3}  {kind} {article['language'] or '--':<3}{article['title']}")
-    if first:
+    if explain:
         click.secho(f"       {'':<8} ↳ {event['kind']}: {_MEANING.get(event['kind'], '')}", dim=True)
 
 
@@ -222,26 +220,29 @@ def _show_search(engine: Engine) -> None:
         click.echo(f"  {found.source:<26} {found.title}")
 
 
-def _show_repost(engine: Engine, told: list[dict[str, Any]]) -> None:
+_REPOST: Final = """
+    SELECT r.title, a.url, r.authors, r.publisher, r.attribution ->> 'evidence', m.explanation,
+           ARRAY(SELECT o.url FROM articles o WHERE o.story_id = a.story_id AND o.id <> a.id ORDER BY o.sort_at)
+    FROM matches m JOIN articles a ON a.id = m.article_id JOIN revisions r ON r.article_id = a.id AND r.current
+    WHERE m.topic = %s AND r.attribution IS NOT NULL
+    ORDER BY cardinality(ARRAY(SELECT 1 FROM articles o WHERE o.story_id = a.story_id)) DESC, a.sort_at LIMIT 1"""
+
+
+def _show_repost(engine: Engine) -> None:
     """One article that says where it comes from: what the service made of it, and why it matched."""
-    merged = [event for event in told if event["kind"] == "merged"] or told
-    if not merged:
-        return
-    event = merged[0]
-    article = event["article"]
-    click.secho("\nOne of them more closely, a repost from an aggregator:", bold=True)
-    click.echo(f"  {article['title']}")
-    click.echo(f"  found at    {article['url']}")
-    click.echo(f"  written by  {', '.join(article['authors']) or 'nobody says'}")
-    click.echo(f"  first ran   {article['publisher']}")
     with engine.connect() as connection:
-        copies = connection.exec_driver_sql(
-            "SELECT a.url FROM articles a WHERE a.story_id = %s ORDER BY a.first_seen_at",
-            (article["story_id"],),
-        ).fetchall()
-    click.echo("  same story  " + "\n              ".join(row[0] for row in copies))
-    click.echo(f"  matched by  {event['match']['rule']}")
-    for found in event["match"]["found"][:3]:
+        row = connection.exec_driver_sql(_REPOST, (TOPIC,)).fetchone()
+    if row is None:
+        return
+    title, url, authors, publisher, evidence, explanation, copies = row
+    click.secho("\nOne of them more closely, a repost from an aggregator:", bold=True)
+    click.echo(f"  {title}")
+    click.echo(f"  found at    {url}")
+    click.echo(f"  written by  {', '.join(authors) or 'nobody says'}")
+    click.echo(f"  first ran   {publisher}, for it says: “{evidence}”")
+    click.echo("  same story  " + ("\n              ".join(copies) or "none other"))
+    click.echo(f"  matched by  {explanation['rule']}")
+    for found in explanation["found"][:3]:
         click.echo(f"              {found['phrase']!r} in the {found['where']}: “…{found['quote']}…”")
 
 
@@ -289,7 +290,8 @@ def _compare(world: DemoWorld, engine: Engine) -> bool:
         count = connection.exec_driver_sql("SELECT count(*) FROM articles").scalar_one()
         stories = connection.exec_driver_sql("SELECT count(DISTINCT story_id) FROM articles").scalar_one()
     click.secho(
-        f"\n{len(world.articles)} articles were published, {count} are stored ({stories} stories), {len(missing)} are missing.",
+        f"\n{len(world.articles)} articles were published, {count} are stored ({stories} stories),"
+        f" {len(missing)} are missing.",
         bold=True,
         fg="red" if missing else "green",
     )
