@@ -61,7 +61,7 @@ class FeedWorld:
         self.connections_opened = 0
         """Connections accepted so far: shows whether somebody connected at all."""
         self.strays: list[Request] = []
-        """Requests for pages that do not exist."""
+        """Requests for pages that do not exist; the first 1,000 where requests are not kept."""
         self._feeds: dict[tuple[str | None, str], WorldFeed] = {}
         self._connections: set[Connection] = set()
         self._changed = threading.Condition()
@@ -214,7 +214,8 @@ class FeedWorld:
             path = target.partition("?")[0]
             feed = feeds.get((host, path)) or feeds.get((None, path))
         if feed is None:
-            self.strays.append(Request(time.time(), method, target, 404, head, body))
+            if self.keep_requests or len(self.strays) < 1_000:
+                self.strays.append(Request(time.time(), method, target, 404, head, body))
             reply: bytes | Script = NOT_FOUND.encoded()
         else:
             reply = feed.respond(method, target, headers, head, body)

@@ -31,6 +31,10 @@ FAULTS: Final[Mapping[str, Any]] = {
 """Every fault by the name orders use."""
 
 
+GRACE: Final = 10.0
+"""Seconds a world has to end by itself."""
+
+
 class RefusedOrderError(Exception):
     """The world refused an order; it says why."""
 
@@ -158,7 +162,12 @@ class WorldProcess:
         self._end()
 
     def _end(self) -> None:
-        if self._process is not None:
+        if self._process is None:
+            return
+        try:
+            self._process.communicate(timeout=GRACE)  # closes its stdin, at which it ends
+        except subprocess.TimeoutExpired:
+            self._process.kill()
             self._process.communicate()
         self._process = None
 

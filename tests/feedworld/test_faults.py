@@ -190,6 +190,18 @@ def test_a_stalled_page_does_not_keep_others_waiting(feed: WorldFeed, world: Fee
         assert body_of(read_raw(world.url("/b"))) == b"quick"
 
 
+def test_a_request_that_came_during_a_script_is_answered_after_it(feed: WorldFeed) -> None:
+    feed.fail_next(late(0.05))
+    split = urlsplit(feed.url)
+    request = f"GET {split.path} HTTP/1.1\r\nHost: {split.netloc}\r\n"
+    with socket.create_connection((split.hostname, split.port), timeout=5) as connection:
+        connection.sendall(f"{request}\r\n{request}Connection: close\r\n\r\n".encode())
+        received = bytearray()
+        while more := connection.recv(65_536):
+            received += more
+    assert received.count(RSS) == 2
+
+
 def test_dripping_sends_the_body_piece_by_piece(feed: WorldFeed) -> None:
     feed.publish(b"<rss></rss>", codings=())
     feed.fail_next(faults.drip(size=1, every=0.02))
