@@ -26,6 +26,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -137,6 +138,8 @@ class ParserPool:
         self._ended: list[subprocess.Popen[bytes]] = []
         self.lost = 0
         """Workers that were killed, or ended, over a document."""
+        self.busy_seconds = 0.0
+        """Of all workers together, with a document in hand."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -164,6 +167,7 @@ class ParserPool:
             Unavailable: no worker can be started.
         """
         worker = await self._idle.get()
+        begun = time.monotonic()
         whole = False
         try:
             if worker is None or not worker.fit:
@@ -187,6 +191,7 @@ class ParserPool:
             whole = True
             return _unpack(answer)
         finally:
+            self.busy_seconds += time.monotonic() - begun
             # A worker that was interrupted, by us or by a cancellation, is still busy: it ends.
             if not whole:
                 self._end(worker)

@@ -115,6 +115,11 @@ class Poller:
         """Of everything since it was made."""
         return self._writer.counts
 
+    @property
+    def parsers(self) -> ParserPool:
+        """The processes that read documents for it."""
+        return self._parsers
+
     def __enter__(self) -> Self:
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="poll")
         try:

@@ -12,7 +12,8 @@ from sqlalchemy import Engine, select
 from ingest.db.feeds import add_feeds, find_feed, make_due
 from ingest.db.polls import Poll, history
 from ingest.db.tables import seen
-from ingest.demo.world import FeedWorld, WorldFeed
+from ingest.demo.feeds import WorldFeed
+from ingest.demo.world import FeedWorld
 from ingest.fetch import Limits
 from ingest.log.api import ARTICLES
 from ingest.log.postgres import PostgresLog
