@@ -6,12 +6,16 @@ import html
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 
 import httpx
 import pytest
 
+from ingest.classify import compile_topics, read_topics
 from ingest.demo.play import DemoWorld, story_start
+from ingest.demo.render import render
 from ingest.demo.story import LENGTH, Outlet, read_story, tell
+from ingest.normalise import normalise
 from ingest.parse import parse_feed
 from ingest.types import Failed, ParsedFeed
 
@@ -130,6 +134,24 @@ def test_each_feed_says_what_the_story_says(slug: str, demo: DemoWorld, client: 
         assert found.warnings
     else:
         assert not found.warnings
+
+
+@pytest.mark.parametrize("slug", sorted(OUTLETS))
+def test_the_shipped_topic_takes_what_was_written_for_it_and_nothing_else(slug: str, demo: DemoWorld) -> None:
+    shipped = resources.files("ingest").joinpath("topics.yaml").read_text("utf-8")
+    classifier = compile_topics(read_topics(shipped, name="topics.yaml"))
+    outlet = OUTLETS[slug]
+    url = demo.world.url(f"/{slug}.xml")
+    found = parse_feed(render(outlet, outlet.editions[-1], start=demo.start), url=url)
+    assert not isinstance(found, Failed)
+    made = normalise(found, feed_id=1, feed_url=url, poll_id=1, seen_at=NOW, seen={})
+    matched = {
+        article.url
+        for article in made.articles
+        if any(m.topic == "russia-north-korea" for m in classifier.matches(article.title, article.text))
+    }
+    assert len(made.articles) == len(outlet.editions[-1].printed)
+    assert matched == {printed.url for printed in outlet.editions[-1].printed if printed.on_topic}
 
 
 def test_the_russian_paper_is_in_windows_1251_on_the_wire(demo: DemoWorld, client: httpx.Client) -> None:
