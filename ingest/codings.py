@@ -58,7 +58,7 @@ class _Zlib:
         out = []
         while piece and limit > 0:
             if self._object.eof:
-                if not (self._gzip and piece.startswith(b"\x1f\x8b")):
+                if not (self._gzip and piece[0] == GZIP_MAGIC[0]):
                     break  # what follows the last member is padding; gzip ignores it too
                 self._object = zlib.decompressobj(31)
             out.append(self._object.decompress(piece, limit))

@@ -1,0 +1,386 @@
+"""What becomes of one request, whatever the server does."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import threading
+from datetime import timedelta
+
+import pytest
+
+from ingest.demo.answers import Answer, Fault, Request, Script, honest
+from ingest.demo.feeds import WorldFeed
+from ingest.demo.world import FeedWorld
+from ingest.fetch import Limits
+from ingest.types import Failed, FailureKind, Fetched, NotModified
+from tests.feedworld import faults
+from tests.fetch.conftest import BODY, LIMITS, USER_AGENT, fetch, fetch_all, lease
+
+
+def test_a_feed_comes_with_its_validators_and_what_policies_read(feed: WorldFeed) -> None:
+    feed.publish(BODY, "text/xml; charset=utf-8", headers={"Cache-Control": "max-age=60", "X-Other": "x"})
+    result = fetch(feed.url)
+    assert isinstance(result, Fetched)
+    assert (result.url, result.status, result.body) == (feed.url, 200, BODY)
+    assert (result.etag, result.last_modified) == (feed.etag, feed.last_modified)
+    assert result.content_type == "text/xml; charset=utf-8"
+    assert result.headers["cache-control"] == "max-age=60"
+    assert set(result.headers) == {"cache-control", "date"}
+
+
+def test_a_request_says_who_we_are_and_nothing_of_where_we_were(feed: WorldFeed) -> None:
+    fetch(feed.url)
+    (request,) = feed.requests
+    assert request.method == "GET"
+    assert set(request.headers) == {"host", "user-agent", "accept", "accept-encoding"}
+    assert request.headers["user-agent"] == USER_AGENT
+    assert request.headers["accept-encoding"] == "gzip, deflate, br, zstd"
+
+
+@pytest.mark.parametrize(
+    "etag",
+    [
+        '"simple"',
+        'W/"weak"',
+        "unquoted",
+        '"with "quotes" and , commas"',
+        '"' + "x" * 4000 + '"',
+        '"Москва"'.encode().decode("latin-1"),
+        '""',
+    ],
+)
+def test_an_etag_goes_back_byte_for_byte(feed: WorldFeed, etag: str) -> None:
+    feed.publish(BODY, etag=etag, last_modified=None)
+    first = fetch(feed.url)
+    assert isinstance(first, Fetched)
+    second = fetch(feed.url, etag=first.etag, last_modified=first.last_modified)
+    assert isinstance(second, NotModified)
+    assert feed.requests[1].headers["if-none-match"] == etag
+    assert "if-modified-since" not in feed.requests[1].headers
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["Tue, 24 Nov 2026 12:00:00 GMT", "Tue, 24 Nov 2026 12:00:00 +0100", "yesterday", "0", "2026-11-24"],
+)
+def test_a_last_modified_goes_back_as_it_came(feed: WorldFeed, date: str) -> None:
+    feed.publish(BODY, etag=None, last_modified=date)
+    first = fetch(feed.url)
+    assert isinstance(first, Fetched)
+    second = fetch(feed.url, etag=first.etag, last_modified=first.last_modified)
+    assert isinstance(second, NotModified)
+    assert feed.requests[1].headers["if-modified-since"] == date
+
+
+def test_without_a_last_modified_no_date_is_made_up(feed: WorldFeed) -> None:
+    feed.publish(BODY, etag=None, last_modified=None, headers={"Date": "Tue, 24 Nov 2026 12:00:00 GMT"})
+    result = fetch(feed.url)
+    assert isinstance(result, Fetched)
+    assert (result.etag, result.last_modified) == (None, None)
+
+
+def test_an_etag_that_cannot_be_sent_back_counts_as_none(feed: WorldFeed) -> None:
+    feed.publish(BODY, etag='"\xe9"')  # one byte, in no UTF-8
+    result = fetch(feed.url)
+    assert isinstance(result, Fetched)
+    assert (result.etag, result.last_modified) == (None, feed.last_modified)
+
+
+def test_a_304_brings_the_validators_it_names(feed: WorldFeed) -> None:
+    feed.fail_next(faults.not_modified(headers={"Last-Modified": "later", "Cache-Control": "max-age=9"}))
+    result = fetch(feed.url, etag='"old"', last_modified="earlier")
+    assert isinstance(result, NotModified)
+    assert (result.etag, result.last_modified) == (None, "later")
+    assert result.headers["cache-control"] == "max-age=9"
+
+
+def test_a_304_that_nobody_asked_for_is_a_failure(feed: WorldFeed) -> None:
+    feed.fail_next(faults.not_modified())
+    result = fetch(feed.url)
+    assert isinstance(result, Failed)
+    assert (result.kind, result.status) == (FailureKind.PROTOCOL, 304)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_every_coding_we_ask_for_is_undone(feed: WorldFeed, coding: str, *, chunked: bool) -> None:
+    feed.publish(BODY, codings=(coding,), chunked=chunked)
+    result = fetch(feed.url)
+    assert isinstance(result, Fetched)
+    assert result.body == BODY
+
+
+FINE: dict[str, Fault] = {
+    "more headers than most clients take": faults.many_headers(),
+    "chunk extensions and trailers": faults.trailers(),
+    "early hints": faults.early_hints(3),
+    "no content type": faults.without_content_type(),
+    "the content type of a web page": faults.content_type("text/html"),
+    "a connection closed while idle": faults.close(),
+    "a reset before the answer": faults.reset(),
+    "deflate without its wrapper": faults.raw_deflate(),
+    "gzip that no header names": faults.hidden_gzip(),
+    "gzip in name only": faults.says_coding("gzip"),
+    "brotli in name only": faults.says_coding("br"),
+    "a charset in place of a coding": faults.says_coding("utf-8"),
+    "gzip cut short, once": faults.truncated_gzip(),
+    "slow, but in time": faults.drip(size=3000, every=0.01),
+}
+
+
+@pytest.mark.parametrize("case", FINE)
+def test_a_feed_is_had_in_spite_of(feed: WorldFeed, case: str) -> None:
+    feed.fail_next(honest, FINE[case])  # the second finds a connection that was kept
+    first, second = fetch_all(lease(feed.url), lease(feed.url))
+    assert isinstance(first, Fetched)
+    assert isinstance(second, Fetched)
+    assert first.body == second.body == BODY
+
+
+BROKEN: dict[str, tuple[Fault, FailureKind]] = {
+    "half of what was promised": (faults.truncate(), FailureKind.PROTOCOL),
+    "chunks without the last one": (faults.truncate_chunked(), FailureKind.PROTOCOL),
+    "a reset in the body": (faults.reset(after=100), FailureKind.PROTOCOL),
+    "a header of 200 kB": (faults.huge_header(), FailureKind.PROTOCOL),
+    "headers without end": (faults.endless_headers(), FailureKind.PROTOCOL),
+    "headers that are none": (faults.garbage_headers(), FailureKind.PROTOCOL),
+    "another protocol": (faults.garbage_status_line(), FailureKind.PROTOCOL),
+    "a body without end": (faults.endless_body(), FailureKind.TOO_LARGE),
+    "a gzip bomb": (faults.gzip_bomb(32 * 1024**2), FailureKind.TOO_LARGE),
+    "a deflate bomb": (faults.gzip_bomb(32 * 1024**2, coding="deflate"), FailureKind.TOO_LARGE),
+    "gzip cut short": (faults.truncated_gzip(), FailureKind.ENCODING),
+    "no bytes": (faults.empty(), FailureKind.EMPTY),
+    "no content": (faults.status(204), FailureKind.EMPTY),
+    "a part": (faults.status(206), FailureKind.PROTOCOL),
+    "a status": (faults.status(500), FailureKind.STATUS),
+    "a redirect to nowhere": (faults.status(302), FailureKind.STATUS),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_failure_is_a_value_that_says_its_kind(feed: WorldFeed, case: str) -> None:
+    fault, kind = BROKEN[case]
+    feed.fail_always(fault)
+    result = fetch(feed.url)
+    assert isinstance(result, Failed)
+    assert result.kind is kind
+    assert result.detail
+
+
+def test_a_label_that_is_always_wrong_costs_one_more_request_and_no_feed(feed: WorldFeed) -> None:
+    feed.fail_always(faults.says_coding("gzip"))
+    result = fetch(feed.url)
+    assert isinstance(result, Fetched)
+    assert result.body == BODY
+    assert [request.headers["accept-encoding"] for request in feed.requests] == [
+        "gzip, deflate, br, zstd",
+        "identity",
+    ]
+
+
+@pytest.mark.parametrize("fault", [faults.stall(), faults.stall(after=100), faults.drip()])
+def test_one_deadline_stands_over_everything(feed: WorldFeed, fault: Fault) -> None:
+    feed.fail_always(fault)
+    result = fetch(feed.url, limits=Limits(deadline=timedelta(seconds=0.5)))
+    assert isinstance(result, Failed)
+    assert (result.kind, result.detail) == (FailureKind.TIMEOUT, "not done within 0.5 s")
+
+
+def test_an_announced_size_beyond_the_cap_is_not_read(world: FeedWorld, feed: WorldFeed) -> None:
+    feed.publish(b"<rss>" + b" " * 10_000_000, codings=())
+    result = fetch(feed.url)
+    assert isinstance(result, Failed)
+    assert (result.kind, result.status) == (FailureKind.TOO_LARGE, 200)
+
+
+def test_a_body_of_exactly_the_cap_is_read(feed: WorldFeed) -> None:
+    body = b"<rss/>".ljust(LIMITS.max_bytes)
+    feed.publish(body)
+    assert isinstance(fetch(feed.url), Fetched)
+    feed.publish(body + b" ")
+    result = fetch(feed.url)
+    assert isinstance(result, Failed)
+    assert result.kind is FailureKind.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("said", "date", "seconds"),
+    [
+        ("120", None, 120),
+        (" 120 ", None, 120),
+        ("317100", None, 317_100),
+        ("0", None, 0),
+        ("9" * 5000, None, 366 * 86400),
+        ("Tue, 24 Nov 2026 12:10:00 GMT", "Tue, 24 Nov 2026 12:05:00 GMT", 300),
+        ("Tue, 24 Nov 2026 13:00:00 +0000", "Tue, 24 Nov 2026 12:00:00 GMT", 3600),
+        ("Tue, 24 Nov 2026 12:00:00 GMT", "Tue, 24 Nov 2026 12:00:01 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", "Tue, 24 Nov 2026 12:00:00 GMT", 366 * 86400),
+        ("-5", None, None),
+        ("soon", None, None),
+        ("1.5", None, None),
+        ("", None, None),
+        ("٣", None, None),
+    ],
+)
+def test_retry_after_is_read_as_seconds_or_date_and_garbage_as_nothing(
+    feed: WorldFeed, said: str, date: str | None, seconds: int | None
+) -> None:
+    headers = {"Retry-After": said.encode().decode("latin-1")} | ({} if date is None else {"Date": date})
+    feed.fail_next(faults.status(429, headers=headers))
+    result = fetch(feed.url)
+    assert isinstance(result, Failed)
+    assert (result.kind, result.status) == (FailureKind.STATUS, 429)
+    assert result.retry_after == (None if seconds is None else timedelta(seconds=seconds))
+
+
+def test_an_error_page_leaves_a_sample(feed: WorldFeed) -> None:
+    feed.fail_next(faults.status(403, body=b"<html>" + b"no " * 5000))
+    result = fetch(feed.url)
+    assert isinstance(result, Failed)
+    assert result.sample is not None
+    assert result.sample.startswith(b"<html>no no")
+    assert len(result.sample) == 1000
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("relative", [False, True])
+def test_redirects_are_followed(world: FeedWorld, feed: WorldFeed, code: int, *, relative: bool) -> None:
+    door = world.feed("/here/door.xml")
+    door.redirect("../feed.xml" if relative else feed.url, status=code)
+    result = fetch(door.url, etag='"x"')
+    assert isinstance(result, Fetched)
+    assert result.url == feed.url
+    assert feed.requests[0].headers["if-none-match"] == '"x"'
+
+
+def test_a_chain_of_as_many_redirects_as_allowed_is_followed_and_no_longer_one(world: FeedWorld) -> None:
+    for number in range(6):
+        world.feed(f"/{number}").redirect(f"/{number + 1}", status=302)
+    world.feed("/6").publish(BODY)
+    assert isinstance(fetch(world.feed("/1").url), Fetched)
+    result = fetch(world.feed("/0").url)
+    assert isinstance(result, Failed)
+    assert (result.kind, result.detail) == (FailureKind.REDIRECT, "more than 5 redirects")
+
+
+def test_a_loop_is_seen_as_soon_as_it_closes(world: FeedWorld) -> None:
+    one, two = world.feed("/one"), world.feed("/two")
+    one.redirect("/two")
+    two.redirect("/one#again")
+    result = fetch(one.url)
+    assert isinstance(result, Failed)
+    assert result.kind is FailureKind.REDIRECT
+    assert (one.request_count, two.request_count) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("to", "kind"),
+    [
+        ("ftp://127.0.0.1/x", FailureKind.ADDRESS),
+        ("file:///etc/passwd", FailureKind.ADDRESS),
+        ("javascript:1", FailureKind.ADDRESS),
+        ("http://[::1", FailureKind.ADDRESS),
+        ("http://", FailureKind.REDIRECT),  # RFC 3986 §5.2: where we are
+        ("//", FailureKind.REDIRECT),
+        ("", FailureKind.REDIRECT),
+    ],
+)
+def test_a_redirect_to_no_web_address_is_refused(feed: WorldFeed, to: str, kind: FailureKind) -> None:
+    feed.redirect(to)
+    result = fetch(feed.url)
+    assert isinstance(result, Failed)
+    assert result.kind is kind
+    assert feed.request_count == 1
+
+
+def test_the_body_of_a_redirect_is_not_read(world: FeedWorld, feed: WorldFeed) -> None:
+    door = world.feed("/door")
+    door.publish(BODY)
+    head = b"HTTP/1.1 302 Found\r\nLocation: /feed.xml\r\nTransfer-Encoding: chunked\r\n\r\n"
+    endless = itertools.chain((head,), itertools.repeat(b"3e8\r\n" + b" " * 1000 + b"\r\n"))
+    door.fail_next(lambda _truth: Script(status=302, steps=endless))
+    assert isinstance(fetch(door.url), Fetched)
+
+
+def test_credentials_go_to_their_own_host_only(world: FeedWorld, feed: WorldFeed) -> None:
+    door, other = world.feed("/door"), world.feed("/other", host="127.0.0.2")
+    other.publish(BODY)
+    door.redirect("/feed.xml")
+    with_name = door.url.replace("http://", "http://user:secret@")
+    assert isinstance(fetch(with_name), Fetched)
+    assert "authorization" in door.requests[0].headers
+    assert "authorization" in feed.requests[0].headers
+    door.redirect(other.url)
+    assert isinstance(fetch(with_name), Fetched)
+    assert "authorization" not in other.requests[0].headers
+
+
+def test_cookies_are_neither_kept_nor_sent(world: FeedWorld, feed: WorldFeed) -> None:
+    feed.publish(BODY, headers={"Set-Cookie": "id=1; Path=/"})
+    door = world.feed("/door")
+    door.publish(b"", status=302, headers={"Location": feed.url, "Set-Cookie": "id=2; Path=/"}, codings=())
+    fetch_all(lease(door.url), lease(feed.url), lease(door.url))
+    for request in (*door.requests, *feed.requests):
+        assert "cookie" not in request.headers
+        assert "referer" not in request.headers
+
+
+def test_connections_are_kept_between_polls(world: FeedWorld, feed: WorldFeed) -> None:
+    fetch_all(*(lease(feed.url, etag=feed.etag) for _ in range(10)))
+    assert world.connections_opened == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("http://no-such-name.invalid/", FailureKind.DNS),
+        ("http://127.0.0.1:1/", FailureKind.CONNECT),
+        ("ftp://127.0.0.1/", FailureKind.ADDRESS),
+        ("http://", FailureKind.ADDRESS),
+        ("http://[::1", FailureKind.ADDRESS),
+        ("http://127.0.0.1:99999/", FailureKind.ADDRESS),
+        ("http://exa mple/", FailureKind.DNS),
+        ("", FailureKind.ADDRESS),
+    ],
+)
+def test_a_url_that_leads_nowhere_is_a_failure(url: str, kind: FailureKind) -> None:
+    result = fetch(url)
+    assert isinstance(result, Failed)
+    assert result.kind is kind
+
+
+def test_a_server_that_does_not_speak_tls_is_a_failure_of_that_kind() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        result = fetch(f"https://127.0.0.1:{server.getsockname()[1]}/")
+        thread.join()
+    assert isinstance(result, Failed)
+    assert result.kind is FailureKind.TLS
+
+
+def test_spaces_in_a_location_are_repaired(world: FeedWorld, feed: WorldFeed) -> None:
+    spaced = world.feed("/a%20b.xml")
+    spaced.publish(BODY)
+    feed.redirect(" /a b.xml ")
+    assert isinstance(fetch(feed.url), Fetched)
+
+
+def test_a_fetch_is_one_request(feed: WorldFeed) -> None:
+    asked: list[Request] = []
+
+    def answer(request: Request) -> Answer:
+        asked.append(request)
+        return Answer(status=200, headers=(), body=BODY)
+
+    feed.answer_with(answer)
+    assert isinstance(fetch(feed.url), Fetched)
+    assert len(asked) == 1
