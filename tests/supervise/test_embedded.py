@@ -14,6 +14,7 @@ import pytest
 
 from ingest.db import embedded
 from ingest.errors import Refused, Unavailable
+from tests.supervise.trees import wait_until
 
 USES = """
 import sys
@@ -136,6 +137,16 @@ def test_a_stale_pid_file_does_not_keep_the_server_from_starting(data_dir: Path,
         assert stranger.poll() is None
         assert server.stop()
         assert stranger.poll() is None
+
+
+def test_a_dead_server_that_its_parent_did_not_bury_is_not_running(tmp_path: Path) -> None:
+    """In a container whose first process buries nobody, a dead server stays a zombie."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended, (tmp_path / "users").open("ab") as share:
+        zombie = psutil.Process(ended.pid)
+        wait_until(lambda: zombie.status() == psutil.STATUS_ZOMBIE)
+        assert zombie.is_running()
+        postmaster = embedded._Postmaster(process=zombie, socket_dir="", port="", ready=True)
+        assert not embedded.EmbeddedPostgres(tmp_path, postmaster, share).running
 
 
 def test_an_initialisation_that_was_killed_leaves_nothing_in_the_way(tmp_path: Path) -> None:

@@ -63,11 +63,27 @@ def test_output_that_is_not_text_or_has_no_end_of_line_does_no_harm() -> None:
 
 
 def test_what_a_part_said_just_before_its_end_is_not_lost() -> None:
-    source = "import sys; print('x' * 50_000); print('the end', file=sys.stderr); sys.exit(2)"
-    with tree([program("poll", source)]) as running:
+    source = (
+        "import os, sys, time\n"
+        "print(os.getpid(), flush=True)\n"
+        "time.sleep(0.2)\n"
+        "print('x' * 50_000)\n"
+        "print('the end', file=sys.stderr)\n"
+        "sys.exit(2)"
+    )
+    said: list[str] = []
+
+    def slow(line: str) -> None:
+        said.append(line)
+        if len(said) == 1:  # the rest comes, and the part ends, while we are busy with its first line
+            part = psutil.Process(int(line.removeprefix("poll | ")))
+            wait_until(lambda: part.status() == psutil.STATUS_ZOMBIE)
+
+    with tree([program("poll", source)], echo=slow) as running:
         wait_until(running.ended)
-    assert sum(line.count("x") for line in running.lines) == 50_000
-    assert "poll | the end" in running.lines
+    assert "poll | " + "x" * 50_000 in said
+    assert "poll | the end" in said
+    assert str(running.error).endswith("its last words: the end")
 
 
 def test_parts_stop_one_after_the_other_in_the_written_order(tmp_path: Path) -> None:
@@ -204,6 +220,14 @@ def test_what_a_part_started_does_not_outlive_it() -> None:
         os.kill(running.pid("poll"), signal.SIGKILL)
         wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
         assert running.state("poll").restarts <= 1
+
+
+def test_ctrl_c_in_a_terminal_reaches_the_supervisor_alone() -> None:
+    """A terminal signals its whole foreground process group; the order of stopping is the supervisor's to keep."""
+    with tree([program("poll", SLEEPER)]) as running:
+        wait_until(lambda: running.lines)
+        assert os.getpgid(running.pid("poll")) == running.pid("poll")
+        assert os.getpgid(0) != running.pid("poll")
 
 
 def test_a_reader_of_our_output_that_went_away_does_not_end_the_tree() -> None:
