@@ -62,7 +62,7 @@ _EPOCH: Final = re.compile(r"\s*(\d{9,10})\s*")
 def parse_feed(
     body: bytes, *, url: str, content_type: str | None = None, language: str | None = None
 ) -> ParsedFeed | Failed:
-    """What the feed at ``url`` said; a value for every input, never an exception.
+    """What the feed at ``url`` said; a value for every input, never an exception but ``MemoryError``.
 
     ``content_type`` and ``language`` are the response's ``Content-Type`` and ``Content-Language``. A document
     that is well-formed and has no entries is a feed that says nothing now; one that is broken and has none is
@@ -83,6 +83,8 @@ def parse_feed(
             io.BytesIO(prepared), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
         )
         return _feed(found, body, url=url, language=language, warnings=warnings)
+    except MemoryError:  # no fault of the document's form: whoever bounds our memory has to hear of it
+        raise
     # On hostile bytes feedparser and what it stands on raise nearly anything (AssertionError, re.error,
     # LookupError, RecursionError …). All of it says the same: this document cannot be read.
     except Exception as error:  # noqa: BLE001

@@ -30,7 +30,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from types import TracebackType
@@ -50,6 +50,7 @@ SAMPLE_BYTES: Final = 1000
 
 _PR_SET_PDEATHSIG: Final = 1
 _LENGTH_BYTES: Final = 8
+_ENTRY_TAG: Final = re.compile(rb"<(/?)(?:[\w.-]+:)?(?:item|entry)[\s>]", re.IGNORECASE)
 _ROOT_END: Final = re.compile(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf)\s*>", re.IGNORECASE)
 
 
@@ -334,6 +335,16 @@ def _send(answers: IO[bytes], value: tuple[Any, ...]) -> None:
     answers.flush()
 
 
+def _ends(body: bytes) -> bool:
+    """Whether its root element is closed. (UTF-16 is ASCII between NULs, as far as tags go.)"""
+    return _ROOT_END.search(body.replace(b"\0", b"")) is not None
+
+
+def _ends_within_an_entry(body: bytes) -> bool:
+    slashes = _ENTRY_TAG.findall(body.replace(b"\0", b""))
+    return bool(slashes) and not slashes[-1]
+
+
 def _unreadable(entry: Entry, why: Unusable) -> tuple[str, bytes, str, str]:
     value = json.dumps(asdict(entry), default=str, ensure_ascii=False).encode("utf-8", "replace")
     return blake2b(value, digest_size=16).hexdigest(), value, type(why).__name__, str(why)
@@ -350,6 +361,10 @@ def _load() -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
         parsed = parse_feed(body, content_type=content_type, url=url, language=language)
         if isinstance(parsed, Failed):
             return ("failed", parsed.kind.value, parsed.detail, parsed.sample)
+        whole = not parsed.warnings or _ends(body)
+        if not whole and _ends_within_an_entry(body):
+            # Half a text would be a revision, half a guid another article; the next poll asks for all of it.
+            parsed = replace(parsed, entries=parsed.entries[:-1])
         normalised = normalise(
             parsed,
             feed_id=feed_id,
@@ -368,7 +383,7 @@ def _load() -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
             parsed.title,
             normalised.entries,
             normalised.duplicates,
-            not parsed.warnings or _ROOT_END.search(body.replace(b"\0", b"")) is not None,
+            whole,
             [(message.key, message.value, dict(message.headers)) for message in messages],
             [(each.key, each.digest, each.article_id.bytes) for each in normalised.seen],
             [_unreadable(entry, why) for entry, why in normalised.unusable],

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tests.poll.conftest import Desk, rss
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from ingest.db.tables import quarantine
+from ingest.demo.answers import Fault
+from tests.feedworld import faults
+from tests.poll.conftest import INTERVAL, Desk, rss
+
+pytestmark = pytest.mark.store
 
 
 def test_new_entries_travel_once_and_a_304_brings_none(desk: Desk) -> None:
@@ -18,3 +28,270 @@ def test_new_entries_travel_once_and_a_304_brings_none(desk: Desk) -> None:
         ("not-modified", 0, 0),
     ]
     assert (counts.fetched, counts.not_modified, counts.recorded) == (1, 1, 2)
+
+
+def test_a_first_poll_is_one_request(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one"))
+    desk.add(feed)
+    desk.poll()
+    assert feed.request_count == 1
+
+
+def test_only_what_is_new_or_changed_travels(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one", "two", "three"))
+    desk.add(feed)
+    desk.poll()
+    feed.publish(rss("four", "one", "two").replace(b"say about two", b"say about 2"))
+    desk.poll()
+    assert desk.titles() == ["one", "two", "three", "four", "two"]
+    first, second = (article for article in desk.articles() if article.title == "two")
+    assert first.id == second.id
+    assert first.digest != second.digest
+    assert (second.poll_id, second.feed_url) == (desk.last(feed).id, feed.url)
+
+
+def test_an_entry_that_was_gone_for_a_while_does_not_travel_again(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    desk.add(feed)
+    for entries in (("one", "two"), ("two",), ("one", "two"), ("two", "one")):
+        feed.publish(rss(*entries))
+        desk.poll()
+    assert desk.titles() == ["one", "two"]
+
+
+def test_every_entry_of_a_long_feed_travels_in_whatever_order_it_is(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    names = [f"n{number}" for number in range(1500)]
+    feed.publish(rss(*names[100:]))
+    desk.add(feed)
+    desk.poll()
+    feed.publish(rss(*reversed(names)))
+    desk.poll()
+    assert desk.titles() == names[100:] + names[99::-1]
+    assert desk.seen_count(feed) == 1500
+
+
+def test_entries_that_share_one_guid_all_travel_and_once(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    body = rss("one", "two", "three")
+    for name in (b"one", b"two", b"three"):
+        body = body.replace(
+            b"<guid isPermaLink='false'>%s</guid>" % name, b"<guid isPermaLink='false'>x</guid>"
+        )
+    feed.publish(body)
+    desk.add(feed)
+    desk.poll()
+    feed.publish(body + b" ")
+    desk.poll()
+    assert desk.titles() == ["one", "two", "three"]
+
+
+def test_the_same_bytes_under_a_new_etag_bring_the_new_etag(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one"), etag='"1"', last_modified=None)
+    desk.add(feed)
+    desk.poll()
+    feed.publish(rss("one"), etag='"2"', last_modified=None)
+    desk.poll()
+    desk.poll()
+    assert [poll.result for poll in desk.polls(feed)] == ["fetched", "unchanged", "not-modified"]
+    assert feed.requests[2].headers["if-none-match"] == '"2"'
+
+
+def test_a_200_without_validators_clears_them(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one"))
+    desk.add(feed)
+    desk.poll()
+    feed.publish(rss("one", "two"), etag=None, last_modified=None)
+    desk.poll()
+    desk.poll()
+    assert "if-none-match" in feed.requests[1].headers
+    assert not {"if-none-match", "if-modified-since"} & set(feed.requests[2].headers)
+
+
+def test_a_304_with_a_new_last_modified_keeps_the_etag(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one"), etag='"1"')
+    desk.add(feed)
+    desk.poll()
+    feed.fail_next(faults.not_modified(headers={"Last-Modified": "Sat, 28 Nov 2026 12:00:00 GMT"}))
+    desk.poll()
+    desk.poll()
+    assert feed.requests[2].headers["if-none-match"] == '"1"'
+    assert feed.requests[2].headers["if-modified-since"] == "Sat, 28 Nov 2026 12:00:00 GMT"
+
+
+def test_a_redirected_feed_keeps_its_identity_and_its_links_their_base(desk: Desk) -> None:
+    feed, there = desk.world.feed("/a.xml"), desk.world.feed("/deep/down/b.xml")
+    there.publish(rss("one").replace(b"https://news.example/one", b"../story"))
+    feed.redirect("/deep/down/b.xml", status=302)
+    desk.add(feed)
+    desk.poll()
+    (article,) = desk.articles()
+    assert article.feed_url == feed.url
+    assert article.url is not None
+    assert article.url.endswith("/deep/story")
+
+
+BROKEN: dict[str, tuple[Fault, str]] = {
+    "a body cut in transit": (faults.truncate(), "protocol"),
+    "chunks without the last one": (faults.truncate_chunked(), "protocol"),
+    "gzip cut short": (faults.truncated_gzip(), "encoding"),
+    "a web page": (faults.html(), "not-a-feed"),
+    "no bytes": (faults.empty(), "empty"),
+    "a page of spaces": (faults.body(b"   \n"), "empty"),
+    "a feed by its first tag": (faults.body(b"<?xml version='1.0'?><rss version='2.0'><chan"), "unparsable"),
+    "a billion laughs": (
+        faults.body(
+            b"<!DOCTYPE rss [<!ENTITY a 'ha'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;'>]>"
+            b"<rss><channel><item><title>&b;</title></item></channel></rss>"
+        ),
+        "unparsable",
+    ),
+    "a server error": (faults.status(500), "status"),
+    "a page that is gone": (faults.status(410), "status"),
+    "a challenge": (faults.status(403, headers={"cf-mitigated": "challenge"}), "status"),
+    "a feed without end": (faults.endless_body(), "too-large"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_poll_that_failed_forgets_nothing_and_the_next_brings_all(desk: Desk, case: str) -> None:
+    fault, kind = BROKEN[case]
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one"))
+    desk.add(feed)
+    desk.poll()
+    feed.publish(rss("one", "two", "three"))
+    feed.fail_always(fault)
+    desk.poll()
+    poll = desk.last(feed)
+    assert (poll.result, poll.failure, poll.appended) == ("failed", kind, 0)
+    assert poll.detail
+    assert desk.feed(feed).failures == 1
+    feed.recover()
+    desk.poll()
+    assert desk.titles() == ["one", "two", "three"]
+    assert desk.feed(feed).failures == 0
+    desk.poll()
+    assert desk.last(feed).result == "not-modified"
+
+
+@pytest.mark.parametrize(
+    "cut", [b"<title>n31", b"n31</guid>", b"about n31.</desc", b"</item><item>", b"</channel>"]
+)
+def test_a_document_cut_at_its_source_brings_whole_entries_and_later_the_rest(desk: Desk, cut: bytes) -> None:
+    """Framing and length agree and the ETag is that of the whole: to remember it would lose the rest."""
+    feed = desk.world.feed("/a.xml")
+    names = [f"n{number}" for number in range(40)]
+    body = rss(*names)
+    feed.publish(body[: body.rindex(cut) + 3], etag='"whole"')
+    desk.add(feed)
+    desk.poll()
+    came = len(desk.titles())
+    assert 30 < came <= 40
+    assert desk.last(feed).detail == "the document was cut short"
+    feed.publish(body, etag='"whole"')
+    desk.poll()
+    assert desk.last(feed).result == "fetched"
+    assert desk.titles() == names
+
+
+def test_a_feed_that_says_nothing_now_is_no_failure(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss())
+    desk.add(feed)
+    desk.poll()
+    assert (desk.last(feed).result, desk.last(feed).entries) == ("fetched", 0)
+
+
+def test_a_feed_takes_its_title_from_the_document(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one", title="Гавань"))
+    desk.add(feed)
+    desk.poll()
+    assert desk.feed(feed).title == "Гавань"
+
+
+def test_a_wait_that_was_asked_for_is_kept_and_shown(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one"))
+    feed.fail_next(faults.status(429, headers={"Retry-After": "7200"}))
+    desk.add(feed)
+    desk.poll()
+    assert desk.feed(feed).last_reason == "asked to wait 2h"
+    desk.clock.pass_by(timedelta(hours=1, minutes=59))
+    assert desk.poll_due().leased == 1
+    desk.clock.pass_by(timedelta(minutes=20))
+    assert desk.poll_due().leased == 2
+    assert desk.titles() == ["one"]
+
+
+def test_a_feed_that_failed_for_weeks_recovers_by_itself(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one"))
+    feed.fail_always(faults.status(404))
+    desk.add(feed)
+    for _ in range(30):
+        desk.poll_due()
+        desk.clock.pass_by(timedelta(days=1, hours=3))
+    assert desk.feed(feed).failures == 30
+    assert desk.feed(feed).next_poll_at - desk.clock() <= timedelta(days=1)
+    feed.recover()
+    desk.poll_due()
+    assert desk.titles() == ["one"]
+    assert desk.feed(feed).failures == 0
+
+
+def test_no_feed_is_asked_before_its_time(desk: Desk) -> None:
+    feeds = [desk.world.feed(f"/{number}.xml") for number in range(20)]
+    for feed in feeds:
+        feed.publish(rss("one"))
+    desk.add(*feeds)
+    desk.poll_due()
+    for minutes in (1, 5, 8):
+        desk.clock.pass_by(timedelta(minutes=minutes))
+        desk.poll_due()
+    assert {feed.request_count for feed in feeds} == {1}
+    desk.clock.pass_by(INTERVAL * 0.2)
+    desk.poll_due()
+    assert {feed.request_count for feed in feeds} == {2}
+
+
+def test_an_entry_that_says_nothing_is_quarantined_once_and_the_others_travel(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    feed.publish(
+        rss("one", "two").replace(b"</item><item>", b"</item><item><author>nobody</author></item><item>")
+    )
+    desk.add(feed)
+    desk.poll()
+    feed.publish(
+        rss("one", "two", "3").replace(
+            b"</item><item>", b"</item><item><author>nobody</author></item><item>", 1
+        )
+    )
+    desk.poll()
+    assert desk.titles() == ["one", "two", "3"]
+    with desk.engine.connect() as connection:
+        (row,) = connection.execute(select(quarantine)).mappings().all()
+    assert (row["stage"], row["topic"]) == ("normalise", f"feed:{desk.feed(feed).id}")
+    assert b"nobody" in row["value"]
+    assert "no title" in row["detail"]
+
+
+def test_one_feeds_trouble_is_no_others(desk: Desk) -> None:
+    good = [desk.world.feed(f"/good/{number}") for number in range(30)]
+    bad = [desk.world.feed(f"/bad/{case}") for case in range(len(BROKEN))]
+    for number, feed in enumerate(good):
+        feed.publish(rss(f"n{number}"))
+    for feed, (fault, _) in zip(bad, BROKEN.values(), strict=True):
+        feed.publish(rss("x"))
+        feed.fail_always(fault)
+    desk.add(*good, *bad)
+    counts = desk.poll()
+    assert sorted(desk.titles()) == sorted(f"n{number}" for number in range(30))
+    assert (counts.fetched, counts.failed, counts.recorded) == (30, len(BROKEN), 30 + len(BROKEN))
+    assert {len(desk.polls(feed)) for feed in (*good, *bad)} == {1}

@@ -1,0 +1,214 @@
+"""Parser processes: one that is stuck, bloated or dead costs its one document, and nobody outlives the poller."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+import pytest
+
+from ingest import parsing
+from ingest.errors import Unavailable
+from ingest.parsing import Digested, Document, ParserPool
+from ingest.types import Failed, FailureKind
+from tests.poll.conftest import rss
+
+T = TypeVar("T")
+BIG = rss(*(f"n{number}" for number in range(12_000)))
+"""Takes seconds, and 40 MB, to read."""
+MEMORY = 1024**3
+
+
+def document(body: bytes, number: int = 1) -> Document:
+    return Document(
+        feed_id=number,
+        feed_url=f"https://{number}.example/feed",
+        poll_id=number,
+        seen_at=datetime(2026, 11, 24, tzinfo=UTC),
+        url=f"https://{number}.example/feed",
+        content_type="text/xml",
+        language=None,
+        body=body,
+        seen={},
+    )
+
+
+def in_pool(
+    use: Callable[[ParserPool], Awaitable[T]],
+    *,
+    workers: int = 1,
+    deadline: float = 60,
+    memory: int = MEMORY,
+) -> T:
+    async def run() -> T:
+        async with ParserPool(workers=workers, deadline=timedelta(seconds=deadline), memory=memory) as pool:
+            return await use(pool)
+
+    return asyncio.run(run())
+
+
+def titles(answer: Digested | Failed) -> int:
+    assert isinstance(answer, Digested), answer
+    return len(answer.messages)
+
+
+def limited(answer: Digested | Failed) -> str:
+    assert isinstance(answer, Failed)
+    assert answer.kind is FailureKind.PARSE_LIMIT, answer
+    return answer.detail
+
+
+def test_documents_are_read_by_all_workers_at_once() -> None:
+    async def use(pool: ParserPool) -> tuple[int, list[float], list[int]]:
+        answers = await asyncio.gather(*(pool.digest(document(rss(f"n{n}"), n)) for n in range(20)))
+        await asyncio.gather(*(pool.digest(document(BIG[: len(BIG) // 4])) for _ in range(3)))
+        times = [psutil.Process(pid).cpu_times().user for pid in pool.pids]
+        return len(set(pool.pids)), times, [titles(answer) for answer in answers]
+
+    pids, times, read = in_pool(use, workers=3)
+    assert pids == 3
+    assert min(times) > 0.5 * max(times)
+    assert read == [1] * 20
+
+
+def test_a_stuck_worker_is_killed_and_costs_its_one_document() -> None:
+    async def use(pool: ParserPool) -> None:
+        before = set(pool.pids)
+        stuck = asyncio.create_task(pool.digest(document(BIG)))
+        small = [pool.digest(document(rss("one"), n)) for n in range(5)]
+        assert [titles(answer) for answer in await asyncio.gather(*small)] == [1] * 5
+        assert limited(await stuck) == "not read within 0.8 s"
+        assert pool.lost == 1
+        assert len(before & set(pool.pids)) == 1
+        assert titles(await pool.digest(document(rss("one", "two")))) == 2
+        answers = await asyncio.gather(*(pool.digest(document(rss("one"), n)) for n in range(4)))
+        assert [titles(answer) for answer in answers] == [1] * 4
+        assert len(pool.pids) == 2
+
+    in_pool(use, workers=2, deadline=0.8)
+
+
+def test_a_bloated_worker_ends_and_costs_its_one_document() -> None:
+    async def use(pool: ParserPool) -> None:
+        (before,) = pool.pids
+        assert "more than" in limited(await pool.digest(document(BIG)))
+        assert titles(await pool.digest(document(rss("one")))) == 1
+        assert pool.pids != (before,)
+        assert pool.lost == 1
+
+    in_pool(use, memory=60 * 1024**2)
+
+
+def test_a_worker_that_dies_between_two_documents_costs_none() -> None:
+    async def use(pool: ParserPool) -> None:
+        for _ in range(3):
+            (pid,) = pool.pids
+            os.kill(pid, signal.SIGKILL)
+            await asyncio.to_thread(psutil.wait_procs, [psutil.Process(pid)], 10)
+            assert titles(await pool.digest(document(rss("one")))) == 1
+        assert pool.lost == 0
+
+    in_pool(use)
+
+
+def test_a_worker_that_dies_over_a_document_costs_that_one() -> None:
+    async def use(pool: ParserPool) -> None:
+        reading = asyncio.create_task(pool.digest(document(BIG)))
+        await asyncio.sleep(0.3)
+        os.kill(pool.pids[0], signal.SIGKILL)
+        assert limited(await reading) == "the parser ended over it"
+        assert titles(await pool.digest(document(rss("one")))) == 1
+
+    in_pool(use)
+
+
+def test_a_worker_is_replaced_after_its_share_of_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing, "DOCUMENTS_PER_WORKER", 3)
+
+    async def use(pool: ParserPool) -> int:
+        pids = set(pool.pids)
+        for _ in range(7):
+            assert titles(await pool.digest(document(rss("one")))) == 1
+            pids |= set(pool.pids)
+        assert pool.lost == 0
+        return len(pids)
+
+    assert in_pool(use) == 3
+
+
+def test_a_cancelled_document_leaves_the_pool_whole() -> None:
+    async def use(pool: ParserPool) -> None:
+        reading = asyncio.create_task(pool.digest(document(BIG)))
+        await asyncio.sleep(0.2)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        assert titles(await pool.digest(document(rss("one")))) == 1
+
+    in_pool(use)
+
+
+def test_signals_to_the_whole_group_do_not_touch_a_worker() -> None:
+    async def use(pool: ParserPool) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(pool.pids[0], number)
+        assert titles(await pool.digest(document(rss("one")))) == 1
+        assert pool.lost == 0
+
+    in_pool(use)
+
+
+def test_closing_the_pool_ends_its_workers() -> None:
+    async def use(pool: ParserPool) -> tuple[int, ...]:
+        return pool.pids
+
+    assert not any(psutil.pid_exists(pid) for pid in in_pool(use, workers=3))
+
+
+def test_workers_that_cannot_start_are_our_own_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [])
+
+    async def use(pool: ParserPool) -> None:
+        raise AssertionError(pool)
+
+    with pytest.raises(Unavailable, match="a worker does not start"):
+        in_pool(use)
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_no_worker_outlives_a_parent_that_was_killed(tmp_path: Path, *, busy: bool) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(
+        f"""
+import asyncio, sys
+sys.path[:] = {sys.path!r}
+from tests.poll.test_parsers import BIG, ParserPool, document, timedelta
+
+async def main():
+    async with ParserPool(workers=2, deadline=timedelta(hours=1), memory=2**30) as pool:
+        print(*pool.pids, flush=True)
+        await asyncio.gather(*(pool.digest(document(BIG * 1, n)) for n in range(200 if {busy} else 0)))
+        await asyncio.sleep(3600)
+
+asyncio.run(main())
+"""
+    )
+    parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pids = [int(pid) for pid in parent.stdout.readline().split()]
+    assert len(pids) == 2
+    workers = [psutil.Process(pid) for pid in pids]
+    time.sleep(0.2)
+    parent.kill()
+    parent.communicate()
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert alive == []
