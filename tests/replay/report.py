@@ -11,7 +11,8 @@ from tests.replay.judge import EXAMPLES, EXPLAINED, FAILURES, Judgement, Name, n
 from tests.replay.play import Played
 
 EXAMPLE_CHARACTERS = 600
-SHOWN_FAILURES = 50
+SHOWN_IN_SUMMARY = 5
+SHOWN_FAILURES = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +27,12 @@ class Section:
 
 
 def report(recording: Recording, sections: Sequence[Section]) -> str:
-    lines = [
-        "# Replay",
-        "",
+    what = (
         f"{len(recording.polls)} recorded polls of {len(recording.feeds)} feeds were served over HTTP in the order "
-        + "of their time, polled, sent through the log, and stored; what is stored was compared with what "
-        + "feedparser reads in the same bytes.",
-    ]
+        "of their time, polled, sent through the log, and stored; what is stored was compared with what feedparser "
+        "reads in the same bytes."
+    )
+    lines = ["# Replay", "", what]
     for section in sections:
         lines += ["", f"## Log: {section.log}", *_polls(section.played), *_counts(section), *_named(section)]
     return "\n".join(lines) + "\n"
@@ -43,7 +43,7 @@ def summary(section: Section) -> list[str]:
     found = [f"{section.log}: {count} {name}" for name, count in names_in_order(section.judgement.counts)]
     for name in section.judgement.failures():
         examples = section.judgement.examples.get(name, [])
-        found += [f"  {name}: {example[:EXAMPLE_CHARACTERS]}" for example in examples[:EXAMPLES]]
+        found += [f"  {name}: {example[:EXAMPLE_CHARACTERS]}" for example in examples[:SHOWN_IN_SUMMARY]]
     return [*found, *(f"{section.log}: {note}" for note in section.notes)]
 
 

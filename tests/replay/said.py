@@ -25,7 +25,10 @@ import zstandard
 from tests.feedworld.recorded import POLLS, RecordedPoll, Recording, cache_dir
 
 _parse: Final[Callable[..., Any]] = feedparser.parse  # type: ignore[attr-defined]
-_TAG: Final = re.compile(r"<[^<>]*>")
+_TAG: Final = re.compile(r"</?[A-Za-z][^<>]*>")
+_INVISIBLE: Final = dict.fromkeys(
+    (0xAD, 0x200B, 0xFEFF)
+)  # a soft hyphen, a place to break, a byte order mark
 _COMMENT: Final = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 
 
@@ -54,6 +57,11 @@ class Said:
         """What the expectation looks at, without markup."""
         return plain(self.title or ""), plain(self.summary or "")
 
+    @property
+    def plain_all(self) -> tuple[str, ...]:
+        """Title, summary and every content, without markup."""
+        return tuple(map(plain, (self.title or "", self.summary or "", *self.contents)))
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -65,10 +73,9 @@ class Document:
 
 
 def plain(markup: str) -> str:
-    """Words only: no tags, no entities, single spaces."""
-    text = _TAG.sub(" ", _COMMENT.sub(" ", markup))
-    text = html.unescape(html.unescape(text))
-    return " ".join(_TAG.sub(" ", text).replace("\u200b", " ").split())
+    """Words only: no tags, no entities, no invisible characters, single spaces."""
+    text = html.unescape(_TAG.sub(" ", _COMMENT.sub(" ", markup)))
+    return " ".join(text.translate(_INVISIBLE).split())
 
 
 def read_recording(
