@@ -39,6 +39,7 @@ _FEED_ROOT: Final = re.compile(rb"<(?:[\w.-]+:)?(?:rss|feed|rdf)\b", re.IGNORECA
 _HTML: Final = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _DECLARED: Final = re.compile(rb"""^<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([A-Za-z0-9._:-]{2,40})["']""")
 _CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([A-Za-z0-9._:-]{2,40})""", re.IGNORECASE)
+_ELEMENT: Final = re.compile(r"<[A-Za-z][^<>]*>")
 _FIRST_ELEMENT: Final = re.compile(rb"<\w")
 _ENTITY: Final = re.compile(rb"<!ENTITY\s+([^>]{0,300})", re.IGNORECASE)
 _HARMLESS_ENTITY: Final = re.compile(
@@ -48,6 +49,10 @@ _HARMLESS_ENTITY: Final = re.compile(
 _MAX_ENTITIES: Final = 512
 _LONG_TAG: Final = re.compile(rb"<[A-Za-z][^<>]{5000,}")
 _ATTRIBUTE: Final = re.compile(rb"""\s[\w:.-]+\s*=\s*["']""")
+# What Media RSS says of a picture or a film. feedparser takes it for one more description of the entry, so that a
+# caption that is longer than the summary would be the article's text. Without attributes the element is kept as it
+# stands, under a name of its own.
+_CAPTION: Final = re.compile(rb"<(/?)media:description\b[^<>]*?(/?)>")
 _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r\x1b"))
 _UNWANTED: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
@@ -74,6 +79,7 @@ def parse_feed(
     if refusal is not None:
         return Failed(kind=FailureKind.UNPARSABLE, detail=refusal, sample=body[:SAMPLE_BYTES])
     prepared, charset, warnings = _prepare(body, content_type)
+    prepared = _CAPTION.sub(rb"<\1media:caption\2>", prepared)
     headers = {
         "content-type": f"application/xml; charset={charset}" if charset else "application/xml",
         "content-location": url,
@@ -257,7 +263,7 @@ def _entry(entry: Any, *, url: str) -> Entry:
         guid=_optional(dict.get(entry, "id")),
         link=_link(entry),
         title=_marked_up(entry.get("title"), dict.get(entry, "title_detail")),
-        summary=_marked_up(dict.get(entry, "summary"), dict.get(entry, "summary_detail")),
+        summary=_summary(entry),
         content=content,
         authors=tuple(dict.fromkeys(_authors(entry))),
         categories=tuple(dict.fromkeys(_categories(entry))),
@@ -271,6 +277,15 @@ def _entry(entry: Any, *, url: str) -> Entry:
         image=_image(entry),
         base=_base(entry, url),
     )
+
+
+def _summary(entry: Any) -> str | None:
+    """The entry's summary; where it has no text at all, what it says of its picture or film (YouTube's feeds)."""
+    said = _marked_up(dict.get(entry, "summary"), dict.get(entry, "summary_detail"))
+    if said is None and not dict.get(entry, "content"):
+        caption = _optional(dict.get(entry, "media_caption"))
+        return caption if caption is None or _ELEMENT.search(caption) else html.escape(caption, quote=False)
+    return said
 
 
 def _content(entry: Any) -> str | None:
@@ -329,9 +344,13 @@ def _image(entry: Any) -> str | None:
 
 
 def _marked_up(value: object, detail: Any) -> str | None:
-    """``value`` as HTML: what the feed marked as plain text has its ``<`` and ``&`` escaped."""
+    """``value`` as HTML: what the feed marked as plain text has its ``<`` and ``&`` escaped.
+
+    feedparser keeps the first of several elements and the details of the last: ``detail`` is believed only
+    where it speaks of this value.
+    """
     text = _optional(value)
-    if text is not None and detail and detail.get("type") == "text/plain":
+    if text is not None and detail and detail.get("type") == "text/plain" and detail.get("value") == value:
         return html.escape(text, quote=False)
     return text
 
