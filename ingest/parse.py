@@ -39,7 +39,7 @@ _FEED_ROOT: Final = re.compile(rb"<(?:[\w.-]+:)?(?:rss|feed|rdf)\b", re.IGNORECA
 _HTML: Final = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _DECLARED: Final = re.compile(rb"""^<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([A-Za-z0-9._:-]{2,40})["']""")
 _CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([A-Za-z0-9._:-]{2,40})""", re.IGNORECASE)
-_ELEMENT: Final = re.compile(r"<[A-Za-z][^<>]*>")
+_ELEMENT: Final = re.compile(r"</[A-Za-z]\w*\s*>|<(?:br|hr|img|p)\b[^<>]*>", re.IGNORECASE)
 _FIRST_ELEMENT: Final = re.compile(rb"<\w")
 _ENTITY: Final = re.compile(rb"<!ENTITY\s+([^>]{0,300})", re.IGNORECASE)
 _HARMLESS_ENTITY: Final = re.compile(
