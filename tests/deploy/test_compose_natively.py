@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,10 +43,12 @@ ON_LOOPBACK = {
 
 
 @pytest.fixture
-def native(tmp_path: Path) -> Iterator[Native]:
-    running = Native(tmp_path, services(), more=ON_LOOPBACK)
-    yield running
-    running.close()
+def native() -> Iterator[Native]:
+    # Not in pytest's folder: for root the database runs as another user, whom other pytests would lock out.
+    with tempfile.TemporaryDirectory(prefix="ingest-compose-") as folder:
+        running = Native(Path(folder), services(), more=ON_LOOPBACK)
+        yield running
+        running.close()
 
 
 def _get(url: str) -> Any:

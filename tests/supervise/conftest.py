@@ -11,6 +11,16 @@ import pytest
 from ingest.db import embedded
 
 
+@pytest.fixture
+def fresh_dir() -> Iterator[Path]:
+    """An empty folder that a server may use.
+
+    Not pytest's own: for root the server runs as another user, whom each start of another pytest locks out.
+    """
+    with tempfile.TemporaryDirectory(prefix="ingest-supervise-") as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="module")
 def prepared() -> Iterator[Path]:
     """A data folder whose server was initialised once and is not running."""

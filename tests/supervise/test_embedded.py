@@ -83,8 +83,8 @@ def test_a_user_that_was_killed_does_not_keep_the_server_running(data_dir: Path)
     assert not ours.running
 
 
-def test_processes_that_start_it_at_the_same_moment_share_one_server(tmp_path: Path) -> None:
-    with _user(tmp_path) as one, _user(tmp_path) as two, _user(tmp_path) as three:
+def test_processes_that_start_it_at_the_same_moment_share_one_server(fresh_dir: Path) -> None:
+    with _user(fresh_dir) as one, _user(fresh_dir) as two, _user(fresh_dir) as three:
         said = [user.says().split() for user in (one, two, three)]
         assert len({pid for pid, _ in said}) == 1
         assert sorted(started for _, started in said) == ["False", "False", "True"]
@@ -149,11 +149,11 @@ def test_a_dead_server_that_its_parent_did_not_bury_is_not_running(tmp_path: Pat
         assert not embedded.EmbeddedPostgres(tmp_path, postmaster, share).running
 
 
-def test_an_initialisation_that_was_killed_leaves_nothing_in_the_way(tmp_path: Path) -> None:
-    half = tmp_path / "postgres.new"
+def test_an_initialisation_that_was_killed_leaves_nothing_in_the_way(fresh_dir: Path) -> None:
+    half = fresh_dir / "postgres.new"
     half.mkdir()
     (half / "PG_VERSION").write_text("18\n")
-    server = embedded.start(tmp_path)
+    server = embedded.start(fresh_dir)
     with psycopg.connect(server.url()) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
     assert server.stop()
@@ -183,6 +183,23 @@ def test_operators_settings_stay_and_ours_are_in_force(data_dir: Path) -> None:
         assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
     assert server.stop()
     assert main.read_text().count("news-ingest.conf") == 1
+
+
+def test_an_initialisation_that_fails_says_why(fresh_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "LOCALE", ("--locale=no_SUCH",))
+    with pytest.raises(Unavailable, match='error: invalid locale name "no_SUCH"'):
+        embedded.start(fresh_dir)
+
+
+def test_letters_are_letters_whatever_the_environment_says(
+    fresh_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "no_SUCH.locale")
+    server = embedded.start(fresh_dir)
+    with psycopg.connect(server.url()) as connection:
+        found = "SELECT to_tsvector('simple', 'Журнал ÉCOLE') @@ plainto_tsquery('simple', 'журнал école')"
+        assert connection.execute(found).fetchone() == (True,)
+    assert server.stop()
 
 
 @pytest.mark.parametrize(
