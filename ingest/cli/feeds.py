@@ -155,7 +155,7 @@ def import_(settings: Settings, file: BinaryIO, *, as_json: bool) -> None:
     """
     rows: list[tuple[str, str | None]] = []
     unusable: list[dict[str, Any]] = []
-    for outline in read_opml(file.read(), name=file.name):
+    for outline in read_opml(file.read(), name=getattr(file, "name", "<stdin>")):
         try:
             rows.append((feed_url(outline.url), outline.title))
         except Refused as refused:

@@ -1,0 +1,151 @@
+"""Append, then record: whatever fails in between, the next poll repeats, and nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, select
+
+from ingest.db import polls
+from ingest.db.tables import quarantine
+from ingest.errors import Unavailable, Unusable
+from ingest.log.postgres import PostgresLog
+from ingest.types import Lease, Message
+from tests.poll.conftest import Desk, rss
+
+pytestmark = pytest.mark.store
+MakeDesk = Callable[..., Desk]
+
+
+class Failing:
+    """A real log that is told to fail."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.broken: type[Exception] | None = None
+        self.refuses = b""
+        self.calls: list[int] = []
+        self._log = PostgresLog(engine)
+
+    def append(self, topic: str, messages: Sequence[Message]) -> None:
+        self.calls.append(len(messages))
+        if self.broken is not None:
+            raise Unavailable("log", "told to fail")
+        for message in messages:
+            if self.refuses and self.refuses in message.value:
+                raise Unusable(f"message {message.key!r}", "too large for the log")
+        self._log.append(topic, messages)
+
+
+def test_while_the_log_is_down_no_validator_is_remembered(make_desk: MakeDesk, database: Engine) -> None:
+    log = Failing(database)
+    desk = make_desk(log=log)
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one", "two"))
+    desk.add(feed)
+    log.broken = Unavailable
+    with pytest.raises(Unavailable, match="told to fail"):
+        desk.poll()
+    assert desk.seen_count(feed) == 0
+    assert desk.polls(feed) == []
+    log.broken = None
+    desk.clock.pass_by(timedelta(minutes=5))  # the lease runs out
+    desk.poll_due()
+    assert desk.titles() == ["one", "two"]
+    assert "if-none-match" not in feed.requests[1].headers
+    assert [(poll.result, poll.failure) for poll in desk.polls(feed)] == [
+        ("failed", "abandoned"),
+        ("fetched", None),
+    ]
+
+
+def test_an_outcome_that_could_not_be_recorded_is_repeated_and_not_lost(
+    make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = make_desk()
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one", "two"))
+    desk.add(feed)
+
+    def fail(*_: object, **__: object) -> int:
+        raise Unavailable("database", "told to fail")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(polls, "record", fail)
+        with pytest.raises(Unavailable, match="told to fail"):
+            desk.poll()
+    assert desk.titles() == ["one", "two"]
+    desk.clock.pass_by(timedelta(minutes=5))
+    desk.poll_due()
+    assert desk.titles() == ["one", "two"] * 2
+    first, second = (article for article in desk.articles() if article.title == "one")
+    assert (first.id, first.digest) == (second.id, second.digest)
+    assert first.poll_id < second.poll_id
+    desk.poll()
+    assert len(desk.titles()) == 4
+
+
+def test_a_message_the_log_does_not_take_is_quarantined_and_the_rest_goes_on(
+    make_desk: MakeDesk, database: Engine
+) -> None:
+    log = Failing(database)
+    log.refuses = b'"title":"two"'
+    desk = make_desk(log=log)
+    one, other = desk.world.feed("/a.xml"), desk.world.feed("/b.xml")
+    one.publish(rss("one", "two", "three"))
+    other.publish(rss("four"))
+    desk.add(one, other)
+    desk.poll()
+    assert sorted(set(desk.titles())) == ["four", "one", "three"]
+    assert (desk.last(one).entries, desk.last(one).appended) == (3, 2)
+    with desk.engine.connect() as connection:
+        (row,) = connection.execute(select(quarantine)).mappings().all()
+    assert (row["stage"], row["topic"]) == ("poll", "news.articles")
+    assert b'"title":"two"' in row["value"]
+    assert "too large for the log" in row["detail"]
+    one.publish(rss("one", "two", "three", "five"))
+    desk.poll()
+    assert desk.titles().count("five") == 1
+    assert desk.last(one).appended == 1  # it is in quarantine, from where it can be replayed: not tried again
+
+
+def test_a_poll_that_outlived_its_lease_loses_nothing(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one"))
+    desk.add(feed)
+    clock = desk.clock
+    original = desk.poller._fetcher.fetch
+
+    async def slow(lease: Lease, **given: object) -> object:
+        result = await original(lease, **given)  # type: ignore[arg-type]  # passed on as it came
+        polls.lease_due(desk.engine, now=clock() + timedelta(minutes=6), limit=1, lease=timedelta(minutes=5))
+        return result
+
+    desk.poller._fetcher.fetch = slow  # type: ignore[method-assign, assignment]
+    counts = desk.poll()
+    desk.poller._fetcher.fetch = original  # type: ignore[method-assign]
+    assert (counts.recorded, counts.late) == (1, 1)
+    assert desk.titles() == ["one"]
+    clock.pass_by(timedelta(minutes=12))
+    desk.poll_due()
+    assert desk.titles() == ["one", "one"]
+    assert [poll.failure for poll in desk.polls(feed)] == ["abandoned", "abandoned", None]
+    desk.poll()
+    assert len(desk.titles()) == 2
+
+
+def test_when_the_database_goes_away_the_poller_ends_and_says_so(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one"))
+    desk.add(feed)
+
+    def gone(*_: object, **__: object) -> object:
+        raise Unavailable("database", "gone")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(polls, "seen_of", gone)
+        with pytest.raises(Unavailable, match="gone"):
+            desk.poll()

@@ -1,0 +1,206 @@
+"""``ingest feeds …``, as a person or a script uses it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine
+
+from ingest.cli import root
+from ingest.db.feeds import list_feeds
+from ingest.db.polls import lease_due, record
+from ingest.runtime import now
+from ingest.schedule import Policy, Reading, outcome
+from ingest.types import Failed, FailureKind, Fetched
+
+pytestmark = pytest.mark.store
+Feeds = Callable[..., Result]
+
+
+@pytest.fixture
+def feeds(database_url: str) -> Feeds:
+    """``ingest feeds`` with these arguments."""
+
+    def run(*arguments: str, given: bytes | None = None) -> Result:
+        environment = {"INGEST_DATABASE_URL": database_url}
+        return CliRunner().invoke(root, ["feeds", *arguments], env=environment, input=given)
+
+    return run
+
+
+def poll(engine: Engine) -> None:
+    """As if the first feed had been polled twice."""
+    (lease,) = lease_due(engine, now=now(), limit=1, lease=timedelta(minutes=5))
+    fetched = Fetched(url=lease.url, status=200, body=b"x", content_type=None, etag=None, last_modified=None)
+    reading = Reading(title="Its own", entries=30, appended=29, duplicates=1, seen=(), whole=True)
+    record(engine, [outcome(lease, fetched, reading, now=now(), policy=Policy())], now=now())
+    later = now() + timedelta(hours=1)
+    (lease,) = lease_due(engine, now=later, limit=1, lease=timedelta(minutes=5))
+    failed = Failed(kind=FailureKind.STATUS, detail="503 Service Unavailable", status=503)
+    record(engine, [outcome(lease, failed, None, now=later, policy=Policy())], now=later)
+
+
+def test_feeds_are_added_once_in_one_spelling(feeds: Feeds, database: Engine) -> None:
+    first = feeds("add", "https://A.example/rss", "https://b.example:443/rss#top", "feed:https://c.example/")
+    assert first.exit_code == 0, first.output
+    assert (
+        first.output
+        == "added: 1 https://a.example/rss\nadded: 2 https://b.example/rss\nadded: 3 https://c.example/\n"
+    )
+    again = feeds("add", "https://a.example/rss")
+    assert again.output == "already there: 1 https://a.example/rss\n"
+    assert len(list_feeds(database)) == 3
+
+
+def test_a_title_belongs_to_one_feed(feeds: Feeds, database: Engine) -> None:
+    assert feeds("add", "https://a.example/", "--title", "The A").exit_code == 0
+    assert list_feeds(database)[0].title == "The A"
+    refused = feeds("add", "https://b.example/", "https://c.example/", "--title", "Both")
+    assert (refused.exit_code, "--title: 'Both' is not accepted" in refused.output) == (2, True)
+    assert feeds("add", "https://b.example/", "--title", "two\nlines").exit_code == 2
+    assert len(list_feeds(database)) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "ftp://a.example/",
+        "http://",
+        "https://user:pw@a.example/",
+        "https://a.example/" + "x" * 3000,
+    ],
+)
+def test_a_bad_url_is_refused_by_name_and_nothing_is_added(feeds: Feeds, database: Engine, url: str) -> None:
+    refused = feeds("add", "https://good.example/", url)
+    assert refused.exit_code == 2
+    assert refused.output.startswith("ingest: feed URL: '")
+    assert "expected" in refused.output
+    assert list_feeds(database) == []
+
+
+def test_json_is_for_programs(feeds: Feeds) -> None:
+    (added,) = json.loads(feeds("add", "https://a.example/", "--json").output)
+    assert (added["added"], added["url"], added["interval"], added["failures"]) == (
+        True,
+        "https://a.example/",
+        900,
+        0,
+    )
+    (listed,) = json.loads(feeds("list", "--json").output)
+    assert listed == {name: value for name, value in added.items() if name != "added"}
+
+
+def test_the_list_says_how_each_feed_stands(feeds: Feeds, database: Engine) -> None:
+    assert "no feeds yet" in feeds("list").output
+    feeds("add", "https://a.example/")
+    assert "new" in feeds("list").output
+    poll(database)
+    (line,) = feeds("list").output.splitlines()
+    assert line.startswith("1  failed ×1")
+    assert line.endswith("Its own  https://a.example/")
+
+
+@pytest.mark.parametrize("name", ["1", "https://a.example/", "HTTPS://A.example"])
+def test_show_tells_when_the_next_poll_is_and_why(feeds: Feeds, database: Engine, name: str) -> None:
+    feeds("add", "https://a.example/")
+    assert "because: new feeds are polled at once" in feeds("show", name).output
+    poll(database)
+    shown = feeds("show", name).output
+    assert "because: failed once" in shown
+    assert "failed (status 503): 503 Service Unavailable" in shown
+    assert "fetched 200, 30 entries, 29 new or changed" in shown
+    told = json.loads(feeds("show", name, "--json").output)
+    assert [each["result"] for each in told["polls"]] == ["failed", "fetched"]
+    assert told["last_reason"] == "failed once"
+
+
+@pytest.mark.parametrize("command", ["show", "remove"])
+@pytest.mark.parametrize("name", ["7", "https://none.example/", "99999999999999999999", "x"])
+def test_a_feed_that_is_not_there_is_refused_by_name(feeds: Feeds, command: str, name: str) -> None:
+    refused = feeds(command, name)
+    assert refused.exit_code == 2
+    assert repr(name) in refused.output
+
+
+def test_feeds_are_removed_all_or_none(feeds: Feeds, database: Engine) -> None:
+    feeds("add", "https://a.example/", "https://b.example/", "https://c.example/")
+    assert feeds("remove", "1", "99").exit_code == 2
+    assert len(list_feeds(database)) == 3
+    removed = feeds("remove", "1", "https://c.example/")
+    assert removed.output == "removed: 1 https://a.example/\nremoved: 3 https://c.example/\n"
+    assert [feed.url for feed in list_feeds(database)] == ["https://b.example/"]
+
+
+OPML = b"""<opml version="2.0"><body>
+<outline text="a" xmlUrl="https://a.example/rss"/>
+<outline text="no address" xmlUrl="nowhere"/>
+<outline text="folder"><outline text="b" xmlUrl="http://b.example/rss"/></outline>
+<outline text="a again" xmlUrl="https://A.example/rss#x"/>
+<outline type="rss" text="none"/>
+</body></opml>"""
+
+
+def test_an_import_adds_what_it_can_and_names_the_rest_by_line(
+    feeds: Feeds, database: Engine, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.opml"
+    file.write_bytes(OPML)
+    imported = feeds("import", str(file))
+    assert imported.exit_code == 0, imported.output
+    assert "line 3: feed URL: 'nowhere' is not accepted" in imported.stderr
+    assert "line 6: feed URL: '' is not accepted" in imported.stderr
+    assert imported.stdout == "2 added, 0 already there, 2 not usable\n"
+    assert [(feed.url, feed.title) for feed in list_feeds(database)] == [
+        ("https://a.example/rss", "a"),
+        ("http://b.example/rss", "b"),
+    ]
+    again = json.loads(feeds("import", "-", "--json", given=OPML).output)
+    assert (again["added"], again["already_there"], [row["line"] for row in again["unusable"]]) == (
+        [],
+        2,
+        [3, 6],
+    )
+
+
+@pytest.mark.parametrize("document", [b"", b"<html/>", b"<!DOCTYPE opml []><opml/>", OPML[:-5]])
+def test_a_file_that_is_no_opml_adds_nothing(feeds: Feeds, database: Engine, document: bytes) -> None:
+    refused = feeds("import", "-", given=document)
+    assert (refused.exit_code, refused.output.startswith("ingest: <stdin>")) == (2, True)
+    assert list_feeds(database) == []
+
+
+def test_a_missing_file_is_a_usage_error(feeds: Feeds) -> None:
+    assert feeds("import", "/no/such/file.opml").exit_code == 2
+
+
+def test_what_is_exported_can_be_imported(feeds: Feeds, database: Engine, tmp_path: Path) -> None:
+    feeds("add", "https://a.example/?x=1&y=2", "--title", "Tom & Jerry")
+    feeds("add", "https://b.example/")
+    file = tmp_path / "all.opml"
+    assert feeds("export", str(file)).exit_code == 0
+    assert feeds("export").stdout_bytes == file.read_bytes()
+    before = [(feed.url, feed.title) for feed in list_feeds(database)]
+    feeds("remove", "1", "2")
+    feeds("import", str(file))
+    after = [(feed.url, feed.title) for feed in list_feeds(database)]
+    assert before[0] == after[0]
+    assert after[1] == ("https://b.example/", "https://b.example/")
+
+
+def test_an_export_to_a_place_we_may_not_write_is_refused(feeds: Feeds) -> None:
+    refused = feeds("export", "/no/such/folder/x.opml")
+    assert (refused.exit_code, "FILE: '/no/such/folder/x.opml'" in refused.output) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["", "add", "remove", "list", "show", "import", "export"])
+def test_every_command_helps_with_an_example(feeds: Feeds, command: str) -> None:
+    helped = feeds(*command.split(), "--help")
+    assert helped.exit_code == 0
+    assert "Example" in helped.output
+    assert "  ingest feeds " in helped.output
