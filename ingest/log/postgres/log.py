@@ -51,6 +51,8 @@ class PostgresLog:
         Raises:
             Unusable: a message that this log cannot hold; nothing was sent to the server yet.
         """
+        if not connection.in_transaction():
+            raise RuntimeError("append_in takes part in a transaction: begin one first")
         for message in messages:
             records.check_message(message)
         if not messages:
@@ -109,12 +111,12 @@ class PostgresLog:
         # appender would meet the new next_offset beside the old records, and take the new ones for expired.
         with self._driver() as driver:
             row = driver.execute(
-                """SELECT least(
+                """SELECT greatest(t.first_offset, least(
                     coalesce((SELECT "offset" FROM log_records r WHERE r.topic_id = t.id AND appended_at >= %s
                               ORDER BY "offset" LIMIT 1), t.next_offset),
                     CASE WHEN %s THEN t.next_offset ELSE coalesce(
                         (SELECT min(next_offset) FROM log_groups g WHERE g.topic_id = t.id), t.first_offset)
-                    END)
+                    END))
                 FROM log_topics t WHERE t.id = %s""",
                 (oldest, unread_too, topic_id),
             ).fetchone()

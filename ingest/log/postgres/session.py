@@ -89,6 +89,9 @@ class DedicatedSession:
 
     def close(self) -> None:
         """End the session, and with it its locks."""
+        with suppress(psycopg.Error):
+            # The server would see to it a moment later; the next member need not wait for that moment.
+            self._driver.execute("SELECT pg_advisory_unlock_all()")
         with suppress(psycopg.Error, DBAPIError):
             self._driver.close()
             self._connection.invalidate()
