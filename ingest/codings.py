@@ -22,11 +22,11 @@ ZSTD_SLICE: Final = 512
 MAX_CODINGS: Final = 3
 
 
-class Undecodable(ValueError):  # noqa: N818 - names the condition, as ingest.errors does
+class Undecodable(ValueError):
     """The bytes are not in the coding they are said to be in, or end before it does."""
 
 
-class TooLarge(ValueError):  # noqa: N818
+class TooLarge(ValueError):
     """What came out is beyond the cap."""
 
 

@@ -107,12 +107,12 @@ class Limits:
     max_redirects: int = 10
 
 
-class _Stopped(Exception):  # noqa: N818 - not an error: carries the value that ends the fetch
+class _Stopped(Exception):
     def __init__(self, failed: Failed) -> None:
         self.failed = failed
 
 
-class _WrongCoding(Exception):  # noqa: N818
+class _WrongCoding(Exception):
     """The body is not in the coding its header names; asking for none may help."""
 
 

@@ -28,7 +28,7 @@ HEADERS: Final = {
 _SHOWN_CHARACTERS: Final = 200
 
 
-class NotFound(IngestError):  # noqa: N818 - as all of ours
+class NotFound(IngestError):
     """What the path names does not exist."""
 
     def __init__(self, parameter: str, value: str, expected: str) -> None:

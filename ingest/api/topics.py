@@ -29,7 +29,7 @@ MAX_STREAMS: Final = 1000
 """Open at once in one process."""
 
 
-class TooManyStreams(IngestError):  # noqa: N818 - as all of ours
+class TooManyStreams(IngestError):
     """This process has as many streams open as it may; try later, or another process."""
 
 

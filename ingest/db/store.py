@@ -34,7 +34,8 @@ _LOCK_STORIES: Final = "SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint
 
 _REVISE: Final = """
     UPDATE articles a SET
-        revision = n.revision, latest = n.latest, digest = n.digest, story_id = n.story_id, url = n.url, language = n.language, published_at = n.published_at, sort_at = n.sort_at, revised_at = n.revised_at
+        revision = n.revision, latest = n.latest, digest = n.digest, story_id = n.story_id, url = n.url,
+        language = n.language, published_at = n.published_at, sort_at = n.sort_at, revised_at = n.revised_at
     FROM unnest(%s::uuid[], %s::int[], %s::int[], %s::bytea[], %s::uuid[], %s::text[], %s::text[],
                 %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])
         AS n(id, revision, latest, digest, story_id, url, language, published_at, sort_at, revised_at)

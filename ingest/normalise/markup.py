@@ -24,8 +24,8 @@ _BLOCKS: Final = frozenset(
 )
 _INLINE: Final = frozenset(
     """
-    a abbr b bdi bdo cite code caption col colgroup del dfn em i img ins kbd mark q rp rt ruby s samp small span
-    strike strong sub sup td th time tt u var wbr
+    a abbr b bdi bdo cite code caption col colgroup del dfn em i img ins kbd mark q rp rt ruby s samp small
+    span strike strong sub sup td th time tt u var wbr
     """.split()  # noqa: SIM905
 )
 _ATTRIBUTES: Final = {

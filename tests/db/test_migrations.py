@@ -27,7 +27,9 @@ def empty(empty_database_url: str) -> Iterator[Engine]:
 def test_upgrading_from_nothing_gives_exactly_the_tables_of_the_code(empty: Engine) -> None:
     migrate.upgrade(empty)
     with empty.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
         assert compare_metadata(context, metadata) == []
         assert inspect(connection).get_sequence_names() >= ["poll_ids"]
         # Autogenerate compares neither the expression of a generated column nor that of an index: ask for both.
@@ -78,6 +80,6 @@ def test_a_newer_database_is_refused_and_left_alone(empty: Engine) -> None:
     with transaction(empty) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     for attempt in (migrate.check, migrate.upgrade):
-        with pytest.raises(WrongMigration, match="9999.*newer than this code"):
+        with pytest.raises(WrongMigration, match=r"9999.*newer than this code"):
             attempt(empty)
     assert migrate.current(empty) == "9999"

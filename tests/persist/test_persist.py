@@ -263,8 +263,8 @@ def test_two_consumers_of_the_same_records_store_them_once(world: World) -> None
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum((one.created for one in came)) == 50
-    assert sum((one.repeated for one in came)) == 50
+    assert sum(one.created for one in came) == 50
+    assert sum(one.repeated for one in came) == 50
     assert world.counts()[:3] == (50, 50, 50)
     kinds = [event[1] for event in world.stream("all")]
     assert (kinds.count("created"), kinds.count("merged")) == (25, 25)
