@@ -1,0 +1,82 @@
+"""How well the shipped topic *Russia–North Korea relations* tells what is on it: precision, recall, F1.
+
+``./run quality [--corpus DIR] [--json FILE] [--show N]``
+
+Measured on the labelled articles of the corpus: ``main`` has to match, ``none`` must not, ``partly`` and ``disputed``
+do not count. The entries of an analyst's chronology, all of them on the topic, give a second recall.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from ingest import app
+from ingest.classify import Classifier, compile_topics
+from ingest.settings import Settings
+from tests.bench.figures import CorpusAbsentError, Figures, corpus_dir, corpus_file, read_jsonl_zst
+
+TOPIC: Final = "russia-north-korea"
+
+
+def matches(classifier: Classifier, row: Mapping[str, Any]) -> bool:
+    found = classifier.matches(str(row.get("title") or ""), str(row.get("text") or ""), row.get("lang"))
+    return any(match.topic == TOPIC for match in found)
+
+
+def confusion(classifier: Classifier, rows: Iterable[Mapping[str, Any]]) -> tuple[Counter[str], list[str]]:
+    """Counts of ``tp fp fn tn``, and a line for each row that came out wrong."""
+    counts: Counter[str] = Counter()
+    wrong = []
+    for row in rows:
+        if row["label"] not in ("main", "none"):
+            continue
+        found, wanted = matches(classifier, row), row["label"] == "main"
+        name = {(True, True): "tp", (True, False): "fp", (False, True): "fn", (False, False): "tn"}[
+            found, wanted
+        ]
+        counts[name] += 1
+        if found is not wanted:
+            wrong.append(f"{'too many' if found else 'missed'}: [{row.get('lang')}] {row.get('title')}")
+    return counts, wrong
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = Figures.options(
+        argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    )
+    parser.add_argument("--show", type=int, default=0, metavar="N", help="print N of the wrong ones")
+    options = parser.parse_args(arguments)
+    figures = Figures("quality")
+    classifier = compile_topics(app.topics_from(Settings()))
+    try:
+        corpus = corpus_dir(options.corpus)
+        labelled = list(read_jsonl_zst(corpus_file(corpus, "russia-north-korea.jsonl.zst")))
+        chronology = list(read_jsonl_zst(corpus_file(corpus, "csis-events.jsonl.zst")))
+    except CorpusAbsentError as absent:
+        print(absent, file=sys.stderr)
+        return 2
+    counts, wrong = confusion(classifier, labelled)
+    precision = counts["tp"] / max(1, counts["tp"] + counts["fp"])
+    recall = counts["tp"] / max(1, counts["tp"] + counts["fn"])
+    figures.add("topic_articles", sum(counts.values()), "articles")
+    figures.add("topic_precision", precision, "ratio")
+    figures.add("topic_recall", recall, "ratio")
+    figures.add("topic_f1", 2 * precision * recall / max(1e-9, precision + recall), "ratio", floor=0.80)
+    for language, count in sorted(Counter(str(row.get("lang")) for row in labelled).items()):
+        own, _ = confusion(classifier, [row for row in labelled if str(row.get("lang")) == language])
+        if own["tp"] + own["fn"] >= 10:
+            figures.add(f"topic_recall_{language}", own["tp"] / (own["tp"] + own["fn"]), f"ratio_of_{count}")
+    found = sum(matches(classifier, row) for row in chronology)
+    figures.add("chronology_recall", found / max(1, len(chronology)), f"ratio_of_{len(chronology)}")
+    for line in wrong[: options.show]:
+        print(line, file=sys.stderr)
+    figures.write_json(options.json)
+    return figures.exit_code()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
