@@ -23,7 +23,7 @@ TOPIC: Final = "russia-north-korea"
 
 
 def matches(classifier: Classifier, row: Mapping[str, Any]) -> bool:
-    found = classifier.matches(str(row.get("title") or ""), str(row.get("text") or ""), row.get("lang"))
+    found = classifier.matches(str(row.get("title") or row.get("headline") or ""), str(row.get("text") or ""), row.get("lang"))
     return any(match.topic == TOPIC for match in found)
 
 
