@@ -100,8 +100,10 @@ def migrate_database(settings: Settings, engine: Engine) -> None:
     none, so that what an operator loaded stays.
     """
     migrate.upgrade(engine)
+    runtime.crash_step("migrate.upgraded")
     if settings.topics_file is not None or not topics.list_topics(engine):
         topics.load(engine, topics_from(settings), now=runtime.now())
+    runtime.crash_step("migrate.loaded")
 
 
 def topics_from(settings: Settings) -> tuple[Topic, ...]:

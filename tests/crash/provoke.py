@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Final
+
+from sqlalchemy import text
 
 from ingest.app import article_log
 from ingest.db import migrate as migrations
@@ -68,10 +71,15 @@ def _stop_among_polls(rig: Rig, news: Newsroom) -> None:
     for _ in range(TRIES):
         for feed in news.feeds:
             feed.fail_next(late(0.7))
-        rig.until(lambda: False, patience=0.5)
+        asked = sum(feed.request_count for feed in news.feeds)
+        rig.until(partial(_asked_again, news, asked), patience=5.0)
         rig.ask_to_stop(Role.POLL)
         if rig.until(lambda: not any(one.label.name == RELEASED for one in rig.pending), patience=2.0):
             return
+
+
+def _asked_again(news: Newsroom, asked: int) -> bool:
+    return sum(feed.request_count for feed in news.feeds) > asked
 
 
 def _append(rig: Rig, message: Message) -> None:
@@ -90,8 +98,8 @@ def _unstorable() -> Message:
 
 def _replay(rig: Rig, published: Published) -> None:
     """A record comes into quarantine, as if an older version had set it aside, and is handed in again."""
-    text = published.texts[-1]
-    article = _article(published.url, text.title, text.body, source="elsewhere.example")
+    said = published.texts[-1]
+    article = _article(published.url, said.title, said.body, source="elsewhere.example")
     message = encode(article)
     with transaction(rig.postgres.engine) as connection:
         record = Record(
@@ -104,17 +112,18 @@ def _replay(rig: Rig, published: Published) -> None:
             appended_at=now(),
         )
         store.quarantine(connection, record, stage="persist", error=ValueError("set aside"), now=now())
-    rig.command("quarantine", "replay", "--all")
+        number = connection.scalar(text("SELECT max(id) FROM quarantine"))
+    rig.command("quarantine", "replay", str(number))
 
 
-def _article(url: str, title: str, text: str, *, source: str) -> Article:
+def _article(url: str, title: str, body: str, *, source: str) -> Article:
     return Article(
         id=article_id(url=url, feed_url=_ELSEWHERE),
         feed_id=0,
         feed_url=_ELSEWHERE,
         poll_id=0,
         entry_key=bytes(16),
-        digest=digest(title, text),
+        digest=digest(title, body),
         seen_at=now(),
         url=url,
         guid=url,
@@ -124,7 +133,7 @@ def _article(url: str, title: str, text: str, *, source: str) -> Article:
         source=source,
         attribution=None,
         summary="",
-        text=text,
+        text=body,
         html="",
         language=None,
         categories=(),
