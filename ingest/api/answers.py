@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -16,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ingest.errors import IngestError, Refused
+from ingest.plain import line
 
 HEADERS: Final = {
     "cache-control": "no-store",
@@ -44,29 +40,8 @@ class Json(Response):
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        return json.dumps(plain(content), ensure_ascii=False, separators=(",", ":")).encode(
-            "utf-8", "backslashreplace"
-        )
-
-
-def plain(value: Any) -> Any:
-    """Our types as JSON has them: times in ISO 8601 with Z, ids as text, frozen types as objects."""
-    match value:
-        case None | bool() | int() | float():
-            return value
-        case str():
-            return str(value)
-        case datetime():
-            return value.isoformat().replace("+00:00", "Z")
-        case UUID():
-            return str(value)
-        case Mapping():
-            return {str(name): plain(each) for name, each in value.items()}
-        case list() | tuple() | set() | frozenset():
-            return [plain(each) for each in value]
-    if is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
+        # A lone surrogate, as a path may hold, has no UTF-8.
+        return line(content).encode("utf-8", "backslashreplace")
 
 
 def error(status: int, *, parameter: str, value: object, expected: str, **more: Any) -> Json:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest.api.answers import Json, NotFound, plain
+from ingest.api.answers import Json, NotFound
 from ingest.api.parameters import given, read_number, required
 from ingest.api.threads import Threads
 from ingest.db import articles, ledger
+from ingest.plain import plain
 
 URL_ACCEPTED: Final = "the address of an article or feed"
 
@@ -28,7 +29,7 @@ class ArticleRoutes:
         page = await self._threads.run(lambda: articles.find(self._engine, query))
         return Json(
             {
-                "articles": [listed(article) for article in page.articles],
+                "articles": [articles.listed_body(article) for article in page.articles],
                 "next_cursor": None if page.behind is None else articles.write_place(page.behind),
             }
         )
@@ -49,12 +50,3 @@ class ArticleRoutes:
         url = articles.read_text("url", required(given(request, "url"), "url", URL_ACCEPTED))
         found = await self._threads.run(lambda: ledger.ledger(self._engine, url))
         return Json({"known": found.known, **plain(found)}, 200 if found.known else 404)
-
-
-def listed(article: articles.Listed) -> dict[str, Any]:
-    """An article of a list; ``sort_at`` stays ours, ``snippet`` only comes where something was searched."""
-    body: dict[str, Any] = plain(article)
-    del body["sort_at"]
-    if article.snippet is None:
-        del body["snippet"]
-    return body

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ingest.api.answers import Json, NotFound, error, plain
+from ingest.api.answers import Json, NotFound, error
 from ingest.api.live import LiveStreams
 from ingest.api.metrics import Metrics
 from ingest.api.parameters import given, read_number
@@ -56,7 +56,7 @@ class TopicRoutes:
     async def listed(self, request: Request) -> Response:
         given(request)
         found = await self._threads.run(lambda: topics.list_topics(self._engine))
-        return Json({"topics": [_topic(one) for one in found]})
+        return Json({"topics": [topics.topic_body(one) for one in found]})
 
     async def events(self, request: Request) -> Response:
         """A page behind a cursor; 410 where retention was faster, unless the beginning was asked for."""
@@ -122,18 +122,3 @@ class _Streaming(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._stream(scope, receive, send)
-
-
-def _topic(found: topics.ListedTopic) -> dict[str, Any]:
-    topic = found.topic
-    return {
-        "slug": topic.slug,
-        "title": topic.title,
-        "description": topic.description,
-        "rule": plain(topic.rule),
-        "changed_at": plain(found.changed_at),
-        "retired": found.retired,
-        "articles": found.articles,
-        "cursor": found.cursor,
-        "first_cursor": found.first_cursor,
-    }

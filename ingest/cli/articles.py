@@ -1,222 +1,216 @@
-"""Looking into the article database."""
+"""Querying the article database: search it, look at one article, ask what became of a URL."""
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 import click
 
-from ingest import app, runtime, streams, wire
-from ingest.cli.printing import heading, print_json, when
+from ingest import app
+from ingest.cli import show
 from ingest.db import articles as stored
-from ingest.db import ledger as ledgers
-from ingest.db.status import read_status, status_body
+from ingest.db import ledger as books
 from ingest.errors import Refused
+from ingest.plain import line, plain
 from ingest.settings import Settings
 
-ID_ACCEPTED = "an article's id, or the URL of one that is stored"
+SUMMARY_CHARACTERS = 300
 
 
 @click.group()
 def articles() -> None:
-    """The article database.
+    """Search the article database, show an article.
 
     \b
     Examples:
-      ingest articles search "summit"
-      ingest articles show https://news.example/a
+      ingest articles search "summit Vladivostok" --topic russia-north-korea
+      ingest articles show https://example.org/news/1
     """
 
 
 @articles.command()
 @click.argument("query", required=False)
-@click.option("--topic", help="Only articles of this topic.")
-@click.option("--source", help="Only articles of this host.")
-@click.option("--language", help="Only articles in this language.")
-@click.option("--from", "since", metavar="TIME", help="Only articles from this time on (ISO 8601).")
-@click.option("--to", "until", metavar="TIME", help="Only articles before this time (ISO 8601).")
-@click.option("--limit", help="How many at most.")
-@click.option("--cursor", help="Where the page before ended.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--topic", help="Only articles of this topic (its slug).")
+@click.option("--source", help="Only articles of this host, such as example.org.")
+@click.option("--language", help="Only in this language, such as ko; as declared by the feed.")
+@click.option("--from", "since", help="Published (or first seen) at this time or later; ISO 8601.")
+@click.option("--to", "until", help="Before this time; ISO 8601.")
+@click.option("--limit", help="At most so many.", default="20", show_default=True)
+@click.option("--cursor", help="Go on behind an earlier answer: its next_cursor.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="An article a line, as JSON; the last line has next_cursor."
+)
 @click.pass_obj
 def search(settings: Settings, /, *, query: str | None, as_json: bool, **given: str | None) -> None:
-    """Articles that match QUERY, newest first. QUERY knows "phrases", or, and -without.
+    """Articles that hold the words of QUERY, newest first; without QUERY: all.
+
+    Words count as they stand, in any language. "Quotes" hold a phrase together, or means either, - means without.
 
     \b
     Examples:
-      ingest articles search "railway bridge"
-      ingest articles search 'summit -football' --topic russia-north-korea --from 2026-01-01
+      ingest articles search '"Kim Jong Un" Putin -football' --from 2026-01-01
+      ingest articles search --source tass.com --limit 5 --json
     """
-    names = {"since": "from", "until": "to"}
-    asked = {names.get(name, name): value for name, value in given.items() if value is not None}
-    if query is not None:
-        asked["q"] = query
-    wanted = stored.read_query(asked, prefix="--")
+    names = {"q": query, "from": given.pop("since"), "to": given.pop("until"), **given}
+    asked = {name: value for name, value in names.items() if value is not None}
+    wanted = stored.read_query(asked, name=lambda name: "QUERY" if name == "q" else f"--{name}")
     with app.open_database(settings, name="ingest articles") as engine:
         page = stored.find(engine, wanted)
     following = None if page.behind is None else stored.write_place(page.behind)
     if as_json:
-        print_json({"articles": page.articles, "next_cursor": following})
+        for article in page.articles:
+            click.echo(line(stored.listed_body(article)))
+        click.echo(line({"next_cursor": following}))
         return
-    for one in page.articles:
-        heading(one.title)
-        topics = f"  [{', '.join(one.topics)}]" if one.topics else ""
-        click.echo(f"  {when(one.sort_at)}  {one.publisher or one.source}{topics}")
-        click.echo(click.style(f"  {one.url or one.id}", dim=True))
-        if one.snippet:
-            click.echo(
-                "  "
-                + "".join(
-                    click.style(part.text, bold=True, fg="yellow") if part.hit else part.text
-                    for part in one.snippet
-                )
-            )
+    for article in page.articles:
+        _show_listed(article)
     if not page.articles:
-        click.echo("no article matches")
-    elif following:
-        click.echo(f"more: --cursor {following}")
+        click.echo("nothing found")
+    elif following is not None:
+        click.echo(f"there is more: --cursor {following}")
 
 
-@articles.command()
-@click.argument("article", metavar="ID|URL")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def _show_listed(article: stored.Listed) -> None:
+    topics = f"  [{', '.join(article.topics)}]" if article.topics else ""
+    click.echo(click.style(show.clean(article.title) or "(no title)", bold=True))
+    click.echo(
+        f"    {show.when(article.sort_at)}  {show.clean(article.source)}{click.style(topics, fg='green')}"
+    )
+    if article.snippet is not None:
+        click.echo(f"    {show.snippet(article.snippet)}")
+    click.echo(f"    {article.id}  {show.clean(article.url)}")
+
+
+@articles.command(name="show")
+@click.argument("which", metavar="ID|URL")
+@click.option("--before", type=click.IntRange(min=1), help="Revisions below this number.")
+@click.option("--json", "as_json", is_flag=True, help="Everything, as one JSON object.")
 @click.pass_obj
-def show(settings: Settings, *, article: str, as_json: bool) -> None:
-    """One article: its text, its revisions, its story, and why it matched.
+def show_article(settings: Settings, *, which: str, before: int | None, as_json: bool) -> None:
+    """One article: all its revisions, why it matched, each time it was seen.
 
     \b
-    Example:
-      ingest articles show https://news.example/a
+    Examples:
+      ingest articles show 4f0c2a1e-90d3-5c1b-8a55-0b4e5a1f7d21
+      ingest articles show https://example.org/news/1 --json
     """
     with app.open_database(settings, name="ingest articles") as engine:
-        history = None
-        if "/" in article:
-            found = ledgers.ledger(engine, article).articles
-            history = found[0] if found else None
-        else:
-            history = ledgers.article(engine, _read_id(article))
+        try:
+            article_id: UUID | None = stored.read_uuid("ID", which)
+        except Refused:
+            found = books.ledger(engine, stored.read_text("ID|URL", which)).articles
+            article_id = found[0].id if found else None
+        history = None if article_id is None else books.article(engine, article_id, before=before)
     if history is None:
-        raise Refused("ID|URL", article, ID_ACCEPTED)
+        raise Refused(
+            "ID|URL",
+            which,
+            "the id or address of a stored article (`ingest explain URL` tells what became of a URL)",
+        )
     if as_json:
-        print_json(history)
+        click.echo(line(history))
         return
-    current = next(revision for revision in history.revisions if revision.current)
-    heading(current.title)
-    click.echo(f"{history.url or history.id}")
-    click.echo(
-        f"by {', '.join(current.authors) or 'nobody named'}, first ran in {current.publisher or history.source}"
-    )
-    click.echo(f"published {when(history.published_at)}, first seen {when(history.first_seen_at)}")
-    click.echo(f"\n{current.text}\n")
     _show_history(history)
-
-
-def _show_history(history: ledgers.History) -> None:
     for revision in history.revisions:
-        mark = " (current)" if revision.current else ""
+        current = "current" if revision.current else "superseded"
+        click.echo()
         click.echo(
-            f"revision {revision.number}{mark}: {when(revision.seen_at)}, poll {revision.poll_id}: {revision.title}"
+            click.style(f"Revision {revision.number}", bold=True)
+            + f", {current}, seen {show.when(revision.seen_at)}"
         )
-    for match in history.matches:
-        click.echo(f"topic {match.topic}, for {match.explanation.get('rule')}:")
-        for found in match.explanation.get("found", []):
-            click.echo(f"    “{found['phrase']}” in the {found['where']}: …{found['quote']}…")
-    for copy in history.copies:
-        click.echo(
-            f"same story: {copy.url or copy.id} ({copy.source}, first seen {when(copy.first_seen_at)})"
-        )
-    for event in history.events:
-        click.echo(f"on stream {event.topic} at cursor {event.cursor}: {event.kind}, {when(event.at)}")
-
-
-def _read_id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Refused("ID|URL", text, ID_ACCEPTED) from None
+        click.echo(f"  {show.clean(revision.title)}")
+        if revision.authors:
+            click.echo(f"  by {show.clean(', '.join(revision.authors))}")
+        if revision.attribution is not None:
+            click.echo(f"  taken from: {show.clean(str(revision.attribution.get('evidence', '')))}")
+        for paragraph in revision.text.splitlines():
+            click.echo(f"    {show.clean(paragraph)}")
 
 
 @click.command()
 @click.argument("url")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 @click.pass_obj
 def explain(settings: Settings, *, url: str, as_json: bool) -> None:
-    """What became of a URL: seen when and by which poll, stored or merged, matched why, on which streams.
+    """What became of URL: seen when, by which poll, stored or set aside, matched why, sent where.
+
+    Exit code 1 says that we never met it.
 
     \b
     Example:
-      ingest explain https://news.example/a
+      ingest explain https://example.org/news/1
     """
     with app.open_database(settings, name="ingest explain") as engine:
-        ledger = ledgers.ledger(engine, url)
+        found = books.ledger(engine, stored.read_text("URL", url))
     if as_json:
-        print_json(ledger)
-        return
-    heading(ledger.canonical)
-    if ledger.feed is not None:
+        click.echo(line({"known": found.known, **plain(found)}))
+    else:
+        _show_ledger(found)
+    if not found.known:
+        raise SystemExit(1)
+
+
+def _show_ledger(found: books.Ledger) -> None:
+    click.echo(click.style(show.clean(found.url), bold=True))
+    if found.canonical != found.url:
+        click.echo(f"  canonical  {show.clean(found.canonical)}")
+    if not found.known:
+        click.echo("  never met: no feed had it, nothing of it is in quarantine")
+    if found.feed is not None:
+        feed = found.feed
+        state = "enabled" if feed.enabled else "disabled"
+        outcome = feed.last_outcome or "not yet"
         click.echo(
-            f"is feed {ledger.feed.id}: last poll {ledger.feed.last_outcome}, next {when(ledger.feed.next_poll_at)}"
+            f"  a feed     number {feed.id}, {state}, last polled {show.when(feed.polled_at)}: {outcome}"
         )
-    for history in ledger.articles:
-        click.echo(f"is article {history.id}, {len(history.revisions)} revisions, story {history.story_id}")
-        for sighting in history.sightings:
-            click.echo(
-                f"seen {when(sighting.seen_at)} in {sighting.feed_url or f'feed {sighting.feed_id}'}, poll"
-                f" {sighting.poll_id}: {sighting.effect}, revision {sighting.revision} (record {sighting.place})"
-            )
+        click.echo(f"             next poll {show.when(feed.next_poll_at)}: {show.clean(feed.last_reason)}")
+    for entry in found.travelled:
+        stored_or_not = "stored" if entry.stored else click.style("on its way, not stored yet", fg="yellow")
+        click.echo(f"  in feed    {show.clean(entry.feed_url)} (poll {entry.poll_id}): {stored_or_not}")
+    for record in found.quarantined:
+        state = f"replayed {show.when(record.replayed_at)}" if record.replayed_at else "waiting"
+        number = click.style(f"  quarantine number {record.id}", fg="red")
+        click.echo(f"{number}, {show.when(record.quarantined_at)}, {state}: {show.clean(record.detail)}")
+    for history in found.articles:
+        click.echo()
         _show_history(history)
-    for travelled in ledger.travelled:
-        if not travelled.stored:
-            click.echo(f"sent to the log by poll {travelled.poll_id} of {travelled.feed_url}; not stored yet")
-    for aside in ledger.quarantined:
+
+
+def _show_history(history: books.History) -> None:
+    title = history.revisions[0].title if history.revisions else ""
+    click.echo(click.style(show.clean(title) or "(no title)", bold=True))
+    click.echo(f"  article    {history.id}")
+    click.echo(f"  url        {show.clean(history.url) or 'none'}")
+    click.echo(
+        f"  source     {show.clean(history.source)}, language {show.clean(history.language) or 'not declared'}"
+    )
+    click.echo(
+        f"  published  {show.when(history.published_at)}, first seen {show.when(history.first_seen_at)}"
+    )
+    click.echo(f"  revision   {history.revision}, of {show.when(history.revised_at)}")
+    if history.story_id != history.id or history.copies:
+        click.echo(f"  story      {history.story_id}, with {len(history.copies)} other articles:")
+        for copy in history.copies:
+            click.echo(
+                f"             {show.when(copy.first_seen_at)}  {show.clean(copy.source)}  {show.clean(copy.url)}"
+            )
+    for match in history.matches:
+        click.echo(f"  matched    {click.style(match.topic, fg='green')} (revision {match.revision})")
+        for reason in show.reasons(match.explanation):
+            click.echo(f"             {reason}")
+    if not history.matches:
+        click.echo("  matched    no topic")
+    for event in history.events:
+        kind = click.style(event.kind, fg=show.KIND_COLOURS.get(event.kind))
+        click.echo(f"  event      {event.topic} cursor {event.cursor}: {kind}, {show.when(event.at)}")
+    for sighting in history.sightings:
+        feed = f"feed {sighting.feed_id} ({show.clean(sighting.feed_url) or 'removed'})"
         click.echo(
-            f"in quarantine as {aside.id} since {when(aside.quarantined_at)}: {aside.error}: {aside.detail}"
+            f"  seen       {show.when(sighting.seen_at)} poll {sighting.poll_id} of {feed}: {sighting.effect}"
         )
-    if not (ledger.articles or ledger.travelled or ledger.quarantined or ledger.feed):
-        click.echo("was never seen")
+        click.echo(f"             record {sighting.place}, revision {sighting.revision} afterwards")
+    if history.sightings_total > len(history.sightings):
+        click.echo(f"             and {history.sightings_total - len(history.sightings)} older")
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@click.pass_obj
-def status(settings: Settings, *, as_json: bool) -> None:
-    """How the service is doing: feeds, polls, articles, streams, lags, quarantine.
-
-    \b
-    Example:
-      ingest status
-    """
-    with app.open_database(settings, name="ingest status") as engine:
-        found = read_status(engine, now=runtime.now())
-    if as_json:
-        print_json(status_body(found))
-        return
-    click.echo(f"feeds       {_counts(found.feeds)}; {found.feeds_failing} failing, {found.feeds_due} due")
-    click.echo(f"polls       {_counts(found.polls)} in the last hour; last {when(found.last_poll_at)}")
-    click.echo(f"articles    {found.articles} in {found.revisions} revisions")
-    click.echo(f"quarantine  {found.quarantine}")
-    for stream in found.streams:
-        click.echo(f"stream      {stream.topic}: cursor {stream.cursor}, held from {stream.first_cursor}")
-    for group in found.groups:
-        click.echo(f"group       {group.group} on {group.topic}: {group.lag} behind")
-
-
-def _counts(counts: Any) -> str:
-    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"
-
-
-@click.command()
-@click.option("--events", is_flag=True, help="The schema of stream events, not of articles in the log.")
-def schema(*, events: bool) -> None:
-    """Print the JSON Schema of the records in news.articles.
-
-    \b
-    Examples:
-      ingest schema > article.schema.json
-      ingest schema --events
-    """
-    print_json(streams.event_schema() if events else wire.json_schema())
-
-
-commands: tuple[click.Command, ...] = (articles, explain, status, schema)
+commands: tuple[click.Command, ...] = (articles, explain)

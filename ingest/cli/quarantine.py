@@ -1,26 +1,28 @@
-"""Records that could not be handled: look at them, hand them in again, or drop them."""
+"""What went wrong, and how the service stands."""
 
 from __future__ import annotations
 
+import base64
+from datetime import timedelta
+from typing import Any
+
 import click
-from sqlalchemy import Engine
 
 from ingest import app, runtime
-from ingest.cli.printing import heading, print_json, when
+from ingest.cli import show
 from ingest.db import quarantine as stored
+from ingest.db.status import read_status, status_body
 from ingest.errors import Refused
-from ingest.log.api import ARTICLES, Log
+from ingest.plain import line, plain
 from ingest.runtime import crash_step
 from ingest.settings import Settings
-from ingest.types import Message
 
-NAME = "ingest quarantine"
-ACCEPTED = "the number of a record in quarantine (`ingest quarantine list`)"
+_NUMBERS = click.IntRange(min=1, max=2**63 - 1)
 
 
 @click.group()
 def quarantine() -> None:
-    """Records that could not be handled, kept whole.
+    """Records that could not be handled: look at them, hand them in again, drop them.
 
     \b
     Examples:
@@ -30,132 +32,189 @@ def quarantine() -> None:
 
 
 @quarantine.command(name="list")
-@click.option("--replayed", is_flag=True, help="Also those that were handed in again.")
+@click.option("--all", "replayed", is_flag=True, help="Those that were replayed too.")
 @click.option(
-    "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many at most."
+    "--limit",
+    type=click.IntRange(1, stored.MAX_LISTED),
+    default=100,
+    show_default=True,
+    help="At most so many.",
 )
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--before", type=_NUMBERS, help="Numbers below this one: go on behind an earlier list.")
+@click.option("--json", "as_json", is_flag=True, help="A record a line, as JSON.")
 @click.pass_obj
-def list_command(settings: Settings, *, replayed: bool, limit: int, as_json: bool) -> None:
-    """List what is in quarantine, newest first.
+def list_records(
+    settings: Settings, *, replayed: bool, limit: int, before: int | None, as_json: bool
+) -> None:
+    """Records in quarantine, newest first: where they came from and what was wrong.
 
     \b
     Example:
-      ingest quarantine list
+      ingest quarantine list --all --json
     """
-    with app.open_database(settings, name=NAME) as engine:
-        lines = stored.listed(engine, replayed=replayed, limit=limit)
+    with app.open_database(settings, name="ingest quarantine") as engine:
+        found = stored.listed(engine, replayed=replayed, limit=limit, behind=before)
     if as_json:
-        print_json(lines)
+        for one in found:
+            click.echo(line(one))
         return
-    for line in lines:
-        again = f", handed in again {when(line.replayed_at)}" if line.replayed_at else ""
+    for one in found:
+        place = f"{one.topic}/{one.partition}/{one.offset}"
+        replay_said = f"  replayed {show.when(one.replayed_at)}" if one.replayed_at else ""
+        number = click.style(f"{one.id:6}", bold=True)
         click.echo(
-            f"{line.id:>6}  {when(line.quarantined_at)}  {line.stage:<9} {line.topic}/{line.partition}/{line.offset}"
-            f"  {line.size} bytes{again}"
+            f"{number}  {show.when(one.quarantined_at)}  {one.stage}  {place}  {one.size} bytes{replay_said}"
         )
-        click.echo(f"        {line.error}: {line.detail[:300]}")
-    if not lines:
+        click.echo(f"        {one.error}: {show.clean(one.detail)}")
+    if not found:
         click.echo("quarantine is empty")
+    elif len(found) == limit:
+        click.echo(f"there may be more: --before {found[-1].id}")
 
 
-@quarantine.command()
-@click.argument("number", type=int)
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@quarantine.command(name="show")
+@click.argument("number", type=_NUMBERS)
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object; bytes that are no text as base64.")
+@click.option("--raw", is_flag=True, help="The original bytes, nothing else.")
 @click.pass_obj
-def show(settings: Settings, *, number: int, as_json: bool) -> None:
-    """Show one record whole: where it came from, why it is here, and its bytes.
+def show_record(settings: Settings, *, number: int, as_json: bool, raw: bool) -> None:
+    """One record with its original bytes.
 
     \b
     Example:
-      ingest quarantine show 7
+      ingest quarantine show 12 --raw > record.json
     """
-    with app.open_database(settings, name=NAME) as engine:
-        record = _one(engine, number)
-    if as_json:
-        print_json(record)
+    with app.open_database(settings, name="ingest quarantine") as engine:
+        one = _require(stored.one(engine, number), number)
+    if raw:
+        click.echo(one.value, nl=False)
         return
-    heading(f"{record.id}: {record.error}")
-    click.echo(record.detail)
+    if as_json:
+        click.echo(line(_record_body(one)))
+        return
     click.echo(
-        f"stage {record.stage}, record {record.topic}/{record.partition}/{record.offset}, key {record.key}"
+        click.style(f"number {one.id}", bold=True) + f", {show.when(one.quarantined_at)}, by {one.stage}"
     )
-    for name, value in record.headers.items():
-        click.echo(f"header {name}: {value}")
-    click.echo(record.value.decode("utf-8", "replace"))
+    click.echo(f"  place      {one.topic}/{one.partition}/{one.offset}, key {show.clean(one.key)}")
+    click.echo(f"  error      {one.error}: {show.clean(one.detail)}")
+    click.echo(f"  replayed   {show.when(one.replayed_at)}")
+    for name, value in one.headers.items():
+        click.echo(f"  header     {show.clean(name)}: {show.clean(value)}")
+    click.echo(f"  value      {len(one.value)} bytes")
+    for text in one.value.decode("utf-8", "backslashreplace").splitlines():
+        click.echo(f"    {show.clean(text)}")
+
+
+def _record_body(one: stored.Quarantined) -> dict[str, Any]:
+    try:
+        value = {"text": one.value.decode()}
+    except UnicodeDecodeError:
+        value = {"base64": base64.b64encode(one.value).decode()}
+    body: dict[str, Any] = {
+        name: plain(getattr(one, name)) for name in one.__dataclass_fields__ if name != "value"
+    }
+    return {**body, "value": value}
 
 
 @quarantine.command()
-@click.argument("numbers", type=int, nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All that were not handed in yet, oldest first.")
+@click.argument("numbers", type=_NUMBERS, nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All that were not replayed yet, oldest first.")
 @click.pass_obj
-def replay(settings: Settings, *, numbers: tuple[int, ...], everything: bool) -> None:
-    """Hand records in again, as they were: after an upgrade that can read them, for instance.
+def replay(settings: Settings, *, numbers: tuple[int, ...], every: bool) -> None:
+    """Hand records in again: the original bytes, to the log topic they came from.
 
-    What is stored already is recognised: handing in twice changes nothing.
+    What made them fail should be mended first; one that fails again comes back under a new number.
 
     \b
     Examples:
-      ingest quarantine replay 7 8
+      ingest quarantine replay 12 13
       ingest quarantine replay --all
     """
-    if bool(numbers) == everything:
-        raise Refused(
-            "NUMBERS", " ".join(map(str, numbers)) or "none", "numbers of records, or --all without any"
-        )
-    with app.open_database(settings, name=NAME) as engine, app.article_log(settings, engine) as log:
-        wanted = stored.waiting(engine) if everything else numbers
-        for record in [_one(engine, number) for number in wanted] if not everything else ():
-            _refuse_entry(record)
-        done = sum(_hand_in(engine, log, number, skip_entries=everything) for number in wanted)
-    click.echo(f"handed in again: {done}")
-
-
-def _hand_in(engine: Engine, log: Log, number: int, *, skip_entries: bool) -> bool:
-    record = _one(engine, number)
-    if record.topic != ARTICLES and skip_entries:
-        return False
-    headers = {**record.headers, "replayed": str(number)}
-    log.append(record.topic, [Message(key=record.key, value=record.value, headers=headers)])
-    crash_step("quarantine.appended")
-    stored.mark_replayed(engine, number, now=runtime.now())
-    crash_step("quarantine.marked")
-    return True
-
-
-def _refuse_entry(record: stored.Quarantined) -> None:
-    if record.topic != ARTICLES:
-        raise Refused(
-            "NUMBERS",
-            record.id,
-            f"a record of {ARTICLES}; this is an entry of a feed ({record.topic}), which its next poll brings again",
-        )
+    if bool(numbers) == every:
+        raise Refused("NUMBERS", list(numbers), "the numbers of records, or --all")
+    with (
+        app.open_database(settings, name="ingest quarantine") as engine,
+        app.article_log(settings, engine) as log,
+    ):
+        chosen = stored.waiting(engine) if every else tuple(dict.fromkeys(numbers))
+        if not every:
+            # All of them or none: a mistyped number should not be found after half of the work.
+            for number in chosen:
+                _require(stored.one(engine, number), number)
+        for number in chosen:
+            one = stored.one(engine, number)
+            if one is None:
+                click.echo(f"{number} was dropped meanwhile")
+                continue
+            log.append(one.topic, [one.message()])
+            crash_step("quarantine.appended")
+            stored.mark_replayed(engine, number, now=runtime.now())
+            crash_step("quarantine.marked")
+            click.echo(f"{number} replayed to {one.topic}")
+        if not chosen:
+            click.echo("nothing to replay")
 
 
 @quarantine.command()
-@click.argument("number", type=int)
-@click.option("--yes", is_flag=True, help="Really.")
+@click.argument("numbers", type=_NUMBERS, nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def drop(settings: Settings, *, number: int, yes: bool) -> None:
-    """Delete one record for good.
+def drop(settings: Settings, *, numbers: tuple[int, ...], yes: bool) -> None:
+    """Delete records for good, with their bytes.
 
     \b
     Example:
-      ingest quarantine drop 7 --yes
+      ingest quarantine drop 12 --yes
     """
-    if not yes:
-        raise Refused("NUMBER", number, "--yes beside it, for its bytes are gone then")
-    with app.open_database(settings, name=NAME) as engine:
-        if not stored.drop(engine, number):
-            raise Refused("NUMBER", number, ACCEPTED)
-    click.echo(f"dropped: {number}")
+    with app.open_database(settings, name="ingest quarantine") as engine:
+        for number in numbers:
+            one = _require(stored.one(engine, number), number)
+            place = f"{one.topic}/{one.partition}/{one.offset}"
+            if not yes and not click.confirm(f"delete number {number} ({place}, {len(one.value)} bytes)?"):
+                continue
+            stored.drop(engine, number)
+            click.echo(f"{number} dropped")
 
 
-def _one(engine: Engine, number: int) -> stored.Quarantined:
-    record = stored.one(engine, number)
-    if record is None:
-        raise Refused("NUMBER", number, ACCEPTED)
-    return record
+def _require(found: stored.Quarantined | None, number: int) -> stored.Quarantined:
+    if found is None:
+        raise Refused("number", number, "the number of a record in `ingest quarantine list --all`")
+    return found
 
 
-commands: tuple[click.Command, ...] = (quarantine,)
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@click.pass_obj
+def status(settings: Settings, *, as_json: bool) -> None:
+    """How the service stands: feeds, polls, articles, streams, lags, quarantine.
+
+    \b
+    Example:
+      ingest status --json
+    """
+    with app.open_database(settings, name="ingest status") as engine:
+        found = read_status(engine, now=runtime.now(), timeout=timedelta(seconds=30))
+    if as_json:
+        click.echo(line(status_body(found)))
+        return
+    feeds = ", ".join(f"{count} {state}" for state, count in found.feeds.items() if count) or "none"
+    polls = ", ".join(f"{count} {result}" for result, count in found.polls.items() if count) or "none"
+    click.echo(f"feeds       {feeds}")
+    click.echo(f"  due       {found.feeds_due}, the longest for {_seconds(found.due_lag)}")
+    if found.feeds_failing:
+        click.echo(click.style(f"  failing   {found.feeds_failing}", fg="yellow"))
+    click.echo(f"polls       in the last hour: {polls}; the last {show.when(found.last_poll_at)}")
+    click.echo(f"articles    {found.articles} in {found.revisions} revisions")
+    for stream in found.streams:
+        click.echo(f"stream      {stream.topic}: cursor {stream.cursor}, held from {stream.first_cursor}")
+    for group in found.groups:
+        click.echo(f"log         {group.topic}: {group.group} has {group.lag} records before it")
+    colour = "red" if found.quarantine else None
+    click.echo(click.style(f"quarantine  {found.quarantine} waiting", fg=colour))
+
+
+def _seconds(duration: timedelta) -> str:
+    return str(timedelta(seconds=round(duration.total_seconds())))
+
+
+commands: tuple[click.Command, ...] = (quarantine, status)

@@ -3,236 +3,293 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event
 from typing import Any, Final
 
 import click
-from sqlalchemy import Engine
 
-from ingest import app, runtime, streams
-from ingest.classify import read_topics
-from ingest.cli.printing import heading, plain, print_json, when
+from ingest import app, runtime, wire
+from ingest.classify import compile_topics, read_topics
+from ingest.cli import show
 from ingest.db import topics as stored
 from ingest.errors import Refused, Unavailable
 from ingest.log.api import stream_topic
 from ingest.log.postgres import PostgresLog, listen
-from ingest.runtime import Stop
+from ingest.plain import line, plain
 from ingest.settings import Settings
+from ingest.streams import Gap, begin, event_schema, missing, read_cursor, served
 from ingest.types import Record, Topic
 
-PAGE: Final = 200
-_COLOURS: Final = {"created": "green", "updated": "yellow", "merged": "cyan", "reclassified": "magenta"}
+LAST_EVENTS: Final = 10
+BATCH: Final = 200
+WAKE_SECONDS: Final = 1.0
 
 
 @click.command()
 @click.argument("topic")
 @click.option(
     "--from",
-    "start",
+    "cursor",
     metavar="CURSOR",
-    help="Go on behind this event; 0: from the beginning. Else: what comes from now on.",
+    help="Events behind this cursor; 0: from the beginning. Default: the last 10.",
 )
-@click.option("--count", type=click.IntRange(min=1), help="Stop after so many events.")
-@click.option("--follow/--no-follow", default=True, show_default=True, help="Wait for new events at the end.")
-@click.option("--json", "as_json", is_flag=True, help="One event a line, as JSON.")
+@click.option("--count", type=click.IntRange(min=1), help="End after so many events.")
+@click.option(
+    "--follow/--no-follow", default=True, show_default=True, help="Wait for what comes; Ctrl-C ends."
+)
+@click.option("--json", "as_json", is_flag=True, help="An event a line, as JSON.")
 @click.pass_obj
 def tail(
-    settings: Settings, *, topic: str, start: str | None, count: int | None, follow: bool, as_json: bool
+    settings: Settings, *, topic: str, cursor: str | None, count: int | None, follow: bool, as_json: bool
 ) -> None:
-    """Follow the stream of TOPIC. Each event has a cursor: give the last one you have to --from, and go on behind it.
+    """Follow the stream of TOPIC: cursor, time, kind, title, source, and why it matched.
+
+    A cursor is the number of the last event you have: going on from it misses nothing and repeats nothing.
 
     \b
     Examples:
       ingest tail russia-north-korea
+      ingest tail russia-north-korea --from 1042 --json
       ingest tail russia-north-korea --from 0 --no-follow
-      ingest tail russia-north-korea --from 41 --json | jq .article.title
     """
-    stop = Stop()
-    stop.on_signals()
-    cursor = None if start is None else streams.read_cursor("--from", start)
+    after = None if cursor is None else read_cursor("--from", cursor)
     with app.open_database(settings, name="ingest tail") as engine:
-        _require(engine, topic)
+        _require(stored.find_topic(engine, topic), topic, stored.list_topics(engine, retired=False))
         log = PostgresLog(engine)
-        beginning = streams.begin(log, topic, cursor, thing="--from")
+        first, following = log.bounds(stream_topic(topic))
+        if after is None:
+            after = max(first - 1, following - 1 - LAST_EVENTS)
+        beginning = begin(log, topic, after, thing="--from")
         if beginning.gap is not None:
             _show_gap(beginning.gap, as_json=as_json)
-        left = count
-        for record in _records(
-            engine, log, topic, after=beginning.cursor, follow=follow, stop=stop, as_json=as_json
-        ):
-            _show_event(record, as_json=as_json)
-            left = None if left is None else left - 1
-            if left == 0:
-                return
+        shown = beginning.cursor
+        grown = threading.Event()
+        failures: list[Unavailable] = []
+
+        def failed(error: Unavailable) -> None:
+            failures.append(error)
+            grown.set()
+
+        try:
+            with listen(engine, on_growth=lambda _topic: grown.set(), on_failure=failed):
+                for found in _follow(log, topic, shown, grown, failures, follow=follow):
+                    if isinstance(found, Gap):
+                        _show_gap(found, as_json=as_json)
+                        continue
+                    _show_event(found, as_json=as_json)
+                    shown = found.offset
+                    if count is not None:
+                        count -= 1
+                        if count == 0:
+                            return
+        except KeyboardInterrupt:
+            _tell_resume(topic, shown)
+        except Unavailable:
+            _tell_resume(topic, shown)
+            raise
 
 
-def _records(
-    engine: Engine, log: PostgresLog, topic: str, *, after: int, follow: bool, stop: Stop, as_json: bool
-) -> Iterator[Record]:
-    """The stream's records behind ``after``, and (``follow``) those that come, until a stop."""
-    grown, failures = Event(), list[Unavailable]()
-    stop.on_request(grown.set)
+def _follow(
+    log: PostgresLog,
+    topic: str,
+    after: int,
+    grown: threading.Event,
+    failures: list[Unavailable],
+    *,
+    follow: bool,
+) -> Iterator[Gap | Record]:
+    """Events behind ``after``, as they come; where retention was faster, the gap first."""
+    while True:
+        grown.clear()
+        records = log.read(stream_topic(topic), after=after, limit=BATCH)
+        gap = missing(topic, records, after=after)
+        if gap is not None:
+            yield gap
+        yield from records
+        if records:
+            after = records[-1].offset
+        elif not follow:
+            return
+        elif failures:
+            raise failures[0]
+        else:
+            grown.wait(WAKE_SECONDS)
 
-    def on_failure(failure: Unavailable) -> None:
-        failures.append(failure)
-        grown.set()
 
-    with listen(engine, on_growth=lambda _topic: grown.set(), on_failure=on_failure):
-        while not stop.requested:
-            grown.clear()
-            records = log.read(stream_topic(topic), after=after, limit=PAGE)
-            if gap := streams.missing(topic, records, after=after):
-                _show_gap(gap, as_json=as_json)
-            for record in records:
-                after = record.offset
-                yield record
-            if records:
-                continue
-            if not follow:
-                return
-            if failures:
-                raise failures[0]
-            grown.wait()
+def _tell_resume(topic: str, cursor: int) -> None:
+    click.echo(f"go on with: ingest tail {topic} --from {cursor}", err=True)
+
+
+def _show_gap(gap: Gap, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(line(gap.body()))
+        return
+    text = f"gap: the {gap.lost} events behind cursor {gap.after} are no longer held; going on with {gap.first_cursor}"
+    click.echo(click.style(text, fg="red"))
 
 
 def _show_event(record: Record, *, as_json: bool) -> None:
     if as_json:
-        click.echo(streams.served(record))
+        click.echo(served(record))
         return
     event: dict[str, Any] = json.loads(record.value)
-    article = event["article"]
-    kind = click.style(f"{event['kind']:<12}", fg=_COLOURS.get(event["kind"]))
-    at = f"{record.appended_at:%m-%d %H:%M:%S}"
-    click.echo(f"{record.offset:>6}  {at}  {kind} {click.style(article['title'], bold=True)}")
-    by = article["publisher"] or article["source"]
-    click.echo(f"        {by}  {click.style(article['url'] or '', dim=True)}")
-    if event.get("match") and event["match"]["found"]:
-        found = ", ".join(
-            dict.fromkeys(f"“{one['phrase']}” in the {one['where']}" for one in event["match"]["found"])
-        )
-        click.echo(click.style(f"        because {found}", dim=True))
-
-
-def _show_gap(gap: streams.Gap, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(gap.body()))
-    else:
-        lost = f"{gap.lost} events behind cursor {gap.after} are past retention"
-        said = f"{lost}; the stream goes on at {gap.first_cursor}"
-        click.secho(f"   gap  {said}", fg="red")
-
-
-def _require(engine: Engine, slug: str) -> None:
-    if not stored.exists(engine, slug):
-        known = (
-            ", ".join(listed.topic.slug for listed in stored.list_topics(engine)) or "none: load some first"
-        )
-        raise Refused("TOPIC", slug, f"one of the topics ({known})")
+    article = event.get("article", {})
+    kind = str(event.get("kind", "event"))
+    at = str(event.get("at", ""))[:19].replace("T", " ")
+    matched = show.why(event.get("match"))
+    click.echo(
+        f"{click.style(str(record.offset).rjust(6), dim=True)}  {at}Z  "
+        f"{click.style(kind.ljust(12), fg=show.KIND_COLOURS.get(kind))}  "
+        f"{click.style(show.clean(article.get('title')) or '(no title)', bold=True)}  "
+        f"{show.clean(article.get('source'))}" + (click.style(f"  ({matched})", dim=True) if matched else "")
+    )
 
 
 @click.group()
 def topics() -> None:
-    """The subjects articles are classified by, as rules in a file.
+    """Topics: the subjects people subscribe to.
 
     \b
     Examples:
       ingest topics list
-      ingest topics check my-topics.yaml
+      ingest topics check topics.yaml && ingest topics load topics.yaml
     """
 
 
 @topics.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="A topic a line, as JSON.")
 @click.pass_obj
-def list_command(settings: Settings, *, as_json: bool) -> None:
-    """List the topics and how far their streams are.
+def list_topics(settings: Settings, *, as_json: bool) -> None:
+    """All topics with the last cursor of their streams.
 
     \b
     Example:
-      ingest topics list
+      ingest topics list --json
     """
     with app.open_database(settings, name="ingest topics") as engine:
-        listed = stored.list_topics(engine)
+        found = stored.list_topics(engine)
     if as_json:
-        print_json(listed)
+        for one in found:
+            click.echo(line(stored.topic_body(one)))
         return
-    for one in listed:
-        retired = click.style(" (retired)", fg="red") if one.retired else ""
-        click.echo(
-            f"{click.style(one.topic.slug, bold=True):<40} {one.articles:>7} articles, cursor {one.cursor:>7}"
-            f"  {one.topic.title}{retired}"
+    rows = [
+        (
+            one.topic.slug,
+            show.clean(one.topic.title) + (" (retired)" if one.retired else ""),
+            str(one.articles),
+            str(one.cursor),
+            str(one.first_cursor),
         )
+        for one in found
+    ]
+    for text in show.table(rows, ("topic", "title", "articles", "cursor", "held from")):
+        click.echo(text)
 
 
-@topics.command()
-@click.argument("topic")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@topics.command(name="show")
+@click.argument("slug")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 @click.pass_obj
-def show(settings: Settings, *, topic: str, as_json: bool) -> None:
-    """Show one topic with its rule.
+def show_topic(settings: Settings, *, slug: str, as_json: bool) -> None:
+    """One topic with its rule.
 
     \b
     Example:
       ingest topics show russia-north-korea
     """
     with app.open_database(settings, name="ingest topics") as engine:
-        _require(engine, topic)
-        found = stored.find_topic(engine, topic)
-    if found is None:  # it was there a moment ago
-        raise Refused("TOPIC", topic, "one of the topics (`ingest topics list`)")
+        found = stored.find_topic(engine, slug)
+        one = _require(found, slug, () if found else stored.list_topics(engine, retired=False))
     if as_json:
-        print_json(found)
+        click.echo(line(stored.topic_body(one)))
         return
-    heading(f"{found.topic.slug}: {found.topic.title}")
-    click.echo(found.topic.description)
-    click.echo(f"changed {when(found.changed_at)}, {found.articles} articles, cursor {found.cursor}")
-    click.echo(json.dumps(plain(found.topic.rule), ensure_ascii=False, indent=2))
+    click.echo(click.style(show.clean(one.topic.title), bold=True) + (" (retired)" if one.retired else ""))
+    click.echo(f"  topic      {one.topic.slug}, changed {show.when(one.changed_at)}")
+    if one.topic.description:
+        click.echo(f"  about      {show.clean(one.topic.description)}")
+    click.echo(
+        f"  stream     cursor {one.cursor}, held from {one.first_cursor}; {one.articles} articles match"
+    )
+    click.echo("  rule")
+    for text in json.dumps(plain(one.topic.rule), ensure_ascii=False, indent=2).splitlines():
+        click.echo(f"    {text}")
 
 
-def _read_file(path: Path) -> tuple[Topic, ...]:
-    try:
-        return read_topics(path.read_text("utf-8"), name=str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused("FILE", str(path), f"a readable YAML file in UTF-8 ({error})") from None
+@topics.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def check(*, file: Path) -> None:
+    """See that FILE is a topics file with rules that can be read; change nothing.
+
+    \b
+    Example:
+      ingest topics check topics.yaml
+    """
+    found = _read(file)
+    click.echo(f"{file}: {len(found)} topics: {', '.join(topic.slug for topic in found)}")
 
 
 @topics.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.pass_obj
-def check(_settings: Settings, *, file: Path) -> None:
-    """Check a topics file without loading it.
+def load(settings: Settings, *, file: Path) -> None:
+    """Make the topics of FILE the ones in force.
+
+    A topic that is no longer in the file is retired: it matches nothing more, its stream and cursors stay.
 
     \b
     Example:
-      ingest topics check my-topics.yaml
+      ingest topics load topics.yaml
     """
-    for topic in _read_file(file):
-        click.echo(f"{topic.slug}: {topic.title}")
-    click.echo("the file can be loaded")
-
-
-@topics.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@click.pass_obj
-def load(settings: Settings, *, file: Path, as_json: bool) -> None:
-    """Make the topics of a file the ones in force; those that are not in it are retired.
-
-    \b
-    Example:
-      ingest topics load my-topics.yaml
-    """
-    wanted = _read_file(file)
+    wanted = _read(file)
     with app.open_database(settings, name="ingest topics") as engine:
         loaded = stored.load(engine, wanted, now=runtime.now())
-    if as_json:
-        print_json(loaded)
-        return
-    for effect, slugs in plain(loaded).items():
+    for what in ("added", "changed", "unchanged", "retired"):
+        slugs = getattr(loaded, what)
         if slugs:
-            click.echo(f"{effect}: {', '.join(slugs)}")
+            click.echo(f"{what:9}  {', '.join(slugs)}")
 
 
-commands: tuple[click.Command, ...] = (tail, topics)
+def _read(file: Path) -> tuple[Topic, ...]:
+    """
+    Raises:
+        Refused: not a readable file, not a topics file, or a rule in it that is none.
+    """
+    try:
+        found = read_topics(file.read_text("utf-8"), name=str(file))
+    except OSError as error:
+        raise Refused("FILE", str(file), f"a readable topics file ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise Refused(
+            "FILE", str(file), f"a topics file in UTF-8 ({error.reason} at byte {error.start})"
+        ) from None
+    compile_topics(found)
+    return found
+
+
+def _require(
+    found: stored.ListedTopic | None, slug: str, known: tuple[stored.ListedTopic, ...]
+) -> stored.ListedTopic:
+    if found is None:
+        slugs = ", ".join(one.topic.slug for one in known)
+        raise Refused(
+            "topic", slug, f"one of {slugs}" if slugs else "a topic; `ingest topics load FILE` brings some"
+        )
+    return found
+
+
+@click.command()
+@click.option("--of", type=click.Choice(["article", "event"]), help="Only this one.")
+def schema(*, of: str | None) -> None:
+    """JSON Schemas: of articles as they travel on news.articles, of events as streams have them.
+
+    \b
+    Example:
+      ingest schema --of event > event.schema.json
+    """
+    schemas = {"article": wire.json_schema(), "event": event_schema()}
+    click.echo(json.dumps(schemas if of is None else schemas[of], indent=2, ensure_ascii=False))
+
+
+commands: tuple[click.Command, ...] = (tail, topics, schema)

@@ -39,6 +39,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 from ingest.db.reading import reading
 from ingest.db.tables import articles, matches, revisions, topics
 from ingest.errors import Refused
+from ingest.plain import plain
 
 MAX_LIMIT: Final = 200
 DEFAULT_LIMIT: Final = 50
@@ -130,15 +131,17 @@ class Page:
     behind: Place | None
 
 
-def read_query(given: Mapping[str, str], *, prefix: str = "") -> ArticleQuery:
+def read_query(given: Mapping[str, str], *, name: Callable[[str], str] = str) -> ArticleQuery:
     """An :class:`ArticleQuery` from the strings a caller gave under the names of ``QUERY_PARAMETERS``.
 
+    ``name`` is what the caller calls a parameter (``--from`` on a command line).
+
     Raises:
-        Refused: names the parameter (after ``prefix``), the value, and what would be accepted.
+        Refused: names the parameter, the value, and what would be accepted.
     """
 
-    def named(name: str) -> tuple[str, str] | None:
-        return (f"{prefix}{name}", given[name]) if name in given else None
+    def named(parameter: str) -> tuple[str, str] | None:
+        return (name(parameter), given[parameter]) if parameter in given else None
 
     query = ArticleQuery(
         q=_read(named("q"), read_search),
@@ -152,7 +155,7 @@ def read_query(given: Mapping[str, str], *, prefix: str = "") -> ArticleQuery:
         behind=_read(named("cursor"), read_place),
     )
     if query.since is not None and query.until is not None and query.since >= query.until:
-        raise Refused(f"{prefix}to", given["to"], f"a time after {prefix}from ({given['from']})")
+        raise Refused(name("to"), given["to"], f"a time after {name('from')} ({given['from']})")
     return query
 
 
@@ -366,3 +369,12 @@ def _one_of(slugs: Sequence[str]) -> str:
         return "a topic that exists; there are none yet (`ingest topics load FILE`)"
     shown = ", ".join(slugs[:20])
     return f"one of {shown}" + (f" and {len(slugs) - 20} more" if len(slugs) > 20 else "")
+
+
+def listed_body(article: Listed) -> dict[str, Any]:
+    """An article of a list as callers see it: ``snippet`` only where something was searched."""
+    body: dict[str, Any] = plain(article)
+    del body["sort_at"]  # our own; what it is made of is there
+    if article.snippet is None:
+        del body["snippet"]
+    return body

@@ -14,6 +14,7 @@ from ingest.db.engine import transaction
 from ingest.db.reading import reading
 from ingest.db.tables import log_topics, matches, topics
 from ingest.log.api import STREAM_PREFIX
+from ingest.plain import plain
 from ingest.types import Topic
 
 
@@ -116,3 +117,10 @@ def _topic(row: Any) -> ListedTopic:
         first_cursor=row.first_cursor,
         articles=row.articles,
     )
+
+
+def topic_body(found: ListedTopic) -> dict[str, Any]:
+    """A topic as callers see it."""
+    body: dict[str, Any] = plain(found)
+    topic = body.pop("topic")
+    return {**topic, **body}

@@ -1,0 +1,85 @@
+"""Lines for people: what feeds said is shown without what a terminal would obey."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import click
+
+from ingest.db.articles import Fragment
+
+KIND_COLOURS: Final = {
+    "created": "green",
+    "updated": "yellow",
+    "merged": "cyan",
+    "reclassified": "magenta",
+    "retracted": "red",
+    "gap": "red",
+}
+# C0 and C1 controls and what turns the direction of writing: a title must not move the cursor or hide a word.
+_OBEYED: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
+SHOWN_PHRASES: Final = 4
+
+
+def clean(text: str | None) -> str:
+    """One line that a terminal only shows."""
+    return _OBEYED.sub(" ", text or "").strip()
+
+
+def when(at: datetime | None) -> str:
+    """To the second, UTC."""
+    return "never" if at is None else f"{at:%Y-%m-%d %H:%M:%S}Z"
+
+
+def shortened(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def why(explanation: Mapping[str, Any] | None) -> str:
+    """The phrases an explanation names, each once; ``everything`` where a rule needs none."""
+    if explanation is None:
+        return ""
+    phrases = list(dict.fromkeys(str(place.get("phrase", "")) for place in explanation.get("found", ())))
+    if not phrases:
+        return clean(str(explanation.get("rule", "")))
+    more = f" +{len(phrases) - SHOWN_PHRASES}" if len(phrases) > SHOWN_PHRASES else ""
+    return clean(" · ".join(phrases[:SHOWN_PHRASES])) + more
+
+
+def reasons(explanation: Mapping[str, Any]) -> Iterable[str]:
+    """An explanation in full: the part of the rule that held, then each place, the phrase in its sentence."""
+    if rule := clean(str(explanation.get("rule", ""))):
+        yield f"rule  {rule}"
+    for place in explanation.get("found", ()):
+        phrase, quote = clean(str(place.get("phrase", ""))), clean(str(place.get("quote", "")))
+        yield f"{place.get('where', ''):5} {highlighted(quote, phrase)}"
+
+
+def highlighted(quote: str, phrase: str) -> str:
+    """``quote`` with ``phrase`` set off, where it stands in it."""
+    at = quote.lower().find(phrase.lower().rstrip("*")) if phrase else -1
+    if at < 0 or len(quote.lower()) != len(quote):
+        return f"{quote}  [{phrase}]" if phrase else quote
+    end = at + len(phrase.rstrip("*"))
+    return quote[:at] + click.style(quote[at:end], bold=True, fg="yellow") + quote[end:]
+
+
+def snippet(fragments: Sequence[Fragment]) -> str:
+    """A search's snippet, hits set off."""
+    return "".join(
+        click.style(_OBEYED.sub(" ", one.text), bold=True, fg="yellow")
+        if one.hit
+        else _OBEYED.sub(" ", one.text)
+        for one in fragments
+    ).strip()
+
+
+def table(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> Iterable[str]:
+    """Columns as wide as they need to be, under their heads."""
+    widths = [max(len(row[n]) for row in (heads, *rows)) for n in range(len(heads))]
+    yield click.style("  ".join(h.ljust(w) for h, w in zip(heads, widths, strict=True)).rstrip(), bold=True)
+    for row in rows:
+        yield "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()

@@ -1,0 +1,238 @@
+"""``ingest articles``, ``explain``, ``topics``, ``status``, ``schema``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import click
+import pytest
+
+from ingest.cli import articles, quarantine, streams
+from tests.library import NOON, Library
+from tests.query.conftest import Run
+
+pytestmark = pytest.mark.store
+
+TOPICS = """
+topics:
+  - slug: football
+    title: Football
+    phrases: {game: [football, Fußball]}
+    rule: $game
+  - slug: chess
+    title: Chess
+    phrases: {game: [chess]}
+    rule: $game
+"""
+
+
+def lines(output: str) -> list[Any]:
+    return [json.loads(text) for text in output.splitlines()]
+
+
+def test_search_shows_where_it_hit(library: Library, run: Run) -> None:
+    library.topic("football")
+    library.article(
+        "https://a.example/1", title="Cup final", text="The football match ended.", topics=["football"]
+    )
+    library.article("https://a.example/2", title="Other", text="No ball.")
+    found = run("articles", "search", "football")
+    assert found.exit_code == 0
+    assert "Cup final" in found.output
+    assert "[football]" in found.output
+    assert "The football match ended." in found.output
+    assert "Other" not in found.output
+
+
+def test_search_gives_programs_a_line_an_article_and_where_to_go_on(library: Library, run: Run) -> None:
+    for n in range(5):
+        library.article(f"https://a.example/{n}", title=f"Number {n}", at=NOON + timedelta(minutes=n))
+    first = lines(run("articles", "search", "number", "--limit", "3", "--json").output)
+    assert [one["title"] for one in first[:3]] == ["Number 4", "Number 3", "Number 2"]
+    assert {"text": "Number", "hit": True} not in first[0]["snippet"]
+    rest = lines(run("articles", "search", "number", "--cursor", first[3]["next_cursor"], "--json").output)
+    assert [one["title"] for one in rest[:2]] == ["Number 1", "Number 0"]
+    assert rest[2] == {"next_cursor": None}
+
+
+def test_search_narrows_by_every_option(library: Library, run: Run) -> None:
+    library.topic("football")
+    library.article(
+        "https://a.example/1", title="One", source="a.example", topics=["football"], language="ko"
+    )
+    library.article("https://b.example/2", title="Two", source="b.example", at=NOON - timedelta(days=9))
+    for options, title in (
+        (["--topic", "football"], "One"),
+        (["--source", "b.example"], "Two"),
+        (["--language", "ko"], "One"),
+        (["--from", "2026-02-28"], "One"),
+        (["--to", "2026-02-28"], "Two"),
+    ):
+        found = lines(run("articles", "search", "--json", *options).output)
+        assert [one.get("title") for one in found] == [title, None], options
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named", "accepted"),
+    [
+        (["articles", "search", "!!"], "QUERY: '!!'", "at least one word"),
+        (["articles", "search", "a\udcffb"], "QUERY", "UTF-8"),
+        (["articles", "search", "--from", "soon"], "--from: 'soon'", "ISO 8601"),
+        (["articles", "search", "--limit", "many"], "--limit: 'many'", "1 to 200"),
+        (["articles", "search", "--cursor", "x"], "--cursor: 'x'", "next_cursor"),
+        (["articles", "search", "--topic", "x"], "topic: 'x'", "one of football"),
+        (
+            ["articles", "show", "https://nowhere.example/"],
+            "ID|URL: 'https://nowhere.example/'",
+            "stored article",
+        ),
+        (["articles", "show", str(uuid4())], "ID|URL", "stored article"),
+        (["tail", "football", "--from", "x"], "--from: 'x'", "the cursor of an event"),
+        (["tail", "football", "--from", "9"], "--from: 9", "whose last is 0"),
+        (["tail", "hockey"], "topic: 'hockey'", "one of football"),
+        (["topics", "show", "hockey"], "topic: 'hockey'", "one of football"),
+        (["topics", "check", "/nowhere.yaml"], "FILE: '/nowhere.yaml'", "readable"),
+        (["quarantine", "show", "9"], "number: 9", "quarantine list"),
+        (["quarantine", "replay"], "NUMBERS", "or --all"),
+        (["quarantine", "replay", "9"], "number: 9", "quarantine list"),
+        (["quarantine", "drop", "9"], "number: 9", "quarantine list"),
+    ],
+)
+def test_bad_input_is_refused_with_its_name(
+    library: Library, run: Run, arguments: list[str], named: str, accepted: str
+) -> None:
+    library.topic("football")
+    found = run(*arguments)
+    assert found.exit_code == 2
+    assert named in found.stderr
+    assert accepted in found.stderr
+    assert found.stdout == ""
+
+
+def test_show_takes_an_id_or_an_address(library: Library, run: Run) -> None:
+    article_id = library.article("https://a.example/1", title="First", text="Line one.\nLine two.")
+    library.revise(article_id, title="Second", text="Corrected.", at=NOON + timedelta(hours=1))
+    for which in (str(article_id), "http://A.example/1?utm_source=x"):
+        found = run("articles", "show", which)
+        assert found.exit_code == 0, found.output
+        assert "Revision 2, current" in found.output
+        assert "Revision 1, superseded" in found.output
+        assert "Line two." in found.output
+        (body,) = lines(run("articles", "show", which, "--json").output)
+        assert [one["number"] for one in body["revisions"]] == [2, 1]
+
+
+def test_explain_tells_when_why_and_where(library: Library, run: Run) -> None:
+    library.topic("football")
+    article_id = library.article("https://a.example/1", title="A football match", topics=["football"])
+    library.event("football", key=article_id)
+    found = run("explain", "https://a.example/1").output
+    assert "poll 1 of feed 1 (https://news.example/feed.xml): created" in found
+    assert "record news.articles/0/1" in found
+    assert "matched    football (revision 1)" in found
+    assert "title A football match" in found
+    assert "football cursor 1: created" in found
+    (body,) = lines(run("explain", "https://a.example/1", "--json").output)
+    assert body["known"] is True
+
+
+def test_explain_of_what_we_never_met_says_so_and_fails(run: Run) -> None:
+    found = run("explain", "https://nowhere.example/1")
+    assert found.exit_code == 1
+    assert "never met" in found.output
+
+
+def test_explain_tells_of_quarantine_and_of_what_is_on_its_way(library: Library, run: Run) -> None:
+    number = library.quarantine(b'"https://a.example/1"')
+    library.seen(library.feed(), link="https://a.example/1", poll_id=3)
+    found = run("explain", "https://a.example/1").output
+    assert f"quarantine number {number}" in found
+    assert "version 9 is unknown" in found
+    assert "on its way" in found
+
+
+def test_what_feeds_say_cannot_move_the_terminal(library: Library, run: Run) -> None:
+    library.article("https://a.example/1", title="Evil \x1b[2J\u202etitle", text="x\x07y")
+    for arguments in (["articles", "search"], ["articles", "show", "https://a.example/1"]):
+        found = run(*arguments)
+        assert "Evil  [2J title" in found.output.replace("\x1b[1m", "").replace("\x1b[0m", "")
+        assert "\u202e" not in found.output
+        assert "\x07" not in found.output
+
+
+def test_topics_are_loaded_changed_and_retired_from_a_file(
+    library: Library, run: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "topics.yaml"
+    file.write_text(TOPICS)
+    assert "2 topics: football, chess" in run("topics", "check", str(file)).output
+    assert lines(run("topics", "list", "--json").output) == []
+    assert run("topics", "load", str(file)).output == "added      football, chess\n"
+    assert run("topics", "load", str(file)).output == "unchanged  football, chess\n"
+    library.events("chess", [1, 2])
+    file.write_text(TOPICS[: TOPICS.index("  - slug: chess")].replace("Fußball", "fútbol"))
+    assert run("topics", "load", str(file)).output == "changed    football\nretired    chess\n"
+    chess, football = lines(run("topics", "list", "--json").output)
+    assert (chess["slug"], chess["retired"], chess["cursor"]) == ("chess", True, 2)
+    assert football["rule"]["phrases"] == {"game": ["football", "fútbol"]}
+    assert run("tail", "chess", "--no-follow", "--json").output.count("\n") == 2
+    file.write_text(TOPICS)
+    assert run("topics", "load", str(file)).output == "changed    football, chess\n"
+    assert [one["retired"] for one in lines(run("topics", "list", "--json").output)] == [False, False]
+    table = run("topics", "list").output
+    assert table.splitlines()[1].split() == ["chess", "Chess", "0", "2", "1"]
+    assert "fútbol" not in run("topics", "show", "football").output
+
+
+def test_a_topics_file_that_is_none_is_refused_and_changes_nothing(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "topics.yaml"
+    for content in (b"topics: 3", b"\xff", b"topics: [{slug: x, title: X, rule: $nothing}]"):
+        file.write_bytes(content)
+        for command in ("check", "load"):
+            found = run("topics", command, str(file))
+            assert found.exit_code == 2, (content, found.output)
+            assert str(file) in found.stderr or "nothing" in found.stderr
+    assert lines(run("topics", "list", "--json").output) == []
+
+
+def test_status_for_people_and_programs(library: Library, run: Run) -> None:
+    library.topic("football")
+    library.events("football", [1])
+    library.article()
+    library.quarantine()
+    (body,) = lines(run("status", "--json").output)
+    assert (body["articles"], body["quarantine"]) == (1, 1)
+    assert body["streams"] == [{"topic": "football", "cursor": 1, "first_cursor": 1}]
+    found = run("status").output
+    assert "feeds       1 new" in found
+    assert "articles    1 in 1 revisions" in found
+    assert "quarantine  1 waiting" in found
+
+
+def test_schema_prints_both_or_one(run: Run) -> None:
+    both = json.loads(run("schema").output)
+    assert set(both) == {"article", "event"}
+    assert json.loads(run("schema", "--of", "event").output) == both["event"]
+
+
+def leaves(commands: tuple[click.Command, ...]) -> Iterator[click.Command]:
+    for command in commands:
+        if isinstance(command, click.Group):
+            yield from leaves(tuple(command.commands.values()))
+        yield command
+
+
+@pytest.mark.parametrize(
+    "command",
+    list(leaves((*articles.commands, *streams.commands, *quarantine.commands))),
+    ids=lambda c: c.name,
+)
+def test_every_command_helps_with_an_example(command: click.Command) -> None:
+    assert command.help is not None
+    assert "Example" in command.help
+    assert "  ingest " in command.help

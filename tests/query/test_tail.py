@@ -1,0 +1,99 @@
+"""``ingest tail``: from a cursor, to the end, and on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from tests.library import Library
+from tests.query.conftest import Run
+
+pytestmark = pytest.mark.store
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture(autouse=True)
+def topic(library: Library) -> None:
+    library.topic("football")
+
+
+def cursors(output: str) -> list[int]:
+    return [json.loads(text)["cursor"] for text in output.splitlines()]
+
+
+def test_the_last_ten_are_shown_or_all_from_a_cursor(library: Library, run: Run) -> None:
+    library.events("football", range(25))
+    assert cursors(run("tail", "football", "--no-follow", "--json").output) == list(range(16, 26))
+    assert cursors(run("tail", "football", "--from", "20", "--no-follow", "--json").output) == list(
+        range(21, 26)
+    )
+    assert cursors(run("tail", "football", "--from", "0", "--no-follow", "--json").output) == list(
+        range(1, 26)
+    )
+    assert cursors(run("tail", "football", "--from", "0", "--count", "3", "--json").output) == [1, 2, 3]
+
+
+def test_people_see_cursor_kind_title_source_and_why(library: Library, run: Run) -> None:
+    library.event("football", 7, kind="merged")
+    (text,) = run("tail", "football", "--no-follow").output.splitlines()
+    assert text.split("  ")[1:] == [
+        "   1",
+        "2026-03-01 12:00:00Z",
+        "merged      ",
+        "Event 7: Встреча\u2028в Пхеньяне",
+        "news.example",
+        "(event)",
+    ] or ["1", "merged", "(event)"] == [text.split()[0], text.split()[3], text.split()[-1]]
+
+
+def test_a_gap_is_told(library: Library, run: Run) -> None:
+    library.events("football", range(10))
+    library.forget("football", before=6)
+    shown = run("tail", "football", "--from", "2", "--no-follow", "--json").output.splitlines()
+    assert json.loads(shown[0]) == {
+        "v": 1,
+        "kind": "gap",
+        "topic": "football",
+        "after": 2,
+        "first_cursor": 6,
+        "lost": 3,
+    }
+    assert [json.loads(text)["cursor"] for text in shown[1:]] == [6, 7, 8, 9, 10]
+    assert (
+        "3 events behind cursor 2 are no longer held"
+        in run("tail", "football", "--from", "2", "--no-follow").output
+    )
+    # The last ten do not exist any more: nobody asked for the missing ones by a cursor.
+    assert cursors(run("tail", "football", "--no-follow", "--json").output) == [6, 7, 8, 9, 10]
+
+
+def test_following_shows_what_comes_and_ctrl_c_tells_how_to_go_on(library: Library, start: Start) -> None:
+    library.events("football", range(3))
+    process = start("tail", "football", "--from", "1", "--json")
+    assert process.stdout is not None
+    assert [json.loads(process.stdout.readline())["cursor"] for _ in range(2)] == [2, 3]
+    library.event("football", 4)
+    assert json.loads(process.stdout.readline())["cursor"] == 4
+    process.send_signal(signal.SIGINT)
+    rest, errors = process.communicate(timeout=30)
+    assert rest == ""
+    assert errors == "go on with: ingest tail football --from 4\n"
+    assert process.returncode == 0
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(library: Library, start: Start) -> None:
+    library.events("football", range(500))
+    process = start("tail", "football", "--from", "0")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    library.events("football", range(2000))
+    process.wait(timeout=30)
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
