@@ -208,7 +208,8 @@ def _draft(entry: Entry, *, base: str) -> _Draft | None:
     return _Draft(
         entry=entry,
         key=entry_key(named),
-        digest=digest(title, text),
+        # A summary that says something else than the text is a part of what the publisher tells.
+        digest=digest(title, text if summary in text else f"{summary}\n{text}"),
         url=url,
         title=title,
         summary=_cut(summary, MAX_SUMMARY_CHARACTERS),

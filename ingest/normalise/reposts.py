@@ -21,106 +21,191 @@ from ingest.urls import canonical
 LINE_CHARACTERS: Final = 600
 """A longer paragraph is not boilerplate."""
 EDGE_LINES: Final = 8
-"""So many first and last paragraphs are where a line such as ``Source: …`` speaks of the whole text."""
-_NAME_WORDS: Final = 8
+"""So many first and last paragraphs are where a sentence about the origin speaks of the whole text."""
+NAME_WORDS: Final = 8
+TRAILER_CHARACTERS: Final = 200
 
-_SMALL_WORDS: Final = "of|the|and|for|de|la|le|du|des|del|der|die|das|von|van|al|el|to|&"
-_NAME: Final = rf"(?:the\s+)?[^\s,;:()\[\]|]+(?:\s+(?:(?:{_SMALL_WORDS})\s+){{0,2}}[^\W\da-z][^\s,;:()\[\]|]*){{0,{_NAME_WORDS - 1}}}"
-_PERSON: Final = rf"{_NAME}(?:(?:,|\s+and|,\s+and)\s+{_NAME}){{0,3}}"
-_THIS: Final = r"(?:this|the|a version of this|the following)\s+(?:above\s+|following\s+)?(?:article|story|post|piece|report|essay|column|commentary|analysis|interview|content)"
+# A name: its first word as it comes, then words with a capital, with small ones such as "of the" between them.
+# It ends before the full stop of its sentence.
+_SMALL: Final = r"(?:of|the|and|for|de|la|le|du|des|del|der|die|das|von|van|al|el|to|&)"
+_REST: Final = r"[^\s,;:()\[\]|]*(?<![.!?])"
+_NAME: Final = rf"(?:(?i:the)\s+)?[^\s,;:()\[\]|]{_REST}(?:\s+(?:{_SMALL}\s+){{0,2}}[^\W\da-z]{_REST}){{0,7}}"
+_PERSONS: Final = rf"{_NAME}(?:(?:,|\s+and|,\s+and)\s+{_NAME}){{0,3}}"
+_KINDS: Final = r"article|story|post|piece|report|essay|column|commentary|analysis|interview|content"
+_THIS: Final = rf"(?:this|a\s+version\s+of\s+this|the\s+(?:above|following))\s+(?:{_KINDS})"
 _RAN: Final = r"(?:published|posted|appeared|ran|printed|reported|featured|released|written)"
+_AGAIN: Final = r"(?:re-?published|re-?posted|reprinted|syndicated|shared|reproduced)"
+_LEAVE: Final = r"(?:with\s+(?:the\s+)?permission\s+)?"
+_AT: Final = r"(?:at|on|in|for|by|with|via)"
+_PUBLISHER: Final = rf"(?P<publisher>{_NAME})"
+_AUTHOR: Final = rf"(?P<author>{_PERSONS})"
 
-# Each says who ran it first. The first that a line matches counts.
+
+def _any(*expressions: str, ignore_case: bool = True) -> re.Pattern[str]:
+    """One expression that matches where any of these does."""
+    joined = "|".join(f"(?:{expression})" for expression in expressions)
+    return re.compile(joined, re.IGNORECASE if ignore_case else 0)
+
+
+# Each says who ran it first. The first that a line matches counts. Names need their capitals, the rest does not.
 _ORIGINS: Final = tuple(
-    re.compile(expression, re.IGNORECASE if insensitive else 0)
-    for insensitive, expression in (
-        (
-            False,
-            rf"(?i:\b(?:originally|first)\s+{_RAN}\s+(?:and\s+\w+\s+)?by)\s+(?P<author>{_PERSON})\s+(?i:at|on|in|for|via)\s+(?P<publisher>{_NAME})",
-        ),
-        (
-            False,
-            rf"(?i:{_THIS}\s+by)\s+(?P<author>{_PERSON})\s+(?i:(?:was\s+|has\s+been\s+)?(?:originally|first)\s+{_RAN}\s+(?:at|on|in|by|with|via))\s+(?P<publisher>{_NAME})",
-        ),
-        (
-            False,
-            rf"(?i:\b(?:originally|first)\s+(?:was\s+)?{_RAN}\s+(?:at|on|in|by|with|via))\s+(?P<publisher>{_NAME})",
-        ),
-        (False, rf"(?i:\b{_RAN}\s+(?:originally|first)\s+(?:at|on|in|by|with|via))\s+(?P<publisher>{_NAME})"),
-        (
-            False,
-            rf"(?i:^{_THIS}\s+(?:is|was|has been)\s+(?:republished|reposted|reprinted|syndicated|shared|reproduced)(?:\s+with\s+(?:the\s+)?permission)?\s+(?:from|by|of))\s+(?P<publisher>{_NAME})",
-        ),
-        (
-            False,
-            rf"(?i:^(?:re-?published|re-?posted|reprinted)\s+(?:here\s+)?(?:with\s+(?:the\s+)?permission\s+)?(?:from|of|by))\s+(?P<publisher>{_NAME})",
-        ),
+    re.compile(expression)
+    for expression in (
+        rf"(?i:\b(?:originally|first)\s+{_RAN}\s+by)\s+{_AUTHOR}\s+(?i:at|on|in|for|via)\s+{_PUBLISHER}",
+        rf"(?i:{_THIS}\s+by)\s+{_AUTHOR}\s+(?i:(?:was\s+)?(?:originally|first)\s+{_RAN}\s+{_AT})\s+{_PUBLISHER}",
+        rf"(?i:\b(?:originally|first)\s+(?:was\s+)?{_RAN}\s+{_AT})\s+{_PUBLISHER}",
+        rf"(?i:\b{_RAN}\s+(?:originally|first)\s+{_AT})\s+{_PUBLISHER}",
+        rf"(?i:^{_THIS}\s+(?:is|was|has\s+been)\s+{_AGAIN}\s+{_LEAVE}(?:from|by|of))\s+{_PUBLISHER}",
+        rf"(?i:^{_AGAIN}\s+(?:here\s+)?{_LEAVE}(?:from|of|by))\s+{_PUBLISHER}",
     )
 )
 _SOURCE_LINE: Final = re.compile(
-    r"^(?:sources?|original source|via|quelle|fuente|fonte|источник|източник|джерело|출처|来源|來源|出典)\s?[:：]\s*(?P<publisher>[^\n]{2,80})$",
+    r"^(?:sources?|original source|via|quelle|fuente|fonte|источник|източник|джерело|출처|来源|來源|出典)"
+    r"\s?[:：]\s*(?P<publisher>[^\n]{2,80})$",
     re.IGNORECASE,
 )
 _APPEARED_FIRST: Final = re.compile(
-    r"^(?:the post|the article|the story|the report)\s.{0,400}?\s(?:appeared first|first appeared|was first published|originally appeared)\s(?:on|at|in)\s(?P<publisher>[^\n]{2,80})$",
+    r"^the (?:post|article|story)\s.{0,400}?\s(?:appeared first|first appeared|originally appeared)"
+    r"\s(?:on|at|in)\s(?P<publisher>[^\n]{2,80})$",
     re.IGNORECASE,
 )
-_WHOLE: Final = rf"^\W*(?:{_THIS}\b.{{0,200}}\b(?:originally|first|republished|reposted|reprinted|syndicated)\b|(?:originally|first)\s+{_RAN}\b|(?:re-?published|re-?posted|reprinted)\b)"
-_ORIGIN_LINE: Final = re.compile(_WHOLE, re.IGNORECASE)
-
-# Lines that no story has, wherever they stand. Each must match from the beginning of its line.
-_NEVER: Final = re.compile(
-    r"""^[\W_]*(?:
-      read\ (?:the\ )?(?:full|whole|entire|original|rest\ of\ the|complete)\ (?:article|story|post|report|text)\b.{0,80}$
-    | (?:continue|keep)\ reading\b.{0,200}$
-    | read\ more(?:\s+(?:here|at|on|about|from)\b.{0,120}|[\s:»→….>\]]*)$
-    | (?:click|tap)\ here\ (?:to|for)\b.{0,120}$
-    | (?:view|see|read)\ (?:the\ )?original(?:\ (?:article|post|source))?[\W]*$
-    | (?:please\ )?(?:subscribe|sign\ up|sign-up)\b.{0,60}\b(?:newsletters?|email|e-mail|updates|channel|inbox|briefing)\b.{0,200}$
-    | subscribe\ to\ our\b.{0,120}$ | subscribe\ (?:now|today|here)\W*$
-    | get\ (?:our|the)\ (?:daily|weekly|free|best)\b.{0,120}\b(?:newsletter|inbox)\b.{0,120}$
-    | (?:this|our)\ (?:web\ ?site|site|page)\ uses\ cookies\b.{0,400}$
-    | (?:we|our\ partners)\ use\ cookies\b.{0,400}$
-    | accept\s+read\ more\W*$ | privacy\ (?:&|and)\ cookies?\ policy\W*$ | privacy\ policy\W*$ | cookies?\ policy\W*$
-    | watch\ this\ (?:report|video|clip|episode|segment|interview)\b.{0,400}$
-    | this\ video\ is\ (?:from|by)\ (?:the\ )?(?:channel\b)?.{0,200}$
-    | (?:share|tweet|print|email|pin)\ this(?:\ (?:article|story|post))?\W*$
-    | (?:follow|like|find)\ us\ on\b.{0,160}$
-    | (?:advertisement|sponsored\ content|story\ continues\ below(?:\ (?:this\ )?advertisement)?|scroll\ (?:down\ )?to\ continue.{0,60})\W*$
-    | (?:©|\(c\)|copyright)\s.{0,40}\d{4}.{0,200}$ | all\ rights\ reserved\W*$
-    | leave\ a\ (?:comment|reply)\W*$ | (?:no\ )?comments?\ (?:off|closed|\(\d+\))\W*$
-    | sources?\ for\ this\ article\ include\b.{0,200}$ | sources?\ include\s?:.{0,200}$
-    | \[?related\]?\s?:.{3,300}$ | see\ also\s?:.{3,300}$ | also\ read\s?:.{3,300}$ | more\s?:\ .{3,200}\ here\W*$
-    | читать\ (?:далее|полностью|дальше|также)\b.{0,200}$ | подробнее\W*$ | подписывайтесь\ на\b.{0,200}$
-    | прочетете\ (?:още|повече)\b.{0,200}$ | weiterlesen\b.{0,80}$ | lire\ (?:la\ suite|aussi|plus)\b.{0,200}$
-    | (?:leer|lea)\ (?:más|también)\b.{0,200}$ | leia\ mais\b.{0,200}$ | (?:続きを読む|阅读全文|閱讀全文|继续阅读|查看全文).{0,80}$
-    | .{0,80}무단\s?전재.{0,80}$ | 저작권자.{0,160}$ | 기사\s?제보.{0,160}$ | ▶.{0,160}$
-    )""",
-    re.IGNORECASE | re.VERBOSE,
+_ORIGIN_LINE: Final = _any(
+    rf"^\W*{_THIS}\b.{{0,200}}\b(?:originally|first|{_AGAIN})\b",
+    rf"^\W*(?:originally|first)\s+{_RAN}\b",
+    rf"^\W*{_AGAIN}\b",
 )
-_HINTS: Final = (
-    "read", "reading", "click", "tap", "view", "see", "subscribe", "sign", "cookies", "privacy", "watch", "video",
-    "share", "tweet", "print", "follow", "like us", "find us", "advert", "sponsored", "story continues", "scroll",
-    "©", "(c)", "copyright", "rights", "comment", "leave a", "source", "related", "more:", "more :", "email this",
-    "pin this", "get our", "get the", "читать", "подробнее", "подписывайтесь", "прочетете", "weiterlesen", "lire",
-    "leer", "lea ", "leia", "続き", "阅读", "閱讀", "查看", "무단", "저작권", "기사", "▶",
-)  # fmt: skip
 _ORIGIN_HINTS: Final = (
     "originally",
     "first",
-    "republished",
-    "reposted",
+    "publish",
+    "posted",
     "reprinted",
-    "re-p",
     "syndicated",
-    "permission",
+    "reproduced",
+    "shared",
+)
+
+# Lines that no story has, wherever they stand, by a word of theirs that is looked for first (it is much faster).
+_BOILERPLATE: Final[tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]] = tuple(
+    (hints, _any(*(rf"^[\W_]*(?:{expression})\W*$" for expression in expressions)))
+    for hints, expressions in (
+        (
+            ("read", "view", "see"),
+            (
+                (
+                    rf"(?:read|view|see)\s(?:the\s)?(?:full|whole|entire|original|complete)(?:\s(?:{_KINDS}|text|source))?"
+                    r"(?:\s(?:here|at|on)\b.{0,80})?"
+                ),
+                rf"read\sthe\srest\sof\s(?:the|this)\s(?:{_KINDS})\b.{{0,80}}",
+                r"(?:continue|keep)\sreading\b.{0,200}",
+                r"read\smore(?:\s(?:here|at|on|about|from)\b.{0,120})?",
+                r"(?:see\salso|also\sread|read\salso)\s?:.{3,300}",
+            ),
+        ),
+        (
+            ("subscri", "sign", "newsletter", "inbox"),
+            (
+                r"(?:please\s)?(?:subscribe|sign[\s-]up)\b.{0,60}\b(?:newsletters?|e-?mail|updates|inbox)\b.{0,200}",
+                r"subscribe\s(?:to\sour\b.{0,120}|now|today|here)",
+                r"get\s(?:our|the)\b.{0,120}\b(?:newsletter|inbox)\b.{0,120}",
+            ),
+        ),
+        (
+            ("cookie", "privacy"),
+            (
+                r"(?:this|our)\s(?:web\s?site|site|page)\suses\scookies\b.{0,400}",
+                r"(?:we|our\spartners)\suse\scookies\b.{0,400}",
+                r"(?:privacy|cookies?|privacy\s(?:&|and)\scookies?)\spolicy",
+            ),
+        ),
+        (
+            ("accept", "watch", "video", "click", "tap"),
+            (
+                r"accept\s+read\smore",
+                r"watch\s(?:this|the\sfull)\s(?:report|video|clip|episode|segment|interview)\b.{0,400}",
+                r"this\svideo\sis\s(?:from|by)\b.{0,200}",
+                r"(?:click|tap)\shere\s(?:to|for)\b.{0,120}",
+            ),
+        ),
+        (
+            ("share", "tweet", "print", "email", "pin", "us on", "comment", "leave"),
+            (
+                r"(?:share|tweet|print|email|pin)\sthis(?:\s(?:article|story|post))?",
+                r"(?:follow|like|find)\sus\son\b.{0,160}",
+                r"leave\sa\s(?:comment|reply)",
+            ),
+        ),
+        (
+            ("advert", "sponsored", "continues below", "scroll"),
+            (
+                r"advertisement|sponsored\scontent",
+                r"story\scontinues\sbelow(?:\s(?:this\s)?advertisement)?",
+                r"scroll\s(?:down\s)?to\scontinue.{0,60}",
+            ),
+        ),
+        (
+            ("©", "(c)", "copyright", "rights reserved", "저작권", "무단"),
+            (
+                r"(?:©|\(?c\)|copyright)\s.{0,40}\d{4}.{0,200}",
+                r"all\srights\sreserved",
+                r".{0,80}무단\s?전재.{0,80}",
+                r"저작권자.{0,160}",
+            ),
+        ),
+        (
+            ("source", "related", "recommended"),
+            (
+                r"sources?\s(?:for\sthis\sarticle\s)?include\b.{0,200}",
+                r"(?:related|recommended)[^:]{0,20}:.{3,300}",
+            ),
+        ),
+        (
+            (
+                "читать",
+                "подробнее",
+                "подписывайтесь",
+                "прочетете",
+                "weiterlesen",
+                "lire",
+                "leer",
+                "lea",
+                "leia",
+            ),
+            (
+                r"читать\s(?:далее|полностью|дальше|также)\b.{0,200}",
+                r"подробнее|подписывайтесь\sна\b.{0,200}",
+                r"прочетете\s(?:още|повече)\b.{0,200}",
+                r"weiterlesen\b.{0,80}",
+                r"lire\s(?:la\ssuite|aussi|plus)\b.{0,200}",
+                r"(?:leer|lea)\s(?:más|también)\b.{0,200}",
+                r"leia\smais\b.{0,200}",
+            ),
+        ),
+        (
+            ("続き", "阅读", "閱讀", "继续", "查看", "기사"),
+            (
+                r"(?:続きを読む|阅读全文|閱讀全文|继续阅读|查看全文).{0,80}",
+                r"기사\s?제보.{0,160}",
+                r"▶.{0,160}",
+            ),
+        ),
+    )
 )
 _ASIDE: Final = re.compile(
-    r"\s*[(\[]\s*(?:related|see also|read also|also read|read more|more|related article|recommended)\s?:[^()\[\]\n]{3,300}[)\]]",
+    r"\s*[(\[]\s*(?:related(?:\sarticle)?|see\salso|read\salso|also\sread|read\smore|more|recommended)\s?:"
+    r"[^()\[\]\n]{3,300}[)\]]",
     re.IGNORECASE,
 )
 _TRAILER: Final = re.compile(
-    r"\s*(?:\[(?:…|\.\.\.|&hellip;)\]|(?:…|\.\.\.)?\s*(?:continue reading|read more|read the full (?:story|article))\s*(?:»|→|…|\.\.\.|>+|&rarr;)?)\s*$",
+    r"\s*(?:\[(?:…|\.\.\.)\]|(?:…|\.\.\.)?\s*(?:continue\sreading|read\smore|read\sthe\sfull\s(?:story|article))"
+    r"\s*(?:»|→|…|\.\.\.|>+)?)\s*$",
+    re.IGNORECASE,
+)
+_SENTENCE_END: Final = re.compile(r"[.!?。]+[\"'”’)]*(?=\s|$)")
+# "First published in March" names no publisher.
+_A_TIME: Final = re.compile(
+    r"(?:the\s)?(?:\d|jan(?:uary)?\b|feb(?:ruary)?\b|march\b|april\b|may\b|june\b|july\b|aug(?:ust)?\b|sep(?:tember)?\b"
+    r"|oct(?:ober)?\b|nov(?:ember)?\b|dec(?:ember)?\b|(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|early\b|late\b|full\b)",
     re.IGNORECASE,
 )
 _EDGES: Final = " \t.,;:!?\"'“”‘’«»()[]*-–—|"
@@ -135,54 +220,48 @@ def cleaned(text: str, *, title: str, markup: str) -> tuple[str, Attribution | N
     lines = text.split("\n")
     kept: list[str] = []
     attribution: Attribution | None = None
-    folded_title = _folded(title)
     for number, line in enumerate(lines):
-        if len(line) > LINE_CHARACTERS:
+        if number == 0 and len(lines) > 1 and title and _folded(line) == _folded(title):
+            continue
+        if number < EDGE_LINES or number >= len(lines) - EDGE_LINES:
+            said, line = _origin(line)
+            if said is not None and attribution is None:
+                attribution = _with_url(said, markup)
+        if line and not _is_boilerplate(line):
             kept.append(_ASIDE.sub("", line) if ":" in line else line)
-            continue
-        at_edge = number < EDGE_LINES or number >= len(lines) - EDGE_LINES
-        said = _origin(line, at_edge=at_edge)
-        if said is not None:
-            attribution = attribution or _with_url(said, markup)
-            if _is_only_that(line):
-                continue
-        if number == 0 and folded_title and len(lines) > 1 and _folded(line) == folded_title:
-            continue
-        if _is_boilerplate(line):
-            continue
-        if ":" in line:
-            line = _ASIDE.sub("", line)
-        kept.append(line)
-    while kept and len(kept[-1]) <= LINE_CHARACTERS:
-        shorter = _TRAILER.sub("", kept[-1])
-        if shorter == kept[-1]:
-            break
-        kept[-1:] = [shorter] if shorter else []
-    story = "\n".join([line for line in kept if line.strip()])
-    return (story, attribution) if story else (text, attribution)
+    while kept and (found := _TRAILER.search(kept[-1][-TRAILER_CHARACTERS:])):
+        shorter = kept.pop()[: -len(found[0])]
+        if shorter:
+            kept.append(shorter)
+    story = "\n".join(kept)
+    return (story, attribution) if story.strip() else (text, attribution)
 
 
-def _origin(line: str, *, at_edge: bool) -> Attribution | None:
-    folded = line.casefold()
+def _origin(line: str) -> tuple[Attribution | None, str]:
+    """Who ran it first, as the line says, and what else the line says."""
+    beginning = line[:LINE_CHARACTERS]
+    folded = beginning.casefold()
     if any(hint in folded for hint in _ORIGIN_HINTS):
-        found = _APPEARED_FIRST.search(line)
-        if found:
-            return _attribution(None, found["publisher"], line)
-        if _ORIGIN_LINE.search(line) or at_edge:
-            for origin in _ORIGINS:
-                found = origin.search(line)
-                if found and _ORIGIN_LINE.search(line[: found.end()]):
-                    return _attribution(found.groupdict().get("author"), found["publisher"], line)
-    if at_edge and (":" in line or "：" in line):
+        found = _APPEARED_FIRST.search(line) if len(line) <= LINE_CHARACTERS else None
+        if found is not None:
+            return _attribution(None, found["publisher"], line), ""
+        for origin in _ORIGINS:
+            found = origin.search(beginning)
+            if found is not None and _ORIGIN_LINE.search(beginning[: found.end()]):
+                sentence = _SENTENCE_END.search(line, found.end())
+                end = sentence.end() if sentence else len(line)
+                said = _attribution(found.groupdict().get("author"), found["publisher"], line[:end])
+                return said, (line if said is None else line[end:].strip())
+    if (":" in beginning or "：" in beginning) and len(line) <= LINE_CHARACTERS:
         found = _SOURCE_LINE.search(line)
-        if found:
-            return _attribution(None, found["publisher"], line)
-    return None
+        if found is not None and len(found["publisher"].split()) <= NAME_WORDS:
+            return _attribution(None, found["publisher"], line), ""
+    return None, line
 
 
 def _attribution(author: str | None, publisher: str, line: str) -> Attribution | None:
     name = publisher.strip(_EDGES)
-    if not name:
+    if not name or _A_TIME.match(name):
         return None
     person = author.strip(_EDGES) if author else None
     return Attribution(author=person or None, publisher=name, url=None, evidence=line)
@@ -200,14 +279,14 @@ def _with_url(said: Attribution, markup: str) -> Attribution:
     return Attribution(author=said.author, publisher=said.publisher, url=url, evidence=said.evidence)
 
 
-def _is_only_that(line: str) -> bool:
-    """Whether a line speaks of the origin and of nothing else."""
-    return bool(_ORIGIN_LINE.search(line) or _SOURCE_LINE.search(line) or _APPEARED_FIRST.search(line))
-
-
 def _is_boilerplate(line: str) -> bool:
-    folded = line[:200].casefold()
-    return any(hint in folded for hint in _HINTS) and _NEVER.search(line) is not None
+    if len(line) > LINE_CHARACTERS:
+        return False
+    folded = line.casefold()
+    return any(
+        any(hint in folded for hint in hints) and boilerplate.match(line) is not None
+        for hints, boilerplate in _BOILERPLATE
+    )
 
 
 def _folded(line: str) -> str:
