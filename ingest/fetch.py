@@ -30,6 +30,7 @@ from typing import Final, Self, cast
 
 import aiohttp
 import httpx
+from aiohttp.connector import Connection
 from httpx_aiohttp import AiohttpTransport
 
 from ingest.codings import ACCEPT_ENCODING, GZIP_MAGIC, Decoder, TooLarge, Undecodable, looks_plain
@@ -107,6 +108,16 @@ class Limits:
     max_redirects: int = 10
 
 
+class _Response(aiohttp.ClientResponse):
+    """One whose reason phrase can be encoded again, which the transport does; servers write it in any charset."""
+
+    async def start(self, connection: Connection) -> Self:
+        await super().start(connection)
+        if self.reason and not self.reason.isascii():
+            self.reason = self.reason.encode("ascii", "replace").decode()
+        return self
+
+
 class _Stopped(Exception):
     def __init__(self, failed: Failed) -> None:
         self.failed = failed
@@ -154,6 +165,7 @@ class Fetcher:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             auto_decompress=False,
+            response_class=_Response,
             max_line_size=MAX_HEADER_BYTES,
             max_field_size=MAX_HEADER_BYTES,
             max_headers=MAX_HEADERS,
@@ -187,7 +199,7 @@ class Fetcher:
         except _Stopped as stopped:
             return stopped.failed
         except (httpx.InvalidURL, UnicodeError, ValueError) as error:
-            return Failed(kind=FailureKind.ADDRESS, detail=f"not a URL: {error}")
+            return Failed(kind=FailureKind.ADDRESS, detail=f"not a URL: {error}"[:300])
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             return _failure(error)
 

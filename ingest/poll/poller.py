@@ -161,6 +161,7 @@ class Poller:
         """
         if stop is not self._stop:
             self._stop = stop
+            self._stopping.clear()
             stop.on_request(self._wake)
         self._runner.run(self._run(until_idle=until_idle))
         return self.counts
@@ -278,6 +279,7 @@ class Poller:
                 bodies.append(self._fetched.get_nowait())
             ids = [body.lease.feed_id for body in bodies]
             found = await self._in_thread(polls.seen_of, self._engine, ids)
+            crash_step("poll.seen-loaded")
             for body in bodies:
                 await self._ready.put(replace(body, seen=found[body.lease.feed_id]))
 

@@ -125,6 +125,9 @@ FINE: dict[str, Fault] = {
     "brotli in name only": faults.says_coding("br"),
     "a charset in place of a coding": faults.says_coding("utf-8"),
     "gzip cut short, once": faults.truncated_gzip(),
+    "a reason phrase in Latin-1": lambda truth: Script(
+        status=200, steps=(truth.answer.encoded().replace(b"200 OK", b"200 Gefunden f\xfcr Sie", 1),)
+    ),
     "slow, but in time": faults.drip(size=3000, every=0.01),
 }
 

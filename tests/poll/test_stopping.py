@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from ingest.db.feeds import add_feeds
 from ingest.poll import PollCounts
+from ingest.runtime import Stop
 from tests.feedworld import faults
 from tests.poll.conftest import INTERVAL, Desk, rss
 
@@ -123,6 +124,18 @@ def test_a_poller_that_is_asked_to_stop_before_it_began_leases_nothing(make_desk
     desk.stop.request()
     assert desk.poller.run(desk.stop).leased == 0
     assert feed.request_count == 0
+
+
+def test_a_stopped_poller_may_be_run_with_another_stop(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one"))
+    desk.add(feed)
+    desk.stop.request()
+    desk.poll()
+    desk.stop = Stop()
+    desk.poll()
+    assert desk.titles() == ["one"]
 
 
 def test_two_pollers_poll_each_feed_once(make_desk: MakeDesk, database: Engine) -> None:
