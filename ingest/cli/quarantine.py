@@ -13,6 +13,7 @@ from ingest.cli import show
 from ingest.db import quarantine as stored
 from ingest.db.status import read_status, status_body
 from ingest.errors import Refused
+from ingest.log.api import ARTICLES
 from ingest.plain import line, plain
 from ingest.runtime import crash_step
 from ingest.settings import Settings
@@ -32,7 +33,7 @@ def quarantine() -> None:
 
 
 @quarantine.command(name="list")
-@click.option("--all", "replayed", is_flag=True, help="Those that were replayed too.")
+@click.option("--replayed", is_flag=True, help="Those that were replayed too.")
 @click.option(
     "--limit",
     type=click.IntRange(1, stored.MAX_LISTED),
@@ -50,7 +51,7 @@ def list_records(
 
     \b
     Example:
-      ingest quarantine list --all --json
+      ingest quarantine list --replayed --json
     """
     with app.open_database(settings, name="ingest quarantine") as engine:
         found = stored.listed(engine, replayed=replayed, limit=limit, behind=before)
@@ -118,7 +119,12 @@ def _record_body(one: stored.Quarantined) -> dict[str, Any]:
 
 @quarantine.command()
 @click.argument("numbers", type=_NUMBERS, nargs=-1)
-@click.option("--all", "every", is_flag=True, help="All that were not replayed yet, oldest first.")
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="All that were not replayed yet, oldest first; entries of feeds are left: polls bring them again.",
+)
 @click.pass_obj
 def replay(settings: Settings, *, numbers: tuple[int, ...], every: bool) -> None:
     """Hand records in again: the original bytes, to the log topic they came from.
@@ -140,7 +146,7 @@ def replay(settings: Settings, *, numbers: tuple[int, ...], every: bool) -> None
         if not every:
             # All of them or none: a mistyped number should not be found after half of the work.
             for number in chosen:
-                _require(stored.one(engine, number), number)
+                _require_replayable(_require(stored.one(engine, number), number))
         for number in chosen:
             one = stored.one(engine, number)
             if one is None:
@@ -178,8 +184,17 @@ def drop(settings: Settings, *, numbers: tuple[int, ...], yes: bool) -> None:
 
 def _require(found: stored.Quarantined | None, number: int) -> stored.Quarantined:
     if found is None:
-        raise Refused("number", number, "the number of a record in `ingest quarantine list --all`")
+        raise Refused("number", number, "the number of a record in `ingest quarantine list --replayed`")
     return found
+
+
+def _require_replayable(found: stored.Quarantined) -> None:
+    if not found.replayable:
+        raise Refused(
+            "number",
+            found.id,
+            f"a record of {ARTICLES}; this is an entry of {found.topic}, which polls bring again",
+        )
 
 
 @click.command()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 import click
@@ -24,7 +27,7 @@ from ingest.types import Record, Topic
 
 LAST_EVENTS: Final = 10
 BATCH: Final = 200
-WAKE_SECONDS: Final = 1.0
+WAKE_SECONDS: Final = 0.25
 
 
 @click.command()
@@ -65,16 +68,14 @@ def tail(
         if beginning.gap is not None:
             _show_gap(beginning.gap, as_json=as_json)
         shown = beginning.cursor
-        grown = threading.Event()
+        wake = threading.Event()
         failures: list[Unavailable] = []
-
-        def failed(error: Unavailable) -> None:
-            failures.append(error)
-            grown.set()
-
         try:
-            with listen(engine, on_growth=lambda _topic: grown.set(), on_failure=failed):
-                for found in _follow(log, topic, shown, grown, failures, follow=follow):
+            with (
+                _interruptible() as interrupted,
+                listen(engine, on_growth=lambda _topic: wake.set(), on_failure=failures.append),
+            ):
+                for found in _follow(log, topic, shown, wake, failures, interrupted, follow=follow):
                     if isinstance(found, Gap):
                         _show_gap(found, as_json=as_json)
                         continue
@@ -84,30 +85,34 @@ def tail(
                         count -= 1
                         if count == 0:
                             return
-        except KeyboardInterrupt:
-            _tell_resume(topic, shown)
         except Unavailable:
             _tell_resume(topic, shown)
             raise
+        if follow:
+            _tell_resume(topic, shown)
 
 
 def _follow(
     log: PostgresLog,
     topic: str,
     after: int,
-    grown: threading.Event,
+    wake: threading.Event,
     failures: list[Unavailable],
+    interrupted: list[int],
     *,
     follow: bool,
 ) -> Iterator[Gap | Record]:
     """Events behind ``after``, as they come; where retention was faster, the gap first."""
-    while True:
-        grown.clear()
+    while not interrupted:
+        wake.clear()
         records = log.read(stream_topic(topic), after=after, limit=BATCH)
         gap = missing(topic, records, after=after)
         if gap is not None:
             yield gap
-        yield from records
+        for record in records:
+            yield record
+            if interrupted:
+                return
         if records:
             after = records[-1].offset
         elif not follow:
@@ -115,7 +120,29 @@ def _follow(
         elif failures:
             raise failures[0]
         else:
-            grown.wait(WAKE_SECONDS)
+            wake.wait(WAKE_SECONDS)
+
+
+@contextmanager
+def _interruptible() -> Iterator[list[int]]:
+    """Ctrl-C and SIGTERM end what runs in the block between two events: the signals that came are in the list.
+
+    A second one does what it always did. A list, because a handler may not take the lock of an ``Event``.
+    """
+    came: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _tell_resume(topic: str, cursor: int) -> None:
@@ -143,7 +170,8 @@ def _show_event(record: Record, *, as_json: bool) -> None:
         f"{click.style(str(record.offset).rjust(6), dim=True)}  {at}Z  "
         f"{click.style(kind.ljust(12), fg=show.KIND_COLOURS.get(kind))}  "
         f"{click.style(show.clean(article.get('title')) or '(no title)', bold=True)}  "
-        f"{show.clean(article.get('source'))}" + (click.style(f"  ({matched})", dim=True) if matched else "")
+        f"{show.clean(article.get('publisher') or article.get('source'))}"
+        + (click.style(f"  ({matched})", dim=True) if matched else "")
     )
 
 
@@ -232,8 +260,9 @@ def check(*, file: Path) -> None:
 
 @topics.command()
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="What changed, as one JSON object.")
 @click.pass_obj
-def load(settings: Settings, *, file: Path) -> None:
+def load(settings: Settings, *, file: Path, as_json: bool) -> None:
     """Make the topics of FILE the ones in force.
 
     A topic that is no longer in the file is retired: it matches nothing more, its stream and cursors stay.
@@ -245,6 +274,9 @@ def load(settings: Settings, *, file: Path) -> None:
     wanted = _read(file)
     with app.open_database(settings, name="ingest topics") as engine:
         loaded = stored.load(engine, wanted, now=runtime.now())
+    if as_json:
+        click.echo(line(loaded))
+        return
     for what in ("added", "changed", "unchanged", "retired"):
         slugs = getattr(loaded, what)
         if slugs:

@@ -23,7 +23,8 @@ TOPIC: Final = "russia-north-korea"
 
 
 def matches(classifier: Classifier, row: Mapping[str, Any]) -> bool:
-    found = classifier.matches(str(row.get("title") or row.get("headline") or ""), str(row.get("text") or ""), row.get("lang"))
+    title = str(row.get("title") or row.get("headline") or "")
+    found = classifier.matches(title, str(row.get("text") or ""), row.get("lang"))
     return any(match.topic == TOPIC for match in found)
 
 
