@@ -51,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     total = 0
     for log in logs:
         cycles = _cycles(options, log, labels, known, kills=kills)
-        outcome = run(cycles, log=log, seed=options.seed, jars=jars, pairs=options.pairs, say=_say)
+        outcome = run(
+            cycles, log=log, seed=options.seed, jars=jars, pairs=options.pairs, keep=options.keep, say=_say
+        )
         _report(figures, outcome)
         total += outcome.kills
     if options.full:
@@ -82,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--sabotage", choices=list(SABOTAGES), help="break a guarantee on purpose; must be caught"
     )
+    parser.add_argument("--keep", action="store_true", help="leave the files of the run, and say where")
     return Figures.options(parser)
 
 

@@ -15,8 +15,10 @@ from xml.sax.saxutils import escape
 
 from tests.feedworld import FeedWorld, WorldFeed
 
-WINDOW: Final = 8
+WINDOW: Final = 12
 """Entries that a feed shows; older ones have left it."""
+REVISABLE: Final = 6
+"""Only of so many of them: this round's new ones must not push the one that is revised out of the window."""
 EVERYTHING: Final = "everything"
 STORMS: Final = "storms"
 TOPICS: Final = f"""\
@@ -101,7 +103,7 @@ class Newsroom:
         old = [
             (feed, article)
             for feed, shown in self._shown.items()
-            for article in shown
+            for article in shown[:REVISABLE]
             if not (article.shared or article.reposted)
         ]
         revised = self._chance.choice(old) if old else None

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -86,15 +87,22 @@ def run(
     pairs: bool = False,
     patience: float = 60.0,
     source: Path = CHECKOUT,
+    keep: bool = False,
     say: Callable[[str], None] = print,
 ) -> Outcome:
     """All ``cycles``, or as many as the service gets through; then the comparison.
 
-    ``patience`` is how many seconds a cycle may take to come through once everything is up again.
+    ``patience`` is how many seconds a cycle may take to come through once everything is up again; ``keep`` leaves
+    database, broker's files and everybody's words where they are, and says where.
     """
     outcome = Outcome(log=log, seed=seed)
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="ingest-crash-") as folder, ExitStack() as stack:
+    with ExitStack() as stack:
+        folder = tempfile.mkdtemp(prefix="ingest-crash-")
+        if keep:
+            say(f"the files of this run: {folder}")
+        else:
+            stack.callback(shutil.rmtree, folder)
         harness = _Run(outcome, patience=patience, say=say)
         rig = stack.enter_context(
             build(
