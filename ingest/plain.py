@@ -6,8 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
+
+_LINE_ENDS: Final = {ord(character): f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"}
 
 
 def plain(value: Any) -> Any:
@@ -33,5 +35,5 @@ def plain(value: Any) -> Any:
 
 
 def line(value: Any) -> str:
-    """One line of compact JSON."""
-    return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
+    """One line of compact JSON, also for those who end lines where ``str.splitlines`` does."""
+    return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":")).translate(_LINE_ENDS)

@@ -24,6 +24,10 @@ from ingest.types import EventKind, Record
 
 CURSOR_ACCEPTED: Final = "the cursor of an event you received, a whole number; 0 for the beginning"
 
+_LINE_ENDS: Final = tuple(
+    (character.encode(), b"\\u%04x" % ord(character)) for character in "\x85\u2028\u2029"
+)
+
 
 class StreamReader(Protocol):
     """What of the Postgres log a subscriber needs."""
@@ -106,12 +110,17 @@ def missing(slug: str, records: Sequence[Record], *, after: int) -> Gap | None:
 
 
 def served(record: Record) -> bytes:
-    """The event as subscribers see it: one line of JSON, ``cursor`` first."""
+    """The event as subscribers see it: one line of JSON, ``cursor`` first.
+
+    Also a line for those who end lines at U+0085, U+2028 and U+2029 too (``str.splitlines``, and clients of
+    Server-Sent Events that use it): they are escaped.
+    """
     value = record.value
-    if value[:2] == b'{"' and b"\n" not in value and b"\r" not in value:
-        return b'{"cursor":%d,%s' % (record.offset, value[1:])  # as persist writes it: no need to read it
-    body = {"cursor": record.offset, **json.loads(value)}
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    if value[:2] != b'{"' or b"\n" in value or b"\r" in value:  # not as persist writes it
+        value = json.dumps(json.loads(value), ensure_ascii=False, separators=(",", ":")).encode()
+    for ends_a_line, escaped in _LINE_ENDS:
+        value = value.replace(ends_a_line, escaped)
+    return b'{"cursor":%d,%s' % (record.offset, value[1:])
 
 
 def event_schema() -> dict[str, Any]:

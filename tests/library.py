@@ -175,7 +175,9 @@ class Library:
                 )
             )
 
-    def quarantine(self, value: bytes = b"{}", *, key: str = "k", offset: int = 7) -> int:
+    def quarantine(
+        self, value: bytes = b"{}", *, key: str = "k", offset: int = 7, topic: str = "news.articles"
+    ) -> int:
         """A record set aside; its number."""
         with self.engine.begin() as connection:
             added: int = connection.execute(
@@ -183,7 +185,7 @@ class Library:
                 .values(
                     quarantined_at=NOON,
                     stage="persist",
-                    topic="news.articles",
+                    topic=topic,
                     partition=0,
                     offset=offset,
                     key=key,

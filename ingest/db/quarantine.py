@@ -12,6 +12,7 @@ from sqlalchemy import Engine, Select, delete, func, select, update
 from ingest.db.engine import transaction
 from ingest.db.reading import reading
 from ingest.db.tables import quarantine
+from ingest.log.api import ARTICLES
 from ingest.types import Message
 
 MAX_LISTED: Final = 1000
@@ -35,6 +36,11 @@ class Quarantined:
     error: str
     detail: str
     replayed_at: datetime | None
+
+    @property
+    def replayable(self) -> bool:
+        """Whether it was meant for the log; what is not is an entry of a feed (``topic`` is ``feed:ID``)."""
+        return self.topic == ARTICLES
 
     def message(self) -> Message:
         """The record as it is to be appended again: same key, same bytes, and where it comes from."""
@@ -85,11 +91,13 @@ def one(engine: Engine, quarantine_id: int) -> Quarantined | None:
 
 
 def waiting(engine: Engine) -> tuple[int, ...]:
-    """The numbers of all that were not replayed, oldest first: the order they have to be handed in again."""
+    """The numbers of all that can be replayed and were not, oldest first: in this order they are handed in."""
     with reading(engine) as connection:
         return tuple(
             connection.scalars(
-                select(quarantine.c.id).where(quarantine.c.replayed_at.is_(None)).order_by(quarantine.c.id)
+                select(quarantine.c.id)
+                .where(quarantine.c.replayed_at.is_(None), quarantine.c.topic == ARTICLES)
+                .order_by(quarantine.c.id)
             )
         )
 

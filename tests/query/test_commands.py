@@ -45,7 +45,7 @@ def test_search_shows_where_it_hit(library: Library, run: Run) -> None:
     assert found.exit_code == 0
     assert "Cup final" in found.output
     assert "[football]" in found.output
-    assert "The football match ended." in found.output
+    assert "football match ended" in found.output
     assert "Other" not in found.output
 
 

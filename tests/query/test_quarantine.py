@@ -52,13 +52,26 @@ def test_replay_hands_in_the_original_bytes_and_marks_it(
         ("k1", b"\xffone", {"h": "1", "replayed": str(first)}),
     ]
     assert run("quarantine", "list").output == "quarantine is empty\n"
-    assert len(run("quarantine", "list", "--all", "--json").output.splitlines()) == 2
+    assert len(run("quarantine", "list", "--replayed", "--json").output.splitlines()) == 2
 
 
 def test_a_wrong_number_among_many_replays_none(library: Library, run: Run, database: Engine) -> None:
     number = library.quarantine()
     assert run("quarantine", "replay", str(number), "99").exit_code == 2
     assert PostgresLog(database).read("news.articles", after=0, limit=10) == []
+
+
+def test_an_entry_of_a_feed_is_not_replayed_for_the_log_never_had_it(
+    library: Library, run: Run, database: Engine
+) -> None:
+    entry = library.quarantine(b"{}", topic="feed:3", offset=1)
+    record = library.quarantine(b"one", offset=2)
+    refused = run("quarantine", "replay", str(entry))
+    assert refused.exit_code == 2
+    assert "an entry of feed:3" in refused.stderr
+    assert run("quarantine", "replay", "--all").output == f"{record} replayed to news.articles\n"
+    assert [bytes(r.value) for r in PostgresLog(database).read("news.articles", after=0, limit=9)] == [b"one"]
+    assert PostgresLog(database).read("feed:3", after=0, limit=9) == []
 
 
 def test_a_crash_between_append_and_mark_only_repeats(library: Library, run: Run, database: Engine) -> None:
