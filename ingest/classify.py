@@ -310,12 +310,13 @@ class _Compiler:
             for first in mentions[0]:
                 if first.start < free_from:
                     continue
-                close = [_nearest(first, side) for side in mentions[1:]]
-                if all(_distance(first, place) <= within for place in close):
+                close = [_nearest(first, side, behind=free_from) for side in mentions[1:]]
+                if all(place is not None and _distance(first, place) <= within for place in close):
+                    places = [first, *(place for place in close if place is not None)]
                     times += 1
-                    found += [first, *close]
+                    found += places
                     # The same neighbours do not count again for the next mention of the first.
-                    free_from = max(place.end for place in (first, *close))
+                    free_from = max(place.end for place in places)
             return found if times >= at_least else None
 
         return met
@@ -393,10 +394,12 @@ def _places(words: Words, phrases: Sequence[str], start: int, end: int) -> list[
     return found
 
 
-def _nearest(place: Place, others: Sequence[Place]) -> Place:
-    behind = bisect_left(others, place)
-    around = others[max(0, behind - 1) : behind + 1]
-    return min(around, key=lambda other: _distance(place, other))
+def _nearest(place: Place, others: Sequence[Place], *, behind: int) -> Place | None:
+    """The nearest of ``others`` that begins at word ``behind`` or later."""
+    first = bisect_left(others, behind, key=lambda other: other.start)
+    following = bisect_left(others, place, lo=first)
+    around = others[max(first, following - 1) : following + 1]
+    return min(around, key=lambda other: _distance(place, other), default=None)
 
 
 def _anywhere(phrases: Sequence[str]) -> Condition:

@@ -68,7 +68,8 @@ def translate(error: DBAPIError | psycopg.Error | PoolTimeout) -> Exception:
 
     No code at all: the connection broke. 57P: the server shuts down or ended the session; 53: it is out of disk,
     memory or connections; 08: connection exceptions; 58: its files fail; 25006: it went read-only.
-    40 and 23505: a conflict. 22 and 54: a value out of range, too long, or with characters it does not take.
+    40 and 23505: a conflict. 22, 54, 23502 and 23514: a value out of range, too long, missing, with characters
+    the database does not take, or against a check of the schema.
     """
     if isinstance(error, PoolTimeout):
         return Unavailable("database", str(error))
@@ -79,7 +80,7 @@ def translate(error: DBAPIError | psycopg.Error | PoolTimeout) -> Exception:
         return Unavailable("database", str(original).strip())
     if state.startswith("40") or state == "23505":
         return Conflict(str(original).strip())
-    if state.startswith(("22", "54")) or isinstance(original, psycopg.DataError):
+    if state.startswith(("22", "54")) or state in ("23502", "23514") or isinstance(original, psycopg.DataError):
         return Rejected(str(original).strip())
     return error
 

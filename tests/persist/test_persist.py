@@ -210,13 +210,15 @@ def test_a_record_that_cannot_be_read_is_quarantined_whole_and_the_rest_is_store
 
 
 def test_a_value_the_database_cannot_hold_is_found_in_the_batch_and_set_aside_alone(world: World) -> None:
-    batch = records(*(article(f"https://news.example/{number}") for number in range(8)))
-    poisoned = json.loads(batch[5].value)
-    poisoned["guid"] = "a NUL \0 character"
-    batch[5] = replace(batch[5], value=json.dumps(poisoned).encode())
-    came = world.persist(batch)
-    assert came == Persisted(created=7, quarantined=1)
-    assert world.one('SELECT "offset" FROM quarantine') == 6
+    with transaction(world.engine) as connection:
+        connection.execute(text("ALTER TABLE revisions ADD CHECK (title <> 'poison')"))
+    titles = ["fine"] * 8
+    titles[5] = "poison"
+    batch = records(
+        *(article(f"https://news.example/{number}", title=title) for number, title in enumerate(titles))
+    )
+    assert world.persist(batch) == Persisted(created=7, quarantined=1)
+    assert world.rows('SELECT "offset", stage FROM quarantine') == [(6, "persist")]
     assert [cursor for cursor, *_ in world.stream("all")] == list(range(1, 8))
 
 

@@ -1,0 +1,102 @@
+"""Rules say what they say, in every script, and a rule that is none is refused by place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ingest.classify import compile_topics, read_topics
+from ingest.errors import Refused
+from ingest.types import Topic
+
+GROUPS = {
+    "russia": ["Russia*", "Россия", "러시아*", "俄罗斯"],
+    "korea": ["North Korea*", "КНДР", "북한*", "朝鲜"],
+}
+
+
+def matches(rule: Any, title: str, text: str = "") -> bool:
+    topic = Topic(slug="t", title="T", description="", rule={"rule": rule, "phrases": GROUPS})
+    return bool(compile_topics([topic]).matches(title, text))
+
+
+@pytest.mark.parametrize(
+    ("rule", "title", "text", "met"),
+    [
+        ("summit", "The Summit", "", True),
+        ("summit", "Summits", "", False),
+        ("summit*", "Summits", "", True),
+        ("north korea", "North-Korea", "", True),
+        ("north korea", "North", "Korea", False),
+        ("$russia", "", "in Russian hands", True),
+        ("$russia", "러시아가", "", True),
+        ("$korea", "与朝鲜会谈", "", True),
+        ("$korea", "РФ и КНДР", "", True),
+        ({"all": ["a", "b"]}, "a", "b", True),
+        ({"all": ["a", "b"]}, "a", "c", False),
+        ({"any": ["a", "b"]}, "", "b", True),
+        ({"all": ["a", {"none": ["b"]}]}, "a", "", True),
+        ({"all": ["a", {"none": ["b"]}]}, "a", "b", False),
+        ({"title": "a"}, "", "a", False),
+        ({"text": "a"}, "a", "", False),
+        ({"lede": "a"}, "", "word " * 59 + "a", True),
+        ({"lede": "a"}, "", "word " * 60 + "a", False),
+        ({"near": ["a", "b"], "within": 2}, "", "a x x b", True),
+        ({"near": ["a", "b"], "within": 2}, "", "a x x x b", False),
+        ({"near": ["a", "b"], "within": 2}, "", "b a", True),
+        ({"near": ["a", "b"], "within": 1, "at_least": 2}, "", "a b x x x a b", True),
+        ({"near": ["a", "b"], "within": 1, "at_least": 2}, "", "a b a", False),
+        ({"count": "a", "at_least": 3}, "a", "a b a", True),
+        ({"count": "a", "at_least": 3}, "a", "a", False),
+        ({"everything": True}, "", "", True),
+    ],
+)
+def test_conditions(rule: Any, title: str, text: str, met: bool) -> None:
+    assert matches(rule, title, text) is met
+
+
+def test_an_explanation_quotes_the_places_and_names_the_alternative() -> None:
+    topic = Topic(
+        slug="t", title="T", description="", rule={"any": [{"title": "absent"}, {"all": ["pact", "summit"]}]}
+    )
+    (match,) = compile_topics([topic]).matches("A Summit", "They sign the pact today.")
+    assert match.explanation["rule"] == "all: [pact, summit]"
+    assert [(found["where"], found["phrase"], found["at"]) for found in match.explanation["found"]] == [
+        ("title", "summit", 2),
+        ("text", "pact", 14),
+    ]
+    assert match.explanation["found"][1]["quote"] == "They sign the pact today."
+
+
+def test_letters_that_grow_when_folded_do_not_shift_the_quotes() -> None:
+    topic = Topic(slug="t", title="T", description="", rule={"any": ["pact"]})
+    (match,) = compile_topics([topic]).matches("", "İstanbul Straße ﬁn: the pact")
+    assert match.explanation["found"][0]["at"] == 24
+
+
+@pytest.mark.parametrize(
+    ("rule", "place"),
+    [
+        ("{any: []}", "rule.any"),
+        ("{all: [a, {some: [b]}]}", "rule.all[1]"),
+        ("{near: [a]}", "rule.near"),
+        ("{near: [a, b], within: zero}", "rule.within"),
+        ("{count: a, at_most: 3}", "rule"),
+        ("{title: a, text: b}", "rule"),
+        ("$nobody", "rule"),
+        ("{everything: false}", "rule.everything"),
+        ("7", "rule"),
+        ("'!!'", "rule"),
+    ],
+)
+def test_a_rule_that_is_none_is_refused_by_file_topic_and_place(rule: str, place: str) -> None:
+    with pytest.raises(Refused) as refused:
+        read_topics(f"topics: [{{slug: one, title: One, rule: {rule}}}]", name="mine.yaml")
+    assert "mine.yaml, topic one" in str(refused.value)
+    assert place in str(refused.value)
+
+
+def test_a_key_that_stands_twice_is_refused() -> None:
+    with pytest.raises(Refused, match="'title' stands twice"):
+        read_topics("topics: [{slug: a, title: b, title: c, rule: x}]", name="mine.yaml")

@@ -1,0 +1,68 @@
+"""A record says again what the article said; whatever is not such a record is unusable, by name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from ingest.errors import Unusable
+from ingest.types import Attribution, Record
+from ingest.wire import decode, encode, json_schema
+from tests.persist.articles import article, record
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=50)
+
+
+@given(title=TEXT, text=TEXT, authors=st.lists(TEXT, max_size=3), said=st.none() | TEXT)
+def test_what_is_encoded_is_decoded_and_fits_the_schema(
+    title: str, text: str, authors: list[str], said: str | None
+) -> None:
+    attribution = None if said is None else Attribution(author=said, publisher=None, url=None, evidence=said)
+    one = replace(article(), title=title, text=text, authors=tuple(authors), attribution=attribution)
+    sent = record(one, offset=1)
+    assert decode(sent) == one
+    Draft202012Validator(json_schema()).validate(json.loads(sent.value))
+    assert encode(one).key == str(one.id)
+
+
+def changed(**fields: Any) -> Record:
+    sent = record(article(), offset=1)
+    body = {**json.loads(sent.value), **fields}
+    body = {name: value for name, value in body.items() if value is not ...}
+    return replace(sent, value=json.dumps(body).encode())
+
+
+def test_unknown_fields_are_ignored() -> None:
+    assert decode(changed(colour="blue")) == article()
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"v": 2}, "2"),
+        ({"v": ...}, "v"),
+        ({"title": 7}, "title"),
+        ({"title": ...}, "title"),
+        ({"id": "x"}, "id"),
+        ({"seen_at": "yesterday"}, "seen_at"),
+        ({"seen_at": "2026-01-01T00:00:00"}, "seen_at"),
+        ({"authors": "Ann"}, "authors"),
+        ({"feed_id": True}, "feed_id"),
+        ({"digest": "zz"}, "digest"),
+    ],
+)
+def test_a_field_that_is_wrong_is_named(fields: dict[str, Any], named: str) -> None:
+    with pytest.raises(Unusable, match=named):
+        decode(changed(**fields))
+
+
+@pytest.mark.parametrize("value", [b"", b"not json", b"\xff\xfe", b"[]", b"null", b"[" * 100_000])
+def test_bytes_that_are_no_article_are_unusable(value: bytes) -> None:
+    with pytest.raises(Unusable):
+        decode(replace(record(article(), offset=1), value=value))
