@@ -81,7 +81,7 @@ def test_an_entry_becomes_an_article() -> None:
             item(
                 title="A &amp; B",
                 link="http://news.example/a?utm_source=rss",
-                guid="g1",
+                guid="tag:news.example,2026:1",
                 description="<p>Text <b>bold</b></p><script>x</script>",
             )
         )
