@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import httpx
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine, create_engine, text

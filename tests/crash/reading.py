@@ -49,7 +49,7 @@ def progress(engine: Engine, topics: tuple[str, ...]) -> Progress:
     with transaction(engine) as connection:
         row = connection.execute(text(_PROGRESS), {"articles": ARTICLES}).one()
         offsets: dict[str, int] = dict(
-            connection.execute(text("SELECT name, next_offset - 1 FROM log_topics")).tuples().all()
+            connection.execute(text("SELECT name, next_offset - 1 FROM log_topics")).all()
         )
     return Progress(
         revisions=row[0],
@@ -70,7 +70,7 @@ def stored_revisions(engine: Engine) -> list[StoredRevision]:
 def stream_events(engine: Engine, topic: str) -> list[Told]:
     """What the stream's own table has."""
     with transaction(engine) as connection:
-        rows = connection.execute(text(_EVENTS), {"topic": stream_topic(topic)}).tuples().all()
+        rows = connection.execute(text(_EVENTS), {"topic": stream_topic(topic)}).all()
     return [told(cursor, kind, json.loads(value)) for cursor, kind, value in rows]
 
 
@@ -109,7 +109,7 @@ def leases(engine: Engine) -> Leases:
             connection.scalars(text("SELECT lease_poll_id FROM feeds WHERE lease_poll_id IS NOT NULL"))
         )
         given: dict[int, int] = dict(
-            connection.execute(text("SELECT poll_id, feed_id FROM crash_leases")).tuples().all()
+            connection.execute(text("SELECT poll_id, feed_id FROM crash_leases")).all()
         )
         recorded = list(connection.scalars(text("SELECT id FROM polls")))
     return Leases(given=given, recorded=recorded, current=current)

@@ -121,7 +121,7 @@ def read_stored(engine: Engine) -> Stored:
     revisions: dict[UUID, dict[int, Revision]] = {}
     with transaction(engine) as connection:
         urls: dict[UUID, str | None] = dict(
-            connection.execute(text("SELECT id, url FROM articles")).tuples().all()
+            connection.execute(text("SELECT id, url FROM articles")).all()
         )
         for row in connection.execute(
             text(
