@@ -53,6 +53,7 @@ _ATTRIBUTE: Final = re.compile(rb"""\s[\w:.-]+\s*=\s*["']""")
 # caption that is longer than the summary would be the article's text. Without attributes the element is kept as it
 # stands, under a name of its own.
 _CAPTION: Final = re.compile(rb"<(/?)media:description\b[^<>]*?(/?)>")
+_REFERENCE: Final = re.compile(rb"&#(?:[xX]([0-9a-fA-F]{1,8})|([0-9]{1,8}));")
 _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r\x1b"))
 _UNWANTED: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
@@ -127,6 +128,8 @@ def _prepare(body: bytes, content_type: str | None) -> tuple[bytes, str | None, 
     cleaned = plain.translate(None, _CONTROLS)
     if len(cleaned) != len(plain):
         warnings.append("control characters were removed")
+    # One reference to half a surrogate pair, and feedparser gives up the whole document.
+    cleaned = _REFERENCE.sub(_possible, cleaned)
     root = _ROOT.search(cleaned, 0, 8_192)
     if root is not None and root.start() > 0:
         if cleaned[: root.start()].strip():
@@ -150,6 +153,14 @@ def _prepare(body: bytes, content_type: str | None) -> tuple[bytes, str | None, 
     if declared:
         warnings.append(f"declared as {declared[0]}, which it is not")
     return cleaned, None, warnings
+
+
+def _possible(reference: re.Match[bytes]) -> bytes:
+    """A numeric reference, or nothing where it names no character that XML has (XML 1.0, §2.2)."""
+    number = int(reference[1], 16) if reference[1] else int(reference[2])
+    control = number < 32 and number not in (9, 10, 13)
+    impossible = control or 0xD800 <= number < 0xE000 or number in (0xFFFE, 0xFFFF) or number > 0x10FFFF
+    return b"" if impossible else reference[0]
 
 
 def _declared(body: bytes, content_type: str | None) -> list[str]:

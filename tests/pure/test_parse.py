@@ -1,0 +1,281 @@
+"""What real servers send, and what hostile ones would."""
+
+from __future__ import annotations
+
+import codecs
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ingest.parse import MAX_ATTRIBUTES, parse_feed
+from ingest.types import Entry, Failed, FailureKind, ParsedFeed
+from tests.bench.figures import corpus_file, read_tar_zst
+
+FEED = "https://news.example/feeds/rss.xml"
+
+
+def feed(
+    title: str = "Title", inner: str = "", *, declaration: str = '<?xml version="1.0"?>', head: str = ""
+) -> str:
+    link = "<link>https://news.example/1</link>"
+    item = f"<item><title>{title}</title>{link}{inner}</item>"
+    return f'{declaration}{head}<rss version="2.0"><channel><title>News</title>{item}</channel></rss>'
+
+
+def parsed(body: bytes, content_type: str | None = None) -> ParsedFeed:
+    found = parse_feed(body, url=FEED, content_type=content_type)
+    assert isinstance(found, ParsedFeed), found
+    return found
+
+
+def entry(body: bytes, content_type: str | None = None) -> Entry:
+    return parsed(body, content_type).entries[0]
+
+
+def failed(body: bytes) -> Failed:
+    found = parse_feed(body, url=FEED)
+    assert isinstance(found, Failed), found
+    return found
+
+
+def declared(encoding: str) -> str:
+    return f'<?xml version="1.0" encoding="{encoding}"?>'
+
+
+RUSSIAN = "Путин прибыл в Пхеньян с визитом"
+ENCODINGS = {
+    "UTF-8": (RUSSIAN, declared("utf-8"), "utf-8", None),
+    "UTF-8 with a byte order mark": (RUSSIAN, declared("utf-8"), "utf-8-sig", None),
+    "UTF-8 as text/xml without a charset": (RUSSIAN, declared("utf-8"), "utf-8", "text/xml"),
+    "UTF-8 from a server that calls all of it Latin-1": (
+        RUSSIAN,
+        declared("utf-8"),
+        "utf-8",
+        "text/xml; charset=ISO-8859-1",
+    ),
+    "UTF-8 declared as windows-1252": (RUSSIAN, declared("windows-1252"), "utf-8", None),
+    "windows-1251": (RUSSIAN, declared("windows-1251"), "cp1251", "application/rss+xml"),
+    "windows-1251 by the server's word": (RUSSIAN, "", "cp1251", "text/xml; charset=windows-1251"),
+    "windows-1251 from a server that calls all of it Latin-1": (
+        RUSSIAN,
+        declared("windows-1251"),
+        "cp1251",
+        "text/xml; charset=iso-8859-1",
+    ),
+    "gb18030 under the name of gb2312": ("朝鲜与俄罗斯㐂", declared("gb2312"), "gb18030", None),
+    "cp949 under the name of euc-kr": ("북러 조약 똠방각하", declared("euc-kr"), "cp949", None),
+    "Shift JIS": ("北朝鮮とロシア", declared("shift_jis"), "shift_jis", None),
+    "UTF-16": (RUSSIAN, declared("utf-16"), "utf-16", None),
+    "an encoding that does not exist": (RUSSIAN, declared("utf-8"), "utf-8", "text/xml; charset=none"),
+    "an encoding that is no text": (RUSSIAN, declared("utf-8"), "utf-8", "text/xml; charset=hex"),
+}
+
+
+@pytest.mark.parametrize(
+    ("title", "declaration", "encoding", "content_type"), ENCODINGS.values(), ids=ENCODINGS
+)
+def test_the_text_is_read_whatever_is_declared(
+    title: str, declaration: str, encoding: str, content_type: str | None
+) -> None:
+    body = feed(title, declaration=declaration).encode(encoding)
+    assert entry(body, content_type).title == title
+
+
+def test_a_few_wrong_bytes_do_not_turn_the_document_into_another_encoding() -> None:
+    body = feed(RUSSIAN, declaration=declared("utf-8")).encode().replace(b"Title", b"")
+    broken = body.replace(b"</title><link>", b" \xd0</title><link>")
+    found = parsed(broken)
+    assert found.entries[0].title == f"{RUSSIAN} \ufffd"
+    assert found.warnings == ("1 characters are not utf-8",)
+
+
+BEFORE = {
+    "white space": "\n\n  ",
+    "a warning of PHP": "<br />\n<b>Warning</b>: mysql_connect() in <b>/www/feed.php</b>\n",
+    "NULs": "\0\0",
+}
+
+
+@pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
+def test_what_stands_before_the_document_is_overlooked(before: str) -> None:
+    assert entry((before + feed(RUSSIAN)).encode()).title == RUSSIAN
+
+
+def test_control_characters_and_impossible_references_are_stripped() -> None:
+    found = entry(feed("a\x00b\x08c&#0;d&#xD800;e&#x1;f\x0bg").encode())
+    assert found.title == "abcdefg"
+
+
+@pytest.mark.parametrize(
+    "inner",
+    ["<description>A & B</description>", "<media:x>y</media:x>", "<description>&nbsp;&eacute;</description>"],
+    ids=["a bare ampersand", "an undeclared prefix", "HTML entities"],
+)
+def test_a_document_that_is_not_well_formed_is_read_with_a_warning(inner: str) -> None:
+    found = parsed(feed(inner=inner).encode())
+    assert found.entries[0].title == "Title"
+    assert any("not well-formed" in warning for warning in found.warnings)
+
+
+HOSTILE = {
+    "a laughing billion": '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>',
+    "a large entity": f'<!DOCTYPE x [<!ENTITY a "{"ha" * 1000}">]>',
+    "a file": '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>',
+    "too many entities": "<!DOCTYPE x [" + "".join(f'<!ENTITY a{n} "x">' for n in range(600)) + "]>",
+}
+
+
+@pytest.mark.parametrize("head", HOSTILE.values(), ids=HOSTILE)
+def test_entities_that_would_grow_or_reach_out_are_refused(head: str) -> None:
+    found = failed(feed("&a;", head=head).encode())
+    assert found.kind is FailureKind.UNPARSABLE
+    assert "entities" in found.detail
+    assert found.sample is not None
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '<!DOCTYPE rss PUBLIC "-//Netscape Communications//DTD RSS 0.91//EN" "http://n.example/rss-0.91.dtd">',
+        '<!DOCTYPE rss [<!ENTITY % HTMLlat1 PUBLIC "-//W3C//ENTITIES Latin 1//EN" "http://w.example/lat1.ent">]>',
+        '<!DOCTYPE rss [<!ENTITY nbsp "&#160;"><!ENTITY copy "&#169;">]>',
+    ],
+    ids=["Netscape's", "Latin-1 by parameter", "characters by name"],
+)
+def test_harmless_document_types_are_read(head: str) -> None:
+    assert entry(feed(head=head).encode()).title == "Title"
+
+
+def test_a_tag_with_thousands_of_attributes_is_refused() -> None:
+    attributes = " ".join(f'a{number}="x"' for number in range(MAX_ATTRIBUTES + 1))
+    found = failed(feed(inner=f"<x {attributes}/>").encode())
+    assert (found.kind, "attributes" in found.detail) == (FailureKind.UNPARSABLE, True)
+
+
+def test_a_long_attribute_is_not_many() -> None:
+    picture = f'<enclosure url="data:image/png;base64,{"A" * 100_000}" type="image/png"/>'
+    assert entry(feed(inner=picture).encode()).title == "Title"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "detail"),
+    [
+        (b"\0\0 \n", FailureKind.EMPTY, "empty"),
+        (b"<!DOCTYPE html><html><title>Just a moment</title></html>", FailureKind.NOT_A_FEED, "an HTML page"),
+        (b'{"version": "https://jsonfeed.org/version/1.1"}', FailureKind.NOT_A_FEED, "JSON"),
+        (
+            b"<urlset><url><loc>https://a.example/</loc></url></urlset>",
+            FailureKind.NOT_A_FEED,
+            "another kind",
+        ),
+        (b"\x89PNG\r\n\x1a\n", FailureKind.NOT_A_FEED, "no XML"),
+        (b'<rss version="2.0"><channel><title>Ne', FailureKind.UNPARSABLE, "not well-formed"),
+    ],
+    ids=["empty", "HTML", "JSON", "a sitemap", "a picture", "a feed cut before its first entry"],
+)
+def test_a_failure_says_what_was_found(body: bytes, kind: FailureKind, detail: str) -> None:
+    found = failed(body)
+    assert found.kind is kind
+    assert detail in found.detail
+    assert kind is FailureKind.EMPTY or found.sample == body[:2048]
+
+
+DATES = {
+    "Thu, 18 Jun 2026 10:00:00 +0300": datetime(2026, 6, 18, 7, tzinfo=UTC),
+    "Thu, 18 Jun 2026 10:00:00 EST": datetime(2026, 6, 18, 15, tzinfo=UTC),
+    "2026-06-18T10:00:60Z": datetime(2026, 6, 18, 10, 1, tzinfo=UTC),
+    "2016/6/29": datetime(2016, 6, 29, tzinfo=UTC),
+    "2016/6/29 10:11": datetime(2016, 6, 29, 10, 11, tzinfo=UTC),
+    "1466676000": datetime(2016, 6, 23, 10, tzinfo=UTC),
+    "Mon, 01 Jan 0001 00:00:00 +0000": None,
+    "Thu, 01 Jan 1970 00:00:00 GMT": None,
+    "2016/13/45": None,
+    "yesterday": None,
+}
+
+
+@pytest.mark.parametrize(("raw", "date"), DATES.items(), ids=DATES)
+def test_dates_are_read_in_utc_or_not_at_all(raw: str, date: datetime | None) -> None:
+    found = entry(feed(inner=f"<pubDate>{raw}</pubDate>").encode())
+    assert (found.published, found.published_raw) == (date, raw)
+
+
+def test_what_an_entry_says_is_kept_by_name() -> None:
+    body = feed(
+        inner="""<guid isPermaLink="false"> g-1 </guid><description>&lt;p&gt;Short&lt;/p&gt;</description>
+        <content:encoded><![CDATA[<p>Long text</p>]]></content:encoded><dc:creator>Ann Lee</dc:creator>
+        <category>World</category><category>Asia</category><source url="https://w.example/rss">Wire</source>
+        <media:thumbnail url="https://news.example/1.jpg"/>"""
+    ).replace(
+        '<rss version="2.0">',
+        '<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/"'
+        ' xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:media="http://search.yahoo.com/mrss/">',
+    )
+    found = entry(body.encode())
+    assert (found.guid, found.link) == ("g-1", "https://news.example/1")
+    assert (found.summary, found.content) == ("<p>Short</p>", "<p>Long text</p>")
+    assert (found.authors, found.categories) == (("Ann Lee",), ("World", "Asia"))
+    assert (found.source_title, found.source_url) == ("Wire", "https://w.example/rss")
+    assert (found.image, found.base) == ("https://news.example/1.jpg", None)
+
+
+def test_an_empty_guid_is_none() -> None:
+    assert entry(feed(inner='<guid isPermaLink="false"/>').encode()).guid is None
+
+
+def test_relative_addresses_are_relative_to_the_feed_or_its_base() -> None:
+    atom = (
+        '<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="ko"><title>A</title><entry xml:base="{}"><id>1</id>'
+        '<title>T</title><link href="x/1"/><content type="html">&lt;a href="y"&gt;y&lt;/a&gt;</content></entry></feed>'
+    )
+    found = entry(atom.format("https://other.example/base/").encode())
+    assert (found.link, found.base) == ("https://other.example/base/x/1", "https://other.example/base/")
+    found = entry(atom.replace(' xml:base="{}"', "").encode())
+    assert (found.link, found.base) == ("https://news.example/feeds/x/1", None)
+    assert parsed(atom.encode()).language == "ko"
+
+
+def test_the_address_behind_a_counter_is_the_link() -> None:
+    body = feed(inner="<feedburner:origLink>https://news.example/original</feedburner:origLink>").replace(
+        "<rss ", '<rss xmlns:feedburner="http://rssnamespace.org/feedburner/ext/1.0" '
+    )
+    assert entry(body.encode()).link == "https://news.example/original"
+
+
+def test_plain_text_of_atom_is_not_taken_for_html() -> None:
+    body = (
+        '<feed xmlns="http://www.w3.org/2005/Atom"><title>A</title><entry><id>1</id>'
+        '<title type="text">Is 1 &lt; 2 &amp;amp; true?</title></entry></feed>'
+    )
+    assert entry(body.encode()).title == "Is 1 &lt; 2 &amp;amp; true?"
+
+
+def test_the_servers_language_counts_where_the_feed_names_none() -> None:
+    found = parse_feed(feed().encode(), url=FEED, language="bg, en")
+    assert isinstance(found, ParsedFeed)
+    assert found.language == "bg"
+
+
+@pytest.mark.parametrize(
+    "mark", [codecs.BOM_UTF8, codecs.BOM_UTF16_LE, b"<?xml", b"<rss", b"<!DOCTYPE", b"<!ENTITY"]
+)
+def test_a_document_that_ends_after_its_first_bytes_is_a_failure(mark: bytes) -> None:
+    assert isinstance(parse_feed(mark, url=FEED), Failed)
+
+
+@pytest.mark.corpus
+def test_feeds_from_the_wild_are_read(corpus: Path) -> None:
+    """Each of some two hundred is read or fails with a reason; a tenth of them is enough for every day."""
+    failures, entries = [], 0
+    for number, (name, body) in enumerate(read_tar_zst(corpus_file(corpus, "wild-feeds.tar.zst"))):
+        if number % 10 or body.lstrip()[:1] != b"<":
+            continue
+        found = parse_feed(body, url=FEED)
+        if isinstance(found, Failed):
+            failures.append((name, found.kind))
+        else:
+            entries += len(found.entries)
+    assert entries > 200
+    assert all(kind in (FailureKind.NOT_A_FEED, FailureKind.UNPARSABLE) for _, kind in failures)
+    assert len(failures) <= 2, failures
