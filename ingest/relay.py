@@ -67,15 +67,14 @@ class Transaction(Protocol):
 
 
 class Target(Protocol):
-    @property
-    def max_value_bytes(self) -> int:
-        """The largest value that it takes."""
-
     def fence(self) -> None:
         """Become the only writer: others under the same name can commit nothing from now on."""
 
     def last_cursor(self, topic: str) -> int | None:
         """Of the last committed event; 0 if there never was one, None if they have gone with retention."""
+
+    def takes(self, topic: str, message: Message) -> bool:
+        """Whether ``message`` is small enough for ``topic``, which was asked for its last cursor before."""
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """All that is sent inside appears at the end of the block, or never."""
@@ -126,7 +125,7 @@ class Relay:
         with self._target.transaction() as transaction:
             crash_step("relay.begun")
             for topic, records in events.items():
-                messages = [relayed(record, limit=self._target.max_value_bytes) for record in records]
+                messages = [self._message(record) for record in records]
                 transaction.send(topic, messages, at=[record.appended_at for record in records])
             crash_step("relay.sent")
         crash_step("relay.committed")
@@ -175,13 +174,12 @@ class Relay:
         logger.info("%s: going on after cursor %d", topic, cursor)
         return cursor
 
-
-def relayed(record: Record, *, limit: int) -> Message:
-    """``record`` as the target gets it; without its value if that is larger than ``limit`` bytes."""
-    headers = {**record.headers, CURSOR_HEADER: str(record.offset)}
-    if len(record.value) <= limit:
-        return Message(key=record.key, value=record.value, headers=headers)
-    logger.error(
-        "%s: event %d is too large to relay: %d bytes", record.topic, record.offset, len(record.value)
-    )
-    return Message(key=record.key, value=b"", headers={**headers, OMITTED_HEADER: str(len(record.value))})
+    def _message(self, record: Record) -> Message:
+        """``record`` as the target gets it: without its value where that is too large for it."""
+        headers = {**record.headers, CURSOR_HEADER: str(record.offset)}
+        message = Message(key=record.key, value=record.value, headers=headers)
+        if self._target.takes(record.topic, message):
+            return message
+        size = len(record.value)
+        logger.error("%s: event %d is too large to relay: %d bytes", record.topic, record.offset, size)
+        return Message(key=record.key, value=b"", headers={**headers, OMITTED_HEADER: str(size)})

@@ -26,10 +26,10 @@ Client = TypeVar("Client")
 PART: Final = "Kafka"
 MAX_MESSAGE_BYTES: Final = 32 * 1024**2
 """A message, key and headers included. Well below what a broker takes in one request (100 MB)."""
+BATCH_LIMIT: Final = MAX_MESSAGE_BYTES + 64 * 1024
+"""Of the log topics we make: what a record and its batch add, and what compression may, is far less."""
 BATCH_BYTES: Final = 900 * 1024
-"""Below the 1 MB that a broker takes in one batch by default, should a log topic not be made by us."""
-OVERHEAD_BYTES: Final = 64 * 1024
-"""What a record and its batch add at most, for the limits that count it."""
+"""Messages gathered into one batch, where the log topic takes as much."""
 UNKNOWN_TOPIC: Final = 3
 """Error code UNKNOWN_TOPIC_OR_PARTITION of the Kafka protocol."""
 
@@ -79,7 +79,7 @@ class Cluster:
             "delivery_timeout_ms": self.patience_ms + own.get("linger_ms", 0),
             "linger_ms": 0,
             "max_block_ms": self.patience_ms,
-            "max_request_size": MAX_MESSAGE_BYTES + OVERHEAD_BYTES,
+            "max_request_size": BATCH_LIMIT,
             "metrics_enabled": False,
         }
         with translated("starting a producer"):
@@ -108,10 +108,10 @@ class Cluster:
             finally:
                 admin.close()
 
-    def ensure_topics(self, topics: Sequence[str]) -> None:
-        """Make those of ``topics`` that are missing. A stream has one partition, so that it has one order.
+    def ensure_topics(self, topics: Sequence[str]) -> dict[str, int]:
+        """Make those of ``topics`` that are missing; how large a message each takes, in bytes.
 
-        A log topic that exists is taken as it is.
+        A stream has one partition, so that it has one order. A log topic that exists is taken as it is.
         """
         with self.admin() as admin:
             known = admin.describe_topics(list(topics))
@@ -121,10 +121,13 @@ class Cluster:
                     admin.create_topics({topic: self._new_topic(topic)})
             if missing:
                 admin.wait_for_topics(missing, timeout_ms=self.patience_ms)
+            wanted = [ConfigResource("TOPIC", topic) for topic in topics]
+            found = admin.describe_configs(wanted, config_filter="all")["topic"]
+        return {topic: message_limit(int(found[topic]["max.message.bytes"]["value"])) for topic in topics}
 
     def _new_topic(self, topic: str) -> Mapping[str, Any]:
         configs = {
-            "max.message.bytes": str(MAX_MESSAGE_BYTES + OVERHEAD_BYTES),
+            "max.message.bytes": str(BATCH_LIMIT),
             # With three replicas one may be away; with fewer there is none to spare, or nothing to wait for.
             "min.insync.replicas": "2" if self.replication > 2 else "1",
         }
@@ -135,12 +138,6 @@ class Cluster:
             "replication_factor": self.replication,
             "configs": configs,
         }
-
-    def message_limit(self, topic: str) -> str:
-        """What the brokers take for one batch of ``topic``, for an error message."""
-        with self.admin() as admin:
-            found = admin.describe_configs([ConfigResource("TOPIC", topic)], config_filter="all")
-        return str(found["topic"][topic]["max.message.bytes"]["value"])
 
 
 def _start(kind: Callable[..., Client], settings: Mapping[str, Any]) -> Client:
@@ -159,20 +156,29 @@ def _start(kind: Callable[..., Client], settings: Mapping[str, Any]) -> Client:
         raise
 
 
+def message_limit(batch_limit: int) -> int:
+    """The largest message where brokers take batches of ``batch_limit`` bytes, however badly it compresses.
+
+    They count what is compressed, with the batch's header. It is not left to them to refuse: the client takes
+    their refusal for the end of its idempotent producer, and fails every later message with the same error.
+    """
+    return min(MAX_MESSAGE_BYTES, batch_limit - batch_limit // 1000 - 1024)
+
+
 def message_bytes(message: Message) -> int:
     """An upper bound of its size on the wire, uncompressed."""
     headers = sum(len(name) * 4 + len(value) * 4 + 10 for name, value in message.headers.items())
     return len(message.value) + len(message.key) * 4 + headers
 
 
-def check_message(message: Message) -> None:
-    """See that Kafka may take ``message``.
+def check_message(message: Message, *, limit: int) -> None:
+    """See that Kafka takes ``message``.
 
     Raises:
-        Unusable: it is larger than ``MAX_MESSAGE_BYTES``, or key or headers cannot be encoded.
+        Unusable: it is larger than ``limit`` bytes, or key or headers cannot be encoded.
     """
-    if (size := message_bytes(message)) > MAX_MESSAGE_BYTES:
-        why = f"too large for the log: {size} bytes, the limit is {MAX_MESSAGE_BYTES}"
+    if (size := message_bytes(message)) > limit:
+        why = f"too large for the log: {size} bytes, the limit is {limit}"
         raise Unusable(f"message {message.key!r}", why)
     try:
         for said in (message.key, *message.headers, *message.headers.values()):

@@ -8,14 +8,9 @@ from datetime import timedelta
 from threading import Lock
 from typing import Any, Final
 
-from ingest.errors import Unavailable, Unusable
-from ingest.log.kafka.client import PART, Cluster, check_message, message_bytes, translated, wire_headers
-from ingest.log.kafka.library import (
-    KafkaError,
-    KafkaProducer,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-)
+from ingest.errors import Unavailable
+from ingest.log.kafka.client import BATCH_BYTES, PART, Cluster, check_message, translated, wire_headers
+from ingest.log.kafka.library import KafkaError, KafkaProducer
 from ingest.log.kafka.member import KafkaSubscription
 from ingest.types import Message
 
@@ -51,26 +46,24 @@ class KafkaLog:
         )
         self._session_timeout = session_timeout
         self._lock = Lock()
-        self._producer: KafkaProducer | None = None
-        self._known: set[str] = set()
+        self._producers: dict[str, tuple[KafkaProducer, int]] = {}
 
     def append(self, topic: str, messages: Sequence[Message]) -> None:
         """Return when every in-sync replica has them all.
 
         Raises:
-            Unusable: a message that the log does not take. Where we knew the limit, nothing was sent; where
-                only the broker knew it, the others may be in the log.
+            Unusable: a message that the log topic does not take; nothing was sent.
             Unavailable: no broker, or no acknowledgement, within ``patience``; any of them may be in the log.
         """
-        for message in messages:
-            check_message(message)
         if not messages:
             return
-        producer = self._ready(topic)
+        producer, limit = self._ready(topic)
+        for message in messages:
+            check_message(message, limit=limit)
         try:
             self._send(producer, topic, messages)
         except Unavailable:
-            self._forget(producer)
+            self._forget(topic, producer)
             raise
 
     def subscribe(self, topic: str, *, group: str) -> AbstractContextManager[KafkaSubscription]:
@@ -86,20 +79,20 @@ class KafkaLog:
             admin.describe_topics([])
 
     def close(self) -> None:
-        """Release the producer; a later append starts another."""
+        """Release the producers; a later append starts another."""
         with self._lock:
-            producer = self._producer
-        if producer is not None:
-            self._forget(producer)
+            producers = {topic: producer for topic, (producer, _) in self._producers.items()}
+        for topic, producer in producers.items():
+            self._forget(topic, producer)
 
-    def _ready(self, topic: str) -> KafkaProducer:
+    def _ready(self, topic: str) -> tuple[KafkaProducer, int]:
+        """The log topic's producer, and how large a message may be."""
         with self._lock:
-            if topic not in self._known:
-                self._cluster.ensure_topics([topic])
-                self._known.add(topic)
-            if self._producer is None:
-                self._producer = self._cluster.producer(linger_ms=LINGER_MS)
-            return self._producer
+            if topic not in self._producers:
+                limit = self._cluster.ensure_topics([topic])[topic]
+                producer = self._cluster.producer(linger_ms=LINGER_MS, batch_size=min(limit, BATCH_BYTES))
+                self._producers[topic] = producer, limit
+            return self._producers[topic]
 
     def _send(self, producer: KafkaProducer, topic: str, messages: Sequence[Message]) -> None:
         with translated(f"appending to {topic}"):
@@ -112,19 +105,9 @@ class KafkaLog:
                 )
                 for message in messages
             ]
-        failures = [
-            (message, self._failure(future)) for message, future in zip(messages, futures, strict=True)
-        ]
-        failed = [(message, error) for message, error in failures if error is not None]
-        for _, error in failed:
-            if not isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError):
-                raise Unavailable(PART, f"appending to {topic}: {error}") from error
-        for message, _ in failed:
-            limit = self._cluster.message_limit(topic)
-            why = (
-                f"too large for {topic}: {message_bytes(message)} bytes, its brokers take {limit} compressed"
-            )
-            raise Unusable(f"message {message.key!r}", why)
+        failures = [error for error in map(self._failure, futures) if error is not None]
+        if failures:
+            raise Unavailable(PART, f"appending to {topic}: {failures[0]}") from failures[0]
 
     def _failure(self, future: Any) -> KafkaError | None:
         """How the message ended. The producer gives up after ``patience``; the double is in case it died."""
@@ -134,10 +117,10 @@ class KafkaLog:
             return error
         return None
 
-    def _forget(self, producer: KafkaProducer) -> None:
+    def _forget(self, topic: str, producer: KafkaProducer) -> None:
         """After a failure its sequence numbers mean nothing any more: the next append begins with another."""
         with self._lock:
-            if self._producer is producer:
-                self._producer = None
+            if topic in self._producers and self._producers[topic][0] is producer:
+                del self._producers[topic]
         with translated("closing the producer"):
             producer.close(timeout=self._cluster.patience.total_seconds())

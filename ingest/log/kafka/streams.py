@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any, Final
 
 from ingest.errors import Unavailable
-from ingest.log.kafka.client import MAX_MESSAGE_BYTES, PART, Cluster, translated, wire_headers
+from ingest.log.kafka.client import PART, Cluster, message_bytes, translated, wire_headers
 from ingest.log.kafka.library import KafkaConsumer, KafkaError, KafkaProducer, TopicPartition
 from ingest.types import Message
 
@@ -22,6 +22,8 @@ TRANSACTIONAL_ID: Final = "news-ingest-relay"
 BACKOFF_MS: Final = 5
 """Between two questions about a transaction. The client's default, 100 ms, made up most of its 105 ms."""
 ABORT_SECONDS: Final = 5.0
+BATCH_BYTES: Final = 128 * 1024
+"""Events gathered into one batch; a log topic not made by us may take 1 MB, or less."""
 LOOK_BACK: Final = 16
 """Offsets read at first when looking for a stream's last cursor; four times as many if none is found."""
 
@@ -31,8 +33,6 @@ class KafkaStreamTarget:
 
     :meth:`fence` first: whoever wrote under this name can do no more, and what it left open is aborted.
     """
-
-    max_value_bytes: Final = MAX_MESSAGE_BYTES - 64 * 1024
 
     def __init__(
         self,
@@ -54,12 +54,14 @@ class KafkaStreamTarget:
         )
         self._transactional_id = transactional_id
         self._producer: KafkaProducer | None = None
+        self._limits: dict[str, int] = {}
 
     def __enter__(self) -> KafkaStreamTarget:
         self._producer = self._cluster.producer(
             transactional_id=self._transactional_id,
             transaction_timeout_ms=60_000,
             retry_backoff_ms=BACKOFF_MS,
+            batch_size=BATCH_BYTES,
         )
         return self
 
@@ -79,7 +81,7 @@ class KafkaStreamTarget:
 
         None: there were some, and all have gone with Kafka's retention.
         """
-        self._cluster.ensure_topics([topic])
+        self._limits |= self._cluster.ensure_topics([topic])
         place = TopicPartition(topic, 0)
         consumer = self._cluster.consumer(group_id=None)
         try:
@@ -99,6 +101,10 @@ class KafkaStreamTarget:
             return None if first > 0 else 0
         finally:
             consumer.close(autocommit=False)
+
+    def takes(self, topic: str, message: Message) -> bool:
+        """Whether ``message`` is small enough for ``topic``, whose :meth:`last_cursor` was asked before."""
+        return message_bytes(message) <= self._limits[topic]
 
     @contextmanager
     def transaction(self) -> Iterator[_Transaction]:
