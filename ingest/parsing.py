@@ -2,7 +2,7 @@
 
 ::
 
-    Document ─frame─▶ worker: parse_feed ─▶ normalise ─▶ encode ─frame─▶ Digested | Failed
+    Document ─frame─▶ worker: parse_feed ─▶ draft ─keys─▶ seen-set ─rows─▶ settle ─▶ encode ─frame─▶ Digested | Failed
                       stuck:   no answer by the deadline   ─▶ killed, Failed(PARSE_LIMIT)
                       bloated: past its address space      ─▶ ends,   Failed(PARSE_LIMIT)
 
@@ -28,7 +28,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -50,6 +50,8 @@ SAMPLE_BYTES: Final = 1000
 
 _PR_SET_PDEATHSIG: Final = 1
 _LENGTH_BYTES: Final = 8
+_LookUp = Callable[[tuple[bytes, ...]], Any]
+_Digest = Callable[[tuple[Any, ...], _LookUp], tuple[Any, ...]]
 _ENTRY_TAG: Final = re.compile(rb"<(/?)(?:[\w.-]+:)?(?:item|entry)[\s>]", re.IGNORECASE)
 _ROOT_END: Final = re.compile(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf)\s*>", re.IGNORECASE)
 
@@ -67,7 +69,8 @@ class Document:
     content_type: str | None
     language: str | None
     body: bytes
-    seen: Mapping[bytes, Seen]
+    first: bool = False
+    """Nothing of the feed was ever seen: there is nothing to look up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,16 +124,29 @@ class _Worker:
         self.process.kill()
 
 
+Lookup = Callable[[int, Sequence[bytes]], Awaitable[Mapping[bytes, Seen]]]
+"""Finds rows of a feed's seen-set by their keys."""
+
+
+async def nothing_seen(_feed_id: int, _keys: Sequence[bytes]) -> Mapping[bytes, Seen]:
+    """The lookup where every entry is new."""
+    return {}
+
+
 class ParserPool:
     """Reads documents, as many at once as it has workers. Belongs to one event loop, in a thread that stays.
 
     Args:
         workers: processes.
-        deadline: for one document; a worker that is not done by then is killed.
+        deadline: for one document, lookups not counted; a worker that is not done by then is killed.
         memory: bytes of address space one worker may have.
+        lookup: of what the feed said before; what it raises is raised by :meth:`digest`.
     """
 
-    def __init__(self, *, workers: int, deadline: timedelta, memory: int) -> None:
+    def __init__(
+        self, *, workers: int, deadline: timedelta, memory: int, lookup: Lookup = nothing_seen
+    ) -> None:
+        self._lookup = lookup
         self._count = workers
         self._deadline = deadline.total_seconds()
         self._memory = memory
@@ -174,13 +190,14 @@ class ParserPool:
             if worker is None or not worker.fit:
                 self._end(worker)
                 worker = await self._start()
-            try:
-                async with asyncio.timeout(self._deadline):
-                    answer = await worker.ask(_pack(document))
-            except TimeoutError:
-                return self._limit(f"not read within {self._deadline:g} s", document)
-            except (EOFError, OSError):
-                return self._limit("the parser ended over it", document)
+            asked = time.monotonic()
+            answer = await self._ask(worker, _pack(document), document, seconds=self._deadline)
+            if isinstance(answer, tuple) and answer[0] == "keys":
+                left = self._deadline - (time.monotonic() - asked)
+                seen = await self._lookup(document.feed_id, answer[1])
+                answer = await self._ask(worker, _pack_seen(seen), document, seconds=left)
+            if isinstance(answer, Failed):
+                return answer
             worker.documents += 1
             if answer[0] == "failed":
                 failed = Failed(kind=FailureKind(answer[1]), detail=answer[2], sample=answer[3])
@@ -197,6 +214,18 @@ class ParserPool:
             if not whole:
                 self._end(worker)
             self._idle.put_nowait(worker if whole else None)
+
+    async def _ask(
+        self, worker: _Worker, request: bytes, document: Document, *, seconds: float
+    ) -> tuple[Any, ...] | Failed:
+        try:
+            async with asyncio.timeout(seconds):
+                answer: tuple[Any, ...] = await worker.ask(request)
+        except TimeoutError:
+            return self._limit(f"not read within {self._deadline:g} s", document)
+        except (EOFError, OSError):
+            return self._limit("the parser ended over it", document)
+        return answer
 
     def _limit(self, why: str, document: Document) -> Failed:
         self.lost += 1
@@ -253,9 +282,13 @@ def _pack(document: Document) -> bytes:
             document.content_type,
             document.language,
             document.body,
-            {key: (seen.digest, seen.article_id.bytes) for key, seen in document.seen.items()},
+            document.first,
         )
     )
+
+
+def _pack_seen(seen: Mapping[bytes, Seen]) -> bytes:
+    return marshal.dumps({key: (row.digest, row.article_id.bytes) for key, row in seen.items()})
 
 
 def _unpack(answer: tuple[Any, ...]) -> Digested:
@@ -298,8 +331,16 @@ def work(descriptor: int, memory: int, parent: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         _send(answers, ("ready",))
         with suppress(BrokenPipeError, ConnectionResetError):
-            while head := requests.read(_LENGTH_BYTES):
-                answer = _answer(digest, requests.read(int.from_bytes(head, "big")))
+
+            def look_up(keys: tuple[bytes, ...]) -> Any:
+                _send(answers, ("keys", keys))
+                found = _receive(requests)
+                if found is None:
+                    raise ConnectionResetError
+                return marshal.loads(found)  # noqa: S302 - our own parent wrote it
+
+            while (request := _receive(requests)) is not None:
+                answer = _answer(digest, request, look_up)
                 if answer is None:
                     why = f"reading it took more than {memory} bytes"
                     _send(answers, ("failed", FailureKind.PARSE_LIMIT.value, why, None))
@@ -307,12 +348,14 @@ def work(descriptor: int, memory: int, parent: int) -> None:
                 _send(answers, answer)
 
 
-def _answer(digest: Callable[[tuple[Any, ...]], tuple[Any, ...]], request: bytes) -> tuple[Any, ...] | None:
+def _answer(digest: _Digest, request: bytes, look_up: _LookUp) -> tuple[Any, ...] | None:
     """None: our memory did not suffice."""
     try:
-        return digest(marshal.loads(request))  # noqa: S302 - our own parent wrote it
+        return digest(marshal.loads(request), look_up)  # noqa: S302 - our own parent wrote it
     except MemoryError:
         return None
+    except (BrokenPipeError, ConnectionResetError):  # our parent went away while we asked it
+        raise
     # A mistake of ours that one document brings out is that poll's failure, on record and with its place, and
     # not the end of all polling.
     except Exception as error:  # noqa: BLE001
@@ -345,19 +388,25 @@ def _ends_within_an_entry(body: bytes) -> bool:
     return bool(slashes) and not slashes[-1]
 
 
+def _receive(requests: IO[bytes]) -> bytes | None:
+    """The next frame, or None at the end."""
+    head = requests.read(_LENGTH_BYTES)
+    return requests.read(int.from_bytes(head, "big")) if head else None
+
+
 def _unreadable(entry: Entry, why: Unusable) -> tuple[str, bytes, str, str]:
     value = json.dumps(asdict(entry), default=str, ensure_ascii=False).encode("utf-8", "replace")
     return blake2b(value, digest_size=16).hexdigest(), value, type(why).__name__, str(why)
 
 
-def _load() -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+def _load() -> _Digest:
     """What a worker does to a document. The imports are here because only workers shall pay for them."""
-    from ingest.normalise import normalise
+    from ingest.normalise import draft, settle
     from ingest.parse import parse_feed
     from ingest.wire import encode
 
-    def digest(request: tuple[Any, ...]) -> tuple[Any, ...]:
-        feed_id, feed_url, poll_id, seen_at, url, content_type, language, body, seen = request
+    def digest(request: tuple[Any, ...], look_up: _LookUp) -> tuple[Any, ...]:
+        feed_id, feed_url, poll_id, seen_at, url, content_type, language, body, first = request
         parsed = parse_feed(body, content_type=content_type, url=url, language=language)
         if isinstance(parsed, Failed):
             return ("failed", parsed.kind.value, parsed.detail, parsed.sample)
@@ -365,11 +414,11 @@ def _load() -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
         if not whole and _ends_within_an_entry(body):
             # Half a text would be a revision, half a guid another article; the next poll asks for all of it.
             parsed = replace(parsed, entries=parsed.entries[:-1])
-        normalised = normalise(
-            parsed,
+        drafted = draft(parsed, feed_url=feed_url, url=url)
+        seen = look_up(drafted.keys) if drafted.keys and not first else {}
+        normalised = settle(
+            drafted,
             feed_id=feed_id,
-            feed_url=feed_url,
-            url=url,
             poll_id=poll_id,
             seen_at=datetime.fromtimestamp(seen_at, UTC),
             seen={

@@ -48,6 +48,8 @@ class Lease:
     body_hash: bytes | None
     interval: timedelta
     failures: int
+    first: bool = False
+    """No poll of this feed was ever recorded, so nothing of it was ever seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,7 @@ _LEASE: Final = f"""
         UPDATE feeds SET next_poll_at = %(until)s, lease_poll_id = nextval('poll_ids'), leased_at = %(now)s
         FROM due WHERE feeds.id = due.id
         RETURNING feeds.id, lease_poll_id, url, etag, last_modified, body_hash, feeds.interval, failures,
-            lost_poll_id, lost_at
+            polled_at IS NULL AS first, lost_poll_id, lost_at
     ), abandoned AS (
         INSERT INTO polls
             (id, feed_id, started_at, finished_at, result, failure, detail, next_poll_at, reason)
@@ -53,7 +53,8 @@ _LEASE: Final = f"""
             'the lease ran out unrecorded', %(now)s, 'polled again at once'
         FROM claimed WHERE lost_poll_id IS NOT NULL ON CONFLICT (id) DO NOTHING
     )
-    SELECT id, lease_poll_id, url, etag, last_modified, body_hash, "interval", failures FROM claimed"""  # noqa: S608
+    SELECT id, lease_poll_id, url, etag, last_modified, body_hash, "interval", failures, first
+    FROM claimed"""  # noqa: S608
 
 _COLUMNS: Final[tuple[tuple[str, str, Callable[[PollOutcome], Any]], ...]] = (
     ("feed_id", "bigint", lambda o: o.feed_id),
@@ -187,25 +188,24 @@ def lease_due(
             body_hash=body_hash,
             interval=interval,
             failures=failures,
+            first=first,
         )
-        for feed_id, poll_id, url, etag, last_modified, body_hash, interval, failures in rows
+        for feed_id, poll_id, url, etag, last_modified, body_hash, interval, failures, first in rows
     ]
 
 
-def seen_of(engine: Engine, feed_ids: Sequence[int]) -> dict[int, dict[bytes, Seen]]:
-    """The seen-set of each of these feeds, by entry key.
+def seen_of(engine: Engine, feed_id: int, keys: Sequence[bytes]) -> dict[bytes, Seen]:
+    """The rows of a feed's seen-set that have these keys; a whole set grows with everything the feed ever said.
 
     Raises:
         Unavailable: the database.
     """
-    found: dict[int, dict[bytes, Seen]] = {feed_id: {} for feed_id in feed_ids}
     with transaction(engine) as connection:
         rows = connection.exec_driver_sql(
-            "SELECT feed_id, key, digest, article_id FROM seen WHERE feed_id = ANY(%s)", (list(feed_ids),)
+            "SELECT key, digest, article_id FROM seen WHERE feed_id = %s AND key = ANY(%s)",
+            (feed_id, list(keys)),
         )
-        for feed_id, key, digest, article_id in rows:
-            found[feed_id][key] = Seen(key=key, digest=digest, article_id=article_id)
-    return found
+        return {key: Seen(key=key, digest=digest, article_id=article_id) for key, digest, article_id in rows}
 
 
 def record(

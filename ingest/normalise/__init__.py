@@ -2,8 +2,10 @@
 
 ::
 
-    Entry ─_draft─▶ address, title, text ─_identities─▶ which article it is ─against the seen-set─▶ Article
-                                                          └▶ a duplicate within the document
+    Entry ─draft─▶ key, address, title, text ─settle─▶ which article it is, against the seen-set ─▶ Article
+                                                        └▶ a duplicate within the document
+
+In two steps, because a feed's seen-set may be large and a document asks only for its own keys.
 
 Within one document a guid or a link only tells articles apart if it is not shared: several titles under one
 guid are told by their links, several titles under one link by their guids. An entry that the seen-set knows
@@ -73,6 +75,22 @@ class _Draft:
     attribution: Attribution | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drafted:
+    """A document whose entries were read, and which waits for what is known of them."""
+
+    parsed: ParsedFeed
+    feed_url: str
+    url: str | None
+    drafts: tuple[_Draft, ...]
+    unusable: tuple[tuple[Entry, Unusable], ...]
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """What to look up in the feed's seen-set."""
+        return tuple(dict.fromkeys([draft.key for draft in self.drafts]))
+
+
 def normalise(
     parsed: ParsedFeed,
     *,
@@ -83,22 +101,36 @@ def normalise(
     seen: Mapping[bytes, Seen],
     url: str | None = None,
 ) -> Normalised:
-    """The articles of a document that are new or changed against ``seen``, the feed's seen-set.
+    """Both steps at once, as :func:`draft` and :func:`settle` explain them."""
+    drafted = draft(parsed, feed_url=feed_url, url=url)
+    return settle(drafted, feed_id=feed_id, poll_id=poll_id, seen_at=seen_at, seen=seen)
+
+
+def draft(parsed: ParsedFeed, *, feed_url: str, url: str | None = None) -> Drafted:
+    """What each entry of a document says.
 
     ``feed_url`` is the address in the registry, ``url`` the one that answered, after redirects: relative
     links are relative to that one, identities to the other, which does not change with a redirect.
     """
-    base = url or feed_url
     drafts: list[_Draft] = []
     unusable: list[tuple[Entry, Unusable]] = []
     for number, entry in enumerate(_without_shared_guids(parsed.entries), 1):
-        draft = _draft(entry, base=base)
-        if draft is None:
+        drafted = _draft(entry, base=url or feed_url)
+        if drafted is None:
             why = Unusable(f"entry {number} of {feed_url}", "it has no title, no text and no link")
             unusable.append((entry, why))
         else:
-            drafts.append(draft)
+            drafts.append(drafted)
+    return Drafted(parsed=parsed, feed_url=feed_url, url=url, drafts=tuple(drafts), unusable=tuple(unusable))
 
+
+def settle(
+    drafted: Drafted, *, feed_id: int, poll_id: int, seen_at: datetime, seen: Mapping[bytes, Seen]
+) -> Normalised:
+    """The articles of a document that are new or changed against ``seen``: of the feed's seen-set, the rows
+    whose keys it has."""
+    parsed, feed_url, url, drafts = drafted.parsed, drafted.feed_url, drafted.url, drafted.drafts
+    base = url or feed_url
     fronts = {canonical(each) for each in (parsed.link, feed_url, url) if each}
     shared = _shared((draft.url, draft.entry.guid, draft.title) for draft in drafts if draft.url is not None)
     taken: dict[UUID, _Draft] = {}
@@ -144,7 +176,7 @@ def normalise(
         seen=tuple(rows),
         entries=len(parsed.entries),
         duplicates=duplicates,
-        unusable=tuple(unusable),
+        unusable=drafted.unusable,
     )
 
 

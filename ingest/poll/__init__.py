@@ -3,7 +3,7 @@
 ::
 
     lease_due ─▶ leased ─fetch × concurrency─┬─ 304 · failed · same bytes ─────────────────┐
-                                             └─ fetched ─seen_of─▶ ready ─digest × parsers─┤
+                                             └─ fetched ─digest × parsers, seen_of─────────┤
                                                                                            ▼
                feed state ◀─ record the outcomes ◀─ append the messages ◀─ a batch of ended polls
 

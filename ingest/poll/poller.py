@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
@@ -33,7 +33,6 @@ LEASES_AHEAD: Final = 3
 """Leases waiting to be fetched, per fetch at once: enough to lease in batches, few enough not to run out."""
 FETCHED_WAITING: Final = 32
 """Bodies that may wait for a parser."""
-SEEN_BATCH: Final = 32
 WRITE_POLLS: Final = 500
 WRITE_BYTES: Final = 16 * 1024**2
 """Of messages in one append, and at least one poll's."""
@@ -53,7 +52,6 @@ class _Body:
     lease: Lease
     fetched: Fetched
     hashed: bytes
-    seen: dict[bytes, Seen] = field(default_factory=dict)
 
 
 class Poller:
@@ -103,7 +101,9 @@ class Poller:
             allow_private_addresses=allow_private_addresses,
             connections=2 * concurrency,
         )
-        self._parsers = ParserPool(workers=parse_workers, deadline=parse_deadline, memory=parse_memory)
+        self._parsers = ParserPool(
+            workers=parse_workers, deadline=parse_deadline, memory=parse_memory, lookup=self._seen_of
+        )
         self._parse_workers = parse_workers
         self._runner = asyncio.Runner()
         self._threads: ThreadPoolExecutor | None = None
@@ -179,7 +179,6 @@ class Poller:
     async def _until_done(self, *, until_idle: bool) -> None:
         self._leased = asyncio.Queue[Lease]()
         self._fetched = asyncio.Queue[_Body](FETCHED_WAITING)
-        self._ready = asyncio.Queue[_Body](self._parse_workers)
         self._ended: deque[Ended] = deque()
         self._under_way: dict[int, Lease] = {}
         self._hungry, self._ending, self._empty = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -189,9 +188,8 @@ class Poller:
         async with asyncio.TaskGroup() as group:
             writer = group.create_task(self._write_ended())
             workers = [group.create_task(self._fetch_leased()) for _ in range(self._concurrency)]
-            workers += [group.create_task(self._load_seen())]
             # Twice as many as there are parsers, so that each finds its next document waiting.
-            workers += [group.create_task(self._parse_ready()) for _ in range(2 * self._parse_workers)]
+            workers += [group.create_task(self._parse_fetched()) for _ in range(2 * self._parse_workers)]
             await self._lease_feeds(until_idle=until_idle)
             given_back = await self._finish()
             for worker in workers:
@@ -271,21 +269,14 @@ class Poller:
             else:
                 await self._fetched.put(_Body(lease=lease, fetched=result, hashed=hashed))
 
-    async def _load_seen(self) -> None:
-        """Bring the seen-sets of fetched feeds, several in one query."""
-        while True:
-            bodies = [await self._fetched.get()]
-            while len(bodies) < SEEN_BATCH and not self._fetched.empty():
-                bodies.append(self._fetched.get_nowait())
-            ids = [body.lease.feed_id for body in bodies]
-            found = await self._in_thread(polls.seen_of, self._engine, ids)
-            crash_step("poll.seen-loaded")
-            for body in bodies:
-                await self._ready.put(replace(body, seen=found[body.lease.feed_id]))
+    async def _seen_of(self, feed_id: int, keys: Sequence[bytes]) -> Mapping[bytes, Seen]:
+        found = await self._in_thread(polls.seen_of, self._engine, feed_id, keys)
+        crash_step("poll.seen-loaded")
+        return found
 
-    async def _parse_ready(self) -> None:
+    async def _parse_fetched(self) -> None:
         while True:
-            body = await self._ready.get()
+            body = await self._fetched.get()
             lease, fetched = body.lease, body.fetched
             answer = await self._parsers.digest(
                 Document(
@@ -297,7 +288,7 @@ class Poller:
                     content_type=fetched.content_type,
                     language=fetched.headers.get("content-language"),
                     body=fetched.body,
-                    seen=body.seen,
+                    first=lease.first,
                 )
             )
             crash_step("poll.parsed")

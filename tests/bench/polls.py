@@ -168,7 +168,6 @@ def measure_reading(figures: Figures, options: argparse.Namespace) -> None:
             content_type="text/xml",
             language=None,
             body=body,
-            seen={},
         )
         for number, body in enumerate(bodies, 1)
     ]

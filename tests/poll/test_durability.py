@@ -141,6 +141,8 @@ def test_when_the_database_goes_away_the_poller_ends_and_says_so(make_desk: Make
     feed = desk.world.feed("/a.xml")
     feed.publish(rss("one"))
     desk.add(feed)
+    desk.poll()
+    feed.publish(rss("one", "two"))
 
     def gone(*_: object, **__: object) -> object:
         raise Unavailable("database", "gone")

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +20,7 @@ import pytest
 from ingest import parsing
 from ingest.errors import Unavailable
 from ingest.parsing import Digested, Document, ParserPool
-from ingest.types import Failed, FailureKind
+from ingest.types import Failed, FailureKind, Seen
 from tests.poll.conftest import rss
 
 T = TypeVar("T")
@@ -38,7 +39,6 @@ def document(body: bytes, number: int = 1) -> Document:
         content_type="text/xml",
         language=None,
         body=body,
-        seen={},
     )
 
 
@@ -223,3 +223,50 @@ asyncio.run(main())
     for worker in alive:
         worker.kill()
     assert alive == []
+
+
+def test_a_document_asks_for_its_own_keys_and_what_is_known_of_them_counts() -> None:
+    asked: list[tuple[int, list[bytes]]] = []
+    remembered: dict[bytes, Seen] = {}
+
+    async def lookup(feed_id: int, keys: Sequence[bytes]) -> dict[bytes, Seen]:
+        asked.append((feed_id, list(keys)))
+        return {key: remembered[key] for key in keys if key in remembered}
+
+    async def run() -> list[int]:
+        counts = []
+        async with ParserPool(
+            workers=1, deadline=timedelta(seconds=60), memory=MEMORY, lookup=lookup
+        ) as pool:
+            for body in (rss("one", "two"), rss("two", "three"), rss()):
+                answer = await pool.digest(document(body, 7))
+                assert isinstance(answer, Digested), answer
+                remembered.update({row.key: row for row in answer.reading.seen})
+                counts.append(len(answer.messages))
+            await pool.digest(replace(document(rss("four")), first=True))
+        return counts
+
+    assert asyncio.run(run()) == [2, 1, 0]
+    assert [(feed_id, len(keys)) for feed_id, keys in asked] == [(7, 2), (7, 2)]
+    assert asked[0][1][1] == asked[1][1][0]
+
+
+def test_when_the_lookup_fails_so_does_the_document_and_its_worker_is_replaced() -> None:
+    failing = True
+
+    async def lookup(_feed_id: int, _keys: Sequence[bytes]) -> dict[bytes, Seen]:
+        if failing:
+            raise Unavailable("database", "gone")
+        return {}
+
+    async def run() -> None:
+        nonlocal failing
+        async with ParserPool(
+            workers=1, deadline=timedelta(seconds=60), memory=MEMORY, lookup=lookup
+        ) as pool:
+            with pytest.raises(Unavailable, match="gone"):
+                await pool.digest(document(rss("one")))
+            failing = False
+            assert titles(await pool.digest(document(rss("one")))) == 1
+
+    asyncio.run(run())

@@ -107,10 +107,9 @@ def test_an_outcome_is_stored_with_its_feed_and_its_history(database: Engine) ->
         2,
         1,
     )
-    assert seen_of(database, [lease.feed_id, 999]) == {
-        lease.feed_id: {b"k" * 16: Seen(key=b"k" * 16, digest=b"d" * 16, article_id=ARTICLE)},
-        999: {},
-    }
+    row = Seen(key=b"k" * 16, digest=b"d" * 16, article_id=ARTICLE)
+    assert seen_of(database, lease.feed_id, [b"k" * 16, b"?" * 16]) == {row.key: row}
+    assert seen_of(database, 999, [b"k" * 16]) == {}
     again = lease_one(database, ended.next_poll_at)
     assert (again.etag, again.last_modified, again.body_hash) == ('"e"', "lm", b"h" * 16)
 
@@ -158,7 +157,7 @@ def test_an_outcome_after_its_lease_was_lost_changes_neither_feed_nor_history(da
     assert record(database, [late], now=NOW + LEASE) == 0
     assert feed_of(database, lost) == before
     assert results(database, lost) == [(lost.poll_id, "failed", "abandoned")]
-    assert seen_of(database, [lost.feed_id]) == {lost.feed_id: {}}
+    assert seen_of(database, lost.feed_id, [b"k" * 16]) == {}
     assert record(database, [read(held)], now=NOW + LEASE) == 1
 
 
@@ -184,7 +183,16 @@ def test_a_seen_row_follows_its_last_digest(database: Engine) -> None:
     for digest in (b"1" * 16, b"2" * 16):
         lease = lease_one(database, NOW + timedelta(days=digest[0]))
         record(database, [read(lease, Seen(key=b"k" * 16, digest=digest, article_id=ARTICLE))], now=NOW)
-    assert seen_of(database, [lease.feed_id])[lease.feed_id][b"k" * 16].digest == b"2" * 16
+    assert seen_of(database, lease.feed_id, [b"k" * 16])[b"k" * 16].digest == b"2" * 16
+
+
+def test_a_lease_is_the_first_until_a_poll_was_recorded(database: Engine) -> None:
+    add(database)
+    lost = lease_one(database)
+    held = lease_one(database, NOW + LEASE)
+    assert (lost.first, held.first) == (True, True)
+    record(database, [read(held, Seen(key=b"k" * 16, digest=b"d" * 16, article_id=ARTICLE))], now=NOW)
+    assert not lease_one(database, NOW + timedelta(days=1)).first
 
 
 def test_a_released_feed_is_due_again_and_its_poll_has_ended(database: Engine) -> None:
