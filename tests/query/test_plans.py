@@ -1,0 +1,178 @@
+"""Hot queries use their indexes: the plans PostgreSQL makes over ten thousand articles, not the clock, are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection, Engine, event, text
+
+from ingest.db import articles, ledger
+from ingest.db.articles import ArticleQuery, Place
+from ingest.db.engine import open_engine
+from ingest.db.reading import reading
+from ingest.db.status import read_status
+from ingest.errors import Unavailable
+from tests.conftest import Postgres
+from tests.library import NOON, Library
+
+pytestmark = pytest.mark.store
+
+ARTICLES = 10_000
+SOME_ID = UUID(int=77)
+
+_FILL = f"""
+    INSERT INTO articles
+        (id, revision, latest, digest, story_id, feed_id, url, source, first_seen_at, revised_at, sort_at)
+    SELECT lpad(to_hex(n), 32, '0')::uuid, 1, 1, int4send(n), lpad(to_hex(n), 32, '0')::uuid, 1,
+        'https://h' || n % 100 || '.example/' || n, 'h' || n % 100 || '.example',
+        '2026-01-01'::timestamptz + n * interval '1 minute', now(), '2026-01-01'::timestamptz + n * interval '1 minute'
+    FROM generate_series(1, {ARTICLES}) AS n;
+    INSERT INTO revisions
+        (article_id, number, current, digest, seen_at, feed_id, poll_id, title, authors, summary, text, html,
+         categories)
+    SELECT id, 1, true, digest, first_seen_at, 1, 1, 'title ' || substr(url, 9), '{{}}', '',
+        'common words of article w' || md5(url), '', '{{}}' FROM articles;
+    INSERT INTO sightings (article_id, poll_id, feed_id, seen_at, effect, revision, place)
+    SELECT id, 1, 1, first_seen_at, 'created', 1, '' FROM articles;
+    INSERT INTO polls (id, feed_id, started_at, finished_at, result, next_poll_at, reason)
+    SELECT n, 1, t, t, 'unchanged', t, '' FROM
+        (SELECT n, '2026-01-01'::timestamptz + n * interval '1 minute' AS t FROM generate_series(1, 20000) AS n) AS p;
+    INSERT INTO topics (slug, title, rule, changed_at)
+    SELECT slug, slug, '{{}}', now() FROM unnest('{{common,rare}}'::text[]) AS slug;
+    INSERT INTO matches (topic, article_id, revision, explanation, matched_at)
+    SELECT 'common', id, 1, '{{}}', now() FROM articles;
+    INSERT INTO matches (topic, article_id, revision, explanation, matched_at)
+    SELECT 'rare', id, 1, '{{}}', now() FROM articles WHERE url LIKE '%007';
+    INSERT INTO log_topics (name, next_offset) VALUES ('news.topic.rare', {ARTICLES}), ('news.articles', {ARTICLES});
+    INSERT INTO log_records (topic_id, "offset", key, value, headers, appended_at)
+    SELECT t.id, n, lpad(to_hex(n), 32, '0')::uuid::text, '{{}}',
+        CASE WHEN t.name = 'news.articles' THEN '{{}}' ELSE '{{"kind": "created"}}' END::jsonb, now()
+    FROM log_topics AS t, generate_series(1, {ARTICLES - 1}) AS n;
+"""
+
+
+@pytest.fixture(scope="module")
+def filled(postgres: Postgres) -> Iterator[Engine]:
+    url = postgres.create()
+    engine = open_engine(url, name="test")
+    with engine.begin() as connection:
+        for statement in _FILL.split(";\n"):
+            if statement.strip():
+                connection.execute(text(statement))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+    yield engine
+    engine.dispose()
+    postgres.drop(url)
+
+
+def plans(engine: Engine, call: Callable[[Engine], object]) -> list[str]:
+    """The plan of each SELECT that ``call`` makes, with the values it makes it with."""
+    made: list[tuple[str, Any]] = []
+
+    def remember(_c: Any, _cursor: Any, statement: str, parameters: Any, _x: Any, _many: bool) -> None:
+        if statement.lstrip().startswith("SELECT") and "set_config" not in statement:
+            made.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", remember)
+    try:
+        call(engine)
+    finally:
+        event.remove(engine, "before_cursor_execute", remember)
+    with engine.connect() as connection:
+        return [_explained(connection, statement, parameters) for statement, parameters in made]
+
+
+def _explained(connection: Connection, statement: str, parameters: Any) -> str:
+    rows = connection.exec_driver_sql(f"EXPLAIN (COSTS OFF) {statement}", parameters)
+    return "\n".join(row[0] for row in rows)
+
+
+PLACE = Place(sort_at=NOON - timedelta(days=57), id=SOME_ID)
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (ArticleQuery(), "ix_articles_sort"),
+        (ArticleQuery(behind=PLACE), "ix_articles_sort"),
+        (ArticleQuery(since=NOON - timedelta(days=55), until=NOON - timedelta(days=54)), "ix_articles_sort"),
+        (ArticleQuery(source="h7.example"), "ix_articles_source"),
+        (ArticleQuery(story=SOME_ID), "ix_articles_story"),
+        (ArticleQuery(q="w" + "0" * 32), "ix_revisions_search"),
+        (ArticleQuery(q='"title h7.example/7"', behind=PLACE), "ix_revisions_search"),
+        (ArticleQuery(topic="rare"), "pk_matches"),
+        (ArticleQuery(topic="common"), "ix_articles_sort"),
+    ],
+)
+def test_a_page_of_articles_is_found_by_an_index(filled: Engine, query: ArticleQuery, index: str) -> None:
+    plan = plans(filled, lambda engine: articles.find(engine, query))[-1]
+    assert index in plan
+    assert "Seq Scan on articles" not in plan
+    assert "Seq Scan on revisions" not in plan
+    if index == "ix_articles_sort":
+        assert "Sort Key: articles.sort_at" not in plan, "the index has this order"
+    if query.behind is not None and query.q is None:
+        assert "Index Cond: (ROW(sort_at, id) < ROW(" in plan, "the index begins behind the cursor"
+
+
+def test_a_word_that_is_everywhere_is_found_by_time(filled: Engine) -> None:
+    query = ArticleQuery(q="common", limit=20)
+    (plan,) = plans(filled, lambda engine: articles.find(engine, query))
+    assert "Seq Scan" not in plan
+    assert "ix_articles_sort" in plan
+
+
+def test_an_article_and_its_ledger_read_no_table_through(filled: Engine) -> None:
+    made = plans(filled, lambda engine: ledger.ledger(engine, "https://h7.example/7"))
+    whole = "\n".join(made)
+    assert len(made) >= 8
+    for index in (
+        "ix_articles_url",
+        "pk_revisions",
+        "pk_sightings",
+        "ix_matches_article",
+        "ix_log_records_event",
+    ):
+        assert index in whole, index
+    for table in ("articles", "revisions", "sightings", "matches", "log_records", "polls"):
+        assert f"Seq Scan on {table}" not in whole, table
+
+
+def test_status_counts_the_last_hour_of_polls_by_their_index(filled: Engine) -> None:
+    whole = "\n".join(plans(filled, lambda engine: read_status(engine, now=NOON)))
+    assert "ix_polls_finished_at" in whole
+    assert "Seq Scan on polls" not in whole
+    assert "Seq Scan on log_records" not in whole
+
+
+def test_pages_of_every_query_together_are_the_whole(filled: Engine) -> None:
+    for query, total in ((ArticleQuery(source="h7.example"), 100), (ArticleQuery(topic="rare"), 9)):
+        found: list[UUID] = []
+        wanted = replace(query, limit=7)
+        while True:
+            page = articles.find(filled, wanted)
+            found += [article.id for article in page.articles]
+            if page.behind is None:
+                break
+            wanted = replace(wanted, behind=page.behind)
+        assert len(found) == len(set(found)) == total
+
+
+def test_a_query_that_takes_too_long_ends(database: Engine) -> None:
+    with (
+        pytest.raises(Unavailable, match=r"longer than 0\.05 s"),
+        reading(database, timeout=timedelta(milliseconds=50)) as connection,
+    ):
+        connection.execute(text("SELECT pg_sleep(20)"))
+
+
+def test_reading_writes_nothing(database: Engine) -> None:
+    Library(database).topic("football")
+    with pytest.raises(Unavailable, match="read-only transaction"), reading(database) as connection:
+        connection.execute(text("DELETE FROM topics"))
