@@ -1,0 +1,218 @@
+"""Which article an entry is, and what of it is new."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.normalise import CUT, MAX_NAMES, MAX_TEXT_CHARACTERS, MAX_TITLE_CHARACTERS, Normalised, normalise
+from ingest.normalise.markup import line, plain, sanitised
+from ingest.types import Article, Entry, ParsedFeed, Seen
+
+FEED = "https://news.example/feed.xml"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def an_entry(
+    guid: str | None = None, link: str | None = None, title: str | None = None, content: str | None = None
+) -> Entry:
+    return Entry(guid=guid, link=link, title=title, summary=None, content=content)
+
+
+def poll(
+    entries: Sequence[Entry], seen: dict[bytes, Seen] | None = None, *, link: str | None = None
+) -> Normalised:
+    parsed = ParsedFeed(title="News", link=link, language="EN_us", entries=tuple(entries))
+    rows = {} if seen is None else seen
+    found = normalise(parsed, feed_id=7, feed_url=FEED, poll_id=1, seen_at=NOW, seen=dict(rows))
+    rows.update({row.key: row for row in found.seen})
+    return found
+
+
+def article(entry: Entry) -> Article:
+    (found,) = poll([entry]).articles
+    return found
+
+
+def ids(found: Normalised) -> list[UUID]:
+    return [each.id for each in found.articles]
+
+
+LINK, OTHER = "https://news.example/1", "https://news.example/2"
+
+
+def test_one_link_under_several_guids_with_one_title_is_one_article() -> None:
+    found = poll([an_entry("1#0", LINK, "A"), an_entry("1#1", LINK, "A")])
+    assert (len(found.articles), found.duplicates, len(found.seen)) == (1, 1, 2)
+
+
+def test_a_duplicate_that_later_stands_alone_does_not_travel() -> None:
+    seen: dict[bytes, Seen] = {}
+    poll([an_entry("1#0", LINK, "A"), an_entry("1#1", LINK, "A")], seen)
+    assert poll([an_entry("1#1", LINK, "A")], seen).articles == ()
+
+
+def test_an_entry_keeps_its_article_when_a_second_one_begins_to_share_its_link() -> None:
+    seen: dict[bytes, Seen] = {}
+    (first,) = ids(poll([an_entry("1", LINK, "A")], seen))
+    second = poll([an_entry("1", LINK, "A, revised"), an_entry("2", LINK, "B")], seen)
+    assert ids(second)[0] == first
+    assert ids(second)[1] != first
+    assert second.duplicates == 0
+    assert poll([an_entry("2", LINK, "B")], seen).articles == ()
+
+
+def test_two_entries_that_were_one_article_part_when_they_stand_together_with_two_titles() -> None:
+    seen: dict[bytes, Seen] = {}
+    poll([an_entry("1", LINK, "A")], seen)
+    poll([an_entry("2", LINK, "A")], seen)  # the guid changed; the same article
+    assert len({row.article_id for row in seen.values()}) == 1
+    found = poll([an_entry("1", LINK, "A"), an_entry("2", LINK, "B")], seen)
+    assert (len(found.articles), found.duplicates) == (1, 0)
+    assert len({row.article_id for row in seen.values()}) == 2
+
+
+def test_a_guid_that_all_entries_share_is_no_name() -> None:
+    seen: dict[bytes, Seen] = {}
+    document = [an_entry("x", LINK, "A"), an_entry("x", OTHER, "B")]
+    assert len(set(ids(poll(document, seen)))) == 2
+    assert poll(document, seen).articles == ()
+
+
+@pytest.mark.parametrize(
+    "link", ["https://news.example/", "http://news.example/section", FEED, "mailto:a@b.example", None]
+)
+def test_a_link_that_is_no_article_leaves_the_guid(link: str | None) -> None:
+    found = poll([an_entry("1", link, "A"), an_entry("2", link, "A")], link="https://news.example/section")
+    assert len(set(ids(found))) == 2
+
+
+def test_without_guid_and_link_an_entry_is_its_title_and_date() -> None:
+    monday, tuesday = an_entry(title="Weather"), replace(an_entry(title="Weather "), published_raw="Tue")
+    assert article(monday).id != article(tuesday).id
+    assert article(monday).id == article(replace(monday, content="Rain.")).id
+
+
+def test_a_permalink_serves_where_there_is_no_link() -> None:
+    assert article(an_entry("http://news.example/1?utm_source=rss", None, "A")).url == LINK
+
+
+def test_only_title_and_text_make_a_revision() -> None:
+    seen: dict[bytes, Seen] = {}
+    first = an_entry("1", LINK, "A", "<p>One  two</p>")
+    poll([first], seen)
+    same = replace(first, content="<div>One\ntwo</div>", published=NOW, categories=("x",), image=OTHER)
+    assert poll([same], seen).articles == ()
+    assert len(poll([replace(first, content="<p>One three</p>")], seen).articles) == 1
+
+
+def test_an_entry_that_says_nothing_is_unusable_by_number() -> None:
+    found = poll([an_entry("1", LINK, "A"), an_entry("2")])
+    ((entry, why),) = found.unusable
+    assert entry.guid == "2"
+    assert str(why) == f"entry 2 of {FEED}: it has no title, no text and no link"
+    assert (len(found.articles), found.entries) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("entry", "title"),
+    [
+        (an_entry("1", LINK, "AT&amp;T &lt;b&gt; 5 < 6"), "AT&T <b> 5 < 6"),
+        (an_entry("1", LINK, "<b>Bold</b>\n and&nbsp;plain"), "Bold and plain"),
+        (an_entry("1", LINK, None, "<p>First words.</p><p>More.</p>"), "First words. More."),
+        (an_entry("1", LINK, None), LINK),
+        (an_entry("1", LINK, "x" * 5000), "x" * (MAX_TITLE_CHARACTERS - len(CUT)) + CUT),
+    ],
+    ids=["entities", "markup", "from the text", "from the link", "too long"],
+)
+def test_a_title_is_one_line_of_plain_text(entry: Entry, title: str) -> None:
+    assert article(entry).title == title
+
+
+def test_everything_is_bounded_and_says_so() -> None:
+    found = article(
+        replace(
+            an_entry("1", LINK, "A", "word " * 400_000),
+            authors=tuple(f"Author {number}" for number in range(500)),
+            categories=("c" * 10_000,),
+        )
+    )
+    assert len(found.text) <= MAX_TEXT_CHARACTERS
+    assert found.text.endswith(CUT)
+    assert len(found.authors) == MAX_NAMES
+    assert found.categories[0].endswith(CUT)
+
+
+def test_source_publisher_and_language_fall_back_in_order() -> None:
+    entry = an_entry("1", "https://www.other.example/1", "A")
+    found = article(entry)
+    assert (found.source, found.publisher, found.language) == ("other.example", "News", "en-us")
+    found = article(replace(entry, source_title="The Wire", language="ko"))
+    assert (found.publisher, found.language) == ("The Wire", "ko")
+    assert article(replace(entry, language="<none>")).language == "en-us"
+    assert article(an_entry("1", None, "A")).source == "news.example"
+
+
+def test_the_longer_of_summary_and_content_is_the_text() -> None:
+    long, short = "<p>One two three four.</p>", "<p>One two.</p>"
+    for summary, content in ((long, short), (short, long)):
+        found = article(replace(an_entry("1", LINK, "A", content), summary=summary))
+        assert (found.text, found.html) == ("One two three four.", long)
+
+
+SANITISED = {
+    "<p>a<script>alert(1)</script>b</p>": "<p>ab</p>",
+    '<img src="x.png" onerror="alert(1)">': '<img src="https://n.example/z/x.png">',
+    '<a href="javascript:alert(1)">a</a>': '<a rel="noopener noreferrer">a</a>',
+    '<a href="/y" onclick="x">a</a>': '<a href="https://n.example/y" rel="noopener noreferrer">a</a>',
+    '<img src="//cdn.example/x.png">': '<img src="https://cdn.example/x.png">',
+    "<iframe src=https://a.example></iframe><style>p{}</style><form><input></form>": "",
+    "<svg><script>alert(1)</script></svg>": "",
+    "<p style='position:fixed' class=x id=y>a": "<p>a</p>",
+    "<!-- hidden --><b>a": "<b>a</b>",
+    "<math><mi//xlink:href='data:x,<script>alert(1)</script>'>": "",
+}
+
+
+@pytest.mark.parametrize(("markup", "safe"), SANITISED.items())
+def test_html_is_made_safe_and_its_addresses_absolute(markup: str, safe: str) -> None:
+    assert sanitised(markup, base="https://n.example/z/") == safe.replace(
+        "n.example/x.png", "n.example/z/x.png"
+    )
+
+
+@given(st.text(alphabet="<>/=\"' apscrit:jv&;#x0\n", max_size=80))
+def test_safe_html_stays_as_it_is_and_holds_no_script(markup: str) -> None:
+    safe = sanitised(markup, base="https://n.example/")
+    assert sanitised(safe, base="https://n.example/") == safe
+    assert "<script" not in safe
+    assert 'href="javascript' not in safe
+
+
+@pytest.mark.parametrize(
+    ("safe", "text"),
+    [
+        ("<p>One</p><p>Two\n three</p>", "One\nTwo three"),
+        ("One<br>Two<br><br>Three", "One\nTwo\nThree"),
+        ("<ul><li>a</li><li>b</li></ul>c", "a\nb\nc"),
+        ("<table><tr><td>a</td><td>b</td></tr></table>", "a b"),
+        ("wo<b>rd</b>s", "words"),
+        ("One\n\nTwo\nthree", "One\nTwo three"),
+        ("One\nTwo", "One\nTwo"),
+        ("a &lt;b&gt; &amp; c&nbsp;d", "a <b> & c d"),
+        ("soft\xadhyphen\u200b", "softhyphen"),
+        ("", ""),
+    ],
+)
+def test_paragraphs_become_lines(safe: str, text: str) -> None:
+    assert plain(safe) == text
+
+
+def test_a_sign_that_opens_no_tag_is_a_character() -> None:
+    assert line("1 < 2 and 3 > 2") == "1 < 2 and 3 > 2"
