@@ -88,7 +88,7 @@ def test_an_entry_becomes_an_article() -> None:
     ).articles
     assert (one.url, one.guid, one.source, one.feed_id, one.poll_id) == (
         "https://news.example/a",
-        "g1",
+        "tag:news.example,2026:1",
         "news.example",
         7,
         1,
