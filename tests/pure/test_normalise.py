@@ -182,9 +182,7 @@ SANITISED = {
 
 @pytest.mark.parametrize(("markup", "safe"), SANITISED.items())
 def test_html_is_made_safe_and_its_addresses_absolute(markup: str, safe: str) -> None:
-    assert sanitised(markup, base="https://n.example/z/") == safe.replace(
-        "n.example/x.png", "n.example/z/x.png"
-    )
+    assert sanitised(markup, base="https://n.example/z/") == safe
 
 
 @given(st.text(alphabet="<>/=\"' apscrit:jv&;#x0\n", max_size=80))
