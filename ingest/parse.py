@@ -24,6 +24,7 @@ from typing import Any, Final
 import feedparser
 
 from ingest.types import Entry, Failed, FailureKind, ParsedFeed
+from ingest.urls import absolute
 
 _read: Final[Callable[..., Any]] = feedparser.parse  # type: ignore[attr-defined]
 
@@ -62,6 +63,7 @@ _WIDE: Final = (codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF32_BE, c
 # What servers send about any text file, whatever is in it.
 _DEFAULT_CHARSETS: Final = frozenset({"iso-8859-1", "latin1", "latin-1", "us-ascii", "ascii"})
 _SLASHED: Final = re.compile(r"\s*(\d{4})/(\d{1,2})/(\d{1,2})(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?\s*")
+_ADDRESS: Final = re.compile(r"https?:|/", re.IGNORECASE)
 _EPOCH: Final = re.compile(r"\s*(\d{9,10})\s*")
 
 
@@ -81,10 +83,9 @@ def parse_feed(
         return Failed(kind=FailureKind.UNPARSABLE, detail=refusal, sample=body[:SAMPLE_BYTES])
     prepared, charset, warnings = _prepare(body, content_type)
     prepared = _CAPTION.sub(rb"<\1media:caption\2>", prepared)
-    headers = {
-        "content-type": f"application/xml; charset={charset}" if charset else "application/xml",
-        "content-location": url,
-    }
+    # Without a Content-Location feedparser leaves relative addresses alone, and with them every guid that is no
+    # address: else a redirect would give them all other names.
+    headers = {"content-type": f"application/xml; charset={charset}" if charset else "application/xml"}
     try:
         found = _read(
             io.BytesIO(prepared), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
@@ -310,14 +311,17 @@ def _link(entry: Any) -> str | None:
     original = _optional(dict.get(entry, "feedburner_origlink"))
     if original is not None and original.lower().startswith(("http://", "https://")):
         return original
-    return _optional(dict.get(entry, "link"))
+    link = _optional(dict.get(entry, "link"))
+    # A guid that does not say it is none counts as a permalink, though it is but a name.
+    is_a_name = link is not None and link == _optional(dict.get(entry, "id")) and not _ADDRESS.match(link)
+    return None if is_a_name else link
 
 
 def _base(entry: Any, url: str) -> str | None:
     """``xml:base`` of the entry's HTML, where it is not the feed's own address."""
     for detail in (*(dict.get(entry, "content") or ()), dict.get(entry, "summary_detail") or {}):
-        base = _optional(detail.get("base"))
-        if base is not None and base != url and base.lower().startswith(("http://", "https://")):
+        base = absolute(_optional(detail.get("base")) or "", base=url)
+        if base is not None and base != url:
             return base
     return None
 

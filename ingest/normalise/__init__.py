@@ -131,7 +131,7 @@ def settle(
     whose keys it has."""
     parsed, feed_url, url, drafts = drafted.parsed, drafted.feed_url, drafted.url, drafted.drafts
     base = url or feed_url
-    fronts = {canonical(each) for each in (parsed.link, feed_url, url) if each}
+    fronts = {canonical(each, base=base) for each in (parsed.link, feed_url, url) if each}
     shared = _shared((draft.url, draft.entry.guid, draft.title) for draft in drafts if draft.url is not None)
     taken: dict[UUID, _Draft] = {}
     keys: set[bytes] = set()

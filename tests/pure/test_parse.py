@@ -232,8 +232,18 @@ def test_relative_addresses_are_relative_to_the_feed_or_its_base() -> None:
     found = entry(atom.format("https://other.example/base/").encode())
     assert (found.link, found.base) == ("https://other.example/base/x/1", "https://other.example/base/")
     found = entry(atom.replace(' xml:base="{}"', "").encode())
-    assert (found.link, found.base) == ("https://news.example/feeds/x/1", None)
+    assert (found.link, found.base) == ("x/1", None)
+    found = entry(atom.format("/base/").encode())
+    assert (found.link, found.base) == ("/base/x/1", "https://news.example/base/")
     assert parsed(atom.encode()).language == "ko"
+
+
+@pytest.mark.parametrize("guid", ["4711", "post-1", "tag:news.example,2026:1"])
+def test_a_guid_stays_as_it_is_and_is_no_link_unless_it_is_an_address(guid: str) -> None:
+    body = feed(inner=f"<guid>{guid}</guid>").replace("<link>https://news.example/1</link>", "")
+    assert (entry(body.encode()).guid, entry(body.encode()).link) == (guid, None)
+    body = body.replace(guid, "https://news.example/2")
+    assert entry(body.encode()).link == "https://news.example/2"
 
 
 def test_the_address_behind_a_counter_is_the_link() -> None:
