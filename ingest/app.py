@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 
 KAFKA_PATIENCE: Final = timedelta(seconds=60)
 """How long a process waits for a broker that is away before it stops and is restarted."""
+RELAY_PATIENCE: Final = timedelta(seconds=15)
+"""How long the relay waits for one. Shorter: a transactional producer that lost its coordinator between two
+transactions does not find it again (kafka-python 3.0, broker killed and restarted); a new one does, at once."""
 READY_PATIENCE: Final = timedelta(seconds=5)
 """How long a health check waits for one."""
 
@@ -206,7 +209,9 @@ def run_relay(settings: Settings, stop: Stop) -> None:
     with (
         open_database(settings, name="ingest relay") as engine,
         PostgresStreamSource(engine) as source,
-        KafkaStreamTarget(settings.kafka_bootstrap, replication=settings.kafka_replication) as target,
+        KafkaStreamTarget(
+            settings.kafka_bootstrap, replication=settings.kafka_replication, patience=RELAY_PATIENCE
+        ) as target,
     ):
         relay.run(source, target, stop)
 
