@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -9,6 +10,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from ingest.db.engine import open_engine
+from tests.api.conftest import running
+from tests.conftest import Postgres
 from tests.library import NOON, Library
 
 pytestmark = pytest.mark.store
@@ -19,8 +23,19 @@ def titles(answer: httpx.Response) -> list[str]:
     return [article["title"] for article in answer.json()["articles"]]
 
 
-@pytest.fixture
-def stocked(library: Library) -> Library:
+@pytest.fixture(scope="module")
+def stocked(postgres: Postgres) -> Iterator[httpx.Client]:
+    """A server over four articles, for tests that only ask."""
+    url = postgres.create()
+    engine = open_engine(url, name="test")
+    _stock(Library(engine))
+    with running(engine) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+        yield client
+    engine.dispose()
+    postgres.drop(url)
+
+
+def _stock(library: Library) -> None:
     library.topic("russia-north-korea")
     library.topic("football")
     hour = timedelta(hours=1)
@@ -50,7 +65,6 @@ def stocked(library: Library) -> Library:
         language="en-GB",
     )
     library.article("https://c.example/4", title="Newest", at=NOON, source="c.example", language=None)
-    return library
 
 
 @pytest.mark.parametrize(
@@ -80,9 +94,9 @@ def stocked(library: Library) -> Library:
     ],
 )
 def test_every_parameter_narrows_and_the_newest_comes_first(
-    stocked: Library, client: httpx.Client, query: dict[str, str], expected: list[str]
+    stocked: httpx.Client, query: dict[str, str], expected: list[str]
 ) -> None:
-    assert titles(client.get("/v1/articles", params=query)) == expected
+    assert titles(stocked.get("/v1/articles", params=query)) == expected
 
 
 @pytest.mark.parametrize(
@@ -114,9 +128,9 @@ def test_every_parameter_narrows_and_the_newest_comes_first(
     ],
 )
 def test_bad_input_is_a_400_that_names_it(
-    stocked: Library, client: httpx.Client, query: str, parameter: str, expected: str
+    stocked: httpx.Client, query: str, parameter: str, expected: str
 ) -> None:
-    answer = client.get(f"/v1/articles?{query}")
+    answer = stocked.get(f"/v1/articles?{query}")
     assert answer.status_code == 400, answer.text
     error = answer.json()["error"]
     assert error["parameter"] == parameter
@@ -124,16 +138,16 @@ def test_bad_input_is_a_400_that_names_it(
     assert set(error) == {"parameter", "value", "expected"}
 
 
-def test_a_plus_that_the_url_lost_is_understood(stocked: Library, client: httpx.Client) -> None:
-    assert titles(client.get("/v1/articles?from=2026-03-01T20:00:00+09:00")) == ["Newest", "Second summit"]
+def test_a_plus_that_the_url_lost_is_understood(stocked: httpx.Client) -> None:
+    assert titles(stocked.get("/v1/articles?from=2026-03-01T20:00:00+09:00")) == ["Newest", "Second summit"]
 
 
-def test_a_search_shows_where_it_hit(stocked: Library, client: httpx.Client) -> None:
-    (article,) = client.get("/v1/articles", params={"q": "summit putin"}).json()["articles"]
+def test_a_search_shows_where_it_hit(stocked: httpx.Client) -> None:
+    (article,) = stocked.get("/v1/articles", params={"q": "summit putin"}).json()["articles"]
     assert {"text": "summit", "hit": True} in article["snippet"]
     assert "".join(piece["text"] for piece in article["snippet"]) == "The summit ended without a word."
     assert article["topics"] == ["russia-north-korea"]
-    (plain, *_) = client.get("/v1/articles").json()["articles"]
+    (plain, *_) = stocked.get("/v1/articles").json()["articles"]
     assert "snippet" not in plain
 
 

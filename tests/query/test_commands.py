@@ -31,6 +31,31 @@ topics:
 """
 
 
+REFUSED = [
+    (["articles", "search", "!!"], "QUERY: '!!'", "at least one word"),
+    (["articles", "search", "a\udcffb"], "QUERY", "UTF-8"),
+    (["articles", "search", "--from", "soon"], "--from: 'soon'", "ISO 8601"),
+    (["articles", "search", "--limit", "many"], "--limit: 'many'", "1 to 200"),
+    (["articles", "search", "--cursor", "x"], "--cursor: 'x'", "next_cursor"),
+    (["articles", "search", "--topic", "x"], "topic: 'x'", "one of football"),
+    (
+        ["articles", "show", "https://nowhere.example/"],
+        "ID|URL: 'https://nowhere.example/'",
+        "stored article",
+    ),
+    (["articles", "show", str(uuid4())], "ID|URL", "stored article"),
+    (["tail", "football", "--from", "x"], "--from: 'x'", "the cursor of an event"),
+    (["tail", "football", "--from", "9"], "--from: 9", "whose last is 0"),
+    (["tail", "hockey"], "topic: 'hockey'", "one of football"),
+    (["topics", "show", "hockey"], "topic: 'hockey'", "one of football"),
+    (["topics", "check", "/nowhere.yaml"], "FILE: '/nowhere.yaml'", "readable"),
+    (["quarantine", "show", "9"], "number: 9", "quarantine list"),
+    (["quarantine", "replay"], "NUMBERS", "or --all"),
+    (["quarantine", "replay", "9"], "number: 9", "quarantine list"),
+    (["quarantine", "drop", "9"], "number: 9", "quarantine list"),
+]
+
+
 def lines(output: str) -> list[Any]:
     return [json.loads(text) for text in output.splitlines()]
 
@@ -77,41 +102,14 @@ def test_search_narrows_by_every_option(library: Library, run: Run) -> None:
         assert [one.get("title") for one in found] == [title, None], options
 
 
-@pytest.mark.parametrize(
-    ("arguments", "named", "accepted"),
-    [
-        (["articles", "search", "!!"], "QUERY: '!!'", "at least one word"),
-        (["articles", "search", "a\udcffb"], "QUERY", "UTF-8"),
-        (["articles", "search", "--from", "soon"], "--from: 'soon'", "ISO 8601"),
-        (["articles", "search", "--limit", "many"], "--limit: 'many'", "1 to 200"),
-        (["articles", "search", "--cursor", "x"], "--cursor: 'x'", "next_cursor"),
-        (["articles", "search", "--topic", "x"], "topic: 'x'", "one of football"),
-        (
-            ["articles", "show", "https://nowhere.example/"],
-            "ID|URL: 'https://nowhere.example/'",
-            "stored article",
-        ),
-        (["articles", "show", str(uuid4())], "ID|URL", "stored article"),
-        (["tail", "football", "--from", "x"], "--from: 'x'", "the cursor of an event"),
-        (["tail", "football", "--from", "9"], "--from: 9", "whose last is 0"),
-        (["tail", "hockey"], "topic: 'hockey'", "one of football"),
-        (["topics", "show", "hockey"], "topic: 'hockey'", "one of football"),
-        (["topics", "check", "/nowhere.yaml"], "FILE: '/nowhere.yaml'", "readable"),
-        (["quarantine", "show", "9"], "number: 9", "quarantine list"),
-        (["quarantine", "replay"], "NUMBERS", "or --all"),
-        (["quarantine", "replay", "9"], "number: 9", "quarantine list"),
-        (["quarantine", "drop", "9"], "number: 9", "quarantine list"),
-    ],
-)
-def test_bad_input_is_refused_with_its_name(
-    library: Library, run: Run, arguments: list[str], named: str, accepted: str
-) -> None:
+def test_bad_input_is_refused_with_its_name(library: Library, run: Run) -> None:
     library.topic("football")
-    found = run(*arguments)
-    assert found.exit_code == 2
-    assert named in found.stderr
-    assert accepted in found.stderr
-    assert found.stdout == ""
+    for arguments, named, accepted in REFUSED:
+        found = run(*arguments)
+        assert found.exit_code == 2, arguments
+        assert named in found.stderr
+        assert accepted in found.stderr
+        assert found.stdout == ""
 
 
 def test_show_takes_an_id_or_an_address(library: Library, run: Run) -> None:
@@ -227,12 +225,9 @@ def leaves(commands: tuple[click.Command, ...]) -> Iterator[click.Command]:
         yield command
 
 
-@pytest.mark.parametrize(
-    "command",
-    list(leaves((*articles.commands, *streams.commands, *quarantine.commands))),
-    ids=lambda c: c.name,
-)
-def test_every_command_helps_with_an_example(command: click.Command) -> None:
-    assert command.help is not None
-    assert "Example" in command.help
-    assert "  ingest " in command.help
+def test_every_command_helps_with_an_example() -> None:
+    found = list(leaves((*articles.commands, *streams.commands, *quarantine.commands)))
+    assert len(found) > 15
+    for command in found:
+        assert "Example" in (command.help or ""), command.name
+        assert "  ingest " in (command.help or ""), command.name
