@@ -80,7 +80,11 @@ def translate(error: DBAPIError | psycopg.Error | PoolTimeout) -> Exception:
         return Unavailable("database", str(original).strip())
     if state.startswith("40") or state == "23505":
         return Conflict(str(original).strip())
-    if state.startswith(("22", "54")) or state in ("23502", "23514") or isinstance(original, psycopg.DataError):
+    if (
+        state.startswith(("22", "54"))
+        or state in ("23502", "23514")
+        or isinstance(original, psycopg.DataError)
+    ):
         return Rejected(str(original).strip())
     return error
 

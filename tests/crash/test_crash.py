@@ -34,7 +34,9 @@ def test_killing_everything_once_loses_and_repeats_nothing() -> None:
 @pytest.mark.kafka
 @pytest.mark.timeout(12 * MINUTES)
 def test_killing_everything_once_loses_and_repeats_nothing_on_kafka(kafka_jars: Path) -> None:
-    assert kafka_jars.is_dir()  # asked for, so that a machine without a broker says so; the harness runs one of its own
+    assert (
+        kafka_jars.is_dir()
+    )  # asked for, so that a machine without a broker says so; the harness runs one of its own
     done = crash("--log", "kafka")
     assert done.returncode == 0, done.stdout + done.stderr
 
