@@ -52,6 +52,11 @@ def test_one_link_under_several_guids_with_one_title_is_one_article() -> None:
     assert (len(found.articles), found.duplicates, len(found.seen)) == (1, 1, 2)
 
 
+def test_which_of_two_that_share_a_link_comes_first_does_not_matter() -> None:
+    one, other = an_entry("1", LINK, "A"), an_entry("2", LINK, "B")
+    assert ids(poll([one, other])) == ids(poll([other, one]))[::-1]
+
+
 def test_a_duplicate_that_later_stands_alone_does_not_travel() -> None:
     seen: dict[bytes, Seen] = {}
     poll([an_entry("1#0", LINK, "A"), an_entry("1#1", LINK, "A")], seen)

@@ -55,6 +55,11 @@ def test_unknown_fields_are_ignored() -> None:
         ({"authors": "Ann"}, "authors"),
         ({"feed_id": True}, "feed_id"),
         ({"digest": "zz"}, "digest"),
+        ({"text": "a\0b"}, "text.*NUL"),
+        ({"title": "\ud800"}, "title.*surrogate"),
+        ({"poll_id": 2**63}, "poll_id"),
+        ({"published_at": "0001-01-01T00:00:00+14:00"}, "published_at"),
+        ({"attribution": {"author": "Ann"}}, "attribution.*evidence"),
     ],
 )
 def test_a_field_that_is_wrong_is_named(fields: dict[str, Any], named: str) -> None:
@@ -66,3 +71,13 @@ def test_a_field_that_is_wrong_is_named(fields: dict[str, Any], named: str) -> N
 def test_bytes_that_are_no_article_are_unusable(value: bytes) -> None:
     with pytest.raises(Unusable):
         decode(replace(record(article(), offset=1), value=value))
+
+
+def test_a_record_under_another_key_is_unusable() -> None:
+    with pytest.raises(Unusable, match="key"):
+        decode(replace(record(article(), offset=1), key="another"))
+
+
+def test_what_may_be_null_may_be_left_out() -> None:
+    found = decode(changed(url=..., authors=..., attribution=..., published_at=...))
+    assert (found.url, found.authors, found.attribution, found.published_at) == (None, (), None, None)
