@@ -20,8 +20,6 @@ from tests.crash.sabotage import SABOTAGES, NotFoundError, sabotaged
 from tests.kafka_broker import HOW_TO_RUN, CannotStartError, fetch_jars
 
 FULL_KILLS = 1000
-SHOWN = 50
-"""Violations printed at the end."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -116,7 +114,7 @@ def _sabotage(name: str, known: dict[str, Label], *, seed: int) -> int:
     try:
         with sabotaged(name) as source:
             outcome = run(plan.repeated([known[label] for label in sabotage.labels]), log="postgres", seed=seed,
-                          patience=10.0, source=source, say=_say)  # fmt: skip
+                          patience=sabotage.patience, source=source, say=_say)  # fmt: skip
     except NotFoundError as error:
         print(f"crash: {error}", file=sys.stderr)
         return 2
@@ -139,12 +137,9 @@ def _report(figures: Figures, outcome: Outcome) -> None:
     figures.add(f"{log}_seconds", round(outcome.seconds, 1), "s")
     for kind in Kind:
         figures.add(f"{log}_{kind}", outcome.count(kind), "violations", floor=0, lower_is_better=True)
-    if not outcome.violations:
-        return
-    print(f"\n{len(outcome.violations)} violations on {log}, seed {outcome.seed} ({outcome.killed} killed):")
-    for violation in outcome.violations[:SHOWN]:
-        print(f"  {violation.kind}: {violation.what}")
-    print(outcome.last_words, file=sys.stderr)
+    if outcome.violations:
+        print(f"\n{outcome.report()}")
+        print(outcome.last_words, file=sys.stderr)
 
 
 def _say(line: str) -> None:

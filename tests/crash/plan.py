@@ -118,6 +118,26 @@ def full(labels: Sequence[Label], log: str, *, kills: int, chance: random.Random
     return cycles
 
 
+CI_POSTGRES: Final = ("poll.appended", "persist.stored")
+CI_BROKER: Final = ("poll.appended", "relay.sent")
+
+
+def ci(labels: Sequence[Label], log: str) -> list[Cycle]:
+    """For every test run: each label once over the two logs together, and the rest where it matters most."""
+    known = {label.name: label for label in in_mode(labels, log)}
+    if log == "kafka":
+        here = [
+            label
+            for label in known.values()
+            if label.role is Role.RELAY or label.name in ONLY_KAFKA or label.name.startswith("consume.")
+        ]
+        rest = [Strike(label=known[name], target=Target.BROKER) for name in CI_BROKER]
+    else:
+        here = list(known.values())
+        rest = [Strike(label=known[name], target=Target.POSTGRES) for name in CI_POSTGRES]
+    return list(bundled([*(Strike(label=label, target=Target.PROCESS) for label in here), *rest]))
+
+
 PAIRS: Final = (
     "poll.fetched",
     "poll.appended",

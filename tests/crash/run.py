@@ -44,9 +44,12 @@ from tests.feedworld import FeedWorld
 
 STREAMS: Final = (EVERYTHING, STORMS)
 FEEDS: Final = 4
+SHOWN: Final = 50
+"""Violations that a report names."""
 NUDGE_SECONDS: Final = 2.0
 """A step that was not reached by then is one of starting or stopping: its process is asked to stop."""
 REACH_SECONDS: Final = 20.0
+SHARING_ROUNDS: Final = 20
 EARLY: Final = 0.9
 """The part of the interval that must lie between two requests for one feed. Not all of it: it counts from when
 the poll was decided, and a request is made some milliseconds later, not always as many."""
@@ -76,6 +79,16 @@ class Outcome:
 
     def count(self, kind: Kind) -> int:
         return sum(violation.kind is kind for violation in self.violations)
+
+    def report(self) -> str:
+        """The violations, and what it takes to see them again."""
+        lines = [
+            f"{len(self.violations)} violations on {self.log}, seed {self.seed} ({self.killed} killed):",
+            *(f"  {violation.kind}: {violation.what}" for violation in self.violations[:SHOWN]),
+        ]
+        if len(self.violations) > SHOWN:
+            lines.append(f"  … and {len(self.violations) - SHOWN} more")
+        return "\n".join(lines)
 
 
 def run(
@@ -172,6 +185,21 @@ class _Run:
         if rig.kafka is not None:
             self._readers = [KafkaReader(rig.kafka.bootstrap, stream_topic(topic)) for topic in STREAMS]
         self._one(Cycle(()), name=f"[{self._outcome.log}]")
+        if rig.paired:
+            self._share()
+
+    def _share(self) -> None:
+        """Until both of a pair have work; the embedded log has one consumer at work and one that stands by."""
+        rig = self._rig
+        for label in ("poll.leased", *(["consume.committed"] if rig.kafka else [])):
+            for _ in range(SHARING_ROUNDS):
+                if len(rig.steps.pids.get(label, ())) > 1:
+                    break
+                self._one(Cycle(()), name=f"[{self._outcome.log}]")
+            else:
+                self.violated(
+                    Kind.STUCK, f"of the two processes that pass {label} only one has anything to do"
+                )
 
     def _one(self, cycle: Cycle, *, name: str) -> None:
         begun = time.monotonic()

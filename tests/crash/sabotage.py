@@ -35,6 +35,8 @@ class Sabotage:
     rewrites: tuple[Rewrite, ...]
     labels: tuple[str, ...]
     """The steps at which a kill shows it."""
+    patience: float = 10.0
+    """Seconds to wait for what will not come."""
 
 
 SABOTAGES: Final = {

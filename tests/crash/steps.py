@@ -36,6 +36,8 @@ class Steps:
         self.path = path
         self.counts: Counter[str] = Counter()
         """How often each label was reached."""
+        self.pids: dict[str, set[int]] = {}
+        """By which processes."""
         self._armed: dict[str, int] = {}
         self._reached: list[Reached] = []
         self._rests: dict[socket.socket, bytes] = {}
@@ -115,6 +117,7 @@ class Steps:
     def _step(self, asking: socket.socket, pid: int, label: str) -> None:
         with self._lock:
             self.counts[label] += 1
+            self.pids.setdefault(label, set()).add(pid)
             left = self._armed.get(label)
             if left == 1:
                 del self._armed[label]

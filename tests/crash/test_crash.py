@@ -1,49 +1,47 @@
-"""The crash harness in the size of CI: every labelled step once on each log, and the two sabotages it must catch."""
+"""The service is killed at its labelled steps, in the short set that every test run has time for."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.crash.labels import find_labels
+from tests.crash import plan
+from tests.crash.compare import Kind
+from tests.crash.labels import Label
+from tests.crash.run import run
+from tests.crash.sabotage import SABOTAGES, sabotaged
 
-PROJECT = Path(__file__).resolve().parents[2]
-MINUTES = 60
-
-
-def crash(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.crash", *arguments]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+SEED = 3
 
 
-def test_at_least_thirty_steps_are_labelled_each_with_a_name_of_its_own() -> None:
-    names = [label.name for label in find_labels()]
-    assert len(names) >= 30
-    assert len(set(names)) == len(names)
-
-
-@pytest.mark.timeout(10 * MINUTES)
-def test_killing_everything_once_loses_and_repeats_nothing() -> None:
-    done = crash("--log", "postgres")
-    assert done.returncode == 0, done.stdout + done.stderr
+@pytest.mark.timeout(420)
+def test_nothing_is_lost_or_repeated_when_anything_dies_at_any_step_on_the_embedded_log(
+    labels: Sequence[Label],
+) -> None:
+    outcome = run(plan.ci(labels, "postgres"), log="postgres", seed=SEED)
+    assert not outcome.violations, f"{outcome.report()}\n{outcome.last_words}"
+    assert outcome.struck == {label.name for label in plan.in_mode(labels, "postgres")}
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(12 * MINUTES)
-def test_killing_everything_once_loses_and_repeats_nothing_on_kafka(kafka_jars: Path) -> None:
-    assert (
-        kafka_jars.is_dir()
-    )  # asked for, so that a machine without a broker says so; the harness runs one of its own
-    done = crash("--log", "kafka")
-    assert done.returncode == 0, done.stdout + done.stderr
+@pytest.mark.timeout(420)
+def test_nothing_is_lost_or_repeated_when_anything_dies_on_kafka_with_two_of_each_process(
+    labels: Sequence[Label], kafka_jars: Path
+) -> None:
+    outcome = run(plan.ci(labels, "kafka"), log="kafka", seed=SEED, jars=kafka_jars, pairs=True)
+    assert not outcome.violations, f"{outcome.report()}\n{outcome.last_words}"
+    assert {label.name for label in labels if label.role == "relay"} <= outcome.struck
 
 
-@pytest.mark.timeout(10 * MINUTES)
-@pytest.mark.parametrize("sabotage", ["validators-first", "stream-outside"])
-def test_a_broken_guarantee_is_caught(sabotage: str) -> None:
-    done = crash("--sabotage", sabotage)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "caught" in done.stdout + done.stderr
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("name", SABOTAGES)
+def test_the_harness_catches_a_service_that_breaks_the_guarantee(name: str, labels: Sequence[Label]) -> None:
+    sabotage = SABOTAGES[name]
+    struck = [label for label in labels if label.name in sabotage.labels]
+    with sabotaged(name) as source:
+        outcome = run(
+            plan.repeated(struck), log="postgres", seed=SEED, patience=sabotage.patience, source=source
+        )
+    assert outcome.count(Kind.LOST) > 0

@@ -105,6 +105,7 @@ def _tell(figures: Figures, compared: Compared) -> Section:
         figures.add(f"{log}_{name.replace('-', '_')}", count, "polls")
     figures.add(f"{log}_agreed", counts[Name.STORED] + counts[Name.REVISED], "entries")
     figures.add(f"{log}_explained", compared.explained, "entries")
+    figures.add(f"{log}_texts_without_boilerplate", sum(judgement.taken_out.values()), "texts")
     for name, failure in (
         ("lost", Name.LOST),
         ("repeated", Name.REPEATED),

@@ -33,7 +33,7 @@ class Name(StrEnum):
     ANOTHER_FEED = "same article in another feed"
     WENT_BACK = "went back to an earlier text"
     MARKUP = "only white space or markup changed"
-    SUMMARY_ONLY = "the summary changed, the text it introduces did not"
+    SUMMARY_ONLY = "the summary changed to other words of the same text"
     BOILERPLATE = "only boilerplate changed"
     CONTENT = "the text in content changed, which the expectation does not look at"
     TWICE_IN_DOCUMENT = "several entries of one document have this key"
@@ -57,8 +57,8 @@ EXPLAINED: Final[Mapping[Name, str]] = {
     "it is current again, and the sighting says so (effect `reverted`).",
     Name.MARKUP: "Title and text are the same words in the same order; tags, entities or white space differ. The "
     "expectation compares the strings as they stand.",
-    Name.SUMMARY_ONLY: "The feed brings the full text beside a summary. The full text is what is stored, and it is "
-    "the same as before.",
+    Name.SUMMARY_ONLY: "The feed brings the full text beside a summary. The full text is what is stored, it is the "
+    "same as before, and has both summaries in it.",
     Name.BOILERPLATE: "All of the stored text is in the entry before and after, and the title is the same; what "
     "changed is around it, and no part of the story (subscription notes, 'read more').",
     Name.CONTENT: "Title and summary are the same, so the expectation is silent; the full text beside them changed, "
@@ -90,6 +90,8 @@ class Judgement:
 
     counts: Counter[Name] = field(default_factory=Counter)
     examples: dict[Name, list[str]] = field(default_factory=dict)
+    taken_out: Counter[str] = field(default_factory=Counter)
+    """What of the entries' texts is not in the stored ones, as boilerplate: how many texts had it."""
 
     def add(self, name: Name, example: str = "") -> None:
         self.counts[name] += 1
@@ -258,7 +260,9 @@ class _Judge:
         then = before[1]
         if now.plain_all == then.plain_all:
             return Name.MARKUP, f"{_shown(entry)}: {_difference(then, now)}"
-        if now.plain == then.plain:
+        if now.plain == then.plain and all(
+            _within(each.plain_summary[1], each.plain[1]) for each in (now, then)
+        ):
             return Name.SUMMARY_ONLY, f"{_shown(entry)}: {_difference(then, now)}"
         texts = [revision.text for revision in self._stored.revisions[article].values()]
         if now.plain[0] == then.plain[0] and any(
@@ -289,6 +293,9 @@ class _Judge:
             self._out.add(Name.WRONG_TEXT, f"{_shown(entry)}: stored {have}, said {told}")
             return
         self._out.add(name, "" if name in (Name.STORED, Name.REVISED) else _shown(entry))
+        rest = min((taken_out(revision.text, one.plain[1]) for one in said), key=len)
+        if rest:
+            self._out.taken_out[rest] += 1
 
     # --- what nobody asked for ---
 
@@ -461,6 +468,20 @@ def _within(text: str, body: str) -> bool:
             return False
         at = found + len(wanted)
     return True
+
+
+def taken_out(text: str, body: str) -> str:
+    """What of ``body`` is not in ``text``, all of which it has."""
+    places = [place for place, character in enumerate(body) if not character.isspace()]
+    squeezed, at = _squeezed(body), 0
+    pieces = []
+    for line in [*text.splitlines(), None]:
+        wanted = "" if line is None else _squeezed(line)
+        found = len(squeezed) if line is None else squeezed.find(wanted, at)
+        if found > at:
+            pieces.append(body[places[at] : places[found - 1] + 1])
+        at = max(at, found) + len(wanted)
+    return " … ".join(pieces)
 
 
 def _squeezed(text: str) -> str:

@@ -68,7 +68,23 @@ def _counts(section: Section) -> list[str]:
         f"| {name} | {count} | {kinds.get(name, 'explained')} |"
         for name, count in names_in_order(section.judgement.counts)
     ]
-    return ["", "| comparison | count | |", "|---|---:|---|", *rows, *(f"\n{note}" for note in section.notes)]
+    taken_out = section.judgement.taken_out
+    if taken_out:
+        rows_out = [
+            f"| {_inline(text).replace('|', '¦')} | {count} |"
+            for text, count in taken_out.most_common(EXAMPLES)
+        ]
+        out = ["", "Taken out of texts as boilerplate:", "", "| what | texts |", "|---|---:|", *rows_out]
+    else:
+        out = []
+    return [
+        *out,
+        "",
+        "| comparison | count | |",
+        "|---|---:|---|",
+        *rows,
+        *(f"\n{note}" for note in section.notes),
+    ]
 
 
 def _named(section: Section) -> list[str]:

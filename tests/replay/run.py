@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.feedworld.recorded import ExpectedEntry, Recording, read_expected
-from tests.replay.judge import EXPLAINED, Judgement, Replayed, judge
+from tests.replay.judge import EXPLAINED, Judgement, Replayed, judge, names_in_order
 from tests.replay.play import Played, Stage, world_of
 from tests.replay.said import Document, archive_of, read_recording, read_some
 from tests.replay.service import Progress, Service, service
@@ -128,6 +128,7 @@ def replay_log(
                 sent=list(running.sent()),
             )
         )
+        tell(", ".join(f"{count} {name}" for name, count in names_in_order(judgement.counts)))
         restarted = _print(first, played, ids)
         tell("again, over the same database")
         again = stage.play(running, ids, restart_at=None, say=tell)

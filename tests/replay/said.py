@@ -83,7 +83,7 @@ def read_recording(
 ) -> dict[tuple[str, str], Document]:
     """Every recorded poll's document, by feed and poll name."""
     stat = archive.stat()
-    name = f"said-{archive.name.removesuffix('.tar.zst')}-{stat.st_size}-{stat.st_mtime_ns}-{feedparser.__version__}"
+    name = f"said-2-{archive.name.removesuffix('.tar.zst')}-{stat.st_size}-{stat.st_mtime_ns}-{feedparser.__version__}"
     kept = cache_dir() / f"{name}.jsonl.zst"
     if not kept.is_file():
         _write(recording, kept, workers=workers)
@@ -152,22 +152,26 @@ def _read_feed(polls: Sequence[RecordedPoll]) -> tuple[list[dict[str, Any]], int
 
 
 def _read(path: Path) -> Document:
-    found = _parse(path.read_bytes())
+    body = path.read_bytes()
+    found = _parse(body)
+    # feedparser takes a picture's caption for content. These feeds have either captions or content.
+    captions = b"<media:description" in body and b"<content:encoded" not in body
     return Document(
-        entries=tuple(_entries(found)),
+        entries=tuple(_entries(found, with_contents=not captions)),
         version=str(found.get("version") or ""),
         broken=repr(found["bozo_exception"])[:200] if found.get("bozo") else None,
     )
 
 
-def _entries(found: Any) -> Iterator[Said]:
+def _entries(found: Any, *, with_contents: bool) -> Iterator[Said]:
     for entry in found["entries"]:
+        contents = (dict.get(entry, "content") or ()) if with_contents else ()
         yield Said(
             id=dict.get(entry, "id"),
             link=dict.get(entry, "link"),
             title=dict.get(entry, "title"),
             summary=dict.get(entry, "summary"),
-            contents=tuple(content.get("value") or "" for content in dict.get(entry, "content") or ()),
+            contents=tuple(content.get("value") or "" for content in contents),
         )
 
 

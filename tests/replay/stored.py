@@ -120,9 +120,7 @@ def totals(engine: Engine) -> Totals:
 def read_stored(engine: Engine) -> Stored:
     revisions: dict[UUID, dict[int, Revision]] = {}
     with transaction(engine) as connection:
-        urls: dict[UUID, str | None] = dict(
-            connection.execute(text("SELECT id, url FROM articles")).all()
-        )
+        urls: dict[UUID, str | None] = dict(connection.execute(text("SELECT id, url FROM articles")).all())
         for row in connection.execute(
             text(
                 "SELECT article_id, number, digest, title, text, poll_id, current FROM revisions ORDER BY 1, 2"

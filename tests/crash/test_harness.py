@@ -1,0 +1,227 @@
+"""The harness sees what it is there to see; real runs are in test_crash.py."""
+
+from __future__ import annotations
+
+import random
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.crash import plan
+from tests.crash.compare import (
+    Kind,
+    StoredRevision,
+    compare_cursors,
+    compare_intervals,
+    compare_polls,
+    compare_store,
+    compare_stream,
+)
+from tests.crash.labels import Label, Role, StrangeStepError, find_labels
+from tests.crash.news import EVERYTHING, STORMS, Published, Text, stream_kinds
+from tests.crash.plan import Strike, Target
+from tests.crash.sabotage import SABOTAGES, NotFoundError, Rewrite, rewrite, sabotaged
+from tests.crash.steps import Steps
+from tests.crash.subscriber import Told
+
+URL = "https://a.example/1"
+STORM = "There is a storm warning for the coast."
+ONE = Published(
+    url=URL,
+    at=datetime(2026, 1, 1, tzinfo=UTC),
+    texts=[Text(title="One", body=f"First. {STORM}"), Text(title="One (2)", body="Second.")],
+)
+
+
+def stored(number: int, title: str, text: str, *, url: str = URL, of: str = "id-1") -> StoredRevision:
+    return StoredRevision(url=url, id=of, number=number, title=title, text=text)
+
+
+FIRST = stored(1, "One", f"First.\n{STORM}")
+SECOND = stored(2, "One (2)", "Second.")
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([FIRST, SECOND], []),
+        ([SECOND, FIRST], []),
+        ([FIRST], [Kind.LOST]),
+        ([], [Kind.LOST, Kind.LOST]),
+        ([FIRST, SECOND, stored(3, "One (2)", "Second.")], [Kind.REPEATED]),
+        ([FIRST, stored(2, "One (2)", "Second.", of="id-2")], [Kind.REPEATED]),
+        ([stored(2, "One", f"First. {STORM}"), stored(1, "One (2)", "Second.")], [Kind.OUT_OF_ORDER]),
+        ([FIRST, stored(3, "One (2)", "Second.")], [Kind.OUT_OF_ORDER]),
+        ([FIRST, stored(2, "One (2)", "Secon")], [Kind.LOST, Kind.WRONG]),
+        ([FIRST, SECOND, stored(1, "X", "X", url="https://b.example/")], [Kind.WRONG]),
+    ],
+)
+def test_the_store_must_have_every_text_once_under_its_number(
+    rows: list[StoredRevision], expected: list[Kind]
+) -> None:
+    assert sorted(violation.kind for violation in compare_store({URL: ONE}, rows)) == sorted(expected)
+
+
+def told(*events: tuple[int, str, int]) -> list[Told]:
+    return [Told(cursor, kind, "id-1", revision) for cursor, kind, revision in events]
+
+
+@pytest.mark.parametrize(
+    ("topic", "events", "expected"),
+    [
+        (EVERYTHING, told((1, "created", 1), (2, "updated", 2)), []),
+        (EVERYTHING, told((1, "merged", 1), (2, "updated", 2)), []),
+        (EVERYTHING, told((1, "created", 1)), [Kind.LOST]),
+        (EVERYTHING, told((1, "created", 1), (2, "updated", 2), (3, "updated", 2)), [Kind.REPEATED]),
+        (EVERYTHING, told((1, "created", 1), (2, "updated", 2), (2, "updated", 2)), [Kind.REPEATED] * 2),
+        (EVERYTHING, told((1, "updated", 2), (2, "created", 1)), [Kind.OUT_OF_ORDER]),
+        (EVERYTHING, told((1, "created", 1), (3, "updated", 2)), [Kind.GAP]),
+        (EVERYTHING, told((1, "created", 1), (2, "retracted", 2)), [Kind.LOST, Kind.REPEATED]),
+        (STORMS, told((1, "created", 1), (2, "reclassified", 2)), []),
+        (STORMS, told((1, "created", 1)), [Kind.LOST]),
+        (EVERYTHING, [*told((1, "created", 1), (2, "updated", 2)), Told(3, "created", "?", 1)], [Kind.WRONG]),
+    ],
+)
+def test_a_stream_must_tell_every_event_once_in_order(
+    topic: str, events: list[Told], expected: list[Kind]
+) -> None:
+    found = compare_stream("somewhere", topic, events, [ONE], {URL: "id-1"})
+    assert sorted(violation.kind for violation in found) == sorted(expected)
+
+
+def test_an_article_that_was_never_stored_is_lost_on_its_streams_too() -> None:
+    assert {violation.kind for violation in compare_stream("x", EVERYTHING, [], [ONE], {})} == {Kind.LOST}
+
+
+@pytest.mark.parametrize(
+    ("cursors", "expected"),
+    [([], []), ([1, 2, 3], []), ([2], [Kind.GAP]), ([1, 1], [Kind.REPEATED]), ([1, 3, 2], [Kind.GAP, Kind.REPEATED])],
+)  # fmt: skip
+def test_cursors_must_count_from_one(cursors: list[int], expected: list[Kind]) -> None:
+    found = compare_cursors("x", [Told(cursor, "created", "id", 1) for cursor in cursors])
+    assert [violation.kind for violation in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("recorded", "current", "expected"),
+    [
+        ([1, 2], [], []),
+        ([1], [2], []),
+        ([1], [], [Kind.UNRECORDED_POLL]),
+        ([1, 1, 2], [], [Kind.REPEATED]),
+        ([1, 2, 9], [], [Kind.WRONG]),
+    ],
+)
+def test_every_leased_poll_must_end_in_one_outcome(
+    recorded: list[int], current: list[int], expected: list[Kind]
+) -> None:
+    found = compare_polls({1: 7, 2: 7}, recorded, current)
+    assert [violation.kind for violation in found] == expected
+
+
+def test_a_feed_that_is_asked_sooner_than_its_interval_is_seen() -> None:
+    assert compare_intervals("/a.xml", [0.0, 1.0, 2.5], interval=1.0) == []
+    assert [v.kind for v in compare_intervals("/a.xml", [0.0, 1.0, 1.5], interval=1.0)] == [Kind.POLLED_EARLY]
+
+
+def test_an_article_that_leaves_a_topic_and_returns_is_told_so() -> None:
+    texts = [Text(title="t", body=body) for body in (STORM, "Calm.", "Calm still.", STORM + " Again.", STORM)]
+    article = Published(url=URL, at=ONE.at, texts=texts)
+    assert stream_kinds(article, STORMS) == [
+        (1, "created"),
+        (2, "reclassified"),
+        (4, "created"),
+        (5, "updated"),
+    ]
+
+
+def test_the_source_names_at_least_thirty_steps_and_each_log_must_reach_its_own() -> None:
+    labels = find_labels()
+    assert len(labels) >= 30
+    assert {label.role for label in labels} == set(Role)
+    embedded = {label.name for label in plan.in_mode(labels, "postgres")}
+    assert {label.name for label in plan.in_mode(labels, "kafka")} == {label.name for label in labels}
+    assert {label.name for label in labels} - embedded >= {"relay.sent"}
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ("crash_step(name)", "one string literal"),
+        ('crash_step("nobody.knows")', "none of the stages"),
+        ('crash_step("poll.a")\nruntime.crash_step("poll.a")', "is a step of"),
+    ],
+)
+def test_a_step_that_cannot_be_placed_is_refused(tmp_path: Path, source: str, complaint: str) -> None:
+    (tmp_path / "module.py").write_text(source)
+    with pytest.raises(StrangeStepError, match=complaint):
+        find_labels(tmp_path)
+
+
+def test_the_short_set_strikes_every_label_once_and_no_process_twice_at_once() -> None:
+    labels = find_labels()
+    for log in ("postgres", "kafka"):
+        cycles = plan.short(labels, log)
+        struck = [
+            strike.label.name
+            for cycle in cycles
+            for strike in cycle.strikes
+            if strike.target is Target.PROCESS
+        ]
+        assert sorted(struck) == sorted(label.name for label in plan.in_mode(labels, log))
+        for cycle in cycles:
+            roles = [strike.label.role for strike in cycle.strikes]
+            assert len(roles) == len(set(roles))
+
+
+def test_a_full_run_has_as_many_kills_as_were_asked_for_and_is_the_same_for_a_seed() -> None:
+    labels = find_labels()
+
+    def made(seed: int) -> list[plan.Cycle]:
+        return plan.full(labels, "kafka", kills=200, chance=random.Random(seed))
+
+    assert sum(len(cycle.strikes) for cycle in made(1)) >= 200
+    assert made(1) == made(1)
+    assert made(1) != made(2)
+
+
+def test_an_armed_step_is_held_at_its_occurrence_and_every_other_is_answered(tmp_path: Path) -> None:
+    with Steps(tmp_path / "s") as steps, socket.socket(socket.AF_UNIX) as process:
+        process.settimeout(5)
+        process.connect(str(steps.path))
+        steps.arm("poll.a", occurrence=2)
+        for label in ("poll.a", "poll.b"):
+            process.sendall(f"7 {label}\n".encode())
+            assert process.recv(1)
+        process.sendall(b"7 poll.a\n")
+        process.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            process.recv(1)
+        reached = steps.take()
+        assert reached is not None
+        assert (reached.label, reached.pid) == ("poll.a", 7)
+        assert steps.disarm() == []
+        steps.release(reached)
+        assert process.recv(1)
+        assert steps.counts == {"poll.a": 2, "poll.b": 1}
+
+
+@pytest.mark.parametrize("name", SABOTAGES)
+def test_each_sabotage_finds_what_it_rewrites(name: str) -> None:
+    known = {label.name for label in find_labels()}
+    assert set(SABOTAGES[name].labels) <= known
+    with sabotaged(name) as folder:
+        assert find_labels(folder / "ingest")
+
+
+def test_a_sabotage_that_finds_nothing_to_rewrite_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x = 1\n")
+    with pytest.raises(NotFoundError, match=r"a\.py has 0 times"):
+        rewrite(tmp_path, [Rewrite(file="a.py", old="y", new="z")])
+
+
+def test_a_strike_says_what_it_kills_and_where() -> None:
+    label = Label(name="poll.a", role=Role.POLL, file="poll.py", line=1)
+    assert str(Strike(label=label, target=Target.BROKER, occurrence=2)) == "poll.a #2 → broker"
