@@ -56,6 +56,7 @@ _ATTRIBUTE: Final = re.compile(rb"""\s[\w:.-]+\s*=\s*["']""")
 _CAPTION: Final = re.compile(rb"<(/?)media:description\b[^<>]*?(/?)>")
 _REFERENCE: Final = re.compile(rb"&#(?:[xX]([0-9a-fA-F]{1,8})|([0-9]{1,8}));")
 _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r\x1b"))
+_ASCII: Final = bytes(range(128))
 _UNWANTED: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
@@ -198,15 +199,15 @@ def _decodes(body: bytes, name: str) -> bool:
 
 
 def _mended(body: bytes, names: list[str]) -> tuple[str, bytes, int] | None:
-    """The body as UTF-8 where nearly all of it is in one of these encodings."""
-    beyond_ascii = sum(map(body.count, (b"\xd0", b"\xd1", b"\xe2", b"\xc3"))) or len(body) // 4
+    """The body as UTF-8 where one of these encodings reads all but a twentieth of what is not ASCII."""
+    beyond_ascii = len(body.translate(None, _ASCII))
     for name in names:
         try:
             text = body.decode(name, "replace")
         except (UnicodeError, LookupError):
             continue
         lost = text.count("\ufffd") - body.count(b"\xef\xbf\xbd")
-        if lost <= max(3, beyond_ascii // 100):
+        if lost * 20 <= beyond_ascii:
             return name, text.encode("utf-8", "replace"), lost
     return None
 

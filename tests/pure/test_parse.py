@@ -66,6 +66,8 @@ ENCODINGS = {
     "gb18030 under the name of gb2312": ("朝鲜与俄罗斯㐂", declared("gb2312"), "gb18030", None),
     "cp949 under the name of euc-kr": ("북러 조약 똠방각하", declared("euc-kr"), "cp949", None),
     "Shift JIS": ("北朝鮮とロシア", declared("shift_jis"), "shift_jis", None),
+    "Latin-1 that nobody declares": ("Café à São Tomé", "", "latin-1", None),
+    "windows-1252 that is declared as UTF-8": ("“Café”", declared("utf-8"), "cp1252", None),
     "UTF-16": (RUSSIAN, declared("utf-16"), "utf-16", None),
     "an encoding that does not exist": (RUSSIAN, declared("utf-8"), "utf-8", "text/xml; charset=none"),
     "an encoding that is no text": (RUSSIAN, declared("utf-8"), "utf-8", "text/xml; charset=hex"),
