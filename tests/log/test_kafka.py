@@ -163,6 +163,15 @@ def test_two_members_hold_all_partitions_between_them_and_a_commit_counts_only_f
     assert {one.partition for one in again} == lost
 
 
+def test_only_our_commits_move_a_group(log: Any, topic: str) -> None:
+    log.append(topic, messages("a"))
+    with log.subscribe(topic, group=topic) as subscription:
+        take(subscription, 1, commit=False)
+        take_nothing(subscription, seconds=6)  # the client's own commits would come every 5 s
+    with log.subscribe(topic, group=topic) as subscription:
+        assert values(take(subscription, 1)) == ["a"]
+
+
 def test_what_retention_took_unread_is_said(
     log: Any, topic: str, admin: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

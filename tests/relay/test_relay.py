@@ -82,6 +82,16 @@ def test_streams_share_transactions_and_none_waits_for_another(world: World) -> 
     assert world.cursors(stream="quiet") == [1, 2, 3]
 
 
+def test_streams_take_turns_where_a_transaction_has_no_room_for_all(world: World) -> None:
+    streams = ["a", "b", "c"]
+    for stream in streams:
+        world.append(3, stream=stream)
+    with relaying(world, batch=1) as relay:
+        for _ in streams:
+            assert relay.copy() == 1
+    assert [world.cursors(stream=stream) for stream in streams] == [[1], [1], [1]]
+
+
 def test_a_stream_that_comes_later_is_relayed_too(world: World) -> None:
     with relaying(world) as relay:
         world.append(1)
