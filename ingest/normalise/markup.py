@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 import nh3
 
@@ -46,42 +46,41 @@ _ATTRIBUTES: Final = {
 _DROPPED: Final = frozenset("script style template noscript object svg math select textarea button".split())  # noqa: SIM905
 _SCHEMES: Final = frozenset({"http", "https", "mailto"})
 
-_RELATIVE: Final = re.compile(
-    r"""\b(?:href|src|cite)\s*=\s*["']?\s*(?!["'\s]|https?://|mailto:)""", re.IGNORECASE
-)
+_RELATIVE: Final = re.compile(r'\b(?:href|src|cite)="(?!https?://|mailto:)')  # in what nh3 wrote
 _MARKUP: Final = re.compile(r"<[A-Za-z/!?]")
 _BREAK: Final = re.compile(rf"</?(?:{'|'.join(sorted(_BLOCKS, key=len, reverse=True))})\b[^>]*>")
 _CELL: Final = re.compile(r"</?t[dh]\b[^>]*>")
 _TAG: Final = re.compile(r"<[^>]*>")
 _PARAGRAPH: Final = re.compile(r"\n[ \t\r\f\v]*\n")
 _UNWANTED: Final = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]"
 )
-_SOFT: Final = {0xAD: None}
+
+
+_Relative = Literal["pass_through", "deny"] | tuple[Literal["rewrite_with_base"], str]
 
 
 @lru_cache(maxsize=256)
-def _cleaner(base: str | None) -> nh3.Cleaner:
+def _cleaner(relative: _Relative) -> nh3.Cleaner:
     return nh3.Cleaner(
         tags=set(_BLOCKS | _INLINE),
         attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
         clean_content_tags=set(_DROPPED),
         url_schemes=set(_SCHEMES),
-        url_relative="deny" if base is None else ("rewrite_with_base", base),
+        url_relative=relative,
     )
 
 
 def sanitised(markup: str, *, base: str) -> str:
     """Safe HTML: known tags, no scripts or styles, links absolute against ``base`` or gone."""
-    if len(markup) > MAX_HTML_CHARACTERS:
-        markup = markup[:MAX_HTML_CHARACTERS]
+    safe = _cleaner("pass_through").clean(markup[:MAX_HTML_CHARACTERS])
     # A cleaner for each base is only made where there is something to resolve.
-    if _RELATIVE.search(markup):
-        try:
-            return _cleaner(base).clean(markup)
-        except ValueError:  # a base that the WHATWG URL rules refuse
-            pass
-    return _cleaner(None).clean(markup)
+    if not _RELATIVE.search(safe):
+        return safe
+    try:
+        return _cleaner(("rewrite_with_base", base)).clean(safe)
+    except ValueError:  # a base that the WHATWG URL rules refuse
+        return _cleaner("deny").clean(safe)
 
 
 def plain(safe: str) -> str:
@@ -90,13 +89,13 @@ def plain(safe: str) -> str:
     In a text without any tags blank lines part the paragraphs, or where there are none its line breaks.
     """
     if "<" in safe:
-        text = _TAG.sub("", _CELL.sub(" ", _BREAK.sub("\0", " ".join(safe.split()))))
+        text = _TAG.sub("", _CELL.sub(" ", _BREAK.sub("\n", " ".join(safe.split()))))
     else:
         paragraphs = _PARAGRAPH.split(safe)
-        text = "\0".join(paragraphs if len(paragraphs) > 1 else safe.split("\n"))
+        text = safe if len(paragraphs) == 1 else "\n".join([" ".join(each.split()) for each in paragraphs])
     if "&" in text:
         text = html.unescape(text)
-    lines = [" ".join(_UNWANTED.sub("", line).translate(_SOFT).split()) for line in text.split("\0")]
+    lines = [" ".join(line.split()) for line in _UNWANTED.sub("", text).split("\n")]
     return "\n".join([line for line in lines if line])
 
 
@@ -105,4 +104,4 @@ def line(markup: str) -> str:
     if _MARKUP.search(markup):
         return " ".join(plain(sanitised(markup, base="https://invalid.invalid/")).split())
     text = html.unescape(markup) if "&" in markup else markup
-    return " ".join(_UNWANTED.sub("", text).translate(_SOFT).split())
+    return " ".join(_UNWANTED.sub("", text).split())

@@ -73,6 +73,7 @@ _ORIGIN_LINE: Final = _any(
     rf"^\W*{_THIS}\b.{{0,200}}\b(?:originally|first|{_AGAIN})\b",
     rf"^\W*(?:originally|first)\s+{_RAN}\b",
     rf"^\W*{_AGAIN}\b",
+    r"^the (?:post|article|story)\s",
 )
 _ORIGIN_HINTS: Final = (
     "originally",
@@ -85,112 +86,101 @@ _ORIGIN_HINTS: Final = (
     "shared",
 )
 
-# Lines that no story has, wherever they stand, by a word of theirs that is looked for first (it is much faster).
-_BOILERPLATE: Final[tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]] = tuple(
-    (hints, _any(*(rf"^[\W_]*(?:{expression})\W*$" for expression in expressions)))
-    for hints, expressions in (
-        (
-            ("read", "view", "see"),
-            (
-                (
-                    rf"(?:read|view|see)\s(?:the\s)?(?:full|whole|entire|original|complete)(?:\s(?:{_KINDS}|text|source))?"
-                    r"(?:\s(?:here|at|on)\b.{0,80})?"
-                ),
-                rf"read\sthe\srest\sof\s(?:the|this)\s(?:{_KINDS})\b.{{0,80}}",
-                r"(?:continue|keep)\sreading\b.{0,200}",
-                r"read\smore(?:\s(?:here|at|on|about|from)\b.{0,120})?",
-                r"(?:see\salso|also\sread|read\salso)\s?:.{3,300}",
-            ),
-        ),
-        (
-            ("subscri", "sign", "newsletter", "inbox"),
-            (
-                r"(?:please\s)?(?:subscribe|sign[\s-]up)\b.{0,60}\b(?:newsletters?|e-?mail|updates|inbox)\b.{0,200}",
-                r"subscribe\s(?:to\sour\b.{0,120}|now|today|here)",
-                r"get\s(?:our|the)\b.{0,120}\b(?:newsletter|inbox)\b.{0,120}",
-            ),
-        ),
-        (
-            ("cookie", "privacy"),
-            (
-                r"(?:this|our)\s(?:web\s?site|site|page)\suses\scookies\b.{0,400}",
-                r"(?:we|our\spartners)\suse\scookies\b.{0,400}",
-                r"(?:privacy|cookies?|privacy\s(?:&|and)\scookies?)\spolicy",
-            ),
-        ),
-        (
-            ("accept", "watch", "video", "click", "tap"),
-            (
-                r"accept\s+read\smore",
-                r"watch\s(?:this|the\sfull)\s(?:report|video|clip|episode|segment|interview)\b.{0,400}",
-                r"this\svideo\sis\s(?:from|by)\b.{0,200}",
-                r"(?:click|tap)\shere\s(?:to|for)\b.{0,120}",
-            ),
-        ),
-        (
-            ("share", "tweet", "print", "email", "pin", "us on", "comment", "leave"),
-            (
-                r"(?:share|tweet|print|email|pin)\sthis(?:\s(?:article|story|post))?",
-                r"(?:follow|like|find)\sus\son\b.{0,160}",
-                r"leave\sa\s(?:comment|reply)",
-            ),
-        ),
-        (
-            ("advert", "sponsored", "continues below", "scroll"),
-            (
-                r"advertisement|sponsored\scontent",
-                r"story\scontinues\sbelow(?:\s(?:this\s)?advertisement)?",
-                r"scroll\s(?:down\s)?to\scontinue.{0,60}",
-            ),
-        ),
-        (
-            ("©", "(c)", "copyright", "rights reserved", "저작권", "무단"),
-            (
-                r"(?:©|\(?c\)|copyright)\s.{0,40}\d{4}.{0,200}",
-                r"all\srights\sreserved",
-                r".{0,80}무단\s?전재.{0,80}",
-                r"저작권자.{0,160}",
-            ),
-        ),
-        (
-            ("source", "related", "recommended"),
-            (
-                r"sources?\s(?:for\sthis\sarticle\s)?include\b.{0,200}",
-                r"(?:related|recommended)[^:]{0,20}:.{3,300}",
-            ),
-        ),
+# Lines that no story has, wherever they stand, under the words that such lines begin with.
+_BOILERPLATE_LINES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    (
+        "read view see continue keep also",
         (
             (
-                "читать",
-                "подробнее",
-                "подписывайтесь",
-                "прочетете",
-                "weiterlesen",
-                "lire",
-                "leer",
-                "lea",
-                "leia",
+                rf"(?:read|view|see)\s(?:the\s)?(?:full|whole|entire|original|complete)(?:\s(?:{_KINDS}|text|source))?"
+                r"(?:\s(?:here|at|on)\b.{0,80})?"
             ),
-            (
-                r"читать\s(?:далее|полностью|дальше|также)\b.{0,200}",
-                r"подробнее|подписывайтесь\sна\b.{0,200}",
-                r"прочетете\s(?:още|повече)\b.{0,200}",
-                r"weiterlesen\b.{0,80}",
-                r"lire\s(?:la\ssuite|aussi|plus)\b.{0,200}",
-                r"(?:leer|lea)\s(?:más|también)\b.{0,200}",
-                r"leia\smais\b.{0,200}",
-            ),
+            rf"read\sthe\srest\sof\s(?:the|this)\s(?:{_KINDS})\b.{{0,80}}",
+            r"(?:continue|keep)\sreading\b.{0,200}",
+            r"read\smore(?:\s(?:here|at|on|about|from)\b.{0,120})?",
+            r"(?:see\salso|also\sread|read\salso)\s?:.{3,300}",
         ),
+    ),
+    (
+        "please subscribe sign get",
         (
-            ("続き", "阅读", "閱讀", "继续", "查看", "기사"),
-            (
-                r"(?:続きを読む|阅读全文|閱讀全文|继续阅读|查看全文).{0,80}",
-                r"기사\s?제보.{0,160}",
-                r"▶.{0,160}",
-            ),
+            r"(?:please\s)?(?:subscribe|sign[\s-]up)\b.{0,60}\b(?:newsletters?|e-?mail|updates|inbox)\b.{0,200}",
+            r"subscribe\s(?:to\sour\b.{0,120}|now|today|here)",
+            r"get\s(?:our|the)\b.{0,120}\b(?:newsletter|inbox)\b.{0,120}",
         ),
-    )
+    ),
+    (
+        "this our we privacy cookie cookies",
+        (
+            r"(?:this|our)\s(?:web\s?site|site|page)\suses\scookies\b.{0,400}",
+            r"(?:we|our\spartners)\suse\scookies\b.{0,400}",
+            r"(?:privacy|cookies?|privacy\s(?:&|and)\scookies?)\spolicy",
+            r"this\svideo\sis\s(?:from|by)\b.{0,200}",
+        ),
+    ),
+    (
+        "accept watch click tap",
+        (
+            r"accept\s+read\smore",
+            r"watch\s(?:this|the\sfull)\s(?:report|video|clip|episode|segment|interview)\b.{0,400}",
+            r"(?:click|tap)\shere\s(?:to|for)\b.{0,120}",
+        ),
+    ),
+    (
+        "share tweet print email pin follow like find leave",
+        (
+            r"(?:share|tweet|print|email|pin)\sthis(?:\s(?:article|story|post))?",
+            r"(?:follow|like|find)\sus\son\b.{0,160}",
+            r"leave\sa\s(?:comment|reply)",
+        ),
+    ),
+    (
+        "advertisement sponsored story scroll",
+        (
+            r"advertisement|sponsored\scontent",
+            r"story\scontinues\sbelow(?:\s(?:this\s)?advertisement)?",
+            r"scroll\s(?:down\s)?to\scontinue.{0,60}",
+        ),
+    ),
+    (
+        "© c copyright all",
+        (r"(?:©|\(?c\)|copyright)\s.{0,40}\d{4}.{0,200}", r"all\srights\sreserved"),
+    ),
+    (
+        "source sources related recommended",
+        (
+            r"sources?\s(?:for\sthis\sarticle\s)?include\b.{0,200}",
+            r"(?:related|recommended)(?:\s\w{4,10})?\s?:.{3,300}",
+        ),
+    ),
+    (
+        "читать подробнее подписывайтесь прочетете weiterlesen lire leer lea leia",
+        (
+            r"читать\s(?:далее|полностью|дальше|также)\b.{0,200}",
+            r"подробнее|подписывайтесь\sна\b.{0,200}",
+            r"прочетете\s(?:още|повече)\b.{0,200}",
+            r"weiterlesen\b.{0,80}",
+            r"lire\s(?:la\ssuite|aussi|plus)\b.{0,200}",
+            r"(?:leer|lea)\s(?:más|también)\b.{0,200}",
+            r"leia\smais\b.{0,200}",
+        ),
+    ),
+    (
+        "무단전재 무단 저작권자 기사제보 기사 続きを読む 阅读全文 閱讀全文 继续阅读 查看全文",
+        (
+            r"무단\s?전재.{0,80}",
+            r"저작권자.{0,160}",
+            r"기사\s?제보.{0,160}",
+            r"(?:続きを読む|阅读全文|閱讀全文|继续阅读|查看全文).{0,80}",
+        ),
+    ),
 )
+_BOILERPLATE: Final[dict[str, re.Pattern[str]]] = {
+    word: _any(*(rf"^[\W_]*(?:{expression})\W*$" for expression in expressions))
+    for words, expressions in _BOILERPLATE_LINES
+    for word in words.split()
+}
+_FIRST_WORD: Final = re.compile(r"[^\w©]*(©|[^\W_]+)")
 _ASIDE: Final = re.compile(
     r"\s*[(\[]\s*(?:related(?:\sarticle)?|see\salso|read\salso|also\sread|read\smore|more|recommended)\s?:"
     r"[^()\[\]\n]{3,300}[)\]]",
@@ -202,10 +192,10 @@ _TRAILER: Final = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE_END: Final = re.compile(r"[.!?。]+[\"'”’)]*(?=\s|$)")
-# "First published in March" names no publisher.
-_A_TIME: Final = re.compile(
+# "First published in March" names no publisher, nor does "Source: data from the ministry".
+_NO_NAME: Final = re.compile(
     r"(?:the\s)?(?:\d|jan(?:uary)?\b|feb(?:ruary)?\b|march\b|april\b|may\b|june\b|july\b|aug(?:ust)?\b|sep(?:tember)?\b"
-    r"|oct(?:ober)?\b|nov(?:ember)?\b|dec(?:ember)?\b|(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|early\b|late\b|full\b)",
+    r"|oct(?:ober)?\b|nov(?:ember)?\b|dec(?:ember)?\b|(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|early\b|late\b|full\b|data\b)",
     re.IGNORECASE,
 )
 _EDGES: Final = " \t.,;:!?\"'“”‘’«»()[]*-–—|"
@@ -241,7 +231,7 @@ def _origin(line: str) -> tuple[Attribution | None, str]:
     """Who ran it first, as the line says, and what else the line says."""
     beginning = line[:LINE_CHARACTERS]
     folded = beginning.casefold()
-    if any(hint in folded for hint in _ORIGIN_HINTS):
+    if any(hint in folded for hint in _ORIGIN_HINTS) and _ORIGIN_LINE.match(beginning):
         found = _APPEARED_FIRST.search(line) if len(line) <= LINE_CHARACTERS else None
         if found is not None:
             return _attribution(None, found["publisher"], line), ""
@@ -261,7 +251,7 @@ def _origin(line: str) -> tuple[Attribution | None, str]:
 
 def _attribution(author: str | None, publisher: str, line: str) -> Attribution | None:
     name = publisher.strip(_EDGES)
-    if not name or _A_TIME.match(name):
+    if not name or _NO_NAME.match(name):
         return None
     person = author.strip(_EDGES) if author else None
     return Attribution(author=person or None, publisher=name, url=None, evidence=line)
@@ -282,11 +272,9 @@ def _with_url(said: Attribution, markup: str) -> Attribution:
 def _is_boilerplate(line: str) -> bool:
     if len(line) > LINE_CHARACTERS:
         return False
-    folded = line.casefold()
-    return any(
-        any(hint in folded for hint in hints) and boilerplate.match(line) is not None
-        for hints, boilerplate in _BOILERPLATE
-    )
+    first = _FIRST_WORD.match(line)
+    expression = _BOILERPLATE.get(first[1].casefold()) if first is not None else None
+    return expression is not None and expression.match(line) is not None
 
 
 def _folded(line: str) -> str:
