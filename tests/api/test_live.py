@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -12,8 +14,9 @@ from sqlalchemy import Engine
 
 from ingest.api import live
 from ingest.api.live import LiveStreams, Served, Subscriber, Tail
-from ingest.log.postgres import listen
+from ingest.log.postgres import PostgresLog, listen
 from ingest.streams import Gap
+from ingest.types import Record
 from tests.library import Library
 
 pytestmark = pytest.mark.store
@@ -112,3 +115,46 @@ def test_a_tail_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [event.cursor for event in tail.after(20) or ()] == list(range(21, 31))
 
     asyncio.run(scenario())
+
+
+class Watched:
+    """The log, counting how many read it at once."""
+
+    def __init__(self, log: PostgresLog) -> None:
+        self._log = log
+        self._lock = threading.Lock()
+        self._reading = 0
+        self.most = 0
+
+    def read(self, topic: str, *, after: int, limit: int) -> list[Record]:
+        with self._lock:
+            self._reading += 1
+            self.most = max(self.most, self._reading)
+        time.sleep(0.01)  # long enough for the next notification to come meanwhile
+        found = self._log.read(topic, after=after, limit=limit)
+        with self._lock:
+            self._reading -= 1
+        return found
+
+    def bounds(self, topic: str) -> tuple[int, int]:
+        return self._log.bounds(topic)
+
+
+def test_one_reader_a_stream_serves_all_who_keep_up(database: Engine, library: Library) -> None:
+    watched = Watched(library.log)
+
+    async def scenario() -> None:
+        streams = LiveStreams(watched, partial(listen, database))
+        await streams.open()
+        try:
+            subscribers = [await streams.subscribe(SLUG, cursor=0) for _ in range(5)]
+            takers = [asyncio.create_task(take(subscriber, 40)) for subscriber in subscribers]
+            for n in range(40):
+                await asyncio.to_thread(library.event, SLUG, n)
+            for taker in takers:
+                assert await taker == ([], list(range(1, 41)))
+        finally:
+            await streams.close()
+
+    asyncio.run(scenario())
+    assert watched.most == 1
