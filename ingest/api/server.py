@@ -96,15 +96,28 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, address = found[0][0], found[0][4]
-        bound = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        # asyncio sets TCP_NODELAY only where the protocol is named, as socket.create_server does not: head and
+        # body of an answer are two writes, and the second would wait 40 ms for the client's acknowledgement.
+        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise Refused(
-            "address of the API", f"{host}:{port}", f"an address of this machine and a free port ({reason})"
-        ) from None
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT)
+        raise _refused(host, port, error) from None
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT)
+        bound.bind(address)
+        bound.listen(BACKLOG)
+    except OSError as error:
+        bound.close()
+        raise _refused(host, port, error) from None
     return bound
+
+
+def _refused(host: str, port: int, error: OSError | UnicodeError) -> Refused:
+    reason = getattr(error, "strerror", None) or str(error)
+    return Refused(
+        "address of the API", f"{host}:{port}", f"an address of this machine and a free port ({reason})"
+    )
 
 
 def _url(bound: socket.socket) -> str:

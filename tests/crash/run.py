@@ -160,6 +160,8 @@ class _Run:
                 self._cycle = cycle
                 provoke.migrate(rig, cycle)
                 self._given_up()
+                self._outcome.cycles += 1
+                self._say(f"[{self._outcome.log}] {cycle}")
             self._open()
             for number, cycle in enumerate(live, 1):
                 self._one(cycle, name=f"[{self._outcome.log} {number}/{len(live)}]")

@@ -16,7 +16,7 @@ from tests.crash.sabotage import SABOTAGES, sabotaged
 SEED = 3
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(1200)
 def test_nothing_is_lost_or_repeated_when_anything_dies_at_any_step_on_the_embedded_log(
     labels: Sequence[Label],
 ) -> None:
@@ -26,7 +26,7 @@ def test_nothing_is_lost_or_repeated_when_anything_dies_at_any_step_on_the_embed
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(1200)
 def test_nothing_is_lost_or_repeated_when_anything_dies_on_kafka_with_two_of_each_process(
     labels: Sequence[Label], kafka_jars: Path
 ) -> None:
@@ -35,7 +35,7 @@ def test_nothing_is_lost_or_repeated_when_anything_dies_on_kafka_with_two_of_eac
     assert {label.name for label in labels if label.role == "relay"} <= outcome.struck
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", SABOTAGES)
 def test_the_harness_catches_a_service_that_breaks_the_guarantee(name: str, labels: Sequence[Label]) -> None:
     sabotage = SABOTAGES[name]

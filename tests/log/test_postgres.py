@@ -23,6 +23,12 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STREAM = "news.topic.test"
 
 
+END_LOCK_HOLDERS = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database d ON d.oid = database"
+    " WHERE locktype = 'advisory' AND datname = current_database()"
+)
+
+
 class Clock:
     def __init__(self) -> None:
         self.now = NOON
@@ -166,8 +172,7 @@ def test_a_member_whose_session_was_ended_can_neither_read_nor_commit(
     with log.subscribe("t", group="g") as first:
         taken = take(first, 2, commit=False)
         with transaction(database) as connection:
-            others = text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
-            assert connection.execute(others).scalars().all() == [True]
+            assert connection.execute(END_LOCK_HOLDERS).scalars().all() == [True]
         with pytest.raises(Unavailable):
             first.commit(taken)
         with pytest.raises(Unavailable):
@@ -181,7 +186,10 @@ def test_a_session_of_its_own_does_not_stay_in_the_pool(database: Engine, log: P
         with log.subscribe("t", group="g") as member:
             assert isinstance(member, PostgresSubscription)
     with transaction(database) as connection:
-        listening = text("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
+        listening = text(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE query LIKE 'LISTEN%' AND datname = current_database()"
+        )
         assert connection.execute(listening).scalar_one() == 0
 
 
@@ -249,7 +257,10 @@ def test_pruning_beside_an_append_does_not_take_the_new_records(
     with ThreadPoolExecutor(1) as threads, database.begin() as connection:
         log.append_in(connection, STREAM, messages("new"))
         pruning = threads.submit(log.prune, now=NOON, retention=RETENTION, streams=STREAMS)
-        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        waiting = text(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
         while not pruning.done():
             with transaction(database) as other:
                 if other.execute(waiting).scalar_one():

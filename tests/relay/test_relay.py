@@ -19,6 +19,7 @@ from ingest.log.postgres import PostgresStreamSource
 from ingest.relay import Relay
 from ingest.runtime import Stop
 from ingest.types import Message
+from tests.log.test_postgres import END_LOCK_HOLDERS
 from tests.relay.conftest import ARRIVAL_SECONDS, Harness, World, wait_until
 
 pytestmark = pytest.mark.kafka
@@ -230,8 +231,7 @@ def test_a_relay_that_lost_its_session_stops(world: World) -> None:
         assert relay.copy() == 2
         world.append(2)
         with transaction(world.engine) as connection:
-            locks = text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
-            assert connection.execute(locks).scalars().all() == [True]
+            assert connection.execute(END_LOCK_HOLDERS).scalars().all() == [True]
         with pytest.raises(Unavailable):
             relay.copy()
     assert world.cursors() == [1, 2]

@@ -19,7 +19,7 @@ from ingest.types import Entry
 from ingest.urls import canonical
 from tests.feedworld.recorded import ExpectedEntry, RecordedPoll, Recording
 from tests.replay.said import Document, Said
-from tests.replay.stored import Poll, Sent, Sighting, Stored
+from tests.replay.stored import Poll, Revision, Sent, Sighting, Stored
 
 
 class Name(StrEnum):
@@ -65,8 +65,8 @@ EXPLAINED: Final[Mapping[Name, str]] = {
     "and we store that revision: more than was asked for.",
     Name.TWICE_IN_DOCUMENT: "One document has the key several times, with different texts. The expectation counts "
     "each as a change of the one before; we take one of them for what the document says now.",
-    Name.CUT: "The document ends within this entry. What is left of it is not taken for its text; the entry was "
-    "stored whole at a later poll.",
+    Name.CUT: "The document ends within this entry. What is left of it is not taken for its text: that was stored "
+    "whole, at a poll before or after.",
     Name.ONE_ADDRESS: "Several entries of one document, under different keys, have one address (a live page, a "
     "video channel): then the address is no identity, and each is an article of its own.",
 }
@@ -196,6 +196,9 @@ class _Judge:
     def _judge_new(self, entry: ExpectedEntry, key: str) -> None:
         feed_id, hashed = self._r.ids[entry.feed], key_of(key)
         article = self._stored.seen.get((feed_id, hashed))
+        if article is None and self._is_cut(entry.feed, entry.poll, key) and self._is_address_stored(entry):
+            self._out.add(Name.CUT, f"{_shown(entry)}: its address is stored under another key")
+            return
         if article is None or article not in self._stored.urls:
             where = "not in the seen-set" if article is None else f"article {article} is not stored"
             self._out.add(Name.LOST, f"{_shown(entry)}: {where}")
@@ -258,6 +261,9 @@ class _Judge:
         if self._is_twice(entry.feed, before[0], key):
             return Name.TWICE_IN_DOCUMENT, _shown(entry)
         then = before[1]
+        for poll, whole in ((entry.poll, then), (before[0], now)):
+            if self._is_cut(entry.feed, poll, key) and self._has_text(article, whole):
+                return Name.CUT, f"{_shown(entry)}: {_difference(then, now)}"
         if now.plain_all == then.plain_all:
             return Name.MARKUP, f"{_shown(entry)}: {_difference(then, now)}"
         if now.plain == then.plain and all(
@@ -288,9 +294,8 @@ class _Judge:
             ):
                 self._out.add(Name.TWICE_IN_DOCUMENT, _shown(entry))
                 return
-            have = "nothing" if revision is None else f"{revision.title!r} / {revision.text[:300]!r}"
-            told = " or ".join(f"{one.plain[0]!r} / {one.plain[1][:300]!r}" for one in said)
-            self._out.add(Name.WRONG_TEXT, f"{_shown(entry)}: stored {have}, said {told}")
+            have = "no such revision" if revision is None else _mismatch(revision, said[-1])
+            self._out.add(Name.WRONG_TEXT, f"{_shown(entry)}: {have}")
             return
         self._out.add(name, "" if name in (Name.STORED, Name.REVISED) else _shown(entry))
         rest = min((taken_out(revision.text, one.plain[1]) for one in said), key=len)
@@ -438,6 +443,15 @@ class _Judge:
     def _is_twice(self, feed: str, poll: str, key: str) -> bool:
         return sum(one.key == key for one in self._r.said[feed, poll].entries) > 1
 
+    def _is_cut(self, feed: str, poll: str, key: str) -> bool:
+        """Whether the document ends in the middle, and this is its last entry."""
+        document = self._r.said[feed, poll]
+        return document.broken is not None and bool(document.entries) and document.entries[-1].key == key
+
+    def _is_address_stored(self, entry: ExpectedEntry) -> bool:
+        url = canonical(entry.link) if entry.link else None
+        return url is not None and url in self._stored.urls.values()
+
     def _has_text(self, article: UUID, said: Said) -> bool:
         return any(
             _is_text_of(revision.title, revision.text, said)
@@ -456,6 +470,18 @@ def _is_text_of(title: str, text: str, said: Said) -> bool:
             title if said.link == title or body.startswith(title.rstrip("…").rstrip()) else told_title
         )
     return _squeezed(title) == _squeezed(told_title) and _within(text, body) and (bool(text) or not body)
+
+
+def _mismatch(revision: Revision, said: Said) -> str:
+    """Where the stored text stops being what was said."""
+    title, body = said.plain
+    if _squeezed(revision.title) != _squeezed(title):
+        return f"titled {revision.title!r}, said {title!r}"
+    for line in revision.text.splitlines():
+        if not _within(line, body):
+            near = body.find(line[:20])
+            return f"stored {line[:400]!r}, said {body[max(0, near) : near + 400]!r}"
+    return f"stored {revision.text[:300]!r}, said {body[:300]!r}"
 
 
 def _within(text: str, body: str) -> bool:
