@@ -40,7 +40,7 @@ _FEED_ROOT: Final = re.compile(rb"<(?:[\w.-]+:)?(?:rss|feed|rdf)\b", re.IGNORECA
 _HTML: Final = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _DECLARED: Final = re.compile(rb"""^<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([A-Za-z0-9._:-]{2,40})["']""")
 _CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([A-Za-z0-9._:-]{2,40})""", re.IGNORECASE)
-_ELEMENT: Final = re.compile(r"</[A-Za-z]\w*\s*>|<(?:br|hr|img|p)\b[^<>]*>", re.IGNORECASE)
+_MARKED_UP: Final = re.compile(r"</[A-Za-z]\w*\s*>|<(?:br|hr|img|p)\b[^<>]*>|&#?\w{2,8};", re.IGNORECASE)
 _FIRST_ELEMENT: Final = re.compile(rb"<\w")
 _ENTITY: Final = re.compile(rb"<!ENTITY\s+([^>]{0,300})", re.IGNORECASE)
 _HARMLESS_ENTITY: Final = re.compile(
@@ -297,7 +297,7 @@ def _summary(entry: Any) -> str | None:
     said = _marked_up(dict.get(entry, "summary"), dict.get(entry, "summary_detail"))
     if said is None and not dict.get(entry, "content"):
         caption = _optional(dict.get(entry, "media_caption"))
-        return caption if caption is None or _ELEMENT.search(caption) else html.escape(caption, quote=False)
+        return caption if caption is None or _MARKED_UP.search(caption) else html.escape(caption, quote=False)
     return said
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import pytest
 
 from ingest.parse import parse_feed
@@ -52,6 +54,7 @@ def test_where_there_is_no_other_text_the_caption_is_the_text(caption: str) -> N
     assert (found.summary, found.content) == (text, None)
 
 
-def test_a_caption_in_html_is_html() -> None:
-    found = entry('<media:description type="html">&lt;b&gt;Bold&lt;/b&gt; words</media:description>')
-    assert found.summary == "<b>Bold</b> words"
+@pytest.mark.parametrize("marked_up", ["<b>Bold</b> words", "Fish &#39;n&#39; chips", "One<br>two"])
+def test_a_caption_with_tags_or_entities_is_html(marked_up: str) -> None:
+    found = entry(f'<media:description type="html">{escape(marked_up)}</media:description>')
+    assert found.summary == marked_up
