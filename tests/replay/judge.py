@@ -18,7 +18,7 @@ from ingest.identity import entry_key
 from ingest.types import Entry
 from ingest.urls import canonical
 from tests.feedworld.recorded import ExpectedEntry, RecordedPoll, Recording
-from tests.replay.said import Document, Said
+from tests.replay.said import Document, Said, plain
 from tests.replay.stored import Poll, Revision, Sent, Sighting, Stored
 
 
@@ -36,6 +36,7 @@ class Name(StrEnum):
     SUMMARY_ONLY = "the summary changed to other words of the same text"
     BOILERPLATE = "only boilerplate changed"
     CONTENT = "the text in content changed, which the expectation does not look at"
+    CAPTION = "the entry has no text, what it says of its picture stands for it"
     TWICE_IN_DOCUMENT = "several entries of one document have this key"
     CUT = "the document was cut within this entry"
     ONE_ADDRESS = "one address for several articles of a document"
@@ -63,6 +64,8 @@ EXPLAINED: Final[Mapping[Name, str]] = {
     "changed is around it, and no part of the story (subscription notes, 'read more').",
     Name.CONTENT: "Title and summary are the same, so the expectation is silent; the full text beside them changed, "
     "and we store that revision: more than was asked for.",
+    Name.CAPTION: "Title and link are all the entry has, but for the caption of its picture: that is better than "
+    "nothing to search in. The expectation does not look at captions.",
     Name.TWICE_IN_DOCUMENT: "One document has the key several times, with different texts. The expectation counts "
     "each as a change of the one before; we take one of them for what the document says now.",
     Name.CUT: "The document ends within this entry. What is left of it is not taken for its text: that was stored "
@@ -294,6 +297,9 @@ class _Judge:
             ):
                 self._out.add(Name.TWICE_IN_DOCUMENT, _shown(entry))
                 return
+            if revision is not None and any(_is_caption_of(revision, one) for one in said):
+                self._out.add(Name.CAPTION, _shown(entry))
+                return
             have = "no such revision" if revision is None else _mismatch(revision, said[-1])
             self._out.add(Name.WRONG_TEXT, f"{_shown(entry)}: {have}")
             return
@@ -328,6 +334,8 @@ class _Judge:
             before = self._before(feed, poll, said[0].key)
             if len(said) > 1 or (before is not None and self._is_twice(feed, before[0], said[0].key)):
                 self._out.add(Name.TWICE_IN_DOCUMENT, where)
+            elif before is not None and before[1].captions != said[0].captions and not said[0].plain[1]:
+                self._out.add(Name.CAPTION, f"{where}: {_difference(before[1], said[0])}")
             elif before is not None and before[1].contents != said[0].contents:
                 self._out.add(Name.CONTENT, f"{where}: {_difference(before[1], said[0])}")
             elif before is not None and self._r.said[feed, before[0]].broken:
@@ -472,6 +480,12 @@ def _is_text_of(title: str, text: str, said: Said) -> bool:
     return _squeezed(title) == _squeezed(told_title) and _within(text, body) and (bool(text) or not body)
 
 
+def _is_caption_of(revision: Revision, said: Said) -> bool:
+    title, body = said.plain
+    captions = {_squeezed(plain(caption)) for caption in said.captions}
+    return not body and _squeezed(revision.title) == _squeezed(title) and _squeezed(revision.text) in captions
+
+
 def _mismatch(revision: Revision, said: Said) -> str:
     """Where the stored text stops being what was said."""
     title, body = said.plain
@@ -520,7 +534,7 @@ def _shown(entry: ExpectedEntry) -> str:
 
 def _difference(then: Said, now: Said) -> str:
     """The first place where the two differ."""
-    for name in ("title", "summary", "contents"):
+    for name in ("title", "summary", "contents", "captions"):
         before, after = str(getattr(then, name)), str(getattr(now, name))
         if before != after:
             at = next((n for n, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), len(before))

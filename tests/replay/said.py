@@ -41,6 +41,8 @@ class Said:
     title: str | None
     summary: str | None
     contents: tuple[str, ...]
+    captions: tuple[str, ...] = ()
+    """What feedparser takes for content, and is said of a picture."""
 
     @property
     def key(self) -> str | None:
@@ -83,7 +85,7 @@ def read_recording(
 ) -> dict[tuple[str, str], Document]:
     """Every recorded poll's document, by feed and poll name."""
     stat = archive.stat()
-    name = f"said-2-{archive.name.removesuffix('.tar.zst')}-{stat.st_size}-{stat.st_mtime_ns}-{feedparser.__version__}"
+    name = f"said-3-{archive.name.removesuffix('.tar.zst')}-{stat.st_size}-{stat.st_mtime_ns}-{feedparser.__version__}"
     kept = cache_dir() / f"{name}.jsonl.zst"
     if not kept.is_file():
         _write(recording, kept, workers=workers)
@@ -93,7 +95,9 @@ def read_recording(
         for line in io.TextIOWrapper(text, "utf-8"):
             row = json.loads(line)
             if "title" in row:
-                entries.append(Said(**{**row, "contents": tuple(row["contents"])}))
+                entries.append(
+                    Said(**{**row, "contents": tuple(row["contents"]), "captions": tuple(row["captions"])})
+                )
             else:
                 found[row["feed"], row["poll"]] = Document(
                     entries=tuple(entries[number] for number in row["entries"]),
@@ -137,7 +141,10 @@ def _read_feed(polls: Sequence[RecordedPoll]) -> tuple[list[dict[str, Any]], int
             if said not in numbers:
                 numbers[said] = len(numbers)
                 rows.append(
-                    {name: getattr(said, name) for name in ("id", "link", "title", "summary", "contents")}
+                    {
+                        name: getattr(said, name)
+                        for name in ("id", "link", "title", "summary", "contents", "captions")
+                    }
                 )
         rows.append(
             {
@@ -155,23 +162,24 @@ def _read(path: Path) -> Document:
     body = path.read_bytes()
     found = _parse(body)
     # feedparser takes a picture's caption for content. These feeds have either captions or content.
-    captions = b"<media:description" in body and b"<content:encoded" not in body
+    captioned = b"<media:description" in body and b"<content:encoded" not in body
     return Document(
-        entries=tuple(_entries(found, with_contents=not captions)),
+        entries=tuple(_entries(found, captioned=captioned)),
         version=str(found.get("version") or ""),
         broken=repr(found["bozo_exception"])[:200] if found.get("bozo") else None,
     )
 
 
-def _entries(found: Any, *, with_contents: bool) -> Iterator[Said]:
+def _entries(found: Any, *, captioned: bool) -> Iterator[Said]:
     for entry in found["entries"]:
-        contents = (dict.get(entry, "content") or ()) if with_contents else ()
+        contents = tuple(content.get("value") or "" for content in dict.get(entry, "content") or ())
         yield Said(
             id=dict.get(entry, "id"),
             link=dict.get(entry, "link"),
             title=dict.get(entry, "title"),
             summary=dict.get(entry, "summary"),
-            contents=tuple(content.get("value") or "" for content in contents),
+            contents=() if captioned else contents,
+            captions=contents if captioned else (),
         )
 
 
