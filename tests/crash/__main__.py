@@ -50,7 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for log in logs:
         cycles = _cycles(options, log, labels, known, kills=kills)
         outcome = run(
-            cycles, log=log, seed=options.seed, jars=jars, pairs=options.pairs, keep=options.keep, say=_say
+            cycles,
+            log=log,
+            seed=options.seed,
+            jars=jars,
+            pairs=options.pairs,
+            enough=kills if options.full else None,
+            keep=options.keep,
+            say=_say,
         )
         _report(figures, outcome)
         total += outcome.kills

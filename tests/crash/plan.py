@@ -91,15 +91,16 @@ def short(labels: Sequence[Label], log: str) -> list[Cycle]:
 
 
 def full(labels: Sequence[Label], log: str, *, kills: int, chance: random.Random) -> list[Cycle]:
-    """At least ``kills`` strikes: the process at every label in turn, database and broker now and then.
+    """Strikes for more than ``kills`` kills: the process at every label in turn, database and broker now and then.
 
-    Each time round the labels meet in other company, and later occurrences of a step are chosen too.
+    Each time round the labels meet in other company, and later occurrences of a step are chosen too: whether there
+    are so many in a round of news is not certain, so some strikes come to nothing.
     """
     known = in_mode(labels, log)
     others = [Target.POSTGRES] if log == "postgres" else [Target.POSTGRES, Target.BROKER]
     cycles: list[Cycle] = []
     struck = 0
-    while struck < kills:
+    while struck < 1.5 * kills:
         chance.shuffle(known)
         strikes = [
             Strike(label=label, target=Target.PROCESS, occurrence=chance.choice((1, 1, 2, 3)))

@@ -15,6 +15,7 @@ from typing import Final
 
 import psutil
 
+from ingest.supervise import tether
 from tests.crash.labels import Role
 
 RESTART_SECONDS: Final = 0.1
@@ -24,6 +25,12 @@ ORPHAN_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 20.0
 UNAVAILABLE_EXIT: Final = 3
 """``ingest.errors.Unavailable``: a part of our infrastructure was away; a restart resumes."""
+
+
+def command(*arguments: str) -> list[str]:
+    """``ingest …`` of the folder it is started in, tied to this process: if we are killed, it is."""
+    tied = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid())]
+    return [*tied, sys.executable, "-m", "ingest", *arguments]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +79,7 @@ class Service:
             time.sleep(early)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ingest", self.role.value],
+                command(self.role.value),
                 cwd=self._working,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,

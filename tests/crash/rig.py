@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +21,7 @@ from tests.crash.labels import Role
 from tests.crash.news import TOPICS
 from tests.crash.parts import Kafka, Part, Postgres
 from tests.crash.plan import Cycle, Strike, Target
-from tests.crash.processes import UNAVAILABLE_EXIT, End, Service
+from tests.crash.processes import UNAVAILABLE_EXIT, End, Service, command
 from tests.crash.steps import Reached, Steps
 from tests.kafka_broker import Broker, _free_ports
 
@@ -226,7 +225,7 @@ class Rig:
             struck = sum(self.kills.values())
             with output.open("ab") as log:
                 self._command = subprocess.Popen(
-                    [sys.executable, "-m", "ingest", *arguments],
+                    command(*arguments),
                     cwd=self._source,
                     env={**self._environment, **(environment or {})},
                     stdin=subprocess.DEVNULL,

@@ -99,11 +99,12 @@ def run(
     jars: Path | None = None,
     pairs: bool = False,
     patience: float = 60.0,
+    enough: int | None = None,
     source: Path = CHECKOUT,
     keep: bool = False,
     say: Callable[[str], None] = print,
 ) -> Outcome:
-    """All ``cycles``, or as many as the service gets through; then the comparison.
+    """All ``cycles``, or as many as it takes for ``enough`` kills, or as the service gets through; then the comparison.
 
     ``patience`` is how many seconds a cycle may take to come through once everything is up again; ``keep`` leaves
     database, broker's files and everybody's words where they are, and says where.
@@ -116,7 +117,7 @@ def run(
             say(f"the files of this run: {folder}")
         else:
             stack.callback(shutil.rmtree, folder)
-        harness = _Run(outcome, patience=patience, say=say)
+        harness = _Run(outcome, patience=patience, enough=enough, say=say)
         rig = stack.enter_context(
             build(
                 folder=Path(folder),
@@ -135,8 +136,11 @@ def run(
 
 
 class _Run:
-    def __init__(self, outcome: Outcome, *, patience: float, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, outcome: Outcome, *, patience: float, enough: int | None, say: Callable[[str], None]
+    ) -> None:
         self._outcome = outcome
+        self._enough = enough
         self._patience = patience
         self._say = say
         self._cycle = Cycle(())
@@ -164,6 +168,8 @@ class _Run:
                 self._say(f"[{self._outcome.log}] {cycle}")
             self._open()
             for number, cycle in enumerate(live, 1):
+                if self._enough is not None and sum(rig.kills.values()) >= self._enough:
+                    break
                 self._one(cycle, name=f"[{self._outcome.log} {number}/{len(live)}]")
             self._settle()
         except StuckError as stuck:
@@ -211,9 +217,11 @@ class _Run:
         self._rig.arm(cycle)
         self._quarantined += provoke.provoke(self._rig, self._news, cycle)
         if not self._rig.until(lambda: not self._rig.pending, patience=NUDGE_SECONDS):
-            for role in {strike.label.role for strike in self._rig.pending}:
+            waiting = [strike.label.role for strike in self._rig.pending if strike.occurrence == 1]
+            for role in set(waiting):
                 self._rig.ask_to_stop(role)
-            self._rig.until(lambda: not self._rig.pending, patience=REACH_SECONDS)
+            if waiting:
+                self._rig.until(lambda: not self._rig.pending, patience=REACH_SECONDS)
         self._given_up()
         if not self._rig.until(self._drained, patience=self._patience):
             raise StuckError(f"{self._patience:.0f} s after the last kill: {self._lacking()}")
