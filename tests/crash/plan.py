@@ -103,7 +103,11 @@ def full(labels: Sequence[Label], log: str, *, kills: int, chance: random.Random
     while struck < 1.5 * kills:
         chance.shuffle(known)
         strikes = [
-            Strike(label=label, target=Target.PROCESS, occurrence=chance.choice((1, 1, 2, 3)))
+            Strike(
+                label=label,
+                target=Target.PROCESS,
+                occurrence=1 if label.role in COMMANDS else chance.choice((1, 1, 2, 3)),
+            )
             for label in known
         ]
         live = [label for label in known if label.role not in COMMANDS]
