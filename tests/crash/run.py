@@ -48,7 +48,8 @@ SHOWN: Final = 50
 """Violations that a report names."""
 NUDGE_SECONDS: Final = 2.0
 """A step that was not reached by then is one of starting or stopping: its process is asked to stop."""
-REACH_SECONDS: Final = 20.0
+REACH_SECONDS: Final = (4.0, 8.0, 16.0)
+"""So long each time it is asked: one that was only starting, and had no subscriber yet, stops without passing it."""
 SHARING_ROUNDS: Final = 20
 EARLY: Final = 0.9
 """The part of the interval that must lie between two requests for one feed. Not all of it: it counts from when
@@ -216,17 +217,22 @@ class _Run:
         # Not before the news: most steps are passed all the time, and a poll that brings nothing risks nothing.
         self._rig.arm(cycle)
         self._quarantined += provoke.provoke(self._rig, self._news, cycle)
-        if not self._rig.until(lambda: not self._rig.pending, patience=NUDGE_SECONDS):
-            waiting = [strike.label.role for strike in self._rig.pending if strike.occurrence == 1]
-            for role in set(waiting):
+        self._rig.until(lambda: not self._rig.pending, patience=NUDGE_SECONDS)
+        for patience in REACH_SECONDS:
+            if not (waiting := self._awaited()):
+                break
+            for role in waiting:
                 self._rig.ask_to_stop(role)
-            if waiting:
-                self._rig.until(lambda: not self._rig.pending, patience=REACH_SECONDS)
+            self._rig.until(lambda: not self._awaited(), patience=patience)
         self._given_up()
         if not self._rig.until(self._drained, patience=self._patience):
             raise StuckError(f"{self._patience:.0f} s after the last kill: {self._lacking()}")
         self._outcome.cycles += 1
         self._say(f"{name} {cycle}: {time.monotonic() - begun:.1f} s")
+
+    def _awaited(self) -> set[Role]:
+        """Whose first passing of an armed step is still to come."""
+        return {strike.label.role for strike in self._rig.pending if strike.occurrence == 1}
 
     def _given_up(self) -> None:
         for strike in self._rig.disarm():
