@@ -170,6 +170,7 @@ def poller(settings: Settings, engine: Engine, log: Log) -> Poller:
             interval=settings.poll_interval,
             minimum=settings.poll_interval_min,
             maximum=settings.poll_interval_max,
+            adaptive=settings.poll_adaptive,
         ),
         lease=settings.lease,
         concurrency=settings.poll_concurrency,

@@ -22,8 +22,7 @@ import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from types import TracebackType
 from typing import Final, Self, cast
@@ -34,19 +33,18 @@ from aiohttp.connector import Connection
 from httpx_aiohttp import AiohttpTransport
 
 from ingest.codings import ACCEPT_ENCODING, GZIP_MAGIC, Decoder, TooLarge, Undecodable, looks_plain
+from ingest.schedule.hints import retry_after
 from ingest.types import Failed, FailureKind, Fetched, FetchResult, Lease, NotModified
 
 ACCEPT: Final = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, "
     "application/xml;q=0.9, text/xml;q=0.9, */*;q=0.5"
 )
-POLICY_HEADERS: Final = ("cache-control", "content-language", "date", "expires", "retry-after")
+POLICY_HEADERS: Final = ("age", "cache-control", "content-language", "date", "expires", "retry-after")
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 SAMPLE_BYTES: Final = 1000
 SAMPLE_SECONDS: Final = 2.0
 """An error page gets this long; what it says matters less than its status."""
-MAX_RETRY_AFTER: Final = timedelta(days=366)
-"""Numbers beyond it are as good as this one; the policy clamps further."""
 # lexpress.fr sends more than 100 headers; aiohttp's own bound is 128, of 8 kB each.
 MAX_HEADERS: Final = 1000
 MAX_HEADER_BYTES: Final = 64 * 1024
@@ -379,23 +377,7 @@ def _policy_headers(headers: httpx.Headers) -> Mapping[str, str]:
 
 
 def _retry_after(headers: httpx.Headers, now: datetime) -> timedelta | None:
-    """RFC 9110 §10.2.3: seconds, or a date; garbage and the past are no answer."""
-    value = headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdecimal():
-        return min(timedelta(seconds=min(int(value[:12]), 10**9)), MAX_RETRY_AFTER)
-    at = _http_date(value)
-    if at is None:
-        return None
-    wait = at - (_http_date(headers.get("date", "")) or now)
-    return min(wait, MAX_RETRY_AFTER) if wait > timedelta(0) else None
-
-
-def _http_date(value: str) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+    return retry_after(headers.get("retry-after", ""), sent=headers.get("date", ""), now=now)
 
 
 _KINDS: Final[tuple[tuple[type[BaseException], FailureKind], ...]] = (

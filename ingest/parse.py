@@ -23,7 +23,7 @@ from typing import Any, Final
 
 import feedparser
 
-from ingest.types import Entry, Failed, FailureKind, ParsedFeed
+from ingest.types import Entry, Failed, FailureKind, FeedHints, ParsedFeed
 from ingest.urls import absolute
 
 _read: Final[Callable[..., Any]] = feedparser.parse  # type: ignore[attr-defined]
@@ -54,6 +54,9 @@ _ATTRIBUTE: Final = re.compile(rb"""\s[\w:.-]+\s*=\s*["']""")
 # caption that is longer than the summary would be the article's text. Without attributes the element is kept as it
 # stands, under a name of its own.
 _CAPTION: Final = re.compile(rb"<(/?)media:description\b[^<>]*?(/?)>")
+_SKIP_HOURS: Final = re.compile(rb"<skiphours\s*>([^!]{0,2000}?)</skiphours", re.IGNORECASE)
+_SKIP_DAYS: Final = re.compile(rb"<skipdays\s*>([^!]{0,2000}?)</skipdays", re.IGNORECASE)
+_SKIPPED: Final = re.compile(rb"<(?:hour|day)\s*>\s*([A-Za-z0-9]{1,9})\s*<", re.IGNORECASE)
 _REFERENCE: Final = re.compile(rb"&#(?:[xX]([0-9a-fA-F]{1,8})|([0-9]{1,8}));")
 _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r\x1b"))
 _ASCII: Final = bytes(range(128))
@@ -235,7 +238,24 @@ def _feed(
         entries=tuple(_entry(entry, url=url) for entry in entries),
         warnings=tuple(warnings),
         version=version,
+        hints=_hints(about, body),
     )
+
+
+def _hints(about: Any, body: bytes) -> FeedHints:
+    return FeedHints(
+        ttl=_optional(dict.get(about, "ttl")),
+        update_period=_optional(dict.get(about, "sy_updateperiod")),
+        update_frequency=_optional(dict.get(about, "sy_updatefrequency")),
+        skip_hours=_skipped(_SKIP_HOURS, body) if "skiphours" in about else (),
+        skip_days=_skipped(_SKIP_DAYS, body) if "skipdays" in about else (),
+    )
+
+
+def _skipped(listed: re.Pattern[bytes], body: bytes) -> tuple[str, ...]:
+    """The hours or days of such a list. Of several like elements feedparser keeps the last one alone."""
+    found = listed.search(body)
+    return tuple(each.decode("ascii") for each in _SKIPPED.findall(found[1])) if found else ()
 
 
 def _no_feed(body: bytes, broken: object) -> Failed:

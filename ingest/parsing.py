@@ -39,7 +39,7 @@ from uuid import UUID
 
 from ingest.errors import Unavailable, Unusable
 from ingest.schedule import Reading
-from ingest.types import Entry, Failed, FailureKind, Message, Seen
+from ingest.types import Asked, Entry, Failed, FailureKind, Message, Seen
 
 START_SECONDS: Final = 60.0
 """A worker imports a parser before it is ready; on a busy machine that takes a while."""
@@ -291,15 +291,33 @@ def _pack_seen(seen: Mapping[bytes, Seen]) -> bytes:
     return marshal.dumps({key: (row.digest, row.article_id.bytes) for key, row in seen.items()})
 
 
+def _pack_asked(asked: Asked) -> tuple[Any, ...]:
+    every = None if asked.every is None else asked.every.total_seconds()
+    return every, sorted(asked.skip_hours), sorted(asked.skip_days)
+
+
+def _unpack_asked(packed: tuple[Any, ...]) -> Asked:
+    every, hours, days = packed
+    return Asked(
+        every=None if every is None else timedelta(seconds=every),
+        skip_hours=frozenset(hours),
+        skip_days=frozenset(days),
+    )
+
+
 def _unpack(answer: tuple[Any, ...]) -> Digested:
-    _, title, entries, duplicates, whole, messages, seen, unreadable = answer
+    (_, title, entries, created, duplicates, whole, known, dates, asked, messages, seen, unreadable) = answer
     return Digested(
         reading=Reading(
             title=title,
             entries=entries,
             appended=len(messages),
+            created=created,
             duplicates=duplicates,
             whole=whole,
+            known=known,
+            dates=tuple([datetime.fromtimestamp(date, UTC) for date in dates]),
+            asked=_unpack_asked(asked),
             seen=tuple(
                 [
                     Seen(key=key, digest=digest, article_id=UUID(bytes=article_id))
@@ -403,6 +421,7 @@ def _load() -> _Digest:
     """What a worker does to a document. The imports are here because only workers shall pay for them."""
     from ingest.normalise import draft, settle
     from ingest.parse import parse_feed
+    from ingest.schedule.hints import asked_by
     from ingest.wire import encode
 
     def digest(request: tuple[Any, ...], look_up: _LookUp) -> tuple[Any, ...]:
@@ -431,8 +450,12 @@ def _load() -> _Digest:
             "digested",
             parsed.title,
             normalised.entries,
+            normalised.created,
             normalised.duplicates,
             whole,
+            bool(seen),
+            [date.timestamp() for entry in parsed.entries if (date := entry.published or entry.updated)],
+            _pack_asked(asked_by(parsed.hints)),
             [(message.key, message.value, dict(message.headers)) for message in messages],
             [(each.key, each.digest, each.article_id.bytes) for each in normalised.seen],
             [_unreadable(entry, why) for entry, why in normalised.unusable],

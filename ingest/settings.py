@@ -135,7 +135,13 @@ class Settings:
     api_port: int = _setting(8080, _port, "a port from 0 (any free one) to 65535", "where the API listens")
     poll_concurrency: int = _setting(100, _count, _COUNT, "feeds fetched at once by one poller")
     poll_interval: timedelta = _setting(
-        timedelta(minutes=15), _duration, _DURATION, "between two polls of a feed that says nothing itself"
+        timedelta(minutes=15), _duration, _DURATION, "between two polls of a feed that has an entry an hour"
+    )
+    poll_adaptive: bool = _setting(
+        True,
+        _switch,
+        "true or false",
+        "poll feeds more or less often as they publish more or less; false: every poll_interval",
     )
     poll_interval_min: timedelta = _setting(
         timedelta(minutes=1), _duration, _DURATION, "never poll a feed more often, whatever it says"

@@ -15,6 +15,26 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """When a feed's own document asks to be polled, as far as it can be made sense of."""
+
+    every: timedelta | None = None
+    """``ttl`` or ``sy:updatePeriod``, whichever is longer."""
+    skip_hours: frozenset[int] = frozenset()
+    """Of the day, GMT, 0 to 23."""
+    skip_days: frozenset[int] = frozenset()
+    """Of the week; Monday is 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cadence:
+    """How much a feed publishes: so many entries in so many hours, the older ones counted for less."""
+
+    entries: float
+    hours: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
     """What we poll, as the registry holds it."""
 
@@ -29,6 +49,12 @@ class Feed:
     failures: int
     last_outcome: str | None
     last_reason: str | None
+    succeeded_at: datetime | None
+    """When a poll last told us what the feed has, or that it has nothing new."""
+    entries: int
+    """In its last document."""
+    cadence: Cadence | None
+    asked: Asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +76,12 @@ class Lease:
     failures: int
     first: bool = False
     """No poll of this feed was ever recorded, so nothing of it was ever seen."""
+    succeeded_at: datetime | None = None
+    """When a poll last told us what the feed has, or that it has nothing new."""
+    entries: int = 0
+    """In its last document."""
+    cadence: Cadence | None = None
+    asked: Asked = Asked()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +96,8 @@ class Fetched:
     etag: str | None
     last_modified: str | None
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Lower-case names; only those a policy reads (``cache-control``, ``expires``, ``date``, ``content-language``)."""
+    """Lower-case names; only those a policy reads (``cache-control``, ``age``, ``expires``, ``date``,
+    ``content-language``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +169,17 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeedHints:
+    """What a feed said of when to poll it, word for word (RSS 2.0; RSS 1.0 syndication module)."""
+
+    ttl: str | None = None
+    update_period: str | None = None
+    update_frequency: str | None = None
+    skip_hours: tuple[str, ...] = ()
+    skip_days: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedFeed:
     """What the feed said, whole."""
 
@@ -146,6 +190,7 @@ class ParsedFeed:
     warnings: tuple[str, ...] = ()
     """Well-formedness problems that did not keep us from reading it."""
     version: str = ""
+    hints: FeedHints = FeedHints()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,8 +285,15 @@ class PollOutcome:
     body_bytes: int = 0
     entries: int = 0
     appended: int = 0
+    created: int = 0
+    """Entries that were never seen before."""
     duplicates: int = 0
     """Entries of the document that are the same article as an earlier entry of it."""
+    missed: int = 0
+    """Entries that came and went between two polls, as far as can be told: an estimate."""
+    succeeded_at: datetime | None = None
+    cadence: Cadence | None = None
+    asked: Asked = Asked()
     seen: tuple[Seen, ...] = ()
     """New and changed rows of the seen-set."""
 

@@ -142,6 +142,7 @@ def _demo_settings(settings: Settings, folder: Path) -> Settings:
         poll_interval=second,
         poll_interval_min=second / 2,
         poll_interval_max=3 * second,
+        poll_adaptive=False,
         fetch_deadline=10 * second,
         parse_deadline=10 * second,
         lease=30 * second,

@@ -16,6 +16,7 @@ from ingest.db import feeds as registry
 from ingest.db.polls import Poll, history
 from ingest.errors import Refused
 from ingest.opml import read_opml, write_opml
+from ingest.schedule.cadence import shown
 from ingest.settings import Settings
 from ingest.types import Feed
 from ingest.urls import feed_url
@@ -134,6 +135,8 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
     click.echo(f"added      {_time(feed.added_at)}")
     because = feed.last_reason or "new feeds are polled at once"
     click.echo(f"next poll  {_time(feed.next_poll_at)}  because: {because}")
+    if feed.cadence is not None:
+        click.echo(f"publishes  {shown(feed.cadence)}; {feed.entries} in its document")
     if feed.failures:
         click.echo(f"failing    {feed.failures} times in a row")
     click.echo("last polls" if last else "not polled yet")
@@ -222,7 +225,9 @@ def _told(poll: Poll) -> str:
         return f"failed ({poll.failure}{status}): {poll.detail}; next because: {poll.reason}"
     said = f"{poll.result} {poll.status}"
     if poll.entries:
-        said += f", {poll.entries} entries, {poll.appended} new or changed"
+        said += (
+            f", {poll.entries} entries, {poll.created} new, {max(0, poll.appended - poll.created)} changed"
+        )
     if poll.detail:
         said += f"; {poll.detail}"
     return said
@@ -233,15 +238,18 @@ def _facts(feed: Feed) -> dict[str, Any]:
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """As JSON has it: times in ISO 8601, durations in seconds."""
-    return {
-        name: value.isoformat()
-        if isinstance(value, datetime)
-        else value.total_seconds()
-        if isinstance(value, timedelta)
-        else value
-        for name, value in values.items()
-    }
+    """As JSON has it: times in ISO 8601, durations in seconds, sets as sorted lists."""
+    return {name: _plain_value(value) for name, value in values.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _plain(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return sorted(value) if isinstance(value, frozenset) else value
 
 
 def _time(moment: datetime) -> str:

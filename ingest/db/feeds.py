@@ -10,6 +10,7 @@ from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ingest.db.engine import transaction
+from ingest.db.feed_state import read_asked, read_cadence
 from ingest.db.reading import reading
 from ingest.db.tables import feeds
 from ingest.types import Feed
@@ -17,7 +18,9 @@ from ingest.types import Feed
 IMPORT_BATCH: Final = 2000
 """Rows of one INSERT: PostgreSQL takes 65,535 parameters."""
 
-_SHOWN: Final = tuple(feeds.c[name] for name in Feed.__dataclass_fields__)
+_VALUES: Final = ("cadence_entries", "cadence_hours", "asked")
+_PLAIN: Final = tuple(name for name in Feed.__dataclass_fields__ if name not in ("cadence", "asked"))
+_SHOWN: Final = tuple(feeds.c[name] for name in (*_PLAIN, *_VALUES))
 
 
 def add_feed(
@@ -84,4 +87,8 @@ def make_due(engine: Engine, *, now: datetime, feed_ids: Sequence[int] | None = 
 
 
 def _feed(row: Mapping[Any, Any]) -> Feed:
-    return Feed(**row)
+    return Feed(
+        **{name: row[name] for name in _PLAIN},
+        cadence=read_cadence(row["cadence_entries"], row["cadence_hours"]),
+        asked=read_asked(row["asked"]),
+    )

@@ -25,6 +25,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, Engine, delete, select, text
 
 from ingest.db.engine import Conflict, transaction
+from ingest.db.feed_state import read_asked, read_cadence, spell_asked
 from ingest.db.reading import reading
 from ingest.db.tables import polls
 from ingest.types import FailureKind, Lease, PollOutcome, PollResult, Seen
@@ -45,7 +46,8 @@ _LEASE: Final = f"""
         UPDATE feeds SET next_poll_at = %(until)s, lease_poll_id = nextval('poll_ids'), leased_at = %(now)s
         FROM due WHERE feeds.id = due.id
         RETURNING feeds.id, lease_poll_id, url, etag, last_modified, body_hash, feeds.interval, failures,
-            polled_at IS NULL AS first, lost_poll_id, lost_at
+            polled_at IS NULL AS first, succeeded_at, entries, cadence_entries, cadence_hours, asked,
+            lost_poll_id, lost_at
     ), abandoned AS (
         INSERT INTO polls
             (id, feed_id, started_at, finished_at, result, failure, detail, next_poll_at, reason)
@@ -53,7 +55,8 @@ _LEASE: Final = f"""
             'the lease ran out unrecorded', %(now)s, 'polled again at once'
         FROM claimed WHERE lost_poll_id IS NOT NULL ON CONFLICT (id) DO NOTHING
     )
-    SELECT id, lease_poll_id, url, etag, last_modified, body_hash, "interval", failures, first
+    SELECT id, lease_poll_id, url, etag, last_modified, body_hash, "interval", failures, first,
+        succeeded_at, entries, cadence_entries, cadence_hours, asked
     FROM claimed"""  # noqa: S608
 
 _COLUMNS: Final[tuple[tuple[str, str, Callable[[PollOutcome], Any]], ...]] = (
@@ -69,7 +72,9 @@ _COLUMNS: Final[tuple[tuple[str, str, Callable[[PollOutcome], Any]], ...]] = (
     ("body_bytes", "integer", lambda o: o.body_bytes),
     ("entries", "integer", lambda o: o.entries),
     ("appended", "integer", lambda o: o.appended),
+    ("created", "integer", lambda o: o.created),
     ("duplicates", "integer", lambda o: o.duplicates),
+    ("missed", "integer", lambda o: o.missed),
     ("next_poll_at", "timestamptz", lambda o: o.next_poll_at),
     ("reason", "text", lambda o: o.reason),
     ("interval", "interval", lambda o: o.interval),
@@ -78,6 +83,10 @@ _COLUMNS: Final[tuple[tuple[str, str, Callable[[PollOutcome], Any]], ...]] = (
     ("last_modified", "text", lambda o: o.last_modified),
     ("body_hash", "bytea", lambda o: o.body_hash),
     ("feed_title", "text", lambda o: _clean(o.feed_title)),
+    ("succeeded_at", "timestamptz", lambda o: o.succeeded_at),
+    ("cadence_entries", "float8", lambda o: None if o.cadence is None else o.cadence.entries),
+    ("cadence_hours", "float8", lambda o: None if o.cadence is None else o.cadence.hours),
+    ("asked", "jsonb", lambda o: spell_asked(o.asked)),
 )
 _NAMES: Final = ", ".join(f'"{name}"' for name, _, _ in _COLUMNS)
 _ARRAYS: Final = ", ".join(f"%({name})s::{kind}[]" for name, kind, _ in _COLUMNS)
@@ -85,16 +94,18 @@ _ARRAYS: Final = ", ".join(f"%({name})s::{kind}[]" for name, kind, _ in _COLUMNS
 _RECORD: Final = f"""
     WITH given AS (SELECT * FROM unnest({_ARRAYS}) AS g({_NAMES})), history AS (
         INSERT INTO polls (id, feed_id, started_at, finished_at, result, status, failure, detail, sample,
-            body_bytes, entries, appended, duplicates, next_poll_at, reason)
+            body_bytes, entries, appended, created, duplicates, missed, next_poll_at, reason)
         SELECT poll_id, feed_id, started_at, finished_at, result, status, failure, detail, sample,
-            body_bytes, entries, appended, duplicates, next_poll_at, reason FROM given
+            body_bytes, entries, appended, created, duplicates, missed, next_poll_at, reason FROM given
         ON CONFLICT (id) DO NOTHING
     )
     UPDATE feeds SET next_poll_at = given.next_poll_at, lease_poll_id = NULL, leased_at = NULL,
         polled_at = given.finished_at, "interval" = given."interval", failures = given.failures,
         last_outcome = given.result, last_reason = given.reason, etag = given.etag,
         last_modified = given.last_modified, body_hash = given.body_hash,
-        title = coalesce(feeds.title, given.feed_title)
+        title = coalesce(feeds.title, given.feed_title), succeeded_at = given.succeeded_at,
+        entries = CASE given.result WHEN '{PollResult.FETCHED}' THEN given.entries ELSE feeds.entries END,
+        cadence_entries = given.cadence_entries, cadence_hours = given.cadence_hours, asked = given.asked
     FROM given WHERE feeds.id = given.feed_id AND feeds.lease_poll_id = given.poll_id
     RETURNING feeds.id"""  # noqa: S608
 _REMEMBER: Final = """
@@ -157,7 +168,9 @@ class Poll:
     body_bytes: int
     entries: int
     appended: int
+    created: int
     duplicates: int
+    missed: int
     next_poll_at: datetime
     reason: str
 
@@ -178,19 +191,23 @@ def lease_due(
         rows = connection.exec_driver_sql(_LEASE, given).all()
     return [
         Lease(
-            feed_id=feed_id,
-            poll_id=poll_id,
-            url=url,
+            feed_id=row.id,
+            poll_id=row.lease_poll_id,
+            url=row.url,
             leased_at=now,
             until=until,
-            etag=etag,
-            last_modified=last_modified,
-            body_hash=body_hash,
-            interval=interval,
-            failures=failures,
-            first=first,
+            etag=row.etag,
+            last_modified=row.last_modified,
+            body_hash=row.body_hash,
+            interval=row.interval,
+            failures=row.failures,
+            first=row.first,
+            succeeded_at=row.succeeded_at,
+            entries=row.entries,
+            cadence=read_cadence(row.cadence_entries, row.cadence_hours),
+            asked=read_asked(row.asked),
         )
-        for feed_id, poll_id, url, etag, last_modified, body_hash, interval, failures, first in rows
+        for row in rows
     ]
 
 

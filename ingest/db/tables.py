@@ -22,6 +22,7 @@ from sqlalchemy import (
     Column,
     Computed,
     DateTime,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -80,6 +81,11 @@ feeds: Final = Table(
     Column("etag", Text),
     Column("last_modified", Text),
     Column("body_hash", LargeBinary),
+    Column("succeeded_at", _time, comment="the last poll that told what it has, or that nothing is new"),
+    Column("entries", Integer, nullable=False, server_default=text("0"), comment="in its last document"),
+    Column("cadence_entries", Double, comment="it publishes so many entries"),
+    Column("cadence_hours", Double, comment="in so many hours, older ones counted for less"),
+    Column("asked", JSONB, comment="when its document asks to be polled"),
 )
 Index("ix_feeds_due", feeds.c.next_poll_at, postgresql_where=feeds.c.enabled)
 
@@ -98,7 +104,9 @@ polls: Final = Table(
     Column("body_bytes", Integer, nullable=False, server_default=text("0")),
     Column("entries", Integer, nullable=False, server_default=text("0")),
     Column("appended", Integer, nullable=False, server_default=text("0")),
+    Column("created", Integer, nullable=False, server_default=text("0")),
     Column("duplicates", Integer, nullable=False, server_default=text("0")),
+    Column("missed", Integer, nullable=False, server_default=text("0"), comment="an estimate"),
     Column("next_poll_at", _time, nullable=False),
     Column("reason", Text, nullable=False),
 )

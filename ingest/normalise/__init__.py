@@ -55,6 +55,8 @@ class Normalised:
     seen: tuple[Seen, ...]
     """The rows of the seen-set that are new or changed."""
     entries: int
+    created: int
+    """Articles whose entries were never seen before."""
     duplicates: int
     """Entries that are the same article as an earlier one of the document."""
     unusable: tuple[tuple[Entry, Unusable], ...]
@@ -137,7 +139,7 @@ def settle(
     keys: set[bytes] = set()
     articles: list[Article] = []
     rows: list[Seen] = []
-    duplicates = 0
+    created = duplicates = 0
     for draft in drafts:
         told_by_url = draft.url not in shared and draft.url not in fronts
         own = draft.url if told_by_url and draft.url is not None and not is_home(draft.url) else None
@@ -156,6 +158,7 @@ def settle(
                 rows.append(row)
         else:
             taken[identity] = draft
+            created += draft.key not in seen
             if known is None or known.digest != draft.digest:
                 rows.append(row)
                 articles.append(
@@ -175,6 +178,7 @@ def settle(
         articles=tuple(articles),
         seen=tuple(rows),
         entries=len(parsed.entries),
+        created=created,
         duplicates=duplicates,
         unusable=drafted.unusable,
     )

@@ -92,7 +92,7 @@ def measure_polls(figures: Figures, options: argparse.Namespace) -> None:
             engine,
             PostgresLog(engine),
             user_agent="news-ingest-bench/1",
-            policy=Policy(interval=timedelta(days=1)),
+            policy=Policy(interval=timedelta(days=1), adaptive=False),
             lease=timedelta(minutes=5),
             concurrency=options.concurrency,
             limits=Limits(),

@@ -114,6 +114,7 @@ class Rig:
             "poll_interval": f"{self.timing.interval}ms",
             "poll_interval_min": f"{self.timing.interval_min}ms",
             "poll_interval_max": "1s",
+            "poll_adaptive": "false",
             "fetch_deadline": "1s",
             "parse_deadline": "1s",
             "parse_workers": "1",

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
 from ingest.schedule import JITTER, Policy, Reading, body_hash, outcome, shown, spread
-from ingest.types import Failed, FailureKind, Fetched, FetchResult, Lease, NotModified, PollResult, Seen
+from ingest.schedule.cadence import entries_an_hour
+from ingest.types import (
+    Asked,
+    Cadence,
+    Failed,
+    FailureKind,
+    Fetched,
+    FetchResult,
+    Lease,
+    NotModified,
+    PollResult,
+    Seen,
+)
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 POLICY = Policy(interval=timedelta(minutes=15), minimum=timedelta(minutes=1), maximum=timedelta(days=1))
+FIXED = replace(POLICY, adaptive=False)
 OLD = {"etag": '"old"', "last_modified": "then", "body_hash": b"h" * 16}
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -46,8 +60,10 @@ def reading(*, whole: bool = True) -> Reading:
     return Reading(title="T", entries=5, appended=2, duplicates=1, seen=(row,), whole=whole)
 
 
-def failed(retry_after: timedelta | None = None, kind: FailureKind = FailureKind.STATUS) -> Failed:
-    return Failed(kind=kind, detail="503 Service Unavailable", status=503, retry_after=retry_after)
+def failed(
+    retry_after: timedelta | None = None, kind: FailureKind = FailureKind.STATUS, status: int = 503
+) -> Failed:
+    return Failed(kind=kind, detail="503 Service Unavailable", status=status, retry_after=retry_after)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,32 +130,23 @@ def test_what_is_remembered(case: str) -> None:
 
 
 DELAYS: list[tuple[str, FetchResult, int, timedelta, str]] = [
-    ("a 304", NotModified(url="u", etag=None, last_modified=None), 0, 15 * MINUTE, "every 15m"),
-    (
-        "a 304 after failures",
-        NotModified(url="u", etag=None, last_modified=None),
-        9,
-        15 * MINUTE,
-        "every 15m",
-    ),
-    ("a 200", fetched(), 3, 15 * MINUTE, "every 15m"),
+    ("a 304", NotModified(url="u", etag=None, last_modified=None), 0, 15 * MINUTE, "every 15m: as set"),
+    ("a 304 after failures", NotModified(url="u", etag=None, last_modified=None), 9, 15 * MINUTE, "every 15m: as set"),
+    ("a 200", fetched(), 3, 15 * MINUTE, "every 15m: as set"),
     ("a first failure", failed(), 0, 15 * MINUTE, "failed once"),
-    ("a second failure", failed(), 1, 30 * MINUTE, "failed 2 times in a row"),
-    ("a sixth failure", failed(), 5, 8 * HOUR, "failed 6 times in a row"),
-    ("a seventh failure", failed(), 6, 16 * HOUR, "failed 7 times in a row"),
-    ("an eighth failure", failed(), 7, DAY, "failed 8 times in a row"),
-    ("the five-thousandth failure", failed(), 4999, DAY, "failed 5000 times in a row"),
-    ("a wait shorter than the back-off", failed(MINUTE), 1, 30 * MINUTE, "failed 2 times in a row"),
+    ("a fifth 503", failed(), 4, 30 * MINUTE, "failed 5 times in a row"),
+    ("a fifth reset", failed(kind=FailureKind.PROTOCOL), 4, HOUR, "failed 5 times in a row"),
+    ("a fifth timeout", failed(kind=FailureKind.TIMEOUT), 4, HOUR, "failed 5 times in a row"),
+    ("a second page that is no feed", failed(kind=FailureKind.NOT_A_FEED), 1, 30 * MINUTE, "failed 2 times in a row"),
+    ("a third 404", failed(status=404), 2, HOUR, "failed 3 times in a row"),
+    ("a seventh 404", failed(status=404), 6, 16 * HOUR, "failed 7 times in a row"),
+    ("an eighth 404", failed(status=404), 7, DAY, "failed 8 times in a row"),
+    ("the five-thousandth failure", failed(status=410), 4999, DAY, "failed 5000 times in a row"),
+    ("a wait shorter than the back-off", failed(MINUTE), 4, 30 * MINUTE, "failed 5 times in a row"),
     ("a wait of nothing", failed(timedelta(0)), 0, 15 * MINUTE, "failed once"),
     ("a wait of hours", failed(2 * HOUR), 0, 2 * HOUR, "asked to wait 2h"),
-    (
-        "a wait of weeks",
-        failed(timedelta(seconds=317_100)),
-        0,
-        DAY,
-        "asked to wait 5285m, which we do for 1d at most",
-    ),
-]
+    ("a wait of weeks", failed(timedelta(seconds=317_100)), 0, DAY, "asked to wait 5285m, which we do for 1d at most"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -150,18 +157,161 @@ def test_when_the_next_poll_is(
 ) -> None:
     del case
     read = reading() if isinstance(result, Fetched) else None
-    ended = outcome(lease(failures=failures), result, read, now=NOW, policy=POLICY)
+    ended = outcome(lease(failures=failures), result, read, now=NOW, policy=FIXED)
     assert NOW + delay <= ended.next_poll_at <= NOW + min(delay * (1 + JITTER), max(delay, POLICY.maximum))
     assert ended.reason == reason
     assert ended.failures == (failures + 1 if isinstance(result, Failed) else 0)
     assert ended.interval == 15 * MINUTE
 
 
+def day_of(count: float, *, hours: float = 24) -> Cadence:
+    return Cadence(entries=count, hours=hours)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What is known of a feed, and the interval it gets."""
+
+    cadence: Cadence = field(default_factory=lambda: day_of(24))
+    every: timedelta | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    entries: int = 1000
+    interval: timedelta
+    reason: str
+
+
+WISHES: dict[str, Wish] = {
+    "an entry an hour": Wish(interval=15 * MINUTE, reason="every 15m: it has 1 entries an hour"),
+    "sixteen an hour": Wish(
+        cadence=day_of(16 * 24), interval=3.75 * MINUTE, reason="every 225s: it has 16 entries an hour"
+    ),
+    "one in four hours": Wish(
+        cadence=day_of(6), interval=30 * MINUTE, reason="every 30m: it has 6 entries a day"
+    ),
+    "thousands an hour": Wish(
+        cadence=day_of(24 * 5000),
+        entries=100_000,
+        interval=MINUTE,
+        reason="every 1m: the least that is set; it has 5,000 entries an hour",
+    ),
+    "hardly any": Wish(
+        cadence=day_of(0.0001), interval=DAY, reason="every 1d: it has less than one entry a year"
+    ),
+    "none at all": Wish(
+        cadence=day_of(0), interval=DAY, reason="every 1d: it has less than one entry a year"
+    ),
+    "a ttl longer than that": Wish(every=HOUR, interval=HOUR, reason="every 1h: the feed asks for it"),
+    "a ttl shorter than that": Wish(
+        every=MINUTE, interval=15 * MINUTE, reason="every 15m: it has 1 entries an hour"
+    ),
+    "a max-age": Wish(
+        headers={"cache-control": "public, max-age=1800"},
+        interval=30 * MINUTE,
+        reason="every 30m: the server says it is good as long",
+    ),
+    "a year of max-age": Wish(
+        headers={"cache-control": "max-age=31536000"},
+        interval=DAY,
+        reason="every 1d: the most that is set; the server says it is good as long",
+    ),
+    "a short document": Wish(
+        entries=10,
+        every=DAY,
+        interval=5 * HOUR,
+        reason="every 5h: its 10 entries are others after 10h",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WISHES)
+def test_how_often_a_feed_is_polled(case: str) -> None:
+    wish = WISHES[case]
+    known = replace(
+        lease(),
+        cadence=wish.cadence,
+        asked=Asked(every=wish.every),
+        succeeded_at=NOW,
+        entries=wish.entries,
+    )
+    answer = NotModified(url="u", etag=None, last_modified=None, headers=wish.headers)
+    ended = outcome(known, answer, None, now=NOW, policy=POLICY)
+    assert ended.reason == wish.reason
+    assert ended.interval == wish.interval
+    assert wish.interval <= ended.next_poll_at - NOW <= wish.interval * (1 + JITTER)
+
+
+def test_a_feed_that_is_polled_seldom_is_asked_again_soon_when_it_fails() -> None:
+    seldom = replace(lease(), interval=20 * HOUR)
+    ended = outcome(seldom, failed(), None, now=NOW, policy=POLICY)
+    assert ended.next_poll_at - NOW <= 15 * MINUTE * (1 + JITTER)
+    assert ended.interval == 20 * HOUR
+
+
+def test_hours_and_days_that_the_feed_wants_left_out_are_left_out() -> None:
+    # NOW is a Tuesday, 12:00.
+    known = replace(lease(), asked=Asked(skip_hours=frozenset({12, 13}), skip_days=frozenset({2})))
+    answer = NotModified(url="u", etag=None, last_modified=None)
+    ended = outcome(known, answer, None, now=NOW, policy=FIXED)
+    assert ended.next_poll_at == NOW.replace(hour=14)
+    assert "skipHours" in ended.reason
+    tuesday = replace(known, asked=Asked(skip_days=frozenset({1})))
+    assert outcome(tuesday, answer, None, now=NOW, policy=FIXED).next_poll_at == NOW.replace(day=25, hour=0)
+    long = replace(known, asked=Asked(skip_days=frozenset({1, 2, 3, 4, 5})))
+    assert outcome(long, answer, None, now=NOW, policy=FIXED).next_poll_at < NOW + HOUR
+
+
+def test_a_document_that_is_all_new_and_young_means_that_some_were_missed() -> None:
+    ten_minutes_ago = NOW - 10 * MINUTE
+    known = replace(lease(), cadence=day_of(24 * 12), succeeded_at=NOW - HOUR)
+    dates = tuple(ten_minutes_ago + timedelta(minutes=n) for n in range(5))
+    rolled = replace(reading(), created=5, known=False, dates=dates)
+    ended = outcome(known, fetched(), rolled, now=NOW, policy=POLICY)
+    assert ended.missed == 10  # twelve an hour, and nobody looked for fifty minutes
+    assert ended.detail == "its oldest entry is newer than the last poll: about 10 were missed"
+    for other in (
+        replace(rolled, known=True),
+        replace(rolled, dates=(NOW - 2 * HOUR, *dates[1:])),
+        replace(rolled, dates=dates[:-1]),
+        replace(rolled, dates=tuple(date + DAY for date in dates)),
+    ):
+        assert outcome(known, fetched(), other, now=NOW, policy=POLICY).missed == 0
+    assert outcome(replace(known, first=True), fetched(), rolled, now=NOW, policy=POLICY).missed == 0
+
+
+def test_what_a_feed_publishes_is_learned_from_dates_first_and_then_from_what_is_new() -> None:
+    dates = tuple(NOW - n * HOUR for n in range(1, 11))
+    first = outcome(
+        replace(lease(), first=True), fetched(), replace(reading(), dates=dates), now=NOW, policy=POLICY
+    )
+    assert first.cadence is not None
+    assert entries_an_hour(first.cadence) == pytest.approx(1.0)
+    known = replace(lease(), cadence=first.cadence, succeeded_at=first.succeeded_at)
+    day = NOW + DAY
+    later = outcome(known, fetched(), replace(reading(), created=96), now=day, policy=POLICY)
+    assert later.cadence is not None
+    assert 2.0 < entries_an_hour(later.cadence) < 4.0
+    assert later.interval < 15 * MINUTE
+    silent = outcome(known, NotModified(url="u", etag=None, last_modified=None), None, now=day, policy=POLICY)
+    assert silent.cadence is not None
+    assert entries_an_hour(silent.cadence) < 0.3
+    assert silent.interval > 15 * MINUTE
+
+
+def test_a_failure_teaches_nothing_of_what_a_feed_publishes() -> None:
+    known = replace(lease(), cadence=day_of(24), succeeded_at=NOW - HOUR, asked=Asked(every=HOUR))
+    ended = outcome(known, failed(), None, now=NOW, policy=POLICY)
+    assert (ended.cadence, ended.succeeded_at, ended.asked) == (
+        known.cadence,
+        known.succeeded_at,
+        known.asked,
+    )
+
+
 @pytest.mark.parametrize(
     ("interval", "expected"), [(timedelta(0), MINUTE), (timedelta(days=9), DAY), (HOUR, HOUR)]
 )
 def test_the_interval_stays_within_its_bounds(interval: timedelta, expected: timedelta) -> None:
-    policy = Policy(interval=interval, minimum=MINUTE, maximum=DAY)
+    policy = Policy(interval=interval, minimum=MINUTE, maximum=DAY, adaptive=False)
     ended = outcome(lease(), fetched(), reading(), now=NOW, policy=policy)
     assert ended.interval == expected
     assert expected <= ended.next_poll_at - NOW <= max(expected * (1 + JITTER), expected)

@@ -37,7 +37,7 @@ def poll(engine: Engine) -> None:
     """As if the first feed had been polled twice."""
     (lease,) = lease_due(engine, now=now(), limit=1, lease=timedelta(minutes=5))
     fetched = Fetched(url=lease.url, status=200, body=b"x", content_type=None, etag=None, last_modified=None)
-    reading = Reading(title="Its own", entries=30, appended=29, duplicates=1, seen=(), whole=True)
+    reading = Reading(title="Its own", entries=30, appended=29, created=20, duplicates=1, seen=(), whole=True)
     record(engine, [outcome(lease, fetched, reading, now=now(), policy=Policy())], now=now())
     later = now() + timedelta(hours=1)
     (lease,) = lease_due(engine, now=later, limit=1, lease=timedelta(minutes=5))
@@ -114,7 +114,8 @@ def test_show_tells_when_the_next_poll_is_and_why(feeds: Feeds, database: Engine
     shown = feeds("show", name).output
     assert "because: failed once" in shown
     assert "failed (status 503): 503 Service Unavailable" in shown
-    assert "fetched 200, 30 entries, 29 new or changed" in shown
+    assert "fetched 200, 30 entries, 20 new, 9 changed" in shown
+    assert "publishes  1 entries an hour; 30 in its document" in shown
     told = json.loads(feeds("show", name, "--json").output)
     assert [each["result"] for each in told["polls"]] == ["failed", "fetched"]
     assert told["last_reason"] == "failed once"

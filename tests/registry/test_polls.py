@@ -15,7 +15,18 @@ from ingest.db.feeds import add_feeds, find_feed, remove_feed
 from ingest.db.polls import Unpolled, history, lease_due, prune_polls, record, release, seen_of
 from ingest.db.tables import quarantine
 from ingest.schedule import Policy, Reading, outcome
-from ingest.types import Failed, FailureKind, Feed, Fetched, Lease, PollOutcome, PollResult, Seen
+from ingest.types import (
+    Asked,
+    Failed,
+    FailureKind,
+    Feed,
+    Fetched,
+    Lease,
+    NotModified,
+    PollOutcome,
+    PollResult,
+    Seen,
+)
 
 pytestmark = pytest.mark.store
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -112,6 +123,25 @@ def test_an_outcome_is_stored_with_its_feed_and_its_history(database: Engine) ->
     assert seen_of(database, 999, [b"k" * 16]) == {}
     again = lease_one(database, ended.next_poll_at)
     assert (again.etag, again.last_modified, again.body_hash) == ('"e"', "lm", b"h" * 16)
+
+
+def test_the_next_lease_has_what_the_schedule_goes_by(database: Engine) -> None:
+    add(database)
+    lease = lease_one(database)
+    assert (lease.cadence, lease.succeeded_at, lease.asked, lease.entries) == (None, None, Asked(), 0)
+    asked = Asked(every=timedelta(minutes=30), skip_hours=frozenset({3, 4}), skip_days=frozenset({6}))
+    ended = replace(read(lease), asked=asked, created=2, missed=7)
+    record(database, [ended], now=NOW)
+    (poll,) = history(database, lease.feed_id)
+    assert (poll.created, poll.missed) == (2, 7)
+    again = lease_one(database, ended.next_poll_at)
+    assert (again.cadence, again.succeeded_at, again.asked, again.entries) == (ended.cadence, NOW, asked, 3)
+    feed = feed_of(database, lease)
+    assert (feed.cadence, feed.asked, feed.entries) == (ended.cadence, asked, 3)
+    unchanged = NotModified(url=again.url, etag=None, last_modified=None)
+    later = outcome(again, unchanged, None, now=NOW + timedelta(hours=2), policy=Policy())
+    record(database, [later], now=NOW)
+    assert feed_of(database, lease).entries == 3  # a 304 has no document, the feed has
 
 
 def test_many_outcomes_are_stored_at_once_and_nulls_stay_nulls(database: Engine) -> None:

@@ -20,10 +20,7 @@ from ingest.consume import GROUP
 from ingest.db import embedded, migrate, topics
 from ingest.db.engine import open_engine
 from ingest.db.feeds import add_feeds, list_feeds, make_due
-from ingest.fetch import Limits
-from ingest.poll import Poller
 from ingest.runtime import Stop
-from ingest.schedule import Policy
 from ingest.settings import Settings
 from ingest.supervise import tether
 from ingest.types import Topic
@@ -62,6 +59,7 @@ class Service:
             # A feed is polled when the replay says so, never because its time has come.
             poll_interval=timedelta(days=7),
             poll_interval_max=timedelta(days=7),
+            poll_adaptive=False,
             parse_workers=workers,
         )
         self._running: ExitStack | None = None
@@ -96,29 +94,7 @@ class Service:
             self._engine = open_engine(settings.database_url or "", name="replay")
             stack.callback(self._engine.dispose)
             log = stack.enter_context(app.article_log(settings, self._engine))
-            self._poller = stack.enter_context(
-                Poller(
-                    self._engine,
-                    log,
-                    user_agent=settings.user_agent,
-                    policy=Policy(
-                        interval=settings.poll_interval,
-                        minimum=settings.poll_interval_min,
-                        maximum=settings.poll_interval_max,
-                    ),
-                    lease=settings.lease,
-                    concurrency=settings.poll_concurrency,
-                    limits=Limits(
-                        deadline=settings.fetch_deadline,
-                        max_bytes=settings.fetch_max_bytes,
-                        max_redirects=settings.fetch_max_redirects,
-                    ),
-                    allow_private_addresses=settings.allow_private_addresses,
-                    parse_workers=settings.parse_workers,
-                    parse_deadline=settings.parse_deadline,
-                    parse_memory=settings.parse_memory,
-                )
-            )
+            self._poller = stack.enter_context(app.poller(settings, self._engine, log))
             self._start_consumer()
             stack.callback(self._stop_consumer)
             self._running = stack.pop_all()

@@ -1,0 +1,311 @@
+"""When a feed is polled next, and what is remembered of the poll that just ended. Pure.
+
+::
+
+    NotModified      validators updated   interval                        reset failures
+    Fetched, same    validators replaced  interval                        reset failures
+    Fetched, read    validators replaced  interval                        reset failures
+    Fetched, cut     validators forgotten interval                        reset failures
+    Failed           validators kept      back-off, at least Retry-After  failures + 1
+
+A failure may follow a 200 (a body that is no feed): the old validators stay, so the next poll asks for the
+same bytes again. The order matters: what is here decided is stored only after the articles are in the log.
+
+The interval is what the feed is worth (:mod:`ingest.schedule.cadence`), not less than server and feed ask for
+(:mod:`ingest.schedule.hints`), not so long that entries could come and go unseen, and within the policy's
+bounds. The reason of an outcome says which of these it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Final
+
+from ingest.schedule import cadence, hints
+from ingest.types import (
+    Asked,
+    Cadence,
+    Failed,
+    FailureKind,
+    FetchResult,
+    Lease,
+    NotModified,
+    PollOutcome,
+    PollResult,
+    Seen,
+)
+
+JITTER: Final = 0.1
+"""At most this share of a delay is added, so that feeds added together do not stay together."""
+MAX_DOUBLINGS: Final = 16
+ROLLS: Final = 0.5
+"""Of the time in which a feed's document rolls over: a poll that late still sees half of what the last one saw."""
+SKIP_AT_MOST: Final = timedelta(days=3)
+"""Days and hours a feed asks to be left alone are skipped up to here; a longer silence is a slip of somebody's."""
+WEIGHTS: Final[Mapping[FailureKind, float]] = {
+    FailureKind.ADDRESS: 1.0,
+    FailureKind.NOT_A_FEED: 1.0,
+    FailureKind.TOO_LARGE: 1.0,
+    FailureKind.REDIRECT: 1.0,
+    FailureKind.ABANDONED: 0.0,
+}
+"""How many doublings of the back-off a failure is; others are half a one: most pass by themselves."""
+STATUS_WEIGHTS: Final[Mapping[int, float]] = {404: 1.0, 410: 1.0, 401: 1.0, 429: 0.25, 503: 0.25}
+SOFT: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How often a feed is polled."""
+
+    interval: timedelta = timedelta(minutes=15)
+    """Of a feed that has an entry an hour; of every feed where the policy does not adapt."""
+    minimum: timedelta = timedelta(minutes=1)
+    maximum: timedelta = timedelta(days=1)
+    adaptive: bool = True
+    """Poll a feed that publishes more more often, and one that publishes less less often."""
+
+    def clamp(self, delay: timedelta) -> timedelta:
+        return min(max(delay, self.minimum), self.maximum)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a document came to, once it was parsed and normalised against its feed's seen-set."""
+
+    title: str | None
+    entries: int
+    appended: int
+    duplicates: int
+    seen: tuple[Seen, ...]
+    whole: bool
+    """False: the document was cut, though its framing said nothing; there may be more where it came from."""
+    created: int = 0
+    """Entries that were never seen before."""
+    known: bool = True
+    """At least one entry was seen before."""
+    dates: tuple[datetime, ...] = ()
+    """When its entries say they were published."""
+    asked: Asked = Asked()
+
+
+def body_hash(body: bytes, content_type: str | None) -> bytes:
+    """Of all that parsing depends on: the same bytes under another charset are another document."""
+    return blake2b(body, digest_size=16, key=(content_type or "").encode("utf-8", "replace")[:64]).digest()
+
+
+def outcome(
+    lease: Lease,
+    result: FetchResult,
+    reading: Reading | None,
+    *,
+    now: datetime,
+    policy: Policy,
+    hashed: bytes | None = None,
+    body_bytes: int = 0,
+) -> PollOutcome:
+    """What the poll came to.
+
+    ``hashed`` is the :func:`body_hash` of a :class:`Fetched` body. ``reading`` belongs to a body that was
+    parsed; one with the hash of the last one was not, and has None. A body that could not be used is given as
+    the :class:`Failed` it came to, with its size.
+    """
+    if isinstance(result, Failed):
+        return _failed(lease, result, now=now, policy=policy, body_bytes=body_bytes)
+    published = _cadence(lease, reading, now=now)
+    asked = lease.asked if reading is None else reading.asked
+    plan = _plan(
+        published,
+        asked=asked,
+        fresh=hints.fresh_for(result.headers, now=now),
+        entries=lease.entries if reading is None else reading.entries,
+        policy=policy,
+    )
+    next_poll_at, reason = _due(lease, plan, asked=asked, now=now, policy=policy)
+    ended = PollOutcome(
+        feed_id=lease.feed_id,
+        poll_id=lease.poll_id,
+        result=PollResult.NOT_MODIFIED,
+        started_at=lease.leased_at,
+        finished_at=now,
+        next_poll_at=next_poll_at,
+        reason=reason,
+        interval=plan.interval,
+        failures=0,
+        # RFC 9111 §4.3.4: what a 304 does not mention stays as it was.
+        etag=lease.etag if result.etag is None else result.etag,
+        last_modified=lease.last_modified if result.last_modified is None else result.last_modified,
+        body_hash=lease.body_hash,
+        status=304,
+        succeeded_at=now,
+        cadence=published,
+        asked=asked,
+    )
+    if isinstance(result, NotModified):
+        return ended
+    # Remembering anything of a document that was cut would let a later 304, or an equal cut, hide its rest.
+    whole = reading is None or reading.whole
+    ended = replace(
+        ended,
+        result=PollResult.UNCHANGED,
+        etag=result.etag if whole else None,
+        last_modified=result.last_modified if whole else None,
+        body_hash=hashed if whole else None,
+        status=result.status,
+        body_bytes=len(result.body),
+    )
+    if reading is None:
+        return ended
+    missed = _missed(lease, reading, now=now)
+    return replace(
+        ended,
+        result=PollResult.FETCHED,
+        feed_title=reading.title,
+        detail=_remark(whole=whole, missed=missed),
+        entries=reading.entries,
+        appended=reading.appended,
+        created=reading.created,
+        duplicates=reading.duplicates,
+        missed=missed,
+        seen=reading.seen,
+    )
+
+
+def _cadence(lease: Lease, reading: Reading | None, *, now: datetime) -> Cadence:
+    """How much the feed publishes, this poll counted."""
+    if lease.cadence is None or lease.succeeded_at is None:
+        return cadence.first_cadence(reading.dates if reading else (), now=now)
+    created = 0 if reading is None else reading.created
+    # A clock that was set back is no time that passed.
+    return cadence.observed(lease.cadence, created=created, since=max(now - lease.succeeded_at, timedelta(0)))
+
+
+def _missed(lease: Lease, reading: Reading, *, now: datetime) -> int:
+    """How many entries came and went since the last poll: some did where all of the document is new and young."""
+    if lease.first or lease.cadence is None or lease.succeeded_at is None:
+        return 0
+    if reading.known or not reading.whole or len(reading.dates) < max(2, reading.entries):
+        return 0
+    gap = min(reading.dates) - lease.succeeded_at
+    if gap <= timedelta(0) or gap > now - lease.succeeded_at:
+        return 0
+    return max(1, round(cadence.entries_an_hour(lease.cadence) * (gap / cadence.HOUR)))
+
+
+def _remark(*, whole: bool, missed: int) -> str | None:
+    if not whole:
+        return "the document was cut short"
+    return f"its oldest entry is newer than the last poll: about {missed} were missed" if missed else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    interval: timedelta
+    reason: str
+    rolls_over: timedelta | None
+    """The feed's document has none of today's entries after this."""
+
+
+def _plan(
+    published: Cadence, *, asked: Asked, fresh: timedelta | None, entries: int, policy: Policy
+) -> _Plan:
+    """The interval between two polls of a feed that answers, and because of what it is that."""
+    interval, reason = policy.interval, "as set"
+    rolls_over = cadence.rolls_over(published, entries=entries)
+    if policy.adaptive:
+        interval = cadence.worth(published, interval=policy.interval, longest=policy.maximum)
+        reason = f"it has {cadence.shown(published)}"
+    for wish, why in ((asked.every, "the feed asks for it"), (fresh, "the server says it is good as long")):
+        if wish is not None and wish > interval:
+            interval, reason = wish, why
+    bounded = policy.clamp(interval)
+    if bounded != interval and reason != "as set":
+        reason = f"the {'least' if bounded > interval else 'most'} that is set; {reason}"
+    if policy.adaptive and rolls_over is not None and bounded > rolls_over * ROLLS:
+        bounded = policy.clamp(rolls_over * ROLLS)
+        reason = f"its {entries} entries are others after {shown(_rounded(rolls_over))}"
+    return _Plan(
+        interval=bounded, reason=f"every {shown(_rounded(bounded))}: {reason}", rolls_over=rolls_over
+    )
+
+
+def _due(lease: Lease, plan: _Plan, *, asked: Asked, now: datetime, policy: Policy) -> tuple[datetime, str]:
+    """When the next poll is, hours and days left out that the feed wants left out."""
+    due = now + spread(lease.feed_id, plan.interval, policy=policy)
+    after = hints.after_skipped(due, asked)
+    if after == due:
+        return due, plan.reason
+    longest = SKIP_AT_MOST if plan.rolls_over is None else min(SKIP_AT_MOST, plan.rolls_over * ROLLS)
+    if after - now > longest:
+        return due, plan.reason
+    return after, f"{plan.reason}; not before, as the feed asks to be left alone (skipHours, skipDays)"
+
+
+def _failed(lease: Lease, failed: Failed, *, now: datetime, policy: Policy, body_bytes: int) -> PollOutcome:
+    failures = lease.failures + 1
+    # However seldom a feed is polled that answers: one that does not is asked again soon, and then less and less.
+    first = policy.clamp(min(policy.interval, lease.interval))
+    doublings = min(_weight(failed) * (failures - 1), MAX_DOUBLINGS)
+    backoff = policy.clamp(first * 2**doublings)
+    delay, reason = backoff, f"failed {failures} times in a row" if failures > 1 else "failed once"
+    if failed.retry_after is not None and failed.retry_after > backoff:
+        delay = policy.clamp(failed.retry_after)
+        reason = f"asked to wait {shown(failed.retry_after)}"
+        if delay < failed.retry_after:
+            reason += f", which we do for {shown(delay)} at most"
+    return PollOutcome(
+        feed_id=lease.feed_id,
+        poll_id=lease.poll_id,
+        result=PollResult.FAILED,
+        started_at=lease.leased_at,
+        finished_at=now,
+        next_poll_at=now + spread(lease.feed_id, delay, policy=policy),
+        reason=reason,
+        interval=lease.interval,
+        failures=failures,
+        etag=lease.etag,
+        last_modified=lease.last_modified,
+        body_hash=lease.body_hash,
+        status=failed.status,
+        failure=failed.kind,
+        detail=failed.detail,
+        sample=failed.sample,
+        body_bytes=body_bytes,
+        succeeded_at=lease.succeeded_at,
+        cadence=lease.cadence,
+        asked=lease.asked,
+    )
+
+
+def _weight(failed: Failed) -> float:
+    if failed.kind is FailureKind.STATUS and failed.status is not None:
+        return STATUS_WEIGHTS.get(failed.status, SOFT)
+    return WEIGHTS.get(failed.kind, SOFT)
+
+
+def spread(feed_id: int, delay: timedelta, *, policy: Policy) -> timedelta:
+    """``delay`` and up to ``JITTER`` of it, always the same for one feed; never beyond the maximum."""
+    share = blake2b(feed_id.to_bytes(8, "big", signed=True), digest_size=2).digest()
+    longer = delay * (1 + JITTER * int.from_bytes(share, "big") / 0xFFFF)
+    return max(delay, min(longer, policy.maximum))
+
+
+def _rounded(delay: timedelta) -> timedelta:
+    """For people: whole hours from ten on, whole minutes from ten on, else whole seconds where there is one."""
+    seconds = delay.total_seconds()
+    for unit, least in ((3600, 36_000), (60, 600), (1, 1)):
+        if seconds >= least:
+            return timedelta(seconds=round(seconds / unit) * unit)
+    return delay
+
+
+def shown(delay: timedelta) -> str:
+    """As settings spell it: ``15m``, ``6h``, ``90s``."""
+    seconds = delay.total_seconds()
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds:g}s"

@@ -1,0 +1,43 @@
+"""What the schedule goes by: how much a feed publishes, what it asks for, what a poll found new and missed."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column(
+        "feeds",
+        sa.Column(
+            "succeeded_at",
+            sa.DateTime(timezone=True),
+            comment="the last poll that told what it has, or that nothing is new",
+        ),
+    )
+    op.add_column("feeds", _count("entries", comment="in its last document"))
+    op.add_column("feeds", sa.Column("cadence_entries", sa.Double(), comment="it publishes so many entries"))
+    op.add_column(
+        "feeds",
+        sa.Column("cadence_hours", sa.Double(), comment="in so many hours, older ones counted for less"),
+    )
+    op.add_column("feeds", sa.Column("asked", JSONB(), comment="when its document asks to be polled"))
+    op.add_column("polls", _count("created"))
+    op.add_column("polls", _count("missed", comment="an estimate"))
+
+
+def downgrade() -> None:
+    for name in ("missed", "created"):
+        op.drop_column("polls", name)
+    for name in ("asked", "cadence_hours", "cadence_entries", "entries", "succeeded_at"):
+        op.drop_column("feeds", name)
+
+
+def _count(name: str, *, comment: str | None = None) -> sa.Column[int]:
+    return sa.Column(name, sa.Integer(), nullable=False, server_default=sa.text("0"), comment=comment)
