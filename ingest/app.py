@@ -40,6 +40,7 @@ from ingest.persist import Persister
 from ingest.poll import Poller
 from ingest.runtime import Stop
 from ingest.schedule import Policy
+from ingest.schedule.budget import Budget
 from ingest.settings import NOT_SETTINGS, PREFIX, Settings, environment_name
 from ingest.supervise import Part, Supervisor
 from ingest.types import Topic
@@ -172,6 +173,7 @@ def poller(settings: Settings, engine: Engine, log: Log) -> Poller:
             maximum=settings.poll_interval_max,
             adaptive=settings.poll_adaptive,
         ),
+        budget=Budget(concurrency=settings.host_concurrency, spacing=settings.host_spacing),
         lease=settings.lease,
         concurrency=settings.poll_concurrency,
         limits=Limits(

@@ -255,6 +255,7 @@ class Fetcher:
                 detail=f"{status} {response.reason_phrase}".strip()[:200],
                 status=status,
                 retry_after=_retry_after(headers, now),
+                url=url,
                 sample=await self._sample(response),
             )
         if status == 206:  # we sent no Range

@@ -152,6 +152,15 @@ class Settings:
         _DURATION,
         "never poll a feed less often, whatever it says or how often it failed",
     )
+    host_concurrency: int = _setting(
+        2, _count, _COUNT, "polls of one host under way at once, by all pollers together"
+    )
+    host_spacing: timedelta = _setting(
+        timedelta(seconds=1),
+        _duration,
+        _DURATION,
+        "between two polls of one host on average; `ingest hosts set` gives one host another",
+    )
     lease: timedelta = _setting(
         timedelta(minutes=5),
         _duration,
@@ -200,6 +209,18 @@ class Settings:
         _DURATION,
         "how long a stream can be resumed; older cursors get a gap answer",
     )
+
+
+def read_duration(thing: str, text: str) -> timedelta:
+    """``500ms``, ``30s``, ``15m``, ``6h`` or ``1d``.
+
+    Raises:
+        Refused: it is none; ``thing`` is what it was given for.
+    """
+    try:
+        return _duration(text)
+    except ValueError:
+        raise Refused(thing, text, _DURATION) from None
 
 
 def environment_name(name: str) -> str:

@@ -138,6 +138,8 @@ class Failed:
     detail: str
     status: int | None = None
     retry_after: timedelta | None = None
+    url: str | None = None
+    """The one that answered, after redirects, where one did."""
     sample: bytes | None = None
     """The first bytes of a body that could not be used."""
 
@@ -258,6 +260,16 @@ class PollResult(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """A host is to be left alone, by all pollers and for all of its feeds."""
+
+    host: str
+    at: datetime
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PollOutcome:
     """What one poll came to, and what follows for its feed. Every poll ends in exactly one.
 
@@ -294,6 +306,7 @@ class PollOutcome:
     succeeded_at: datetime | None = None
     cadence: Cadence | None = None
     asked: Asked = Asked()
+    pause: Pause | None = None
     seen: tuple[Seen, ...] = ()
     """New and changed rows of the seen-set."""
 

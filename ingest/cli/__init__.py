@@ -19,6 +19,7 @@ _MODULES: Final = {
     "up": "processes",
     "demo": "demo",
     "feeds": "feeds",
+    "hosts": "hosts",
     "topics": "streams",
     "tail": "streams",
     "articles": "articles",

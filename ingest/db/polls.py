@@ -3,6 +3,7 @@
 ::
 
     lease_due   due time moved to the end of the lease, a poll id drawn    in one UPDATE
+       │        └ a host without room: its feed is due again at its turn   in the same transaction
        │        └ a lease that ran out: its poll ends as *abandoned*       in the same statement
        ├─▶ record    history, feed state, seen-set, quarantine             in one transaction
        └─▶ release   what was not polled is due again at once              when the poller stops
@@ -22,12 +23,14 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import Connection, Engine, delete, select, text
+from sqlalchemy import Connection, Engine, Row, delete, select, text
 
+from ingest.db import hosts
 from ingest.db.engine import Conflict, transaction
 from ingest.db.feed_state import read_asked, read_cadence, spell_asked
 from ingest.db.reading import reading
 from ingest.db.tables import polls
+from ingest.schedule.budget import Budget, Waiting
 from ingest.types import FailureKind, Lease, PollOutcome, PollResult, Seen
 
 ATTEMPTS: Final = 3
@@ -37,13 +40,16 @@ PRUNE_BATCH: Final = 5000
 
 # The longest overdue go first. Their rows are locked in the same pass: two pollers that ask at once get
 # different feeds, and neither waits.
-_LEASE: Final = f"""
+_DUE: Final = """
+    SELECT id, host, turn_at = next_poll_at AS turn_came FROM feeds
+    WHERE enabled AND next_poll_at <= %(due_by)s ORDER BY next_poll_at LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED"""
+_CLAIM: Final = f"""
     WITH due AS (
-        SELECT id, lease_poll_id AS lost_poll_id, leased_at AS lost_at FROM feeds
-        WHERE enabled AND next_poll_at <= %(due_by)s ORDER BY next_poll_at LIMIT %(limit)s
-        FOR UPDATE SKIP LOCKED
+        SELECT id, lease_poll_id AS lost_poll_id, leased_at AS lost_at FROM feeds WHERE id = ANY(%(ids)s)
     ), claimed AS (
-        UPDATE feeds SET next_poll_at = %(until)s, lease_poll_id = nextval('poll_ids'), leased_at = %(now)s
+        UPDATE feeds SET next_poll_at = %(until)s, lease_poll_id = nextval('poll_ids'), leased_at = %(now)s,
+            turn_at = NULL
         FROM due WHERE feeds.id = due.id
         RETURNING feeds.id, lease_poll_id, url, etag, last_modified, body_hash, feeds.interval, failures,
             polled_at IS NULL AS first, succeeded_at, entries, cadence_entries, cadence_hours, asked,
@@ -57,7 +63,9 @@ _LEASE: Final = f"""
     )
     SELECT id, lease_poll_id, url, etag, last_modified, body_hash, "interval", failures, first,
         succeeded_at, entries, cadence_entries, cadence_hours, asked
-    FROM claimed"""  # noqa: S608
+    FROM claimed ORDER BY array_position(%(ids)s, id)"""  # noqa: S608
+LEASE_ROUNDS: Final = 20
+"""How often one call looks for other feeds, where those it found must wait for their hosts."""
 
 _COLUMNS: Final[tuple[tuple[str, str, Callable[[PollOutcome], Any]], ...]] = (
     ("feed_id", "bigint", lambda o: o.feed_id),
@@ -176,39 +184,56 @@ class Poll:
 
 
 def lease_due(
-    engine: Engine, *, now: datetime, limit: int, lease: timedelta, due_by: datetime | None = None
+    engine: Engine,
+    *,
+    now: datetime,
+    limit: int,
+    lease: timedelta,
+    budget: Budget,
+    due_by: datetime | None = None,
 ) -> list[Lease]:
     """Up to ``limit`` feeds that are due (``due_by``: were due then), longest overdue first.
 
-    They are ours until ``now + lease``.
+    They are ours until ``now + lease``. Feeds whose hosts have no room are due again when their turn comes.
 
     Raises:
         Unavailable: the database.
     """
     until = now + lease
-    given = {"now": now, "due_by": due_by or now, "until": until, "limit": limit}
+    leases: list[Lease] = []
     with transaction(engine) as connection:
-        rows = connection.exec_driver_sql(_LEASE, given).all()
-    return [
-        Lease(
-            feed_id=row.id,
-            poll_id=row.lease_poll_id,
-            url=row.url,
-            leased_at=now,
-            until=until,
-            etag=row.etag,
-            last_modified=row.last_modified,
-            body_hash=row.body_hash,
-            interval=row.interval,
-            failures=row.failures,
-            first=row.first,
-            succeeded_at=row.succeeded_at,
-            entries=row.entries,
-            cadence=read_cadence(row.cadence_entries, row.cadence_hours),
-            asked=read_asked(row.asked),
-        )
-        for row in rows
-    ]
+        for _ in range(LEASE_ROUNDS):
+            wanted = limit - len(leases)
+            rows = connection.exec_driver_sql(_DUE, {"due_by": due_by or now, "limit": wanted}).all()
+            waiting = [Waiting(feed_id=row.id, host=row.host, turn_came=bool(row.turn_came)) for row in rows]
+            admitted = hosts.admit_due(connection, waiting, now=now, budget=budget)
+            if admitted:
+                given = {"ids": list(admitted), "now": now, "until": until}
+                claimed = connection.exec_driver_sql(_CLAIM, given).all()
+                leases += [_lease(row, now=now, until=until) for row in claimed]
+            if len(rows) < wanted or len(leases) == limit:
+                break
+    return leases
+
+
+def _lease(row: Row[Any], *, now: datetime, until: datetime) -> Lease:
+    return Lease(
+        feed_id=row.id,
+        poll_id=row.lease_poll_id,
+        url=row.url,
+        leased_at=now,
+        until=until,
+        etag=row.etag,
+        last_modified=row.last_modified,
+        body_hash=row.body_hash,
+        interval=row.interval,
+        failures=row.failures,
+        first=row.first,
+        succeeded_at=row.succeeded_at,
+        entries=row.entries,
+        cadence=read_cadence(row.cadence_entries, row.cadence_hours),
+        asked=read_asked(row.asked),
+    )
 
 
 def seen_of(engine: Engine, feed_id: int, keys: Sequence[bytes]) -> dict[bytes, Seen]:
@@ -259,6 +284,7 @@ def _record(
         if outcome.seen and outcome.feed_id in held
         for seen in outcome.seen
     }
+    hosts.pause(connection, outcomes)
     if rows:
         connection.exec_driver_sql(
             _REMEMBER, tuple(list(column) for column in zip(*rows.values(), strict=True))

@@ -2,8 +2,8 @@
 
 ::
 
-    feeds ──< polls            what we poll; how each poll ended
-      └────< seen              per feed: what each entry was when it last travelled
+    hosts ··< feeds ──< polls  what we may ask of a host; what we poll; how each poll ended
+                └────< seen    per feed: what each entry was when it last travelled
     articles ──< revisions     identity and current facts; every version in full, insert-only but for ``current``
       ├──< sightings           each record the consumer took, once: the ledger, and what makes a repeat a no-op
       └──< matches >── topics  article × topic, with its explanation
@@ -59,6 +59,9 @@ INDEXED_TEXT_CHARACTERS: Final = 200_000
 
 _time = DateTime(timezone=True)
 
+HOST_OF_URL: Final = r"substring(url, '^https?://(?:[^/?#@]*@)?(\[[^]]*\]|[^:/?#]+)'::text)"
+"""Of a URL as :func:`ingest.urls.feed_url` spells it: the host is in lower case already."""
+
 poll_ids: Final = Sequence("poll_ids", metadata=metadata, data_type=BigInteger)
 
 feeds: Final = Table(
@@ -66,6 +69,7 @@ feeds: Final = Table(
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("url", Text, nullable=False, unique=True),
+    Column("host", Text, Computed(HOST_OF_URL, persisted=True), nullable=False),
     Column("title", Text),
     Column("enabled", Boolean, nullable=False, server_default=true()),
     Column("added_at", _time, nullable=False),
@@ -73,6 +77,7 @@ feeds: Final = Table(
     Column("next_poll_at", _time, nullable=False),
     Column("lease_poll_id", BigInteger, comment="the poll under way, if any"),
     Column("leased_at", _time),
+    Column("turn_at", _time, comment="its turn in its host's queue, where it waits for one"),
     Column("polled_at", _time),
     Column("interval", Interval, nullable=False),
     Column("failures", Integer, nullable=False, server_default=text("0"), comment="in a row"),
@@ -88,6 +93,18 @@ feeds: Final = Table(
     Column("asked", JSONB, comment="when its document asks to be polled"),
 )
 Index("ix_feeds_due", feeds.c.next_poll_at, postgresql_where=feeds.c.enabled)
+Index("ix_feeds_leased", feeds.c.host, postgresql_where=feeds.c.lease_poll_id.is_not(None))
+
+hosts: Final = Table(
+    "hosts",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("free_at", _time, nullable=False, comment="when the next poll is in step with the spacing"),
+    Column("queue_end", _time, nullable=False, comment="the first turn that no feed waits for"),
+    Column("paused_until", _time),
+    Column("pause_reason", Text),
+    Column("spacing", Interval, comment="an operator's; null: the setting"),
+)
 
 polls: Final = Table(
     "polls",

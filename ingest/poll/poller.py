@@ -24,6 +24,7 @@ from ingest.parsing import Digested, Document, ParserPool
 from ingest.poll.writing import Appender, Ended, PollCounts, Writer
 from ingest.runtime import Stop, crash_step
 from ingest.schedule import Policy, body_hash, outcome
+from ingest.schedule.budget import Budget
 from ingest.types import Failed, Fetched, Lease, PollOutcome, Seen
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Poller:
         log: where articles go.
         user_agent: how we identify ourselves to servers.
         policy: how often a feed is polled.
+        budget: what one host may be asked by all pollers together.
         lease: how long a poll may take until its feed is given to another poller.
         concurrency: feeds fetched at once.
         limits: of one fetch.
@@ -78,6 +80,7 @@ class Poller:
         *,
         user_agent: str,
         policy: Policy,
+        budget: Budget,
         lease: timedelta,
         concurrency: int,
         limits: Limits,
@@ -91,6 +94,7 @@ class Poller:
         self._writer = Writer(engine, log, clock=clock)
         self._engine = engine
         self._policy = policy
+        self._budget = budget
         self._lease = lease
         self._concurrency = concurrency
         self._grace = grace.total_seconds()
@@ -221,6 +225,7 @@ class Poller:
                 now=self._clock(),
                 limit=limit,
                 lease=self._lease,
+                budget=self._budget,
                 due_by=due_by,
             )
             if leases:

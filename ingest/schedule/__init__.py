@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Final
+from urllib.parse import urlsplit
 
 from ingest.schedule import cadence, hints
 from ingest.types import (
@@ -33,6 +34,7 @@ from ingest.types import (
     FetchResult,
     Lease,
     NotModified,
+    Pause,
     PollOutcome,
     PollResult,
     Seen,
@@ -55,6 +57,10 @@ WEIGHTS: Final[Mapping[FailureKind, float]] = {
 """How many doublings of the back-off a failure is; others are half a one: most pass by themselves."""
 STATUS_WEIGHTS: Final[Mapping[int, float]] = {404: 1.0, 410: 1.0, 401: 1.0, 429: 0.25, 503: 0.25}
 SOFT: Final = 0.5
+PAUSE: Final = timedelta(minutes=1)
+"""A host that asks us to slow down is left alone at least this long, all its feeds."""
+LONGEST_PAUSE: Final = timedelta(hours=1)
+"""And at most this long; the feed that was told waits as long as it was told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,7 +283,20 @@ def _failed(lease: Lease, failed: Failed, *, now: datetime, policy: Policy, body
         succeeded_at=lease.succeeded_at,
         cadence=lease.cadence,
         asked=lease.asked,
+        pause=_pause(lease, failed, now=now),
     )
+
+
+def _pause(lease: Lease, failed: Failed, *, now: datetime) -> Pause | None:
+    """Too many requests is said of us, not of one feed."""
+    if failed.status != 429 and (failed.status != 503 or failed.retry_after is None):
+        return None
+    length = min(max(failed.retry_after or PAUSE, PAUSE), LONGEST_PAUSE)
+    said = f"{failed.status} for {lease.url}"
+    if failed.retry_after is not None:
+        said += f", Retry-After {shown(failed.retry_after)}"
+    host = urlsplit(failed.url or lease.url).hostname or ""
+    return Pause(host=f"[{host}]" if ":" in host else host, at=now, until=now + length, reason=said)
 
 
 def _weight(failed: Failed) -> float:

@@ -34,6 +34,7 @@ from ingest.parsing import Digested, Document, ParserPool
 from ingest.poll import Poller
 from ingest.runtime import Stop
 from ingest.schedule import Policy
+from ingest.schedule.budget import Budget
 from tests.bench.figures import CorpusAbsentError, Figures, corpus_dir
 from tests.bench.service import database
 from tests.feedworld.control import WorldProcess
@@ -92,6 +93,7 @@ def measure_polls(figures: Figures, options: argparse.Namespace) -> None:
             engine,
             PostgresLog(engine),
             user_agent="news-ingest-bench/1",
+            budget=Budget(),
             policy=Policy(interval=timedelta(days=1), adaptive=False),
             lease=timedelta(minutes=5),
             concurrency=options.concurrency,

@@ -20,6 +20,7 @@ from ingest.log.postgres import PostgresLog
 from ingest.poll import Appender, PollCounts, Poller
 from ingest.runtime import Stop
 from ingest.schedule import Policy
+from ingest.schedule.budget import Budget
 from ingest.types import Article, Feed
 from ingest.wire import decode
 
@@ -94,6 +95,7 @@ def make_poller(engine: Engine, log: Appender, clock: Clock, **changes: Any) -> 
         **{
             "user_agent": "news-ingest-tests/1 (+https://example.org/bot)",
             "policy": Policy(interval=INTERVAL),
+            "budget": Budget(),
             "lease": timedelta(minutes=5),
             "concurrency": 10,
             "limits": Limits(deadline=timedelta(seconds=20), max_bytes=4 * 1024**2, max_redirects=5),

@@ -12,6 +12,7 @@ from ingest.db import polls
 from ingest.db.tables import quarantine
 from ingest.errors import Unavailable, Unusable
 from ingest.log.postgres import PostgresLog
+from ingest.schedule.budget import Budget
 from ingest.types import Lease, Message
 from tests.poll.conftest import Desk, rss
 
@@ -120,7 +121,13 @@ def test_a_poll_that_outlived_its_lease_loses_nothing(make_desk: MakeDesk) -> No
 
     async def slow(lease: Lease, **given: object) -> object:
         result = await original(lease, **given)  # type: ignore[arg-type]  # passed on as it came
-        polls.lease_due(desk.engine, now=clock() + timedelta(minutes=6), limit=1, lease=timedelta(minutes=5))
+        polls.lease_due(
+            desk.engine,
+            now=clock() + timedelta(minutes=6),
+            limit=1,
+            lease=timedelta(minutes=5),
+            budget=Budget(),
+        )
         return result
 
     desk.poller._fetcher.fetch = slow  # type: ignore[method-assign, assignment]

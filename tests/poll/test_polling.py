@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import select
 
 from ingest.db.tables import quarantine
 from ingest.demo.answers import Fault
+from ingest.schedule.budget import Budget
 from tests.feedworld import faults
 from tests.poll.conftest import INTERVAL, Desk, rss
 
@@ -295,3 +297,20 @@ def test_one_feeds_trouble_is_no_others(desk: Desk) -> None:
     assert sorted(desk.titles()) == sorted(f"n{number}" for number in range(30))
     assert (counts.fetched, counts.failed, counts.recorded) == (30, len(BROKEN), 30 + len(BROKEN))
     assert {len(desk.polls(feed)) for feed in (*good, *bad)} == {1}
+
+
+def test_a_host_that_says_slow_down_is_left_alone_by_all_its_feeds(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(budget=Budget(concurrency=1, spacing=timedelta(0), spare_loopback=False))
+    feeds = [desk.world.feed(f"/{name}.xml") for name in "abc"]
+    for feed in feeds:
+        feed.publish(rss(feed.path[1]))
+        feed.fail_next(faults.status(429, headers={"Retry-After": "120"}))
+    desk.add(*feeds)
+    desk.poll_due()
+    assert sum(feed.request_count for feed in feeds) == 1
+    desk.clock.pass_by(timedelta(seconds=119))
+    desk.poll_due()
+    assert sum(feed.request_count for feed in feeds) == 1
+    desk.clock.pass_by(timedelta(seconds=2))
+    desk.poll_due()
+    assert sum(feed.request_count for feed in feeds) == 2

@@ -16,6 +16,7 @@ from ingest.db.feeds import list_feeds
 from ingest.db.polls import lease_due, record
 from ingest.runtime import now
 from ingest.schedule import Policy, Reading, outcome
+from ingest.schedule.budget import Budget
 from ingest.types import Failed, FailureKind, Fetched
 
 pytestmark = pytest.mark.store
@@ -35,12 +36,12 @@ def feeds(database_url: str) -> Feeds:
 
 def poll(engine: Engine) -> None:
     """As if the first feed had been polled twice."""
-    (lease,) = lease_due(engine, now=now(), limit=1, lease=timedelta(minutes=5))
+    (lease,) = lease_due(engine, now=now(), limit=1, lease=timedelta(minutes=5), budget=Budget())
     fetched = Fetched(url=lease.url, status=200, body=b"x", content_type=None, etag=None, last_modified=None)
     reading = Reading(title="Its own", entries=30, appended=29, created=20, duplicates=1, seen=(), whole=True)
     record(engine, [outcome(lease, fetched, reading, now=now(), policy=Policy())], now=now())
     later = now() + timedelta(hours=1)
-    (lease,) = lease_due(engine, now=later, limit=1, lease=timedelta(minutes=5))
+    (lease,) = lease_due(engine, now=later, limit=1, lease=timedelta(minutes=5), budget=Budget())
     failed = Failed(kind=FailureKind.STATUS, detail="503 Service Unavailable", status=503)
     record(engine, [outcome(lease, failed, None, now=later, policy=Policy())], now=later)
 

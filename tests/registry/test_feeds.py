@@ -10,6 +10,7 @@ from sqlalchemy import Engine, func, insert, select, text
 from ingest.db.feeds import add_feed, add_feeds, find_feed, list_feeds, make_due, remove_feed
 from ingest.db.polls import lease_due
 from ingest.db.tables import seen
+from ingest.schedule.budget import Budget
 
 pytestmark = pytest.mark.store
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -63,9 +64,11 @@ def test_a_removed_feed_takes_its_seen_set_along(database: Engine) -> None:
 def test_feeds_are_made_due_unless_they_are_being_polled(database: Engine) -> None:
     for number in range(3):
         add_feed(database, f"https://{number}.example/", now=NOW + timedelta(days=number), interval=INTERVAL)
-    lease_due(database, now=NOW, limit=1, lease=INTERVAL)
+    lease_due(database, now=NOW, limit=1, lease=INTERVAL, budget=Budget())
     assert make_due(database, now=NOW) == 2
-    assert [lease.url for lease in lease_due(database, now=NOW, limit=9, lease=INTERVAL)] == [
+    assert [
+        lease.url for lease in lease_due(database, now=NOW, limit=9, lease=INTERVAL, budget=Budget())
+    ] == [
         "https://1.example/",
         "https://2.example/",
     ]

@@ -15,6 +15,7 @@ from ingest.db.feeds import add_feeds, find_feed, remove_feed
 from ingest.db.polls import Unpolled, history, lease_due, prune_polls, record, release, seen_of
 from ingest.db.tables import quarantine
 from ingest.schedule import Policy, Reading, outcome
+from ingest.schedule.budget import Budget
 from ingest.types import (
     Asked,
     Failed,
@@ -41,7 +42,7 @@ def add(engine: Engine, count: int = 1) -> None:
 
 
 def lease_one(engine: Engine, now: datetime = NOW) -> Lease:
-    (lease,) = lease_due(engine, now=now, limit=1, lease=LEASE)
+    (lease,) = lease_due(engine, now=now, limit=1, lease=LEASE, budget=Budget())
     return lease
 
 
@@ -65,11 +66,14 @@ def results(engine: Engine, lease: Lease) -> Sequence[tuple[int, str, str | None
 
 def test_a_leased_feed_is_not_given_to_another(database: Engine) -> None:
     add(database, 3)
-    first = lease_due(database, now=NOW, limit=2, lease=LEASE)
-    second = lease_due(database, now=NOW, limit=2, lease=LEASE)
+    first = lease_due(database, now=NOW, limit=2, lease=LEASE, budget=Budget())
+    second = lease_due(database, now=NOW, limit=2, lease=LEASE, budget=Budget())
     assert (len(first), len(second)) == (2, 1)
     assert {lease.url for lease in (*first, *second)} == {f"https://{n}.example/" for n in range(3)}
-    assert lease_due(database, now=NOW + LEASE - timedelta(seconds=1), limit=9, lease=LEASE) == []
+    assert (
+        lease_due(database, now=NOW + LEASE - timedelta(seconds=1), limit=9, lease=LEASE, budget=Budget())
+        == []
+    )
 
 
 def test_the_longest_overdue_go_first(database: Engine) -> None:
@@ -85,7 +89,7 @@ def test_pollers_that_ask_at_once_share_the_feeds(database: Engine) -> None:
 
     def drain(_: int) -> list[int]:
         ids: list[int] = []
-        while leases := lease_due(database, now=NOW, limit=10, lease=LEASE):
+        while leases := lease_due(database, now=NOW, limit=10, lease=LEASE, budget=Budget()):
             ids += [lease.feed_id for lease in leases]
         return ids
 
@@ -97,10 +101,10 @@ def test_pollers_that_ask_at_once_share_the_feeds(database: Engine) -> None:
 
 def test_a_feed_that_is_not_due_or_not_enabled_is_not_leased(database: Engine) -> None:
     add(database)
-    assert lease_due(database, now=NOW - timedelta(seconds=1), limit=9, lease=LEASE) == []
+    assert lease_due(database, now=NOW - timedelta(seconds=1), limit=9, lease=LEASE, budget=Budget()) == []
     with database.begin() as connection:
         connection.exec_driver_sql("UPDATE feeds SET enabled = false")
-    assert lease_due(database, now=NOW, limit=9, lease=LEASE) == []
+    assert lease_due(database, now=NOW, limit=9, lease=LEASE, budget=Budget()) == []
 
 
 def test_an_outcome_is_stored_with_its_feed_and_its_history(database: Engine) -> None:
@@ -146,7 +150,7 @@ def test_the_next_lease_has_what_the_schedule_goes_by(database: Engine) -> None:
 
 def test_many_outcomes_are_stored_at_once_and_nulls_stay_nulls(database: Engine) -> None:
     add(database, 500)
-    leases = lease_due(database, now=NOW, limit=500, lease=LEASE)
+    leases = lease_due(database, now=NOW, limit=500, lease=LEASE, budget=Budget())
     failed = Failed(kind=FailureKind.DNS, detail="no\0such \ud800 name", sample=b"\0\xff")
     outcomes = [
         read(lease) if lease.feed_id % 2 else outcome(lease, failed, None, now=NOW, policy=Policy())
@@ -227,7 +231,7 @@ def test_a_lease_is_the_first_until_a_poll_was_recorded(database: Engine) -> Non
 
 def test_a_released_feed_is_due_again_and_its_poll_has_ended(database: Engine) -> None:
     add(database, 2)
-    kept, given = lease_due(database, now=NOW, limit=2, lease=LEASE)
+    kept, given = lease_due(database, now=NOW, limit=2, lease=LEASE, budget=Budget())
     release(database, [given], now=NOW + timedelta(seconds=9))
     assert results(database, given) == [(given.poll_id, "failed", "abandoned")]
     again = lease_one(database, NOW)
@@ -261,7 +265,7 @@ def test_what_cannot_be_used_is_quarantined_once(database: Engine) -> None:
 
 def test_old_polls_are_forgotten(database: Engine) -> None:
     add(database, 2)
-    old, new = lease_due(database, now=NOW, limit=2, lease=LEASE)
+    old, new = lease_due(database, now=NOW, limit=2, lease=LEASE, budget=Budget())
     record(database, [read(old), read(new, now=NOW + timedelta(days=9))], now=NOW)
     assert prune_polls(database, before=NOW + timedelta(days=1)) == 1
     assert results(database, old) == []

@@ -1,0 +1,115 @@
+"""The hosts that are asked: how often, and which asked to be left alone."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import click
+
+from ingest import app, runtime
+from ingest.cli.show import when
+from ingest.db import hosts as known_hosts
+from ingest.db.hosts import KnownHost
+from ingest.errors import Refused
+from ingest.schedule import shown
+from ingest.settings import Settings, read_duration
+
+NAME = "ingest hosts"
+
+
+@click.group()
+def hosts() -> None:
+    """The hosts that feeds are on: what each may be asked, by all pollers together.
+
+    \b
+    Examples:
+      ingest hosts list
+      ingest hosts set www.example.org --spacing 10s
+    """
+
+
+@hosts.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def list_(settings: Settings, *, as_json: bool) -> None:
+    """All hosts, those with most feeds first: feeds, time between two polls, and a pause with its reason.
+
+    \b
+    Examples:
+      ingest hosts list
+      ingest hosts list --json | jq '.[] | select(.paused_until != null)'
+    """
+    with app.open_database(settings, name=NAME) as engine:
+        found = known_hosts.list_hosts(engine)
+    now = runtime.now()
+    if as_json:
+        click.echo(json.dumps([_facts(host) for host in found], indent=2))
+        return
+    for host in found:
+        spacing = shown(settings.host_spacing if host.spacing is None else host.spacing)
+        line = f"{host.feeds:>6}  {spacing:>6}  {host.host}"
+        if host.paused_until is not None and host.paused_until > now:
+            line += f"  paused until {when(host.paused_until)}: {host.pause_reason}"
+        click.echo(line)
+    if not found:
+        click.echo("no feeds yet; add one with `ingest feeds add URL`", err=True)
+
+
+@hosts.command("set")
+@click.argument("host")
+@click.option("--spacing", required=True, help="Time between two polls, such as 10s; `default`: the setting.")
+@click.pass_obj
+def set_(settings: Settings, host: str, *, spacing: str) -> None:
+    """Ask HOST more or less often than others.
+
+    \b
+    Examples:
+      ingest hosts set www.example.org --spacing 10s
+      ingest hosts set www.example.org --spacing default
+    """
+    wanted: timedelta | None = None if spacing == "default" else read_duration("--spacing", spacing)
+    with app.open_database(settings, name=NAME) as engine:
+        name = _known(known_hosts.list_hosts(engine), host)
+        known_hosts.set_spacing(engine, name, wanted, now=runtime.now())
+    click.echo(f"{name}: once in {shown(wanted or settings.host_spacing)}")
+
+
+@hosts.command()
+@click.argument("host")
+@click.pass_obj
+def resume(settings: Settings, host: str) -> None:
+    """Ask HOST again before its pause is over.
+
+    \b
+    Example:
+      ingest hosts resume www.example.org
+    """
+    with app.open_database(settings, name=NAME) as engine:
+        name = _known(known_hosts.list_hosts(engine), host)
+        ended = known_hosts.end_pause(engine, name, now=runtime.now())
+    click.echo(f"{name}: {'asked again from now on' if ended else 'it was not paused'}")
+
+
+commands: tuple[click.Command, ...] = (hosts,)
+
+
+def _known(found: list[KnownHost], host: str) -> str:
+    """
+    Raises:
+        Refused: no feed is there.
+    """
+    folded = host.strip().lower()
+    if folded not in {each.host for each in found}:
+        raise Refused("host", host, "one that a feed is on, without port; `ingest hosts list` shows them")
+    return folded
+
+
+def _facts(host: KnownHost) -> dict[str, object]:
+    return {
+        "host": host.host,
+        "feeds": host.feeds,
+        "spacing_seconds": None if host.spacing is None else host.spacing.total_seconds(),
+        "paused_until": None if host.paused_until is None else host.paused_until.isoformat(),
+        "pause_reason": host.pause_reason,
+    }

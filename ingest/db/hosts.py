@@ -1,0 +1,163 @@
+"""What all pollers know of the hosts they ask, and the places in their queues."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from ingest.db.engine import transaction
+from ingest.db.reading import reading
+from ingest.db.tables import feeds, hosts
+from ingest.schedule.budget import Budget, Host, Waiting, admit, is_bounded
+from ingest.types import PollOutcome
+
+# In one order, so that two pollers wait for each other and never in a circle.
+_LOCK: Final = """
+    SELECT host, free_at, queue_end, paused_until, spacing FROM hosts WHERE host = ANY(%(hosts)s)
+    ORDER BY host FOR UPDATE"""
+_MEET: Final = """
+    INSERT INTO hosts (host, free_at, queue_end) SELECT host, %(now)s, %(now)s
+    FROM unnest(%(hosts)s::text[]) AS met(host) ORDER BY host ON CONFLICT (host) DO NOTHING"""
+# A feed that waits for its turn may still carry a lease that ran out.
+_UNDER_WAY: Final = """
+    SELECT host, count(*) AS polls FROM feeds WHERE lease_poll_id IS NOT NULL AND host = ANY(%(hosts)s)
+        AND next_poll_at > %(now)s AND turn_at IS NULL GROUP BY host"""
+_KEEP: Final = """
+    UPDATE hosts SET free_at = given.free_at, queue_end = given.queue_end
+    FROM unnest(%(hosts)s::text[], %(free_at)s::timestamptz[], %(queue_end)s::timestamptz[])
+        AS given(host, free_at, queue_end) WHERE hosts.host = given.host"""
+_WAIT: Final = """
+    UPDATE feeds SET next_poll_at = given.turn, turn_at = given.turn,
+        last_reason = 'its turn at ' || feeds.host || ', which is not asked more often'
+    FROM unnest(%(ids)s::bigint[], %(turns)s::timestamptz[]) AS given(id, turn) WHERE feeds.id = given.id"""
+_PAUSE: Final = """
+    INSERT INTO hosts (host, free_at, queue_end, paused_until, pause_reason)
+    SELECT host, now, now, until, reason
+    FROM unnest(%(hosts)s::text[], %(now)s::timestamptz[], %(until)s::timestamptz[], %(reasons)s::text[])
+        AS given(host, now, until, reason) ORDER BY host
+    ON CONFLICT (host) DO UPDATE SET paused_until = excluded.paused_until, pause_reason = excluded.pause_reason
+        WHERE hosts.paused_until IS NULL OR hosts.paused_until < excluded.paused_until"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownHost:
+    """A host as an operator sees it."""
+
+    host: str
+    feeds: int
+    paused_until: datetime | None
+    pause_reason: str | None
+    spacing: timedelta | None
+    """Set for this host; None: as for all."""
+
+
+def admit_due(
+    connection: Connection, waiting: Sequence[Waiting], *, now: datetime, budget: Budget
+) -> tuple[int, ...]:
+    """Of feeds whose rows are locked, those that may be polled now; the others get their turns."""
+    bounded = sorted({feed.host for feed in waiting if is_bounded(feed.host, budget=budget)})
+    known = _known(connection, bounded, now=now) if bounded else {}
+    admission = admit(waiting, known, now=now, budget=budget)
+    if admission.turns:
+        given = {"ids": list(admission.turns), "turns": list(admission.turns.values())}
+        connection.exec_driver_sql(_WAIT, given)
+    if admission.hosts:
+        changed = admission.hosts.values()
+        connection.exec_driver_sql(
+            _KEEP,
+            {
+                "hosts": list(admission.hosts),
+                "free_at": [host.free_at for host in changed],
+                "queue_end": [host.queue_end for host in changed],
+            },
+        )
+    return admission.admitted
+
+
+def _known(connection: Connection, names: list[str], *, now: datetime) -> dict[str, Host]:
+    """These hosts, locked; new ones are made."""
+    given = {"hosts": names, "now": now}
+    rows = connection.exec_driver_sql(_LOCK, given).all()
+    if len(rows) < len(names):
+        connection.exec_driver_sql(_MEET, given)
+        rows = connection.exec_driver_sql(_LOCK, given).all()
+    counts = connection.exec_driver_sql(_UNDER_WAY, given).all()
+    under_way = {row.host: row.polls for row in counts}
+    return {
+        row.host: Host(
+            free_at=row.free_at,
+            queue_end=row.queue_end,
+            paused_until=row.paused_until,
+            spacing=row.spacing,
+            under_way=under_way.get(row.host, 0),
+        )
+        for row in rows
+    }
+
+
+def pause(connection: Connection, outcomes: Sequence[PollOutcome]) -> None:
+    """Leave those hosts alone that asked for it; of several pauses the longest counts."""
+    longest: dict[str, PollOutcome] = {}
+    for outcome in outcomes:
+        if outcome.pause is None:
+            continue
+        known = longest.get(outcome.pause.host)
+        if known is None or known.pause is None or known.pause.until < outcome.pause.until:
+            longest[outcome.pause.host] = outcome
+    pauses = [outcome.pause for outcome in longest.values() if outcome.pause is not None]
+    if pauses:
+        connection.exec_driver_sql(
+            _PAUSE,
+            {
+                "hosts": [each.host for each in pauses],
+                "now": [each.at for each in pauses],
+                "until": [each.until for each in pauses],
+                "reasons": [each.reason for each in pauses],
+            },
+        )
+
+
+def list_hosts(engine: Engine) -> list[KnownHost]:
+    """Every host that has a feed, or that an operator gave a spacing; those with most feeds first."""
+    counted = select(feeds.c.host, func.count().label("feeds")).group_by(feeds.c.host).subquery()
+    joined = counted.join(hosts, hosts.c.host == counted.c.host, full=True)
+    rows = (
+        select(
+            func.coalesce(counted.c.host, hosts.c.host).label("host"),
+            func.coalesce(counted.c.feeds, 0).label("feeds"),
+            hosts.c.paused_until,
+            hosts.c.pause_reason,
+            hosts.c.spacing,
+        )
+        .select_from(joined)
+        .where(counted.c.host.is_not(None) | hosts.c.spacing.is_not(None))
+        .order_by(func.coalesce(counted.c.feeds, 0).desc(), "host")
+    )
+    with reading(engine) as connection:
+        return [KnownHost(**row) for row in connection.execute(rows).mappings()]
+
+
+def set_spacing(engine: Engine, host: str, spacing: timedelta | None, *, now: datetime) -> None:
+    """Ask ``host`` once in ``spacing``; None: as often as others."""
+    row = {"host": host, "free_at": now, "queue_end": now, "spacing": spacing}
+    statement = insert(hosts).values(row)
+    with transaction(engine) as connection:
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=[hosts.c.host], set_={"spacing": spacing})
+        )
+
+
+def end_pause(engine: Engine, host: str, *, now: datetime) -> bool:
+    """Ask ``host`` again; False: it was not paused."""
+    statement = (
+        hosts.update()
+        .where(hosts.c.host == host, hosts.c.paused_until > now)
+        .values(paused_until=None, pause_reason=None)
+    )
+    with transaction(engine) as connection:
+        return connection.execute(statement).rowcount == 1

@@ -1,0 +1,113 @@
+"""What we may ask of one host: so much at once, so often, and nothing while it asks us to slow down. Pure.
+
+::
+
+    feeds that are due ─admit─┬─ room at their host, and nobody waits there ─▶ admitted
+                              └─ else ─▶ a place in the host's queue: due again when its turn comes
+
+All pollers share a host's state through the database, so its budget holds for all of them together. A feed waits
+in the order it came; it is moved once, to its turn, however long the queue is. Pacing is a virtual clock (GCRA,
+ITU-T I.371): each admission moves ``free_at`` on by the spacing, and the clock may run ahead by as many as may be
+under way at once, so that a poller that looks once a second keeps up with a spacing of half a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+from typing import Final
+
+LEAST_WAIT: Final = timedelta(seconds=1)
+"""Until a feed that found its host busy is looked at again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Of every host that has no other; of this machine there is none: it is our own."""
+
+    concurrency: int = 2
+    """Polls under way at once."""
+    spacing: timedelta = timedelta(seconds=1)
+    """Between two polls, on average."""
+    spare_loopback: bool = True
+    """Ask loopback addresses without bounds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A feed that is due."""
+
+    feed_id: int
+    host: str
+    turn_came: bool = False
+    """It waited in its host's queue, and this is its turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """What all pollers know of one host."""
+
+    free_at: datetime
+    """Admissions so far, as time: when the next one is in step with the spacing."""
+    queue_end: datetime
+    """The first turn that nobody has; in the past where nobody waits."""
+    paused_until: datetime | None = None
+    spacing: timedelta | None = None
+    """An operator's, for this host; None: the budget's."""
+    under_way: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """Who may go now, who is to come again when, and what is then known of the hosts."""
+
+    admitted: tuple[int, ...]
+    turns: Mapping[int, datetime]
+    hosts: Mapping[str, Host]
+    """Those that changed."""
+
+
+def admit(
+    waiting: Sequence[Waiting], hosts: Mapping[str, Host], *, now: datetime, budget: Budget
+) -> Admission:
+    """Decide over feeds that are due, in their order. ``hosts`` has every host that :func:`is_bounded`."""
+    admitted: list[int] = []
+    turns: dict[int, datetime] = {}
+    changed: dict[str, Host] = {}
+    for feed in waiting:
+        if not is_bounded(feed.host, budget=budget):
+            admitted.append(feed.feed_id)
+            continue
+        host = changed.get(feed.host) or hosts[feed.host]
+        spacing = budget.spacing if host.spacing is None else host.spacing
+        if _has_room(host, feed, spacing=spacing, now=now, budget=budget):
+            admitted.append(feed.feed_id)
+            free_at = max(host.free_at, now) + spacing
+            changed[feed.host] = replace(host, free_at=free_at, under_way=host.under_way + 1)
+        else:
+            turn = max(host.queue_end, host.free_at, now + LEAST_WAIT, host.paused_until or now)
+            turns[feed.feed_id] = turn
+            changed[feed.host] = replace(host, queue_end=turn + spacing)
+    return Admission(admitted=tuple(admitted), turns=turns, hosts=changed)
+
+
+def is_bounded(host: str, *, budget: Budget) -> bool:
+    """Whether a host has a budget."""
+    if not budget.spare_loopback:
+        return True
+    try:
+        return not ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host != "localhost"
+
+
+def _has_room(host: Host, feed: Waiting, *, spacing: timedelta, now: datetime, budget: Budget) -> bool:
+    if host.paused_until is not None and host.paused_until > now:
+        return False
+    if host.under_way >= budget.concurrency:
+        return False
+    if not feed.turn_came and host.queue_end > now:
+        return False
+    return host.free_at - now <= spacing * (budget.concurrency - 1)

@@ -1,0 +1,195 @@
+"""The budgets of hosts in the database: what pollers share, and what an operator sees and sets."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine, text
+
+from ingest.cli import root
+from ingest.db import hosts
+from ingest.db.feeds import add_feeds, find_feed, make_due
+from ingest.db.polls import lease_due, record, release
+from ingest.schedule import Policy, outcome
+from ingest.schedule.budget import Budget
+from ingest.types import Failed, FailureKind, Lease, NotModified
+
+pytestmark = pytest.mark.store
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+LEASE = timedelta(minutes=5)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+BUDGET = Budget(concurrency=2, spacing=10 * SECOND)
+
+
+def add(engine: Engine, *hosts_: str, each: int) -> None:
+    rows = [(f"https://{host}/{number}", None) for host in hosts_ for number in range(each)]
+    add_feeds(engine, rows, now=NOW, interval=timedelta(minutes=15))
+
+
+def lease(engine: Engine, now: datetime = NOW, *, limit: int = 100, budget: Budget = BUDGET) -> list[Lease]:
+    return lease_due(engine, now=now, limit=limit, lease=LEASE, budget=budget)
+
+
+def refused(engine: Engine, leased: Lease, *, now: datetime, wait: timedelta | None = None) -> None:
+    failed = Failed(kind=FailureKind.STATUS, detail="429", status=429, retry_after=wait, url=leased.url)
+    record(engine, [outcome(leased, failed, None, now=now, policy=Policy())], now=now)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://a.example/", "a.example"),
+        ("http://a.example:8080/feed?x=http://b.example/", "a.example"),
+        ("https://a.example?x", "a.example"),
+        ("http://[2001:db8::1]:81/feed", "[2001:db8::1]"),
+        ("https://xn--bcher-kva.example/@me/feed", "xn--bcher-kva.example"),
+    ],
+)
+def test_the_host_of_a_feed(database: Engine, url: str, host: str) -> None:
+    add_feeds(database, [(url, None)], now=NOW, interval=MINUTE)
+    assert [each.host for each in hosts.list_hosts(database)] == [host]
+
+
+def test_a_host_is_polled_within_its_budget_whoever_asks(database: Engine) -> None:
+    add(database, "a.example", "b.example", each=20)
+
+    def ask(_: int) -> list[Lease]:
+        return lease(database)
+
+    with ThreadPoolExecutor(4) as threads:
+        leased = [each for found in threads.map(ask, range(4)) for each in found]
+    assert Counter(each.url.split("/")[2] for each in leased) == {"a.example": 2, "b.example": 2}
+    release(database, leased, now=NOW)
+    # Each of the others got a turn of its own, ten seconds after the one before.
+    with database.connect() as connection:
+        turns = connection.execute(
+            text("SELECT turn_at FROM feeds WHERE host = 'a.example' AND turn_at IS NOT NULL ORDER BY 1")
+        ).scalars()
+        assert list(turns) == [NOW + (20 + 10 * n) * SECOND for n in range(18)]
+
+
+def test_turns_are_kept_and_newcomers_go_behind_them(database: Engine) -> None:
+    add(database, "a.example", each=4)
+    first = lease(database)
+    release(database, first, now=NOW)  # due again at once: they are newcomers now
+    assert lease(database, NOW + SECOND) == []
+    order: list[str] = []
+    for n in range(1, 8):
+        now = NOW + 10 * n * SECOND
+        for each in lease(database, now):
+            order.append(each.url.rpartition("/")[2])
+            unchanged = NotModified(url=each.url, etag=None, last_modified=None)
+            record(database, [outcome(each, unchanged, None, now=now, policy=Policy())], now=now)
+    assert order[:2] == ["2", "3"]
+    assert sorted(order) == ["0", "1", "2", "3"]
+
+
+def test_a_feed_that_waits_says_for_what(database: Engine) -> None:
+    add(database, "a.example", each=3)
+    lease(database)
+    waiting = find_feed(database, url="https://a.example/2")
+    assert waiting is not None
+    assert waiting.last_reason == "its turn at a.example, which is not asked more often"
+    assert waiting.next_poll_at == NOW + 20 * SECOND
+
+
+def test_asking_by_hand_respects_the_budget(database: Engine) -> None:
+    add(database, "a.example", each=3)
+    release(database, lease(database), now=NOW)
+    make_due(database, now=NOW + SECOND)
+    assert lease(database, NOW + SECOND) == []
+
+
+def test_too_many_requests_for_one_feed_pauses_all_of_its_host(database: Engine) -> None:
+    add(database, "a.example", "b.example", each=2)
+    fast = replace(BUDGET, spacing=timedelta(0), concurrency=9)
+    told, *_ = lease(database, limit=1, budget=fast)
+    refused(database, told, now=NOW, wait=5 * MINUTE)
+    assert [each.url for each in lease(database, budget=fast)] == [
+        "https://b.example/0",
+        "https://b.example/1",
+    ]
+    assert lease(database, NOW + 4 * MINUTE, budget=fast) == []
+    later = lease(database, NOW + 5 * MINUTE, budget=fast)
+    assert {each.url for each in later} >= {"https://a.example/1"}
+
+
+def test_a_longer_pause_is_not_cut_by_a_shorter_one(database: Engine) -> None:
+    add(database, "a.example", each=2)
+    one, other = lease(database, budget=replace(BUDGET, spacing=timedelta(0)))
+    refused(database, one, now=NOW, wait=10 * MINUTE)
+    refused(database, other, now=NOW, wait=2 * MINUTE)
+    (host,) = hosts.list_hosts(database)
+    assert host.paused_until == NOW + 10 * MINUTE
+    assert host.pause_reason == "429 for https://a.example/0, Retry-After 10m"
+
+
+def test_many_feeds_of_a_paused_host_do_not_keep_others_waiting(database: Engine) -> None:
+    add(database, "a.example", each=300)
+    add(database, "b.example", each=1)
+    (told,) = lease(database, limit=1)
+    refused(database, told, now=NOW)
+    assert [each.url for each in lease(database, limit=50)] == ["https://b.example/0"]
+
+
+def test_loopback_has_no_budget_and_a_feed_that_waited_carries_no_lease_into_the_count(
+    database: Engine,
+) -> None:
+    add(database, "127.0.0.1", each=50)
+    assert len(lease(database)) == 50
+    add(database, "a.example", each=2)
+    one = replace(BUDGET, concurrency=1)
+    assert len(lease(database, budget=one)) == 1
+    # Its lease ran out while the host was full; it waits for its turn, and then its first poll is abandoned.
+    late = NOW + LEASE + SECOND
+    assert len(lease(database, late, budget=one, limit=1)) == 1
+
+
+@pytest.fixture
+def command(database_url: str) -> Callable[..., Result]:
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(root, ["hosts", *arguments], env={"INGEST_DATABASE_URL": database_url})
+
+    return run
+
+
+def test_an_operator_sees_and_sets_hosts(database: Engine, command: Callable[..., Result]) -> None:
+    assert "no feeds yet" in command("list").output
+    add(database, "a.example", each=2)
+    add(database, "b.example", each=1)
+    assert command("set", "A.example", "--spacing", "30s").output == "a.example: once in 30s\n"
+    assert command("list").output.splitlines() == ["     2     30s  a.example", "     1      1s  b.example"]
+    far = datetime(2999, 1, 1, tzinfo=UTC)
+    told = next(each for each in lease(database, far) if each.url.startswith("https://a.example/"))
+    refused(database, told, now=far)
+    assert f"a.example  paused until 2999-01-01 00:01:00Z: 429 for {told.url}\n" in command("list").output
+    facts = json.loads(command("list", "--json").output)
+    assert facts[0]["spacing_seconds"] == 30
+    assert facts[0]["paused_until"] == "2999-01-01T00:01:00+00:00"
+    assert command("resume", "a.example").output == "a.example: asked again from now on\n"
+    assert command("resume", "a.example").output == "a.example: it was not paused\n"
+    assert command("set", "a.example", "--spacing", "default").output == "a.example: once in 1s\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("set", "z.example", "--spacing", "1s"), "host: 'z.example' is not accepted"),
+        (("resume", "z.example"), "host: 'z.example' is not accepted"),
+        (("set", "a.example", "--spacing", "soon"), "--spacing: 'soon' is not accepted"),
+    ],
+)
+def test_bad_input_is_named(
+    database: Engine, command: Callable[..., Result], arguments: tuple[str, ...], said: str
+) -> None:
+    add(database, "a.example", each=1)
+    done = command(*arguments)
+    assert done.exit_code == 2
+    assert said in done.output
