@@ -21,20 +21,25 @@ import socket
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from types import TracebackType
-from typing import Final, Self, cast
+from typing import Final, Self, TypeAlias, cast
 
 import aiohttp
 import httpx
+from aiohttp.abc import AbstractResolver
 from aiohttp.connector import Connection
 from httpx_aiohttp import AiohttpTransport
 
 from ingest.codings import ACCEPT_ENCODING, GZIP_MAGIC, Decoder, TooLarge, Undecodable, looks_plain
 from ingest.schedule.hints import retry_after
 from ingest.types import Failed, FailureKind, Fetched, FetchResult, Lease, NotModified
+
+Resolver: TypeAlias = AbstractResolver
+"""Finds the addresses of a name."""
 
 ACCEPT: Final = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, "
@@ -132,6 +137,7 @@ class Fetcher:
         user_agent: how we identify ourselves.
         allow_private_addresses: connect to loopback, private and link-local addresses too.
         connections: open connections at most, idle ones included.
+        resolver: of names; None: the system's.
     """
 
     def __init__(
@@ -141,10 +147,12 @@ class Fetcher:
         limits: Limits | None = None,
         allow_private_addresses: bool = False,
         connections: int = 200,
+        resolver: Resolver | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._allow_private = allow_private_addresses
         self._connections = connections
+        self._resolver = resolver
         self._headers = [(b"User-Agent", user_agent.encode()), (b"Accept", ACCEPT.encode())]
         self._transport: AiohttpTransport | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -156,6 +164,7 @@ class Fetcher:
             limit=self._connections,
             keepalive_timeout=KEEP_ALIVE_SECONDS,
             ttl_dns_cache=DNS_CACHE_SECONDS,
+            resolver=self._resolver,
             socket_factory=None if self._allow_private else _guarded_socket,
         )
         self._session = aiohttp.ClientSession(
@@ -184,14 +193,17 @@ class Fetcher:
         Never raises for anything a remote side does.
         """
         seconds = self._limits.deadline.total_seconds()
+        answered: list[str] = []
+        follow = partial(self._follow, lease, now=now, answered=answered)
         try:
             async with asyncio.timeout(seconds):
                 try:
-                    return await self._follow(lease, now=now, accept_encoding=ACCEPT_ENCODING)
+                    return await follow(accept_encoding=ACCEPT_ENCODING)
                 except _WrongCoding:
-                    return await self._follow(lease, now=now, accept_encoding="identity", last_try=True)
+                    return await follow(accept_encoding="identity", last_try=True)
         except TimeoutError:
-            return Failed(kind=FailureKind.TIMEOUT, detail=f"not done within {seconds:g} s")
+            detail = f"not done within {seconds:g} s"
+            return Failed(kind=FailureKind.TIMEOUT, detail=detail, unreachable=not answered)
         except _WrongCoding as error:
             return Failed(kind=FailureKind.ENCODING, detail=str(error))
         except _Stopped as stopped:
@@ -199,11 +211,19 @@ class Fetcher:
         except (httpx.InvalidURL, UnicodeError, ValueError) as error:
             return Failed(kind=FailureKind.ADDRESS, detail=f"not a URL: {error}"[:300])
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
-            return _failure(error)
+            failed = _failure(error)
+            return replace(failed, unreachable=False) if answered else failed
 
     async def _follow(
-        self, lease: Lease, *, now: datetime, accept_encoding: str, last_try: bool = False
+        self,
+        lease: Lease,
+        *,
+        now: datetime,
+        answered: list[str],
+        accept_encoding: str,
+        last_try: bool = False,
     ) -> FetchResult:
+        """``answered`` gets the address of every answer."""
         headers = [*self._headers, (b"Accept-Encoding", accept_encoding.encode())]
         if lease.etag is not None:
             headers.append((b"If-None-Match", lease.etag.encode()))
@@ -217,6 +237,7 @@ class Fetcher:
                     Failed(kind=FailureKind.ADDRESS, detail=f"{str(url)[:500]} is no http or https URL")
                 )
             response = await self._send(url, headers)
+            answered.append(str(url))
             try:
                 status = response.status_code
                 if status not in REDIRECTS or "location" not in response.headers:
@@ -381,6 +402,8 @@ def _retry_after(headers: httpx.Headers, now: datetime) -> timedelta | None:
     return retry_after(headers.get("retry-after", ""), sent=headers.get("date", ""), now=now)
 
 
+_ANSWERS: Final = frozenset({errno.ECONNREFUSED, errno.ECONNRESET})
+_OUR_SIDE: Final = frozenset({errno.ENETUNREACH, errno.ENETDOWN})
 _KINDS: Final[tuple[tuple[type[BaseException], FailureKind], ...]] = (
     (aiohttp.ClientConnectorDNSError, FailureKind.DNS),
     (aiohttp.ClientSSLError, FailureKind.TLS),
@@ -399,4 +422,12 @@ def _failure(error: BaseException) -> Failed:
     if _REFUSED in said:
         return Failed(kind=FailureKind.ADDRESS, detail=said.partition(_REFUSED)[2][:300].rstrip("'"))
     kind = next((kind for known, kind in _KINDS if isinstance(cause, known)), FailureKind.PROTOCOL)
-    return Failed(kind=kind, detail=f"{type(cause).__name__}: {said}"[:300])
+    number = cause.os_error.errno if isinstance(cause, aiohttp.ClientConnectorError) else None
+    named = kind is FailureKind.DNS
+    return Failed(
+        kind=kind,
+        detail=f"{type(cause).__name__}: {said}"[:300],
+        # A refusal comes from somebody; silence, or no way there, from nobody.
+        unreachable=named or (kind is FailureKind.CONNECT and number not in _ANSWERS),
+        local=number == socket.EAI_AGAIN if named else number in _OUR_SIDE,
+    )

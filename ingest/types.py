@@ -128,6 +128,7 @@ class FailureKind(StrEnum):
     UNPARSABLE = "unparsable"  # a feed by its looks, no entries to be had from it
     PARSE_LIMIT = "parse-limit"  # the parser was killed: time or memory
     ABANDONED = "abandoned"  # the poller died holding the lease
+    OUTAGE = "outage"  # our own network or resolver is down
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +141,10 @@ class Failed:
     retry_after: timedelta | None = None
     url: str | None = None
     """The one that answered, after redirects, where one did."""
+    unreachable: bool = False
+    """No machine of theirs answered, so it may be our own network that is down."""
+    local: bool = False
+    """An error that our side makes by itself: no route, or a resolver that does not answer."""
     sample: bytes | None = None
     """The first bytes of a body that could not be used."""
 

@@ -9,6 +9,7 @@ readers. Everything else stays, in its order: ``objectid`` of the New Zealand He
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -114,6 +115,14 @@ def host_of(url: str) -> str:
     """The host of an address as it is shown and counted by: lower case, no port, no ``www.``; else empty."""
     parts = _parts(url, base=None)
     return "" if parts is None else parts[1].removeprefix("www.")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` (a name, or an address in brackets or without) is this machine by its spelling."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def is_home(url: str) -> bool:

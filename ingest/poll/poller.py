@@ -13,19 +13,22 @@ from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
+from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
 from ingest import runtime
 from ingest.db import polls
 from ingest.db.polls import Unpolled
-from ingest.fetch import Fetcher, Limits
+from ingest.fetch import Fetcher, Limits, Resolver
 from ingest.parsing import Digested, Document, ParserPool
+from ingest.poll.outage import Blame, Outage
 from ingest.poll.writing import Appender, Ended, PollCounts, Writer
 from ingest.runtime import Stop, crash_step
 from ingest.schedule import Policy, body_hash, outcome
 from ingest.schedule.budget import Budget
-from ingest.types import Failed, Fetched, Lease, PollOutcome, Seen
+from ingest.types import Failed, FailureKind, Fetched, FetchResult, Lease, PollOutcome, Seen
+from ingest.urls import is_loopback
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +46,7 @@ IDLE_SECONDS: Final = 1.0
 """Between two looks for due feeds when there are none."""
 NAME_LOOKUPS: Final = 32
 """Threads for getaddrinfo, which has no timeout of its own; a dead resolver holds them all."""
+EVIDENCE_STEP: Final = 0.1
 T = TypeVar("T")
 
 
@@ -70,6 +74,8 @@ class Poller:
         allow_private_addresses: fetch from loopback, private and link-local addresses too.
         parse_workers, parse_deadline, parse_memory: as :class:`ingest.parsing.ParserPool` takes them.
         grace: how long polls under way may take once a stop is requested.
+        evidence: how long a failure to reach a host waits for others to tell whether it is our network's.
+        resolver: of names, as :class:`ingest.fetch.Fetcher` takes it.
         clock: the present.
     """
 
@@ -89,6 +95,8 @@ class Poller:
         parse_deadline: timedelta,
         parse_memory: int,
         grace: timedelta = timedelta(seconds=10),
+        evidence: timedelta = timedelta(seconds=5),
+        resolver: Resolver | None = None,
         clock: Callable[[], datetime] = runtime.now,
     ) -> None:
         self._writer = Writer(engine, log, clock=clock)
@@ -99,11 +107,16 @@ class Poller:
         self._concurrency = concurrency
         self._grace = grace.total_seconds()
         self._clock = clock
+        self._evidence = evidence.total_seconds()
+        self._outage = Outage()
+        self.outage = False
+        """No host can be reached, by all we know because of us."""
         self._fetcher = Fetcher(
             user_agent=user_agent,
             limits=limits,
             allow_private_addresses=allow_private_addresses,
             connections=2 * concurrency,
+            resolver=resolver,
         )
         self._parsers = ParserPool(
             workers=parse_workers, deadline=parse_deadline, memory=parse_memory, lookup=self._seen_of
@@ -261,7 +274,7 @@ class Poller:
             lease = await self._leased.get()
             if self._leased.qsize() <= self._concurrency:
                 self._hungry.set()
-            result = await self._fetcher.fetch(lease, now=lease.leased_at)
+            result = await self._blamed(lease, await self._fetcher.fetch(lease, now=lease.leased_at))
             crash_step("poll.fetched")
             now = self._clock()
             if not isinstance(result, Fetched):
@@ -273,6 +286,36 @@ class Poller:
                 self._end(Ended(outcome=ended))
             else:
                 await self._fetched.put(_Body(lease=lease, fetched=result, hashed=hashed))
+
+    async def _blamed(self, lease: Lease, result: FetchResult) -> FetchResult:
+        """``result``; where nobody could be reached because of our own network, a failure that says so."""
+        if not isinstance(result, Failed) or not result.unreachable:
+            if not (isinstance(result, Failed) and result.kind is FailureKind.ADDRESS):
+                self._answered()
+            return result
+        host = urlsplit(lease.url).hostname or ""
+        if is_loopback(host):
+            return result
+        self._outage.silent(host, now=self._clock())
+        waited = 0.0
+        while (blame := self._outage.blame(result, now=self._clock())) is Blame.UNCLEAR:
+            if waited >= self._evidence:
+                return result
+            await asyncio.sleep(EVIDENCE_STEP)
+            waited += EVIDENCE_STEP
+        if blame is Blame.THEIRS:
+            return result
+        if not self.outage:
+            logger.warning("no host can be reached: our own network seems to be down (%s)", result.detail)
+            self.outage = True
+        detail = f"our own network seems to be down: {result.detail}"
+        return replace(result, kind=FailureKind.OUTAGE, detail=detail)
+
+    def _answered(self) -> None:
+        self._outage.answered(now=self._clock())
+        if self.outage:
+            logger.warning("hosts can be reached again")
+            self.outage = False
 
     async def _seen_of(self, feed_id: int, keys: Sequence[bytes]) -> Mapping[bytes, Seen]:
         found = await self._in_thread(polls.seen_of, self._engine, feed_id, keys)

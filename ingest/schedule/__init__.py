@@ -57,6 +57,8 @@ WEIGHTS: Final[Mapping[FailureKind, float]] = {
 """How many doublings of the back-off a failure is; others are half a one: most pass by themselves."""
 STATUS_WEIGHTS: Final[Mapping[int, float]] = {404: 1.0, 410: 1.0, 401: 1.0, 429: 0.25, 503: 0.25}
 SOFT: Final = 0.5
+OUTAGE: Final = timedelta(minutes=1)
+"""After this a feed is tried again that could not be reached because of us."""
 PAUSE: Final = timedelta(minutes=1)
 """A host that asks us to slow down is left alone at least this long, all its feeds."""
 LONGEST_PAUSE: Final = timedelta(hours=1)
@@ -251,17 +253,11 @@ def _due(lease: Lease, plan: _Plan, *, asked: Asked, now: datetime, policy: Poli
 
 
 def _failed(lease: Lease, failed: Failed, *, now: datetime, policy: Policy, body_bytes: int) -> PollOutcome:
-    failures = lease.failures + 1
-    # However seldom a feed is polled that answers: one that does not is asked again soon, and then less and less.
-    first = policy.clamp(min(policy.interval, lease.interval))
-    doublings = min(_weight(failed) * (failures - 1), MAX_DOUBLINGS)
-    backoff = policy.clamp(first * 2**doublings)
-    delay, reason = backoff, f"failed {failures} times in a row" if failures > 1 else "failed once"
-    if failed.retry_after is not None and failed.retry_after > backoff:
-        delay = policy.clamp(failed.retry_after)
-        reason = f"asked to wait {shown(failed.retry_after)}"
-        if delay < failed.retry_after:
-            reason += f", which we do for {shown(delay)} at most"
+    if failed.kind is FailureKind.OUTAGE:
+        failures, delay, reason = lease.failures, policy.clamp(OUTAGE), "our own network seems to be down"
+    else:
+        failures = lease.failures + 1
+        delay, reason = _backoff(lease, failed, failures, policy=policy)
     return PollOutcome(
         feed_id=lease.feed_id,
         poll_id=lease.poll_id,
@@ -285,6 +281,21 @@ def _failed(lease: Lease, failed: Failed, *, now: datetime, policy: Policy, body
         asked=lease.asked,
         pause=_pause(lease, failed, now=now),
     )
+
+
+def _backoff(lease: Lease, failed: Failed, failures: int, *, policy: Policy) -> tuple[timedelta, str]:
+    """How long to wait after so many failures in a row, and why."""
+    # However seldom a feed is polled that answers: one that does not is asked again soon, and then less and less.
+    first = policy.clamp(min(policy.interval, lease.interval))
+    doublings = min(_weight(failed) * (failures - 1), MAX_DOUBLINGS)
+    backoff = policy.clamp(first * 2**doublings)
+    delay, reason = backoff, f"failed {failures} times in a row" if failures > 1 else "failed once"
+    if failed.retry_after is not None and failed.retry_after > backoff:
+        delay = policy.clamp(failed.retry_after)
+        reason = f"asked to wait {shown(failed.retry_after)}"
+        if delay < failed.retry_after:
+            reason += f", which we do for {shown(delay)} at most"
+    return delay, reason
 
 
 def _pause(lease: Lease, failed: Failed, *, now: datetime) -> Pause | None:

@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 from typing import Final
+
+from ingest.urls import is_loopback
 
 LEAST_WAIT: Final = timedelta(seconds=1)
 """Until a feed that found its host busy is looked at again."""
@@ -95,12 +96,7 @@ def admit(
 
 def is_bounded(host: str, *, budget: Budget) -> bool:
     """Whether a host has a budget."""
-    if not budget.spare_loopback:
-        return True
-    try:
-        return not ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host != "localhost"
+    return not (budget.spare_loopback and is_loopback(host))
 
 
 def _has_room(host: Host, feed: Waiting, *, spacing: timedelta, now: datetime, budget: Budget) -> bool:

@@ -1,0 +1,58 @@
+"""Whose fault it is that a host cannot be reached: its own, or our network's or resolver's.
+
+::
+
+    answered by any host lately ─▶ theirs
+    nobody answers, and several hosts fail, or it is an error that only this side makes ─▶ ours
+    else ─▶ not clear yet: what other polls meet will tell
+
+A failure of ours is nobody's error: no feed is polled less often for it (POLLING-CASES 21).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from ingest.types import Failed
+
+LATELY: Final = timedelta(seconds=30)
+"""An answer this long ago still says that our network works."""
+SEVERAL: Final = 3
+"""So many hosts do not fail at once by chance while nobody answers."""
+REMEMBERED: Final = 1000
+
+
+class Blame(StrEnum):
+    """Whose failure it is."""
+
+    THEIRS = "theirs"
+    OURS = "ours"
+    UNCLEAR = "unclear"
+
+
+class Outage:
+    """What the polls of one poller met lately. Hosts on loopback say nothing of a network and are left out."""
+
+    def __init__(self) -> None:
+        self._answered_at: datetime | None = None
+        self._silent: dict[str, datetime] = {}
+
+    def answered(self, *, now: datetime) -> None:
+        """Some host answered, whatever it said."""
+        self._answered_at = now
+        self._silent.clear()
+
+    def silent(self, host: str, *, now: datetime) -> None:
+        """``host`` could not be reached."""
+        if len(self._silent) < REMEMBERED or host in self._silent:
+            self._silent[host] = now
+
+    def blame(self, failed: Failed, *, now: datetime) -> Blame:
+        """Whose fault a failure to reach a host is, as far as is known now."""
+        if self._answered_at is not None and now - self._answered_at <= LATELY:
+            return Blame.THEIRS
+        if failed.local or len(self._silent) >= SEVERAL:
+            return Blame.OURS
+        return Blame.UNCLEAR
