@@ -213,7 +213,10 @@ def run_relay(settings: Settings, stop: Stop) -> None:
         open_database(settings, name="ingest relay") as engine,
         PostgresStreamSource(engine) as source,
         KafkaStreamTarget(
-            settings.kafka_bootstrap, replication=settings.kafka_replication, patience=RELAY_PATIENCE
+            settings.kafka_bootstrap,
+            replication=settings.kafka_replication,
+            patience=RELAY_PATIENCE,
+            retention=settings.retention_streams,
         ) as target,
     ):
         relay.run(source, target, stop)

@@ -115,11 +115,8 @@ class Classifier:
         self._index = _PhraseIndex()
         self._rules = [(topic.slug, self._compile(topic)) for topic in topics]
 
-    def matches(self, title: str, text: str, language: str | None = None) -> tuple[Match, ...]:
-        """The topics the article belongs to, in the order they were given, each with its explanation.
-
-        ``language`` is not needed by phrase rules: a phrase tells its language itself.
-        """
+    def matches(self, title: str, text: str) -> tuple[Match, ...]:
+        """The topics the article belongs to, in the order they were given, each with its explanation."""
         words = Words(title, text)
         self._index.find(words)
         found = []

@@ -30,7 +30,7 @@ _read: Final[Callable[..., Any]] = feedparser.parse  # type: ignore[attr-defined
 
 SAMPLE_BYTES: Final = 2_048
 OLDEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
-"""There is no older news feed; dates before it are clocks that were never set (POLLING-CASES 72)."""
+"""There is no older news feed; dates before it are clocks that were never set (docs/polling.md, case 72)."""
 
 MAX_ATTRIBUTES: Final = 1_000
 """Of one tag. feedparser takes quadratic time over them: 8,000 cost 1.3 s, 50,000 cost 40 s (measured)."""

@@ -161,7 +161,7 @@ class Persister:
                 stored.get(article.id),
                 story=story,
                 story_exists=story in stories,
-                classify=lambda article: classifier.matches(article.title, article.text, article.language),
+                classify=lambda article: classifier.matches(article.title, article.text),
             )
             changes.append(change)
             sighted.add((article.id, article.poll_id))

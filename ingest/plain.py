@@ -27,7 +27,9 @@ def plain(value: Any) -> Any:
             return str(value)
         case Mapping():
             return {str(name): plain(each) for name, each in value.items()}
-        case list() | tuple() | set() | frozenset():
+        case set() | frozenset():
+            return sorted(plain(each) for each in value)
+        case list() | tuple():
             return [plain(each) for each in value]
     if is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}

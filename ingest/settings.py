@@ -23,6 +23,7 @@ CONFIG_VARIABLE: Final = "INGEST_CONFIG"
 NOT_SETTINGS: Final = frozenset({"INGEST_CONFIG", "INGEST_CORPUS", "INGEST_CRASH_SOCKET"})
 """Variables with our prefix that are not settings; so is everything that starts with ``INGEST_TEST_``."""
 
+LONGEST: Final = timedelta(days=36_500)
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES: Final = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
@@ -31,7 +32,14 @@ def _duration(text: str) -> timedelta:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", text)
     if not found:
         raise ValueError
-    return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
+    seconds = float(found[1]) * _UNITS[found[2]]
+    if not 0 < seconds <= LONGEST.total_seconds():
+        raise ValueError
+    return timedelta(seconds=seconds)
+
+
+def _spacing(text: str) -> timedelta:
+    return timedelta(0) if re.fullmatch(r"0+(?:ms|s|m|h|d)", text) else _duration(text)
 
 
 def _size(text: str) -> int:
@@ -92,7 +100,8 @@ def _setting(
     return field(default=default, metadata=metadata)
 
 
-_DURATION = "a duration such as 500ms, 30s, 15m, 6h or 1d"
+_DURATION = "a duration such as 500ms, 30s, 15m, 6h or 1d, longer than nothing"
+_SPACING = "a duration such as 500ms, 30s or 5m, or 0s"
 _SIZE = "a size such as 512k, 16m or 1g"
 _COUNT = "a whole number of at least 1"
 
@@ -157,8 +166,8 @@ class Settings:
     )
     host_spacing: timedelta = _setting(
         timedelta(seconds=1),
-        _duration,
-        _DURATION,
+        _spacing,
+        _SPACING,
         "between two polls of one host on average; `ingest hosts set` gives one host another",
     )
     lease: timedelta = _setting(
@@ -211,16 +220,16 @@ class Settings:
     )
 
 
-def read_duration(thing: str, text: str) -> timedelta:
-    """``500ms``, ``30s``, ``15m``, ``6h`` or ``1d``.
+def read_spacing(thing: str, text: str) -> timedelta:
+    """``0s``, ``500ms``, ``30s``, ``15m``, ``6h`` or ``1d``.
 
     Raises:
         Refused: it is none; ``thing`` is what it was given for.
     """
     try:
-        return _duration(text)
+        return _spacing(text)
     except ValueError:
-        raise Refused(thing, text, _DURATION) from None
+        raise Refused(thing, text, _SPACING) from None
 
 
 def environment_name(name: str) -> str:

@@ -88,14 +88,13 @@ _FEED_SCHEME: Final = re.compile(r"^feed:(//)?(?=https?:|[^/])", re.IGNORECASE)
 _BARE: Final = re.compile(r"[^\s/@:?#]+\.[^\s/@:?#]+(:\d+)?([/?#]|$)")
 _AUTHORITY: Final = re.compile(r"^([a-z]+:)*//", re.IGNORECASE)
 _LOST: Final = dict.fromkeys([*range(32), 127, 0x200B, 0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF])
-_SCHEME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 def canonical(url: str, *, base: str | None = None) -> str | None:
     """The one spelling of an article's address, or None where ``url`` is no http(s) address.
 
     ``http`` becomes ``https``: where both answer they are the same article, and feeds switch from one to
-    the other overnight (POLLING-CASES 55). Fragments go, but for ``#!…``, by which some sites name their
+    the other overnight (docs/polling.md, case 55). Fragments go, but for ``#!…``, by which some sites name their
     pages.
     """
     parts = _parts(url, base=base)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Final
 
 from starlette.datastructures import MutableHeaders
@@ -10,8 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ingest.errors import IngestError, Refused
+from ingest.errors import IngestError, Refused, Unavailable
 from ingest.plain import line
+
+logger = logging.getLogger(__name__)
 
 HEADERS: Final = {
     "cache-control": "no-store",
@@ -52,6 +55,11 @@ def error(status: int, *, parameter: str, value: object, expected: str, **more: 
     return Json({"error": {"parameter": parameter, "value": shown, "expected": expected}, **more}, status)
 
 
+def public(failure: IngestError) -> str:
+    """What anybody may read of it. The words of a driver name servers and users: those are for our log."""
+    return f"{failure.part} is not available" if isinstance(failure, Unavailable) else str(failure)
+
+
 async def refused(_request: Request, exception: Exception) -> Response:
     if not isinstance(exception, Refused):
         raise exception
@@ -65,7 +73,9 @@ async def not_found(_request: Request, exception: Exception) -> Response:
 
 
 async def unavailable(_request: Request, exception: Exception) -> Response:
-    answer = error(503, parameter="service", value=str(exception), expected="try again in a moment")
+    logger.warning("answered 503: %s", exception)
+    value = public(exception) if isinstance(exception, IngestError) else None
+    answer = error(503, parameter="service", value=value, expected="another try in a moment")
     answer.headers["retry-after"] = "2"
     return answer
 

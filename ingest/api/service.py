@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ingest import wire
-from ingest.api.answers import Json
+from ingest.api.answers import Json, public
 from ingest.api.metrics import CONTENT_TYPE, Metrics
 from ingest.api.openapi import document
 from ingest.api.parameters import given
@@ -56,7 +56,7 @@ class ServiceRoutes:
                 check()
             except IngestError as error:
                 logger.warning("not ready: %s: %s", name, error)
-                found[name] = str(error)
+                found[name] = public(error)
             else:
                 found[name] = "ok"
         return found

@@ -24,7 +24,7 @@ _MODULES: Final = {
     "tail": "streams",
     "articles": "articles",
     "explain": "articles",
-    "status": "quarantine",
+    "status": "status",
     "quarantine": "quarantine",
     "schema": "streams",
     "settings": "processes",

@@ -14,8 +14,6 @@ from ingest.errors import Refused
 from ingest.plain import line, plain
 from ingest.settings import Settings
 
-SUMMARY_CHARACTERS = 300
-
 
 @click.group()
 def articles() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,10 +10,12 @@ import click
 from sqlalchemy import Engine
 
 from ingest import app, runtime
+from ingest.cli.show import clean, when
 from ingest.db import feeds as registry
 from ingest.db.polls import Poll, history
 from ingest.errors import Refused
 from ingest.opml import read_opml, write_opml
+from ingest.plain import plain
 from ingest.schedule.cadence import shown
 from ingest.settings import Settings
 from ingest.types import Feed
@@ -63,7 +63,7 @@ def add(settings: Settings, urls: tuple[str, ...], *, title: str | None, as_json
             for url in dict.fromkeys(wanted)
         ]
     if as_json:
-        _print_json([{**_facts(feed), "added": new} for feed, new in added])
+        _print_json([{**plain(feed), "added": new} for feed, new in added])
         return
     for feed, new in added:
         click.echo(f"{'added' if new else 'already there'}: {feed.id} {feed.url}")
@@ -100,7 +100,7 @@ def list_(settings: Settings, *, as_json: bool) -> None:
     with app.open_database(settings, name=NAME) as engine:
         found = registry.list_feeds(engine)
     if as_json:
-        _print_json([_facts(feed) for feed in found])
+        _print_json(found)
         return
     if not found:
         click.echo("no feeds yet; add one with `ingest feeds add URL`", err=True)
@@ -109,8 +109,8 @@ def list_(settings: Settings, *, as_json: bool) -> None:
         state = feed.last_outcome or "new"
         if feed.failures:
             state += f" ×{feed.failures}"
-        title = f"{feed.title}  " if feed.title else ""
-        click.echo(f"{feed.id:>{width}}  {state:<13} {_time(feed.next_poll_at)}  {title}{feed.url}")
+        title = f"{clean(feed.title)}  " if feed.title else ""
+        click.echo(f"{feed.id:>{width}}  {state:<13} {when(feed.next_poll_at)}  {title}{feed.url}")
 
 
 @feeds.command()
@@ -129,19 +129,19 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
         feed = _find(engine, name)
         last = history(engine, feed.id, limit=SHOWN_POLLS)
     if as_json:
-        _print_json({**_facts(feed), "polls": [_plain(asdict(poll)) for poll in last]})
+        _print_json({**plain(feed), "polls": last})
         return
-    click.echo(f"{feed.id}  {feed.title or '(no title yet)'}\n{feed.url}")
-    click.echo(f"added      {_time(feed.added_at)}")
+    click.echo(f"{feed.id}  {clean(feed.title) or '(no title yet)'}\n{feed.url}")
+    click.echo(f"added      {when(feed.added_at)}")
     because = feed.last_reason or "new feeds are polled at once"
-    click.echo(f"next poll  {_time(feed.next_poll_at)}  because: {because}")
+    click.echo(f"next poll  {when(feed.next_poll_at)}  because: {because}")
     if feed.cadence is not None:
         click.echo(f"publishes  {shown(feed.cadence)}; {feed.entries} in its document")
     if feed.failures:
         click.echo(f"failing    {feed.failures} times in a row")
     click.echo("last polls" if last else "not polled yet")
     for poll in last:
-        click.echo(f"  {poll.id}  {_time(poll.started_at)}  {_told(poll)}")
+        click.echo(f"  {poll.id}  {when(poll.started_at)}  {_told(poll)}")
 
 
 @feeds.command("import")
@@ -222,39 +222,16 @@ def _find(engine: Engine, name: str) -> Feed:
 def _told(poll: Poll) -> str:
     if poll.failure is not None:
         status = "" if poll.status is None else f" {poll.status}"
-        return f"failed ({poll.failure}{status}): {poll.detail}; next because: {poll.reason}"
+        return f"failed ({poll.failure}{status}): {clean(poll.detail)}; next because: {poll.reason}"
     said = f"{poll.result} {poll.status}"
     if poll.entries:
         said += (
             f", {poll.entries} entries, {poll.created} new, {max(0, poll.appended - poll.created)} changed"
         )
     if poll.detail:
-        said += f"; {poll.detail}"
+        said += f"; {clean(poll.detail)}"
     return said
 
 
-def _facts(feed: Feed) -> dict[str, Any]:
-    return _plain(asdict(feed))
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """As JSON has it: times in ISO 8601, durations in seconds, sets as sorted lists."""
-    return {name: _plain_value(value) for name, value in values.items()}
-
-
-def _plain_value(value: Any) -> Any:
-    if isinstance(value, dict):
-        return _plain(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    return sorted(value) if isinstance(value, frozenset) else value
-
-
-def _time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%SZ")
-
-
 def _print_json(value: object) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))

@@ -8,12 +8,13 @@ from datetime import timedelta
 import click
 
 from ingest import app, runtime
-from ingest.cli.show import when
+from ingest.cli.show import clean, when
 from ingest.db import hosts as known_hosts
 from ingest.db.hosts import KnownHost
 from ingest.errors import Refused
+from ingest.plain import plain
 from ingest.schedule import shown
-from ingest.settings import Settings, read_duration
+from ingest.settings import Settings, read_spacing
 
 NAME = "ingest hosts"
 
@@ -44,13 +45,13 @@ def list_(settings: Settings, *, as_json: bool) -> None:
         found = known_hosts.list_hosts(engine)
     now = runtime.now()
     if as_json:
-        click.echo(json.dumps([_facts(host) for host in found], indent=2))
+        click.echo(json.dumps(plain(found), indent=2))
         return
     for host in found:
         spacing = shown(settings.host_spacing if host.spacing is None else host.spacing)
         line = f"{host.feeds:>6}  {spacing:>6}  {host.host}"
         if host.paused_until is not None and host.paused_until > now:
-            line += f"  paused until {when(host.paused_until)}: {host.pause_reason}"
+            line += f"  paused until {when(host.paused_until)}: {clean(host.pause_reason)}"
         click.echo(line)
     if not found:
         click.echo("no feeds yet; add one with `ingest feeds add URL`", err=True)
@@ -68,11 +69,11 @@ def set_(settings: Settings, host: str, *, spacing: str) -> None:
       ingest hosts set www.example.org --spacing 10s
       ingest hosts set www.example.org --spacing default
     """
-    wanted: timedelta | None = None if spacing == "default" else read_duration("--spacing", spacing)
+    wanted: timedelta | None = None if spacing == "default" else read_spacing("--spacing", spacing)
     with app.open_database(settings, name=NAME) as engine:
         name = _known(known_hosts.list_hosts(engine), host)
         known_hosts.set_spacing(engine, name, wanted, now=runtime.now())
-    click.echo(f"{name}: once in {shown(wanted or settings.host_spacing)}")
+    click.echo(f"{name}: once in {shown(settings.host_spacing if wanted is None else wanted)}")
 
 
 @hosts.command()
@@ -103,13 +104,3 @@ def _known(found: list[KnownHost], host: str) -> str:
     if folded not in {each.host for each in found}:
         raise Refused("host", host, "one that a feed is on, without port; `ingest hosts list` shows them")
     return folded
-
-
-def _facts(host: KnownHost) -> dict[str, object]:
-    return {
-        "host": host.host,
-        "feeds": host.feeds,
-        "spacing_seconds": None if host.spacing is None else host.spacing.total_seconds(),
-        "paused_until": None if host.paused_until is None else host.paused_until.isoformat(),
-        "pause_reason": host.pause_reason,
-    }

@@ -34,10 +34,6 @@ def when(at: datetime | None) -> str:
     return "never" if at is None else f"{at:%Y-%m-%d %H:%M:%S}Z"
 
 
-def shortened(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
 def why(explanation: Mapping[str, Any] | None) -> str:
     """The phrases an explanation names, each once; ``everything`` where a rule needs none."""
     if explanation is None:

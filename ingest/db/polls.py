@@ -23,7 +23,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import Connection, Engine, Row, delete, select, text
+from sqlalchemy import Connection, Engine, Row, delete, select
 
 from ingest.db import hosts
 from ingest.db.engine import Conflict, transaction
@@ -332,12 +332,6 @@ def history(engine: Engine, feed_id: int, *, limit: int = 10) -> list[Poll]:
     )
     with reading(engine) as connection:
         return [Poll(**row) for row in connection.execute(wanted).mappings()]
-
-
-def next_due(engine: Engine) -> datetime | None:
-    """When the next feed becomes due; None: there is none to poll."""
-    with transaction(engine) as connection:
-        return connection.execute(text("SELECT min(next_poll_at) FROM feeds WHERE enabled")).scalar()
 
 
 def prune_polls(engine: Engine, *, before: datetime) -> int:

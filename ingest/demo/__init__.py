@@ -2,7 +2,7 @@
 
 ::
 
-    story/*.yaml ─read─▶ Edition… ─render─▶ Version… ─▶ FeedWorld (HTTP) ◀─polls─ the service, as in real life
+    outlets/*.toml ─read─▶ Edition… ─render─▶ Version… ─▶ FeedWorld (HTTP) ◀─polls─ the service, as in real life
 
 The same server, with harsher faults and recorded or generated feeds, is the *feed world* of the tests.
 """

@@ -17,7 +17,6 @@ from typing import Final, Protocol
 from ingest.types import Message, Record
 
 ARTICLES: Final = "news.articles"
-QUARANTINE: Final = "news.quarantine"
 STREAM_PREFIX: Final = "news.topic."
 
 

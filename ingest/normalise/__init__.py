@@ -185,7 +185,7 @@ def settle(
 
 
 def _without_shared_guids(entries: Sequence[Entry]) -> Sequence[Entry]:
-    """The entries; a guid that stands for several links with several titles is no guid (POLLING-CASES 53)."""
+    """The entries; a guid that stands for several links with several titles is no guid (docs/polling.md, case 53)."""
     shared = _shared((entry.guid, entry.link, entry.title) for entry in entries if entry.guid and entry.link)
     if not shared:
         return entries

@@ -41,10 +41,10 @@ _PUBLISHER: Final = rf"(?P<publisher>{_NAME})"
 _AUTHOR: Final = rf"(?P<author>{_PERSONS})"
 
 
-def _any(*expressions: str, ignore_case: bool = True) -> re.Pattern[str]:
+def _any(*expressions: str) -> re.Pattern[str]:
     """One expression that matches where any of these does."""
     joined = "|".join(f"(?:{expression})" for expression in expressions)
-    return re.compile(joined, re.IGNORECASE if ignore_case else 0)
+    return re.compile(joined, re.IGNORECASE)
 
 
 # Each says who ran it first. The first that a line matches counts. Names need their capitals, the rest does not.

@@ -6,7 +6,7 @@
     nobody answers, and several hosts fail, or it is an error that only this side makes ─▶ ours
     else ─▶ not clear yet: what other polls meet will tell
 
-A failure of ours is nobody's error: no feed is polled less often for it (POLLING-CASES 21).
+A failure of ours is nobody's error: no feed is polled less often for it (docs/polling.md, case 21).
 """
 
 from __future__ import annotations

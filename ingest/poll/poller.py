@@ -21,7 +21,7 @@ from ingest import runtime
 from ingest.db import polls
 from ingest.db.polls import Unpolled
 from ingest.fetch import Fetcher, Limits, Resolver
-from ingest.parsing import Digested, Document, ParserPool
+from ingest.parsers import Digested, Document, ParserPool
 from ingest.poll.outage import Blame, Outage
 from ingest.poll.writing import Appender, Ended, PollCounts, Writer
 from ingest.runtime import Stop, crash_step
@@ -72,7 +72,7 @@ class Poller:
         concurrency: feeds fetched at once.
         limits: of one fetch.
         allow_private_addresses: fetch from loopback, private and link-local addresses too.
-        parse_workers, parse_deadline, parse_memory: as :class:`ingest.parsing.ParserPool` takes them.
+        parse_workers, parse_deadline, parse_memory: as :class:`ingest.parsers.ParserPool` takes them.
         grace: how long polls under way may take once a stop is requested.
         evidence: how long a failure to reach a host waits for others to tell whether it is our network's.
         resolver: of names, as :class:`ingest.fetch.Fetcher` takes it.

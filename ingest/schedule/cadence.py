@@ -9,7 +9,7 @@ The interval falls with the square root of the rate: for a given number of polls
 the delay between publishing and seeing smallest on average (Cho and Garcia-Molina, "Effective page refresh
 policies for Web crawlers", 2003, for the case of a delay that counts for every entry). Twice as often for four
 times as much. A poll that runs late makes no difference: what counts is the time that really passed
-(POLLING-CASES 28).
+(docs/polling.md, case 28).
 """
 
 from __future__ import annotations

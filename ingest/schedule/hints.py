@@ -1,7 +1,7 @@
 """What servers and feeds ask for: how long an answer stays good, and when not to come. Pure.
 
 Everything here is a number that somebody else wrote. What cannot be read, or can only be a slip, is no wish at
-all; what is larger than :data:`LONGEST` is as good as that (POLLING-CASES 10-12, 24, 25).
+all; what is larger than :data:`LONGEST` is as good as that (docs/polling.md, cases 10-12, 24, 25).
 """
 
 from __future__ import annotations

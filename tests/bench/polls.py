@@ -30,7 +30,7 @@ from ingest import runtime
 from ingest.db.feeds import add_feeds, make_due
 from ingest.fetch import Limits
 from ingest.log.postgres import PostgresLog
-from ingest.parsing import Digested, Document, ParserPool
+from ingest.parsers import Digested, Document, ParserPool
 from ingest.poll import Poller
 from ingest.runtime import Stop
 from ingest.schedule import Policy

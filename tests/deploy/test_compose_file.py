@@ -9,6 +9,7 @@ from graphlib import TopologicalSorter
 import pytest
 import yaml
 
+from ingest.db import embedded
 from ingest.settings import read_settings
 from tests.deploy.composefile import COMMANDS, COMPOSE, services
 
@@ -49,6 +50,16 @@ def test_every_setting_is_accepted(name: str) -> None:
     assert settings.log == "kafka"
     assert settings.kafka_bootstrap == "kafka:9092"
     assert settings.database_url == "postgresql://ingest:ingest@postgres:5432/ingest"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_settings_of_the_operators_own_reach_every_process(name: str) -> None:
+    assert SERVICES[name].raw["env_file"] == [{"path": ".env", "required": False}]
+
+
+def test_the_database_is_made_as_the_embedded_one_is() -> None:
+    arguments = SERVICES["postgres"].environment["POSTGRES_INITDB_ARGS"]
+    assert tuple(arguments.split()) == embedded.LOCALE
 
 
 def test_a_password_of_ones_own_reaches_the_server_and_every_client() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 from collections import defaultdict
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.errors import Refused, WrongMigration
+from ingest.errors import Refused, Unavailable, WrongMigration
 from ingest.settings import read_settings
 from tests.deploy.composefile import COMMANDS, UNITS
 
@@ -57,7 +58,31 @@ def test_there_is_little_to_reach_from_a_unit(unit: Path) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-@pytest.mark.parametrize("unit", SERVICES, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    ("codes", "ends_with", "tries"), [("0", 0, 1), ("3 3 0", 0, 3), ("3 2", 2, 2), ("4", 4, 1)]
+)
+def test_a_database_that_is_not_there_yet_is_waited_for(
+    tmp_path: Path, codes: str, ends_with: int, tries: int
+) -> None:
+    """As systemd runs it, ``$$`` being a ``$``; with a program that ends with one of these codes after the other."""
+    (start,) = settings_of(UNITS / "ingest-migrate.service")["ExecStart"]
+    shell, flag, script = shlex.split(start.replace("$$", "$"))
+    assert Unavailable.exit_code == 3
+    (tmp_path / "codes").write_text("\n".join(codes.split()) + "\n")
+    program = tmp_path / "ingest"
+    program.write_text(
+        f'#!/bin/sh\ncd {tmp_path}; echo "$1" >> tries; read code < codes; sed -i 1d codes; exit $code\n'
+    )
+    program.chmod(0o755)
+    script = script.replace(PROGRAM, str(program)).replace("sleep 5", "sleep 0")
+    done = subprocess.run([shell, flag, script], check=False)
+    assert done.returncode == ends_with
+    assert (tmp_path / "tries").read_text() == "migrate\n" * tries
+
+
+@pytest.mark.parametrize(
+    "unit", [path for path in SERVICES if "migrate" not in path.name], ids=lambda path: path.name
+)
 def test_a_unit_runs_one_of_our_commands_without_root(unit: Path) -> None:
     found = settings_of(unit)
     (start,) = found["ExecStart"]

@@ -14,6 +14,8 @@ import pytest
 
 from ingest.errors import Unavailable, Unusable
 from ingest.log.api import stream_topic
+from ingest.log.kafka import client as kafka_client
+from ingest.log.kafka import library
 from ingest.types import Message
 from tests.kafka_broker import Broker
 from tests.log.backends import (
@@ -26,9 +28,6 @@ from tests.log.backends import (
     take_nothing,
     values,
 )
-
-kafka_client = pytest.importorskip("ingest.log.kafka.client")
-library = pytest.importorskip("ingest.log.kafka.library")
 
 pytestmark = pytest.mark.kafka
 
@@ -126,10 +125,11 @@ def test_what_a_transaction_did_not_commit_is_never_read(kafka_bootstrap: str, l
         assert values(take(subscription, 1)) == ["before"]
         producer = library.KafkaProducer(bootstrap_servers=kafka_bootstrap, transactional_id=uuid4().hex)
         producer.init_transactions()
-        for end, value in (
+        ends: tuple[tuple[Callable[[], object], bytes], ...] = (
             (producer.abort_transaction, b"aborted"),
             (producer.commit_transaction, b"committed"),
-        ):
+        )
+        for end, value in ends:
             producer.begin_transaction()
             producer.send(topic, value=value, partition=0).get(timeout=10)
             end()

@@ -1,4 +1,4 @@
-"""A failure to reach anybody is ours, and no feed's error (POLLING-CASES 21)."""
+"""A failure to reach anybody is ours, and no feed's error (docs/polling.md, case 21)."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ import pytest
 
 from ingest import parsing
 from ingest.errors import Unavailable
-from ingest.parsing import Digested, Document, ParserPool
+from ingest.parsers import Digested, Document, ParserPool
 from ingest.types import Failed, FailureKind, Seen
 from tests.poll.conftest import rss
 

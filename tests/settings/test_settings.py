@@ -35,6 +35,7 @@ def test_a_variable_wins_over_the_file(tmp_path: Path) -> None:
     ("name", "value", "read"),
     [
         ("poll_interval", "90s", timedelta(seconds=90)),
+        ("host_spacing", "0s", timedelta(0)),
         ("fetch_deadline", "1500ms", timedelta(seconds=1.5)),
         ("fetch_max_bytes", "512k", 512 * 1024),
         ("fetch_max_bytes", "2MiB", 2 * 1024**2),
@@ -52,6 +53,9 @@ def test_values_are_read_in_their_units(name: str, value: str, read: object) -> 
     [
         ("INGEST_POLL_INTERVAL", "soon", "15m"),
         ("INGEST_POLL_INTERVAL", "10", "15m"),
+        ("INGEST_HOUSEKEEPING", "99999999999999d", "15m"),
+        ("INGEST_HOUSEKEEPING", "0s", "longer than nothing"),
+        ("INGEST_HOST_SPACING", "-1s", "or 0s"),
         ("INGEST_POLL_CONCURRENCY", "0", "at least 1"),
         ("INGEST_POLL_CONCURRENCY", "-3", "at least 1"),
         ("INGEST_POLL_CONCURRENCY", "99999999999", "at least 1"),

@@ -265,7 +265,7 @@ class ParserPool:
 def _spawn(connection: socket.socket, memory: int) -> subprocess.Popen[bytes]:
     """A worker on the other end of a socket; it imports what we would, from where we would."""
     work = f"work({connection.fileno()}, {memory}, {os.getpid()})"
-    code = f"import sys; sys.path[:] = {sys.path!r}; from ingest.parsing import work; {work}"
+    code = f"import sys; sys.path[:] = {sys.path!r}; from ingest.parsers import work; {work}"
     return subprocess.Popen(  # noqa: S603 - our own interpreter, our own code
         [sys.executable, "-P", "-c", code], pass_fds=(connection.fileno(),), stdin=subprocess.DEVNULL
     )
