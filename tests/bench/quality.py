@@ -24,7 +24,7 @@ TOPIC: Final = "russia-north-korea"
 
 def matches(classifier: Classifier, row: Mapping[str, Any]) -> bool:
     title = str(row.get("title") or row.get("headline") or "")
-    found = classifier.matches(title, str(row.get("text") or ""), row.get("lang"))
+    found = classifier.matches(title, str(row.get("text") or ""))
     return any(match.topic == TOPIC for match in found)
 
 

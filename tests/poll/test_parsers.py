@@ -17,7 +17,7 @@ from typing import TypeVar
 import psutil
 import pytest
 
-from ingest import parsing
+from ingest import parsers
 from ingest.errors import Unavailable
 from ingest.parsers import Digested, Document, ParserPool
 from ingest.types import Failed, FailureKind, Seen
@@ -138,7 +138,7 @@ def test_a_worker_that_dies_over_a_document_costs_that_one() -> None:
 
 
 def test_a_worker_is_replaced_after_its_share_of_documents(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parsing, "DOCUMENTS_PER_WORKER", 3)
+    monkeypatch.setattr(parsers, "DOCUMENTS_PER_WORKER", 3)
 
     async def use(pool: ParserPool) -> int:
         pids = set(pool.pids)
