@@ -311,7 +311,10 @@ class PollOutcome:
     succeeded_at: datetime | None = None
     cadence: Cadence | None = None
     asked: Asked = Asked()
+    wait_until: datetime | None = None
+    """The server asked to be left alone until then, for this feed."""
     pause: Pause | None = None
+    """It asked that for all of its host."""
     seen: tuple[Seen, ...] = ()
     """New and changed rows of the seen-set."""
 

@@ -86,6 +86,64 @@ def remove(settings: Settings, names: tuple[str, ...]) -> None:
                 click.echo(f"removed: {feed.id} {feed.url}")
 
 
+@feeds.command()
+@click.argument("names", metavar="URL|ID...", nargs=-1, required=True)
+@click.pass_obj
+def pause(settings: Settings, names: tuple[str, ...]) -> None:
+    """Do not poll feeds for now. What was seen of them is kept.
+
+    \b
+    Example:
+      ingest feeds pause 12
+    """
+    _enable(settings, names, enabled=False)
+
+
+@feeds.command()
+@click.argument("names", metavar="URL|ID...", nargs=-1, required=True)
+@click.pass_obj
+def resume(settings: Settings, names: tuple[str, ...]) -> None:
+    """Poll feeds again that were paused, from where they were.
+
+    \b
+    Example:
+      ingest feeds resume 12
+    """
+    _enable(settings, names, enabled=True)
+
+
+def _enable(settings: Settings, names: tuple[str, ...], *, enabled: bool) -> None:
+    with app.open_database(settings, name=NAME) as engine:
+        for feed in [_find(engine, name) for name in names]:
+            if registry.enable(engine, feed.id, enabled=enabled):
+                click.echo(f"{'resumed' if enabled else 'paused'}: {feed.id} {feed.url}")
+
+
+@feeds.command()
+@click.argument("names", metavar="[URL|ID...]", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All feeds.")
+@click.pass_obj
+def refresh(settings: Settings, names: tuple[str, ...], *, everything: bool) -> None:
+    """Poll feeds now, instead of when their time comes.
+
+    Not sooner than INGEST_POLL_INTERVAL_MIN after their last poll, than a server asked for with Retry-After, or
+    than the budget of their host allows.
+
+    \b
+    Examples:
+      ingest feeds refresh https://example.org/news.xml
+      ingest feeds refresh --all
+    """
+    if everything == bool(names):
+        raise Refused("feeds to refresh", " ".join(names) or None, "URLs or ids, or else --all")
+    with app.open_database(settings, name=NAME) as engine:
+        ids = None if everything else [_find(engine, name).id for name in names]
+        sooner = registry.make_due(
+            engine, now=runtime.now(), feed_ids=ids, spacing=settings.poll_interval_min
+        )
+    click.echo(f"{sooner} polled sooner")
+
+
 @feeds.command("list")
 @_as_json
 @click.pass_obj
@@ -106,7 +164,7 @@ def list_(settings: Settings, *, as_json: bool) -> None:
         click.echo("no feeds yet; add one with `ingest feeds add URL`", err=True)
     width = max((len(str(feed.id)) for feed in found), default=1)
     for feed in found:
-        state = feed.last_outcome or "new"
+        state = (feed.last_outcome or "new") if feed.enabled else "paused"
         if feed.failures:
             state += f" ×{feed.failures}"
         title = f"{clean(feed.title)}  " if feed.title else ""
@@ -134,6 +192,8 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
     click.echo(f"{feed.id}  {clean(feed.title) or '(no title yet)'}\n{feed.url}")
     click.echo(f"added      {when(feed.added_at)}")
     because = feed.last_reason or "new feeds are polled at once"
+    if not feed.enabled:
+        click.echo("paused     `ingest feeds resume` polls it again")
     click.echo(f"next poll  {when(feed.next_poll_at)}  because: {because}")
     if feed.cadence is not None:
         click.echo(f"publishes  {shown(feed.cadence)}; {feed.entries} in its document")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Engine, delete, select, update
+from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ingest.db.engine import transaction
@@ -77,13 +77,34 @@ def find_feed(engine: Engine, *, url: str | None = None, feed_id: int | None = N
     return None if row is None else _feed(row)
 
 
-def make_due(engine: Engine, *, now: datetime, feed_ids: Sequence[int] | None = None) -> int:
-    """Let these (None: all) be polled now; how many that are. Ones that are being polled stay as they are."""
-    statement = update(feeds).where(feeds.c.enabled, feeds.c.lease_poll_id.is_(None))
+def make_due(
+    engine: Engine,
+    *,
+    now: datetime,
+    feed_ids: Sequence[int] | None = None,
+    spacing: timedelta = timedelta(0),
+) -> int:
+    """Let these (None: all) be polled now; for how many that makes a difference.
+
+    Not before ``spacing`` after the last poll, nor before the server's ``Retry-After`` is over, nor past the
+    budget of the host. Ones that are being polled stay as they are.
+    """
+    soonest = func.greatest(now, feeds.c.polled_at + spacing, feeds.c.wait_until)
+    statement = update(feeds).where(
+        feeds.c.enabled, feeds.c.lease_poll_id.is_(None), feeds.c.next_poll_at > soonest
+    )
     if feed_ids is not None:
         statement = statement.where(feeds.c.id.in_(feed_ids))
+    given = {"next_poll_at": soonest, "last_reason": "asked for by hand"}
     with transaction(engine) as connection:
-        return connection.execute(statement.values(next_poll_at=now)).rowcount
+        return connection.execute(statement.values(given)).rowcount
+
+
+def enable(engine: Engine, feed_id: int, *, enabled: bool) -> bool:
+    """Poll this feed again, or do not for now; its seen-set and schedule stay. False: there is none."""
+    with transaction(engine) as connection:
+        statement = update(feeds).where(feeds.c.id == feed_id).values(enabled=enabled)
+        return connection.execute(statement).rowcount == 1
 
 
 def _feed(row: Mapping[Any, Any]) -> Feed:

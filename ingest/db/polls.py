@@ -94,6 +94,7 @@ _COLUMNS: Final[tuple[tuple[str, str, Callable[[PollOutcome], Any]], ...]] = (
     ("succeeded_at", "timestamptz", lambda o: o.succeeded_at),
     ("cadence_entries", "float8", lambda o: None if o.cadence is None else o.cadence.entries),
     ("cadence_hours", "float8", lambda o: None if o.cadence is None else o.cadence.hours),
+    ("wait_until", "timestamptz", lambda o: o.wait_until),
     ("asked", "jsonb", lambda o: spell_asked(o.asked)),
 )
 _NAMES: Final = ", ".join(f'"{name}"' for name, _, _ in _COLUMNS)
@@ -113,7 +114,8 @@ _RECORD: Final = f"""
         last_modified = given.last_modified, body_hash = given.body_hash,
         title = coalesce(feeds.title, given.feed_title), succeeded_at = given.succeeded_at,
         entries = CASE given.result WHEN '{PollResult.FETCHED}' THEN given.entries ELSE feeds.entries END,
-        cadence_entries = given.cadence_entries, cadence_hours = given.cadence_hours, asked = given.asked
+        cadence_entries = given.cadence_entries, cadence_hours = given.cadence_hours, asked = given.asked,
+        wait_until = given.wait_until
     FROM given WHERE feeds.id = given.feed_id AND feeds.lease_poll_id = given.poll_id
     RETURNING feeds.id"""  # noqa: S608
 _REMEMBER: Final = """

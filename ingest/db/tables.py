@@ -78,6 +78,7 @@ feeds: Final = Table(
     Column("lease_poll_id", BigInteger, comment="the poll under way, if any"),
     Column("leased_at", _time),
     Column("turn_at", _time, comment="its turn in its host's queue, where it waits for one"),
+    Column("wait_until", _time, comment="its server asked to be left alone until then"),
     Column("polled_at", _time),
     Column("interval", Interval, nullable=False),
     Column("failures", Integer, nullable=False, server_default=text("0"), comment="in a row"),

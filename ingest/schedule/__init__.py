@@ -279,6 +279,7 @@ def _failed(lease: Lease, failed: Failed, *, now: datetime, policy: Policy, body
         succeeded_at=lease.succeeded_at,
         cadence=lease.cadence,
         asked=lease.asked,
+        wait_until=None if failed.retry_after is None else now + min(failed.retry_after, policy.maximum),
         pause=_pause(lease, failed, now=now),
     )
 

@@ -44,6 +44,12 @@ def upgrade() -> None:
             comment="its turn in its host's queue, where it waits for one",
         ),
     )
+    op.add_column(
+        "feeds",
+        sa.Column(
+            "wait_until", sa.DateTime(timezone=True), comment="its server asked to be left alone until then"
+        ),
+    )
     op.create_index(
         "ix_feeds_leased", "feeds", ["host"], postgresql_where=sa.text("lease_poll_id IS NOT NULL")
     )
@@ -51,6 +57,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_feeds_leased", "feeds")
+    op.drop_column("feeds", "wait_until")
     op.drop_column("feeds", "turn_at")
     op.drop_column("feeds", "host")
     op.drop_table("hosts")

@@ -17,7 +17,7 @@ from ingest.db.polls import lease_due, record
 from ingest.runtime import now
 from ingest.schedule import Policy, Reading, outcome
 from ingest.schedule.budget import Budget
-from ingest.types import Failed, FailureKind, Fetched
+from ingest.types import Failed, FailureKind, Fetched, NotModified
 
 pytestmark = pytest.mark.store
 Feeds = Callable[..., Result]
@@ -206,3 +206,45 @@ def test_every_command_helps_with_an_example(feeds: Feeds, command: str) -> None
     assert helped.exit_code == 0
     assert "Example" in helped.output
     assert "  ingest feeds " in helped.output
+
+
+def test_a_feed_is_paused_and_resumed(feeds: Feeds, database: Engine) -> None:
+    feeds("add", "https://a.example/", "https://b.example/")
+    assert feeds("pause", "1").output == "paused: 1 https://a.example/\n"
+    leased = lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), budget=Budget())
+    assert [lease.url for lease in leased] == ["https://b.example/"]
+    assert "1  paused" in feeds("list").output
+    assert "`ingest feeds resume` polls it again" in feeds("show", "1").output
+    assert feeds("resume", "https://a.example/").output == "resumed: 1 https://a.example/\n"
+    (lease,) = lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), budget=Budget())
+    assert lease.url == "https://a.example/"
+    assert feeds("pause", "99").exit_code == 2
+
+
+def test_a_feed_is_polled_sooner_when_asked_by_hand(feeds: Feeds, database: Engine) -> None:
+    feeds("add", "https://a.example/", "https://b.example/")
+    assert feeds("refresh", "--all").output == "0 polled sooner\n"  # new feeds are due at once
+    at = now() - timedelta(minutes=10)
+    leases = lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), budget=Budget())
+    busy = Failed(kind=FailureKind.STATUS, detail="503", status=503, retry_after=timedelta(hours=2))
+    unchanged = NotModified(url="u", etag=None, last_modified=None)
+    for lease in leases:
+        result = busy if lease.url == "https://b.example/" else unchanged
+        record(database, [outcome(lease, result, None, now=at, policy=Policy())], now=at)
+    assert feeds("refresh", "1", "2").exit_code == 0
+    first, second = list_feeds(database)
+    assert first.next_poll_at <= now()
+    assert first.last_reason == "asked for by hand"
+    assert second.next_poll_at == at + timedelta(hours=2)
+    assert feeds("refresh").exit_code == 2
+    assert feeds("refresh", "--all", "1").exit_code == 2
+
+
+def test_a_feed_that_was_just_polled_is_not_asked_again_at_once(feeds: Feeds, database: Engine) -> None:
+    feeds("add", "https://a.example/")
+    (lease,) = lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), budget=Budget())
+    unchanged = NotModified(url="u", etag=None, last_modified=None)
+    polled = now()
+    record(database, [outcome(lease, unchanged, None, now=polled, policy=Policy())], now=polled)
+    feeds("refresh", "1")
+    assert list_feeds(database)[0].next_poll_at == polled + timedelta(minutes=1)
