@@ -82,6 +82,10 @@ class Lease:
     """In its last document."""
     cadence: Cadence | None = None
     asked: Asked = Asked()
+    body_at: datetime | None = None
+    """When it last answered with a body."""
+    distrusted: bool = False
+    """Its validators stood still while its document did not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,6 +315,8 @@ class PollOutcome:
     succeeded_at: datetime | None = None
     cadence: Cadence | None = None
     asked: Asked = Asked()
+    body_at: datetime | None = None
+    distrusted: bool = False
     wait_until: datetime | None = None
     """The server asked to be left alone until then, for this feed."""
     pause: Pause | None = None

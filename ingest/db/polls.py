@@ -53,7 +53,7 @@ _CLAIM: Final = f"""
         FROM due WHERE feeds.id = due.id
         RETURNING feeds.id, lease_poll_id, url, etag, last_modified, body_hash, feeds.interval, failures,
             polled_at IS NULL AS first, succeeded_at, entries, cadence_entries, cadence_hours, asked,
-            lost_poll_id, lost_at
+            body_at, distrusted, lost_poll_id, lost_at
     ), abandoned AS (
         INSERT INTO polls
             (id, feed_id, started_at, finished_at, result, failure, detail, next_poll_at, reason)
@@ -62,7 +62,7 @@ _CLAIM: Final = f"""
         FROM claimed WHERE lost_poll_id IS NOT NULL ON CONFLICT (id) DO NOTHING
     )
     SELECT id, lease_poll_id, url, etag, last_modified, body_hash, "interval", failures, first,
-        succeeded_at, entries, cadence_entries, cadence_hours, asked
+        succeeded_at, entries, cadence_entries, cadence_hours, asked, body_at, distrusted
     FROM claimed ORDER BY array_position(%(ids)s, id)"""  # noqa: S608
 LEASE_ROUNDS: Final = 20
 """How often one call looks for other feeds, where those it found must wait for their hosts."""
@@ -94,6 +94,8 @@ _COLUMNS: Final[tuple[tuple[str, str, Callable[[PollOutcome], Any]], ...]] = (
     ("succeeded_at", "timestamptz", lambda o: o.succeeded_at),
     ("cadence_entries", "float8", lambda o: None if o.cadence is None else o.cadence.entries),
     ("cadence_hours", "float8", lambda o: None if o.cadence is None else o.cadence.hours),
+    ("body_at", "timestamptz", lambda o: o.body_at),
+    ("distrusted", "boolean", lambda o: o.distrusted),
     ("wait_until", "timestamptz", lambda o: o.wait_until),
     ("asked", "jsonb", lambda o: spell_asked(o.asked)),
 )
@@ -115,7 +117,7 @@ _RECORD: Final = f"""
         title = coalesce(feeds.title, given.feed_title), succeeded_at = given.succeeded_at,
         entries = CASE given.result WHEN '{PollResult.FETCHED}' THEN given.entries ELSE feeds.entries END,
         cadence_entries = given.cadence_entries, cadence_hours = given.cadence_hours, asked = given.asked,
-        wait_until = given.wait_until
+        wait_until = given.wait_until, body_at = given.body_at, distrusted = given.distrusted
     FROM given WHERE feeds.id = given.feed_id AND feeds.lease_poll_id = given.poll_id
     RETURNING feeds.id"""  # noqa: S608
 _REMEMBER: Final = """
@@ -235,6 +237,8 @@ def _lease(row: Row[Any], *, now: datetime, until: datetime) -> Lease:
         entries=row.entries,
         cadence=read_cadence(row.cadence_entries, row.cadence_hours),
         asked=read_asked(row.asked),
+        body_at=row.body_at,
+        distrusted=row.distrusted,
     )
 
 

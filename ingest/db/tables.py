@@ -92,6 +92,14 @@ feeds: Final = Table(
     Column("cadence_entries", Double, comment="it publishes so many entries"),
     Column("cadence_hours", Double, comment="in so many hours, older ones counted for less"),
     Column("asked", JSONB, comment="when its document asks to be polled"),
+    Column("body_at", _time, comment="the last time it answered with a body"),
+    Column(
+        "distrusted",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="its validators stood still while its document did not: they are not sent",
+    ),
 )
 Index("ix_feeds_due", feeds.c.next_poll_at, postgresql_where=feeds.c.enabled)
 Index("ix_feeds_leased", feeds.c.host, postgresql_where=feeds.c.lease_poll_id.is_not(None))

@@ -25,7 +25,7 @@ from ingest.parsers import Digested, Document, ParserPool
 from ingest.poll.outage import Blame, Outage
 from ingest.poll.writing import Appender, Ended, PollCounts, Writer
 from ingest.runtime import Stop, crash_step
-from ingest.schedule import Policy, body_hash, outcome
+from ingest.schedule import Policy, body_hash, is_conditional, outcome
 from ingest.schedule.budget import Budget
 from ingest.types import Failed, FailureKind, Fetched, FetchResult, Lease, PollOutcome, Seen
 from ingest.urls import is_loopback
@@ -274,7 +274,10 @@ class Poller:
             lease = await self._leased.get()
             if self._leased.qsize() <= self._concurrency:
                 self._hungry.set()
-            result = await self._blamed(lease, await self._fetcher.fetch(lease, now=lease.leased_at))
+            asking = lease
+            if not is_conditional(lease, now=lease.leased_at):
+                asking = replace(lease, etag=None, last_modified=None)
+            result = await self._blamed(lease, await self._fetcher.fetch(asking, now=lease.leased_at))
             crash_step("poll.fetched")
             now = self._clock()
             if not isinstance(result, Fetched):

@@ -31,6 +31,7 @@ from ingest.types import (
     Cadence,
     Failed,
     FailureKind,
+    Fetched,
     FetchResult,
     Lease,
     NotModified,
@@ -57,6 +58,8 @@ WEIGHTS: Final[Mapping[FailureKind, float]] = {
 """How many doublings of the back-off a failure is; others are half a one: most pass by themselves."""
 STATUS_WEIGHTS: Final[Mapping[int, float]] = {404: 1.0, 410: 1.0, 401: 1.0, 429: 0.25, 503: 0.25}
 SOFT: Final = 0.5
+BELIEVED: Final = timedelta(days=8)
+"""So long a 304 is taken for an answer; then the document is asked for, whatever the validators."""
 OUTAGE: Final = timedelta(minutes=1)
 """After this a feed is tried again that could not be reached because of us."""
 PAUSE: Final = timedelta(minutes=1)
@@ -151,6 +154,8 @@ def outcome(
         succeeded_at=now,
         cadence=published,
         asked=asked,
+        body_at=lease.body_at,
+        distrusted=lease.distrusted,
     )
     if isinstance(result, NotModified):
         return ended
@@ -164,6 +169,8 @@ def outcome(
         body_hash=hashed if whole else None,
         status=result.status,
         body_bytes=len(result.body),
+        body_at=now,
+        distrusted=lease.distrusted or _stood_still(lease, result, hashed, now=now),
     )
     if reading is None:
         return ended
@@ -180,6 +187,19 @@ def outcome(
         missed=missed,
         seen=reading.seen,
     )
+
+
+def is_conditional(lease: Lease, *, now: datetime) -> bool:
+    """Whether to send the validators: not those of a server that is known to answer 304 whatever it has, and once in
+    :data:`BELIEVED` not even others, for a server that does so looks like one that has nothing new."""
+    return not lease.distrusted and (lease.body_at is None or now - lease.body_at < BELIEVED)
+
+
+def _stood_still(lease: Lease, fetched: Fetched, hashed: bytes | None, *, now: datetime) -> bool:
+    """Whether a GET without validators brought another document under the very validators that we have."""
+    if is_conditional(lease, now=now) or lease.body_hash is None or hashed == lease.body_hash:
+        return False
+    return (lease.etag, lease.last_modified) == (fetched.etag, fetched.last_modified) != (None, None)
 
 
 def _cadence(lease: Lease, reading: Reading | None, *, now: datetime) -> Cadence:
@@ -279,6 +299,8 @@ def _failed(lease: Lease, failed: Failed, *, now: datetime, policy: Policy, body
         succeeded_at=lease.succeeded_at,
         cadence=lease.cadence,
         asked=lease.asked,
+        body_at=lease.body_at,
+        distrusted=lease.distrusted,
         wait_until=None if failed.retry_after is None else now + min(failed.retry_after, policy.maximum),
         pause=_pause(lease, failed, now=now),
     )

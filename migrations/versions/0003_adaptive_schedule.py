@@ -28,6 +28,20 @@ def upgrade() -> None:
         sa.Column("cadence_hours", sa.Double(), comment="in so many hours, older ones counted for less"),
     )
     op.add_column("feeds", sa.Column("asked", JSONB(), comment="when its document asks to be polled"))
+    op.add_column(
+        "feeds",
+        sa.Column("body_at", sa.DateTime(timezone=True), comment="the last time it answered with a body"),
+    )
+    op.add_column(
+        "feeds",
+        sa.Column(
+            "distrusted",
+            sa.Boolean(),
+            nullable=False,
+            server_default=sa.false(),
+            comment="its validators stood still while its document did not: they are not sent",
+        ),
+    )
     op.add_column("polls", _count("created"))
     op.add_column("polls", _count("missed", comment="an estimate"))
 
@@ -35,7 +49,15 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name in ("missed", "created"):
         op.drop_column("polls", name)
-    for name in ("asked", "cadence_hours", "cadence_entries", "entries", "succeeded_at"):
+    for name in (
+        "distrusted",
+        "body_at",
+        "asked",
+        "cadence_hours",
+        "cadence_entries",
+        "entries",
+        "succeeded_at",
+    ):
         op.drop_column("feeds", name)
 
 

@@ -314,3 +314,46 @@ def test_a_host_that_says_slow_down_is_left_alone_by_all_its_feeds(make_desk: Ca
     desk.clock.pass_by(timedelta(seconds=2))
     desk.poll_due()
     assert sum(feed.request_count for feed in feeds) == 2
+
+
+def test_a_server_that_answers_304_for_ever_is_asked_for_all_of_it_after_eight_days(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one"), etag='"stuck"', last_modified=None)
+    desk.add(feed)
+    desk.poll()
+    feed.publish(rss("two", "one"), etag='"stuck"', last_modified=None)
+    for _ in range(7):
+        desk.clock.pass_by(timedelta(days=1))
+        desk.poll()
+    assert (feed.statuses, desk.titles()) == ({200: 1, 304: 7}, ["one"])
+    desk.clock.pass_by(timedelta(days=1))
+    desk.poll()
+    assert desk.titles() == ["one", "two"]
+    # Its validators were seen to lie: from now on they are not sent.
+    feed.publish(rss("three", "two", "one"), etag='"stuck"', last_modified=None)
+    desk.poll()
+    assert desk.titles() == ["one", "two", "three"]
+    assert feed.statuses == {200: 3, 304: 7}
+
+
+def test_a_feed_that_has_nothing_new_for_weeks_is_asked_for_all_of_it_once_in_eight_days(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one"))
+    desk.add(feed)
+    for _ in range(20):
+        desk.poll()
+        desk.clock.pass_by(timedelta(days=1))
+    assert feed.statuses == {200: 3, 304: 17}
+    assert desk.titles() == ["one"]
+
+
+def test_a_server_that_never_answers_304_costs_its_bytes_and_no_parsing(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one"), etag='"x-gzip"', last_modified=None)
+    desk.add(feed)
+    for _ in range(3):
+        feed.fail_next(faults.without_validators())
+        desk.poll()
+    assert feed.statuses == {200: 3}
+    assert [poll.result for poll in desk.polls(feed)] == ["fetched", "unchanged", "unchanged"]
+    assert desk.titles() == ["one"]
