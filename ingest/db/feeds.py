@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy import ColumnElement, Engine, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ingest.db.engine import transaction
 from ingest.db.feed_state import read_asked, read_cadence
 from ingest.db.reading import reading
-from ingest.db.tables import feeds
+from ingest.db.tables import feeds, without_scheme
 from ingest.types import Feed
 
 IMPORT_BATCH: Final = 2000
@@ -26,17 +26,23 @@ _SHOWN: Final = tuple(feeds.c[name] for name in (*_PLAIN, *_VALUES))
 def add_feed(
     engine: Engine, url: str, *, title: str | None = None, now: datetime, interval: timedelta
 ) -> tuple[Feed, bool]:
-    """The feed at ``url`` (as :func:`ingest.urls.feed_url` spells it), and whether it is new; due at once."""
+    """The feed at ``url`` (as :func:`ingest.urls.feed_url` spells it), and whether it is new; due at once.
+
+    One that is there under the other of http and https is the same feed.
+    """
     added = add_feeds(engine, [(url, title)], now=now, interval=interval)
     with reading(engine) as connection:
-        row = connection.execute(select(*_SHOWN).where(feeds.c.url == url)).mappings().one()
+        row = connection.execute(select(*_SHOWN).where(_at(url))).mappings().one()
     return _feed(row), bool(added)
 
 
 def add_feeds(
     engine: Engine, rows: Iterable[tuple[str, str | None]], *, now: datetime, interval: timedelta
 ) -> frozenset[str]:
-    """Add many (URL and title), all or none; returns the URLs that are new. The others stay as they are."""
+    """Add many (URL and title), all or none; returns the URLs that are new. The others stay as they are.
+
+    Of one address under http and https the first counts.
+    """
     titles: dict[str, str | None] = {}
     for url, title in rows:
         titles[url] = titles.get(url) or title
@@ -50,7 +56,7 @@ def add_feeds(
             statement = (
                 insert(feeds)
                 .values(given[at : at + IMPORT_BATCH])
-                .on_conflict_do_nothing(index_elements=[feeds.c.url])
+                .on_conflict_do_nothing()
                 .returning(feeds.c.url)
             )
             added.update(connection.scalars(statement))
@@ -70,8 +76,8 @@ def list_feeds(engine: Engine) -> list[Feed]:
 
 
 def find_feed(engine: Engine, *, url: str | None = None, feed_id: int | None = None) -> Feed | None:
-    """The feed with this URL or this id; None: there is none."""
-    named = feeds.c.url == url if feed_id is None else feeds.c.id == feed_id
+    """The feed with this URL (under http or https) or this id; None: there is none."""
+    named = _at(url or "") if feed_id is None else feeds.c.id == feed_id
     with reading(engine) as connection:
         row = connection.execute(select(*_SHOWN).where(named)).mappings().one_or_none()
     return None if row is None else _feed(row)
@@ -105,6 +111,11 @@ def enable(engine: Engine, feed_id: int, *, enabled: bool) -> bool:
     with transaction(engine) as connection:
         statement = update(feeds).where(feeds.c.id == feed_id).values(enabled=enabled)
         return connection.execute(statement).rowcount == 1
+
+
+def _at(url: str) -> ColumnElement[bool]:
+    """Whether a feed is at ``url``, registered under http or https."""
+    return without_scheme(feeds.c.url) == without_scheme(literal(url))
 
 
 def _feed(row: Mapping[Any, Any]) -> Feed:

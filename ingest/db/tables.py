@@ -20,6 +20,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     Computed,
     DateTime,
     Double,
@@ -39,6 +40,7 @@ from sqlalchemy import (
     Uuid,
     false,
     func,
+    literal_column,
     text,
     true,
 )
@@ -61,6 +63,12 @@ _time = DateTime(timezone=True)
 
 HOST_OF_URL: Final = r"substring(url, '^https?://(?:[^/?#@]*@)?(\[[^]]*\]|[^:/?#]+)'::text)"
 """Of a URL as :func:`ingest.urls.feed_url` spells it: the host is in lower case already."""
+
+
+def without_scheme(url: ColumnElement[str]) -> ColumnElement[str]:
+    """A feed's URL from its host on."""
+    return func.regexp_replace(url, literal_column("'^https?'::text"), literal_column("''::text"))
+
 
 poll_ids: Final = Sequence("poll_ids", metadata=metadata, data_type=BigInteger)
 
@@ -102,6 +110,8 @@ feeds: Final = Table(
     ),
 )
 Index("ix_feeds_due", feeds.c.next_poll_at, postgresql_where=feeds.c.enabled)
+# One site under http and https is one feed: it would be asked twice for the same.
+Index("uq_feeds_without_scheme", without_scheme(feeds.c.url), unique=True)
 Index("ix_feeds_leased", feeds.c.host, postgresql_where=feeds.c.lease_poll_id.is_not(None))
 
 hosts: Final = Table(

@@ -83,3 +83,24 @@ def test_a_newer_database_is_refused_and_left_alone(empty: Engine) -> None:
         with pytest.raises(WrongMigration, match=r"9999.*newer than this code"):
             attempt(empty)
     assert migrate.current(empty) == "9999"
+
+
+def test_feeds_that_are_one_under_http_and_https_become_one(empty: Engine) -> None:
+    migrate.upgrade(empty, to="0004")
+    with transaction(empty) as connection:
+        for url, polled in (
+            ("http://a/1", "now()"),
+            ("https://a/1", "NULL"),
+            ("https://a/2", "NULL"),
+            ("http://a/2", "NULL"),
+        ):
+            connection.execute(
+                text(
+                    "INSERT INTO feeds (url, added_at, next_poll_at, interval, polled_at) "
+                    f"VALUES ('{url}', now(), now(), interval '1h', {polled})"
+                )
+            )
+    migrate.upgrade(empty)
+    with transaction(empty) as connection:
+        left = connection.execute(text("SELECT url FROM feeds ORDER BY id")).scalars().all()
+    assert left == ["http://a/1", "https://a/2"]

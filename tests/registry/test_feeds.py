@@ -88,3 +88,15 @@ def test_the_query_for_due_feeds_reads_an_index(database: Engine) -> None:
         ).scalars()
         shown = "\n".join(plan)
     assert "ix_feeds_due" in shown
+
+
+def test_one_address_under_http_and_https_is_one_feed(database: Engine) -> None:
+    first, _ = add_feed(database, "http://a.example/rss", now=NOW, interval=INTERVAL)
+    again, new = add_feed(database, "https://a.example/rss", now=NOW, interval=INTERVAL)
+    assert (again, new) == (first, False)
+    rows: list[tuple[str, str | None]] = [("https://b.example/", None), ("http://b.example/", "B")]
+    assert add_feeds(database, rows, now=NOW, interval=INTERVAL) == {"https://b.example/"}
+    assert [feed.url for feed in list_feeds(database)] == ["http://a.example/rss", "https://b.example/"]
+    found = find_feed(database, url="http://b.example/")
+    assert found is not None
+    assert found.url == "https://b.example/"
