@@ -18,7 +18,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -43,6 +43,7 @@ ATTEMPTS: Final = 5
 """How often a batch that conflicts with another consumer's is tried before we give up."""
 TOPICS_FOR: Final = timedelta(seconds=1)
 """Changed topics are in force after this."""
+CLOCKS_DIFFER: Final = timedelta(minutes=5)
 EVENT_SUMMARY_CHARACTERS: Final = 1000
 
 
@@ -202,16 +203,18 @@ def decide(
             joined=frozenset(match.topic for match in matches),
             left=frozenset(),
         )
-    if article.digest in stored.revisions:
+    late = is_late(article, stored)
+    if article.digest in stored.revisions or late:
         # Publishers go back and forth between headlines: that is no news, but the text they show is current.
-        number = stored.revisions[article.digest]
+        number = stored.revision if late else stored.revisions[article.digest]
         back = number != stored.revision
+        unknown = article.digest not in stored.revisions
         return Change(
             record=record,
             article=article,
-            effect=Effect.REVERTED if back else Effect.UNCHANGED,
+            effect=Effect.LATE if unknown else Effect.REVERTED if back else Effect.UNCHANGED,
             revision=number,
-            latest=stored.latest,
+            latest=stored.latest + unknown,
             story_id=story if back else stored.story_id,
             merged=False,
             first_seen_at=stored.first_seen_at,
@@ -238,21 +241,38 @@ def decide(
     )
 
 
+def is_late(article: Article, stored: StoredArticle) -> bool:
+    """Whether a record tells of a time before the stored text: it was set aside and handed in again, or a poller
+    kept it past its lease. Polls of one feed are numbered in order; clocks of two pollers may differ a little."""
+    if article.feed_id == stored.feed_id:
+        return article.poll_id < stored.poll_id
+    return article.seen_at < stored.revised_at - CLOCKS_DIFFER
+
+
 def after(change: Change, stored: StoredArticle | None) -> StoredArticle:
     """What the store holds of the article once ``change`` is written."""
-    classified = change.effect in (Effect.CREATED, Effect.UPDATED)
     topics = frozenset(match.topic for match in change.matches)
+    if stored is not None and change.effect in (Effect.UNCHANGED, Effect.LATE):
+        return replace(stored, latest=change.latest, revisions=_revisions_after(change, stored))
     return StoredArticle(
         id=change.article.id,
         revision=change.revision,
         latest=change.latest,
-        revisions={**(stored.revisions if stored else {}), change.article.digest: change.revision},
+        revisions=_revisions_after(change, stored),
         digest=change.article.digest,
         story_id=change.story_id,
         first_seen_at=change.first_seen_at,
         published_at=change.published_at,
-        topics=topics if classified or stored is None else stored.topics,
+        revised_at=change.article.seen_at,
+        feed_id=change.article.feed_id,
+        poll_id=change.article.poll_id,
+        topics=stored.topics if stored is not None and change.effect is Effect.REVERTED else topics,
     )
+
+
+def _revisions_after(change: Change, stored: StoredArticle | None) -> Mapping[bytes, int]:
+    known = stored.revisions if stored is not None else {}
+    return known if change.article.digest in known else {**known, change.article.digest: change.latest}
 
 
 def events(changes: Sequence[Change], *, now: datetime) -> dict[str, list[Message]]:

@@ -397,6 +397,7 @@ class Effect(StrEnum):
     UPDATED = "updated"
     REVERTED = "reverted"  # back to the text of an earlier revision, which is current again
     UNCHANGED = "unchanged"
+    LATE = "late"  # a text from before the current one: a revision that never was current
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -414,6 +415,11 @@ class StoredArticle:
     story_id: UUID
     first_seen_at: datetime
     published_at: datetime | None
+    revised_at: datetime
+    """When the current text was seen first as current."""
+    feed_id: int
+    """Of the current revision, as the next."""
+    poll_id: int
     topics: frozenset[str]
     """The topics it matches."""
 

@@ -209,7 +209,7 @@ def _schemas() -> dict[str, Any]:
                 "feed_id": _NUMBER,
                 "feed_url": _TEXT_OR_NULL,
                 "seen_at": _TIME,
-                "effect": {"enum": ["created", "updated", "unchanged"]},
+                "effect": {"enum": ["created", "updated", "reverted", "unchanged", "late"]},
                 "revision": _NUMBER,
                 "place": {**_TEXT, "description": "log topic/partition/offset of the record"},
             }

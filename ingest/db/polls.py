@@ -19,8 +19,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, Engine, Row, delete, select
@@ -33,7 +34,8 @@ from ingest.db.tables import polls
 from ingest.schedule.budget import Budget, Waiting
 from ingest.types import FailureKind, Lease, PollOutcome, PollResult, Seen
 
-ATTEMPTS: Final = 3
+_Done = TypeVar("_Done")
+ATTEMPTS: Final = 5
 MAX_DETAIL: Final = 2000
 """Characters of a text that is only for people."""
 PRUNE_BATCH: Final = 5000
@@ -131,7 +133,7 @@ _QUARANTINE: Final = """
     SELECT %s, s.stage, s.topic, -1, s."offset", s.key, s.value, s.headers, s.error, s.detail
     FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::bytea[], %s::jsonb[], %s::text[],
         %s::text[]) AS s(stage, topic, "offset", key, value, headers, error, detail)
-    ON CONFLICT (topic, partition, "offset") DO NOTHING"""
+    ON CONFLICT (topic, partition, "offset", md5(value)) DO NOTHING"""
 _RELEASE: Final = f"""
     WITH given AS (SELECT * FROM unnest(%(feed_id)s::bigint[], %(poll_id)s::bigint[]) AS g(feed_id, poll_id)),
     released AS (
@@ -203,21 +205,30 @@ def lease_due(
     Raises:
         Unavailable: the database.
     """
-    until = now + lease
     leases: list[Lease] = []
-    with transaction(engine) as connection:
-        for _ in range(LEASE_ROUNDS):
-            wanted = limit - len(leases)
-            rows = connection.exec_driver_sql(_DUE, {"due_by": due_by or now, "limit": wanted}).all()
-            waiting = [Waiting(feed_id=row.id, host=row.host, turn_came=bool(row.turn_came)) for row in rows]
-            admitted = hosts.admit_due(connection, waiting, now=now, budget=budget)
-            if admitted:
-                given = {"ids": list(admitted), "now": now, "until": until}
-                claimed = connection.exec_driver_sql(_CLAIM, given).all()
-                leases += [_lease(row, now=now, until=until) for row in claimed]
-            if len(rows) < wanted or len(leases) == limit:
-                break
+    for _ in range(LEASE_ROUNDS):
+        wanted = limit - len(leases)
+        # A transaction of its own for each round: hosts are locked in one order only within one.
+        claim = partial(_claim, now=now, due_by=due_by or now, limit=wanted, until=now + lease, budget=budget)
+        found, looked_at = _trying(engine, claim)
+        leases += found
+        if looked_at < wanted or len(leases) == limit:
+            break
     return leases
+
+
+def _claim(
+    connection: Connection, *, now: datetime, due_by: datetime, limit: int, until: datetime, budget: Budget
+) -> tuple[list[Lease], int]:
+    """Leases on up to ``limit`` feeds, and how many were looked at for that."""
+    rows = connection.exec_driver_sql(_DUE, {"due_by": due_by, "limit": limit}).all()
+    waiting = [Waiting(feed_id=row.id, host=row.host, turn_came=bool(row.turn_came)) for row in rows]
+    admitted = hosts.admit_due(connection, waiting, now=now, budget=budget)
+    if not admitted:
+        return [], len(rows)
+    given = {"ids": list(admitted), "now": now, "until": until}
+    claimed = connection.exec_driver_sql(_CLAIM, given).all()
+    return [_lease(row, now=now, until=until) for row in claimed], len(rows)
 
 
 def _lease(row: Row[Any], *, now: datetime, until: datetime) -> Lease:
@@ -357,7 +368,7 @@ def prune_polls(engine: Engine, *, before: datetime) -> int:
             return removed
 
 
-def _trying(engine: Engine, change: Callable[[Connection], int]) -> int:
+def _trying(engine: Engine, change: Callable[[Connection], _Done]) -> _Done:
     """The change in a transaction of its own; one that meets another is started again."""
     for _ in range(ATTEMPTS - 1):
         with suppress(Conflict), transaction(engine) as connection:

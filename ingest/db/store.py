@@ -19,14 +19,16 @@ import psycopg
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection
 
-from ingest.types import Change, Effect, Record, StoredArticle, Topic
+from ingest.types import Article, Change, Effect, Record, StoredArticle, Topic
 
 _SIGHTED: Final = """
     SELECT s.article_id, s.poll_id FROM sightings s
     JOIN unnest(%s::uuid[], %s::bigint[]) AS asked(article_id, poll_id) USING (article_id, poll_id)"""
 _STORED: Final = """
-    SELECT a.id, a.revision, a.latest, a.digest, a.story_id, a.first_seen_at, a.published_at
-    FROM articles a WHERE a.id = ANY(%s::uuid[]) ORDER BY a.id FOR UPDATE"""
+    SELECT a.id, a.revision, a.latest, a.digest, a.story_id, a.first_seen_at, a.published_at, a.revised_at,
+        r.feed_id, r.poll_id
+    FROM articles a JOIN revisions r ON r.article_id = a.id AND r.number = a.revision
+    WHERE a.id = ANY(%s::uuid[]) ORDER BY a.id FOR UPDATE OF a"""
 _MATCHED: Final = "SELECT article_id, topic FROM matches WHERE article_id = ANY(%s::uuid[])"
 _REVISIONS: Final = "SELECT article_id, digest, number FROM revisions WHERE article_id = ANY(%s::uuid[])"
 _STORIES: Final = "SELECT DISTINCT story_id FROM articles WHERE story_id = ANY(%s::uuid[])"
@@ -44,6 +46,10 @@ _MAKE_CURRENT: Final = """
     UPDATE revisions r SET current = (r.number = n.revision)
     FROM unnest(%s::uuid[], %s::int[]) AS n(id, revision)
     WHERE r.article_id = n.id AND r.current IS DISTINCT FROM (r.number = n.revision)"""
+_COUNT: Final = """
+    UPDATE articles a SET latest = greatest(a.latest, n.latest)
+    FROM (SELECT id, max(latest) AS latest FROM unnest(%s::uuid[], %s::int[]) AS u(id, latest) GROUP BY id) AS n
+    WHERE a.id = n.id"""
 _MATCH: Final = """
     INSERT INTO matches (topic, article_id, revision, explanation, matched_at)
     SELECT n.topic, n.article_id, n.revision, n.explanation, %s
@@ -57,7 +63,7 @@ _QUARANTINE: Final = """
     INSERT INTO quarantine
         (quarantined_at, stage, topic, partition, "offset", key, value, headers, error, detail)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-    ON CONFLICT (topic, partition, "offset") DO NOTHING"""
+    ON CONFLICT (topic, partition, "offset", md5(value)) DO NOTHING"""
 
 _ARTICLE_COLUMNS: Final = {
     "id": "uuid",
@@ -155,6 +161,9 @@ def load(connection: Connection, *, records: Sequence[tuple[UUID, int]], stories
                 story_id=row[4],
                 first_seen_at=row[5],
                 published_at=row[6],
+                revised_at=row[7],
+                feed_id=row[8],
+                poll_id=row[9],
                 topics=frozenset(topics[row[0]]),
             )
             for row in rows
@@ -166,23 +175,34 @@ def load(connection: Connection, *, records: Sequence[tuple[UUID, int]], stories
 def write(connection: Connection, changes: Sequence[Change], *, now: datetime) -> None:
     """Write the rows of ``changes``, given in the order of their records; several may be of one article."""
     driver = driver_of(connection)
-    moved = {c.article.id: c for c in changes if c.effect is not Effect.UNCHANGED}
-    created = {c.article.id for c in changes if c.effect is Effect.CREATED}
-    new = [c for c in changes if c.effect in (Effect.CREATED, Effect.UPDATED)]
+    moved = {c.article.id: c for c in changes if c.effect not in (Effect.UNCHANGED, Effect.LATE)}
+    created = {c.article.id: c.article for c in changes if c.effect is Effect.CREATED}
+    classified = [c for c in changes if c.effect in (Effect.CREATED, Effect.UPDATED)]
+    late = [c for c in changes if c.effect is Effect.LATE]
     known = [change for article, change in moved.items() if article not in created]
-    _copy(driver, "articles", _ARTICLE_COLUMNS, (_article_row(moved[article]) for article in created))
+    _copy(
+        driver,
+        "articles",
+        _ARTICLE_COLUMNS,
+        (_article_row(moved[article], first) for article, first in created.items()),
+    )
     # New rows come in as not current where a later record of the batch already went past them.
     _copy(
         driver,
         "revisions",
         _REVISION_COLUMNS,
-        (_revision_row(c, current=moved[c.article.id].revision == c.revision) for c in new),
+        [
+            *(_revision_row(c, current=moved[c.article.id].revision == c.latest) for c in classified),
+            *(_revision_row(c, current=False) for c in late),
+        ],
     )
     if known:
         _revise(driver, known)
         driver.execute(_MAKE_CURRENT, ([c.article.id for c in known], [c.revision for c in known]))
+    if late:
+        driver.execute(_COUNT, ([c.article.id for c in late], [c.latest for c in late]))
     _copy(driver, "sightings", _SIGHTING_COLUMNS, map(_sighting_row, changes))
-    _write_matches(driver, {c.article.id: c for c in new}.values(), now=now)
+    _write_matches(driver, classified, now=now)
 
 
 def quarantine(
@@ -197,13 +217,18 @@ def quarantine(
             record.topic,
             record.partition,
             record.offset,
-            record.key,
+            _storable(record.key),
             record.value,
-            Jsonb(dict(record.headers)),
+            Jsonb({_storable(name): _storable(value) for name, value in record.headers.items()}),
             type(error).__name__,
-            str(error)[:4000].replace("\0", "\\0"),
+            _storable(str(error)[:4000]),
         ),
     )
+
+
+def _storable(text: str) -> str:
+    """``text`` as PostgreSQL holds it: a foreign producer may have put a NUL into a key or header."""
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
 def load_topics(connection: Connection) -> tuple[Topic, ...]:
@@ -232,7 +257,8 @@ def _copy(
             copy.write_row(row)
 
 
-def _article_row(change: Change) -> tuple[Any, ...]:
+def _article_row(change: Change, first: Article) -> tuple[Any, ...]:
+    """``first`` is what brought it; ``change`` what it came to within the batch."""
     article = change.article
     return (
         article.id,
@@ -240,9 +266,9 @@ def _article_row(change: Change) -> tuple[Any, ...]:
         change.latest,
         article.digest,
         change.story_id,
-        article.feed_id,
+        first.feed_id,
         article.url,
-        article.source,
+        first.source,
         article.language,
         change.published_at,
         change.first_seen_at,
@@ -255,7 +281,7 @@ def _revision_row(change: Change, *, current: bool) -> tuple[Any, ...]:
     article = change.article
     return (
         article.id,
-        change.revision,
+        change.latest,
         current,
         article.digest,
         article.seen_at,
@@ -308,10 +334,15 @@ def _revise(driver: psycopg.Connection[Any], changes: Sequence[Change]) -> None:
     driver.execute(_REVISE, [list(column) for column in zip(*rows, strict=True)])
 
 
-def _write_matches(driver: psycopg.Connection[Any], changes: Iterable[Change], *, now: datetime) -> None:
-    matched = [(m.topic, c.article.id, c.revision, Jsonb(m.explanation)) for c in changes for m in c.matches]
+def _write_matches(driver: psycopg.Connection[Any], changes: Sequence[Change], *, now: datetime) -> None:
+    """The matches of each article as its last change has them; what an earlier one of the batch left is gone too."""
+    last = {c.article.id: c for c in changes}
+    matched = [
+        (m.topic, c.article.id, c.revision, Jsonb(m.explanation)) for c in last.values() for m in c.matches
+    ]
     if matched:
         driver.execute(_MATCH, (now, *(list(column) for column in zip(*matched, strict=True))))
-    left = [(topic, c.article.id) for c in changes for topic in c.left]
+    stays = {(topic, article) for topic, article, *_ in matched}
+    left = {(topic, c.article.id) for c in changes for topic in c.left} - stays
     if left:
         driver.execute(_UNMATCH, tuple(list(column) for column in zip(*left, strict=True)))

@@ -157,8 +157,12 @@ seen: Final = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("article_id", Uuid, nullable=False),
     Column("poll_id", BigInteger, nullable=False, comment="the poll that last made it travel"),
+    Column(
+        "marks", LargeBinary, comment="of its link, title and date: all other, and its name was used again"
+    ),
     PrimaryKeyConstraint("feed_id", "key"),
 )
+Index("ix_seen_article", seen.c.feed_id, seen.c.article_id)
 
 articles: Final = Table(
     "articles",
@@ -227,11 +231,11 @@ sightings: Final = Table(
     Column("poll_id", BigInteger, nullable=False),
     Column("feed_id", BigInteger, nullable=False),
     Column("seen_at", _time, nullable=False),
-    Column("effect", Text, nullable=False, comment="created, updated, reverted or unchanged"),
+    Column("effect", Text, nullable=False, comment="created, updated, reverted, unchanged or late"),
     Column("revision", Integer, nullable=False, comment="the current one after this record"),
     Column("place", Text, nullable=False, comment="log topic/partition/offset of the record"),
     PrimaryKeyConstraint("article_id", "poll_id"),
-    CheckConstraint("effect IN ('created', 'updated', 'reverted', 'unchanged')", name="effect"),
+    CheckConstraint("effect IN ('created', 'updated', 'reverted', 'unchanged', 'late')", name="effect"),
 )
 
 topics: Final = Table(
@@ -308,5 +312,13 @@ quarantine: Final = Table(
     Column("error", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Column("replayed_at", _time),
-    UniqueConstraint("topic", "partition", "offset"),
+)
+# A log topic that was made anew gives the same places again, to other records.
+Index(
+    "uq_quarantine_record",
+    quarantine.c.topic,
+    quarantine.c.partition,
+    quarantine.c.offset,
+    func.md5(quarantine.c.value),
+    unique=True,
 )

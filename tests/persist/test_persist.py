@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -299,3 +300,101 @@ def test_attribution_and_lists_survive_the_store(world: World) -> None:
         "evidence": "originally by …",
     }
     assert authors == []
+
+
+def test_what_an_earlier_record_of_a_batch_left_is_left(world: World) -> None:
+    world.persist(records(article(title="Summit opens")))
+    world.persist(
+        records(
+            article(title="It rains", poll_id=2),
+            article(title="It rains still", poll_id=3),
+            first=2,
+        )
+    )
+    assert world.rows("SELECT topic FROM matches ORDER BY topic") == [("all",)]
+    assert [kind for _, kind, _, _ in world.stream("summits")] == ["created", "reclassified"]
+    world.persist(records(article(title="It rains on", poll_id=4), first=4))
+    assert [kind for _, kind, _, _ in world.stream("summits")] == ["created", "reclassified"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_however_records_are_batched_they_come_to_the_same(database: Engine, seed: int) -> None:
+    chance = random.Random(seed)
+    titles = ["Summit opens", "Summit ends", "It rains", "It snows", "A summit of clouds"]
+    came = [
+        article(f"https://news.example/{chance.randrange(2)}", poll_id=poll, title=chance.choice(titles))
+        for poll in range(1, 13)
+    ]
+    facts = []
+    for size in (1, 2, 5, 12):
+        with transaction(database) as connection:
+            for table in ("articles", "sightings", "topics", "log_topics"):
+                driver_of(connection).execute(f"TRUNCATE {table} CASCADE")
+        world = World(database)
+        rows = records(*came)
+        for at in range(0, len(rows), size):
+            world.persist(rows[at : at + size])
+        facts.append(
+            (
+                world.rows("SELECT topic, article_id, revision FROM matches ORDER BY 1, 2"),
+                world.rows("SELECT article_id, number, title, current FROM revisions ORDER BY 1, 2"),
+                world.rows("SELECT id, revision, latest, digest FROM articles ORDER BY 1"),
+                world.rows("SELECT article_id, poll_id, effect, revision FROM sightings ORDER BY 2"),
+                world.stream("all"),
+                world.stream("summits"),
+            )
+        )
+    assert all(each == facts[0] for each in facts)
+
+
+def test_a_record_from_before_the_stored_text_does_not_become_current(world: World) -> None:
+    early, now_current, later = (article(title=f"Summit {n}", poll_id=n) for n in (1, 5, 6))
+    world.persist(records(now_current))
+    world.persist(records(early, first=2))
+    assert world.rows("SELECT number, title, current FROM revisions ORDER BY number") == [
+        (1, "Summit 5", True),
+        (2, "Summit 1", False),
+    ]
+    assert world.rows("SELECT effect, revision FROM sightings ORDER BY poll_id") == [
+        ("late", 1),
+        ("created", 1),
+    ]
+    assert world.rows("SELECT revision, latest, digest FROM articles") == [(1, 2, now_current.digest)]
+    world.persist(records(replace(early, poll_id=2), later, first=3))
+    assert [(kind, title) for _, kind, title, _ in world.stream("summits")] == [
+        ("created", "Summit 5"),
+        ("updated", "Summit 6"),
+    ]
+    assert world.rows("SELECT revision, latest FROM articles") == [(3, 3)]
+    assert world.rows("SELECT number FROM revisions WHERE current") == [(3,)]
+
+
+def test_the_text_of_another_feed_is_late_only_when_it_is_much_older(world: World) -> None:
+    world.persist(records(article(title="Summit 5", poll_id=100)))
+    other = replace(article(title="Summit other", poll_id=7), feed_id=8)
+    almost = replace(other, seen_at=START + timedelta(minutes=97))
+    world.persist(records(almost, first=2))
+    assert world.one("SELECT title FROM revisions WHERE current") == "Summit other"
+    old = replace(article(title="Summit old", poll_id=8), feed_id=9, seen_at=START + timedelta(minutes=60))
+    world.persist(records(old, first=3))
+    assert world.one("SELECT title FROM revisions WHERE current") == "Summit other"
+
+
+def test_an_article_belongs_to_the_feed_that_brought_it_first(world: World) -> None:
+    first = article(title="One")
+    second = replace(article(title="Two", poll_id=2), feed_id=8, source="other.example")
+    world.persist(records(first, second))
+    assert world.rows("SELECT feed_id, source, revision FROM articles") == [(7, "news.example", 2)]
+
+
+def test_another_record_at_the_same_place_is_quarantined_too(world: World) -> None:
+    bad = replace(record(article(), offset=17), value=b"not json")
+    for value in (b"not json", b"not json", b"nor this"):
+        world.persist([replace(bad, value=value)])
+    assert world.rows("SELECT value FROM quarantine ORDER BY id") == [(b"not json",), (b"nor this",)]
+
+
+def test_a_record_whose_key_and_headers_no_database_holds_is_quarantined_all_the_same(world: World) -> None:
+    odd = replace(record(article(), offset=18), key="a\0b", headers={"x\0": "\0"}, value=b"no")
+    assert world.persist([odd, *records(article(title="Fine"))]) == Persisted(created=1, quarantined=1)
+    assert world.rows("SELECT key FROM quarantine") == [("a\\0b",)]
