@@ -17,6 +17,7 @@ from ingest.types import Entry
 
 KEY_BYTES: Final = 16
 DIGEST_BYTES: Final = 16
+MARK_BYTES: Final = 8
 
 
 def article_id(
@@ -51,6 +52,26 @@ def entry_key(entry: Entry) -> bytes:
     if not name:
         raise ValueError("an entry without guid, link and title has no key")
     return _hash(name, size=KEY_BYTES)
+
+
+def marks(*, link: str | None, title: str, date: str | None) -> bytes:
+    """Of what an entry is told from others by, beside its name; 8 bytes for each, zeros for what it has not."""
+    return b"".join(
+        _hash(mark, size=MARK_BYTES) if mark else bytes(MARK_BYTES) for mark in (link, title, date)
+    )
+
+
+def is_another(one: bytes, other: bytes) -> bool:
+    """Whether two entries of one name are two: link, title and date are all other. Publishers change one or two of
+    them; those that use a name again change all (docs/polling.md, case 54). No date on either side tells nothing."""
+    if len(one) != len(other) or not one:
+        return False
+    link, title, date = (
+        one[at : at + MARK_BYTES] != other[at : at + MARK_BYTES]
+        for at in range(0, 3 * MARK_BYTES, MARK_BYTES)
+    )
+    undated = not any(one[2 * MARK_BYTES :]) and not any(other[2 * MARK_BYTES :])
+    return link and title and (date or undated)
 
 
 def digest(title: str, text: str) -> bytes:

@@ -50,7 +50,7 @@ SAMPLE_BYTES: Final = 1000
 
 _PR_SET_PDEATHSIG: Final = 1
 _LENGTH_BYTES: Final = 8
-_LookUp = Callable[[tuple[bytes, ...]], Any]
+_LookUp = Callable[[tuple[bytes, ...], tuple[bytes, ...]], Any]
 _Digest = Callable[[tuple[Any, ...], _LookUp], tuple[Any, ...]]
 _ENTRY_TAG: Final = re.compile(rb"<(/?)(?:[\w.-]+:)?(?:item|entry)[\s>]", re.IGNORECASE)
 _ROOT_END: Final = re.compile(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf)\s*>", re.IGNORECASE)
@@ -124,11 +124,13 @@ class _Worker:
         self.process.kill()
 
 
-Lookup = Callable[[int, Sequence[bytes]], Awaitable[Mapping[bytes, Seen]]]
-"""Finds rows of a feed's seen-set by their keys."""
+Lookup = Callable[[int, Sequence[bytes], Sequence[UUID]], Awaitable[Mapping[bytes, Seen]]]
+"""Finds rows of a feed's seen-set by their keys or articles."""
 
 
-async def nothing_seen(_feed_id: int, _keys: Sequence[bytes]) -> Mapping[bytes, Seen]:
+async def nothing_seen(
+    _feed_id: int, _keys: Sequence[bytes], _articles: Sequence[UUID]
+) -> Mapping[bytes, Seen]:
     """The lookup where every entry is new."""
     return {}
 
@@ -194,7 +196,8 @@ class ParserPool:
             answer = await self._ask(worker, _pack(document), document, seconds=self._deadline)
             if isinstance(answer, tuple) and answer[0] == "keys":
                 left = self._deadline - (time.monotonic() - asked)
-                seen = await self._lookup(document.feed_id, answer[1])
+                articles = [UUID(bytes=article) for article in answer[2]]
+                seen = await self._lookup(document.feed_id, answer[1], articles)
                 answer = await self._ask(worker, _pack_seen(seen), document, seconds=left)
             if isinstance(answer, Failed):
                 return answer
@@ -288,7 +291,7 @@ def _pack(document: Document) -> bytes:
 
 
 def _pack_seen(seen: Mapping[bytes, Seen]) -> bytes:
-    return marshal.dumps({key: (row.digest, row.article_id.bytes) for key, row in seen.items()})
+    return marshal.dumps({key: (row.digest, row.article_id.bytes, row.marks) for key, row in seen.items()})
 
 
 def _pack_asked(asked: Asked) -> tuple[Any, ...]:
@@ -320,8 +323,8 @@ def _unpack(answer: tuple[Any, ...]) -> Digested:
             asked=_unpack_asked(asked),
             seen=tuple(
                 [
-                    Seen(key=key, digest=digest, article_id=UUID(bytes=article_id))
-                    for key, digest, article_id in seen
+                    Seen(key=key, digest=digest, article_id=UUID(bytes=article_id), marks=marks)
+                    for key, digest, article_id, marks in seen
                 ]
             ),
         ),
@@ -350,8 +353,8 @@ def work(descriptor: int, memory: int, parent: int) -> None:
         _send(answers, ("ready",))
         with suppress(BrokenPipeError, ConnectionResetError):
 
-            def look_up(keys: tuple[bytes, ...]) -> Any:
-                _send(answers, ("keys", keys))
+            def look_up(keys: tuple[bytes, ...], articles: tuple[bytes, ...]) -> Any:
+                _send(answers, ("keys", keys, articles))
                 found = _receive(requests)
                 if found is None:
                     raise ConnectionResetError
@@ -434,15 +437,16 @@ def _load() -> _Digest:
             # Half a text would be a revision, half a guid another article; the next poll asks for all of it.
             parsed = replace(parsed, entries=parsed.entries[:-1])
         drafted = draft(parsed, feed_url=feed_url, url=url)
-        seen = look_up(drafted.keys) if drafted.keys and not first else {}
+        articles = tuple([article.bytes for article in drafted.articles])
+        seen = look_up(drafted.keys, articles) if drafted.keys and not first else {}
         normalised = settle(
             drafted,
             feed_id=feed_id,
             poll_id=poll_id,
             seen_at=datetime.fromtimestamp(seen_at, UTC),
             seen={
-                key: Seen(key=key, digest=known, article_id=UUID(bytes=article_id))
-                for key, (known, article_id) in seen.items()
+                key: Seen(key=key, digest=known, article_id=UUID(bytes=article_id), marks=marks)
+                for key, (known, article_id, marks) in seen.items()
             },
         )
         messages = [encode(article) for article in normalised.articles]
@@ -457,7 +461,7 @@ def _load() -> _Digest:
             [date.timestamp() for entry in parsed.entries if (date := entry.published or entry.updated)],
             _pack_asked(asked_by(parsed.hints)),
             [(message.key, message.value, dict(message.headers)) for message in messages],
-            [(each.key, each.digest, each.article_id.bytes) for each in normalised.seen],
+            [(each.key, each.digest, each.article_id.bytes, each.marks) for each in normalised.seen],
             [_unreadable(entry, why) for entry, why in normalised.unusable],
         )
 

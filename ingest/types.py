@@ -257,6 +257,8 @@ class Seen:
     key: bytes
     digest: bytes
     article_id: UUID
+    marks: bytes = b""
+    """Of its link, title and date (:func:`ingest.identity.marks`); empty where they were not noted."""
 
 
 class PollResult(StrEnum):

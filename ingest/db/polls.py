@@ -22,6 +22,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from hashlib import blake2b
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, Engine, Row, delete, select
@@ -122,11 +123,16 @@ _RECORD: Final = f"""
         wait_until = given.wait_until, body_at = given.body_at, distrusted = given.distrusted
     FROM given WHERE feeds.id = given.feed_id AND feeds.lease_poll_id = given.poll_id
     RETURNING feeds.id"""  # noqa: S608
+# Later rows last: of several names of one article the newest tells how it was.
+_SEEN: Final = """
+    SELECT key, digest, article_id, marks, poll_id FROM seen WHERE feed_id = %(feed)s AND key = ANY(%(keys)s::bytea[])
+    UNION SELECT key, digest, article_id, marks, poll_id FROM seen
+    WHERE feed_id = %(feed)s AND article_id = ANY(%(ids)s::uuid[]) ORDER BY poll_id"""
 _REMEMBER: Final = """
-    INSERT INTO seen (feed_id, key, digest, article_id, poll_id)
-    SELECT * FROM unnest(%s::bigint[], %s::bytea[], %s::bytea[], %s::uuid[], %s::bigint[])
+    INSERT INTO seen (feed_id, key, digest, article_id, poll_id, marks)
+    SELECT * FROM unnest(%s::bigint[], %s::bytea[], %s::bytea[], %s::uuid[], %s::bigint[], %s::bytea[])
     ON CONFLICT (feed_id, key) DO UPDATE SET digest = excluded.digest, article_id = excluded.article_id,
-        poll_id = excluded.poll_id"""
+        poll_id = excluded.poll_id, marks = excluded.marks"""
 _QUARANTINE: Final = """
     INSERT INTO quarantine
         (quarantined_at, stage, topic, partition, "offset", key, value, headers, error, detail)
@@ -253,18 +259,21 @@ def _lease(row: Row[Any], *, now: datetime, until: datetime) -> Lease:
     )
 
 
-def seen_of(engine: Engine, feed_id: int, keys: Sequence[bytes]) -> dict[bytes, Seen]:
-    """The rows of a feed's seen-set that have these keys; a whole set grows with everything the feed ever said.
+def seen_of(
+    engine: Engine, feed_id: int, keys: Sequence[bytes], articles: Sequence[UUID] = ()
+) -> dict[bytes, Seen]:
+    """The rows of a feed's seen-set that have these keys, or stand for these articles, by key; a whole set grows with
+    everything the feed ever said.
 
     Raises:
         Unavailable: the database.
     """
     with transaction(engine) as connection:
-        rows = connection.exec_driver_sql(
-            "SELECT key, digest, article_id FROM seen WHERE feed_id = %s AND key = ANY(%s)",
-            (feed_id, list(keys)),
-        )
-        return {key: Seen(key=key, digest=digest, article_id=article_id) for key, digest, article_id in rows}
+        rows = connection.exec_driver_sql(_SEEN, {"feed": feed_id, "keys": list(keys), "ids": list(articles)})
+        return {
+            row.key: Seen(key=row.key, digest=row.digest, article_id=row.article_id, marks=row.marks or b"")
+            for row in rows
+        }
 
 
 def record(
@@ -296,6 +305,7 @@ def _record(
             seen.digest,
             seen.article_id,
             outcome.poll_id,
+            seen.marks,
         )
         for outcome in outcomes
         if outcome.seen and outcome.feed_id in held

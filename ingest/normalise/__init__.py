@@ -22,7 +22,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from ingest.errors import Unusable
-from ingest.identity import article_id, digest, entry_key
+from ingest.identity import article_id, digest, entry_key, is_another, marks
 from ingest.normalise import markup
 from ingest.normalise.reposts import cleaned
 from ingest.types import Article, Attribution, Entry, ParsedFeed, Seen
@@ -75,6 +75,7 @@ class _Draft:
     text: str
     html: str
     attribution: Attribution | None
+    marks: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +92,12 @@ class Drafted:
     def keys(self) -> tuple[bytes, ...]:
         """What to look up in the feed's seen-set."""
         return tuple(dict.fromkeys([draft.key for draft in self.drafts]))
+
+    @property
+    def articles(self) -> tuple[UUID, ...]:
+        """To look up too: they may be there under another name, for some feeds give a guid anew in each document."""
+        ids = [article_id(url=draft.url, feed_url=self.feed_url) for draft in self.drafts if draft.url]
+        return tuple(dict.fromkeys(ids))
 
 
 def normalise(
@@ -130,11 +137,14 @@ def settle(
     drafted: Drafted, *, feed_id: int, poll_id: int, seen_at: datetime, seen: Mapping[bytes, Seen]
 ) -> Normalised:
     """The articles of a document that are new or changed against ``seen``: of the feed's seen-set, the rows
-    whose keys it has."""
+    whose keys it has, or whose articles."""
     parsed, feed_url, url, drafts = drafted.parsed, drafted.feed_url, drafted.url, drafted.drafts
     base = url or feed_url
     fronts = {canonical(each, base=base) for each in (parsed.link, feed_url, url) if each}
     shared = _shared((draft.url, draft.entry.guid, draft.title) for draft in drafts if draft.url is not None)
+    siblings: defaultdict[UUID, list[Seen]] = defaultdict(list)
+    for row in seen.values():
+        siblings[row.article_id].append(row)
     taken: dict[UUID, _Draft] = {}
     keys: set[bytes] = set()
     articles: list[Article] = []
@@ -144,23 +154,29 @@ def settle(
         told_by_url = draft.url not in shared and draft.url not in fronts
         own = draft.url if told_by_url and draft.url is not None and not is_home(draft.url) else None
         known = seen.get(draft.key)
+        if known is not None and is_another(known.marks, draft.marks):
+            known = None
+        if known is None and own is not None:
+            known = _under_another_name(siblings[article_id(url=own, feed_url=feed_url)], draft)
         identity = known.article_id if known is not None else _identity(draft, url=own, feed_url=feed_url)
         earlier = taken.get(identity)
         if earlier is not None and _are_two(earlier, draft):
             identity = _identity(draft, url=None, feed_url=feed_url)
             known = None if known is None or known.article_id != identity else known
             earlier = taken.get(identity)
-        row = Seen(key=draft.key, digest=draft.digest, article_id=identity)
+        key = draft.key if known is None else known.key
+        row = Seen(key=key, digest=draft.digest, article_id=identity, marks=draft.marks)
         if earlier is not None:
             duplicates += 1
             # Remembered all the same: tomorrow it may stand there alone.
-            if draft.key not in keys and known is None:
+            if key not in keys and known is None:
                 rows.append(row)
         else:
             taken[identity] = draft
-            created += draft.key not in seen
-            if known is None or known.digest != draft.digest:
+            created += known is None
+            if known is None or known != row:
                 rows.append(row)
+            if known is None or known.digest != draft.digest:
                 articles.append(
                     _article(
                         draft,
@@ -173,7 +189,7 @@ def settle(
                         seen_at=seen_at,
                     )
                 )
-        keys.add(draft.key)
+        keys.add(key)
     return Normalised(
         articles=tuple(articles),
         seen=tuple(rows),
@@ -200,6 +216,11 @@ def _shared(named: Iterable[tuple[_Told, str | None, str | None]]) -> set[_Told]
         others[name].add(other)
         titles[name].add(title)
     return {name for name, found in others.items() if len(found) > 1 and len(titles[name]) > 1}
+
+
+def _under_another_name(rows: Sequence[Seen], draft: _Draft) -> Seen | None:
+    """What is known of an article whose entry has a new name: as it is now, if it ever was so, else as it was."""
+    return next((row for row in rows if row.digest == draft.digest), rows[-1] if rows else None)
 
 
 def _are_two(one: _Draft, other: _Draft) -> bool:
@@ -252,6 +273,11 @@ def _draft(entry: Entry, *, base: str) -> _Draft | None:
         text=text,
         html=html,
         attribution=attribution,
+        marks=marks(
+            link=url or entry.link,
+            title=title,
+            date=entry.published.isoformat() if entry.published is not None else entry.published_raw,
+        ),
     )
 
 

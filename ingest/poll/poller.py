@@ -14,6 +14,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from sqlalchemy import Engine
 
@@ -320,8 +321,10 @@ class Poller:
             logger.warning("hosts can be reached again")
             self.outage = False
 
-    async def _seen_of(self, feed_id: int, keys: Sequence[bytes]) -> Mapping[bytes, Seen]:
-        found = await self._in_thread(polls.seen_of, self._engine, feed_id, keys)
+    async def _seen_of(
+        self, feed_id: int, keys: Sequence[bytes], articles: Sequence[UUID]
+    ) -> Mapping[bytes, Seen]:
+        found = await self._in_thread(polls.seen_of, self._engine, feed_id, keys, articles)
         crash_step("poll.seen-loaded")
         return found
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
+from uuid import UUID
 
 import psutil
 import pytest
@@ -229,7 +230,7 @@ def test_a_document_asks_for_its_own_keys_and_what_is_known_of_them_counts() -> 
     asked: list[tuple[int, list[bytes]]] = []
     remembered: dict[bytes, Seen] = {}
 
-    async def lookup(feed_id: int, keys: Sequence[bytes]) -> dict[bytes, Seen]:
+    async def lookup(feed_id: int, keys: Sequence[bytes], _articles: Sequence[UUID]) -> dict[bytes, Seen]:
         asked.append((feed_id, list(keys)))
         return {key: remembered[key] for key in keys if key in remembered}
 
@@ -254,7 +255,7 @@ def test_a_document_asks_for_its_own_keys_and_what_is_known_of_them_counts() -> 
 def test_when_the_lookup_fails_so_does_the_document_and_its_worker_is_replaced() -> None:
     failing = True
 
-    async def lookup(_feed_id: int, _keys: Sequence[bytes]) -> dict[bytes, Seen]:
+    async def lookup(_feed_id: int, _keys: Sequence[bytes], _articles: Sequence[UUID]) -> dict[bytes, Seen]:
         if failing:
             raise Unavailable("database", "gone")
         return {}

@@ -357,3 +357,52 @@ def test_a_server_that_never_answers_304_costs_its_bytes_and_no_parsing(desk: De
     assert feed.statuses == {200: 3}
     assert [poll.result for poll in desk.polls(feed)] == ["fetched", "unchanged", "unchanged"]
     assert desk.titles() == ["one"]
+
+
+def numbered(*entries: tuple[str, str, int]) -> bytes:
+    """A feed of entries with this guid, name and day."""
+    body = "".join(
+        f"<item><guid isPermaLink='false'>{guid}</guid><link>https://news.example/{name}</link>"
+        f"<title>{name}</title><pubDate>{day:02} Nov 2026 10:00:00 GMT</pubDate>"
+        f"<description>All about {name}.</description></item>"
+        for guid, name, day in entries
+    )
+    return f"<rss version='2.0'><channel><title>T</title>{body}</channel></rss>".encode()
+
+
+def test_a_guid_that_is_used_again_stands_for_another_article(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    desk.add(feed)
+    for shown in ("ba", "cba"[:2], "dc", "ed"):
+        days = {name: 1 + "abcde".index(name) for name in shown}
+        feed.publish(numbered(*((str(slot), name, days[name]) for slot, name in enumerate(shown, 1))))
+        desk.poll()
+    found = {article.id: article for article in desk.articles()}
+    assert sorted(article.title for article in found.values()) == list("abcde")
+    assert all(article.url == f"https://news.example/{article.title}" for article in found.values())
+
+
+def test_an_article_that_is_edited_under_its_guid_stays_one(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    desk.add(feed)
+    for name, day in (("one", 1), ("one-edited", 1), ("one-edited", 2), ("one-again", 2)):
+        feed.publish(numbered(("g", name, day)))
+        desk.poll()
+    assert len({article.id for article in desk.articles()}) == 1
+    assert desk.titles() == ["one", "one-edited", "one-again"]
+
+
+def test_guids_that_are_others_in_each_document_bring_nothing_new(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    desk.add(feed)
+    for poll in range(6):
+        feed.publish(numbered(*((f"{poll}-{name}", name, 3) for name in "abc")))
+        desk.poll()
+    assert desk.titles() == ["a", "b", "c"]
+    assert [poll.created for poll in desk.polls(feed)] == [3, 0, 0, 0, 0, 0]
+    assert desk.seen_count(feed) == 3
+    feed.publish(numbered(("7-a", "a", 3), ("7-d", "d", 4)).replace(b"All about a", b"All of a"))
+    desk.poll()
+    assert desk.titles() == ["a", "b", "c", "a", "d"]
+    desk.poll()
+    assert len(desk.titles()) == 5
