@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 import socket
 import ssl
 from collections.abc import Mapping
@@ -69,7 +70,10 @@ def refusal(address: str) -> str | None:
         return f"{address} is not an IP address"
     while isinstance(found, IPv6Address) and (inner := _carried(found)) is not None:
         found = inner
-    if not found.is_global or found.is_multicast or found.is_reserved:
+    site_local = (
+        isinstance(found, IPv6Address) and found.is_site_local
+    )  # RFC 3879: gone, and still routed by some
+    if not found.is_global or found.is_multicast or found.is_reserved or site_local:
         return f"{address} is not a public address"
     return None
 
@@ -382,15 +386,17 @@ def _next_hop(url: httpx.URL, location: str) -> httpx.URL:
 
 
 def _validators(headers: httpx.Headers) -> tuple[str | None, str | None]:
-    """ETag and Last-Modified, opaque. One not in UTF-8 counts as none: aiohttp could not send it back."""
+    """ETag and Last-Modified, opaque. One that is not in UTF-8 or has control characters in it counts as none: aiohttp
+    could not send it back."""
     found: dict[bytes, str | None] = {b"etag": None, b"last-modified": None}
     for name, value in headers.raw:
         lowered = name.lower()
         if lowered in found:
             try:
-                found[lowered] = value.decode() or None
+                text = value.decode()
             except UnicodeDecodeError:
-                found[lowered] = None
+                text = ""
+            found[lowered] = None if _CONTROL.search(text) else text or None
     return found[b"etag"], found[b"last-modified"]
 
 
@@ -404,6 +410,7 @@ def _retry_after(headers: httpx.Headers, now: datetime) -> timedelta | None:
 
 _ANSWERS: Final = frozenset({errno.ECONNREFUSED, errno.ECONNRESET})
 _OUR_SIDE: Final = frozenset({errno.ENETUNREACH, errno.ENETDOWN})
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _KINDS: Final[tuple[tuple[type[BaseException], FailureKind], ...]] = (
     (aiohttp.ClientConnectorDNSError, FailureKind.DNS),
     (aiohttp.ClientSSLError, FailureKind.TLS),

@@ -153,11 +153,20 @@ def set_spacing(engine: Engine, host: str, spacing: timedelta | None, *, now: da
 
 
 def end_pause(engine: Engine, host: str, *, now: datetime) -> bool:
-    """Ask ``host`` again; False: it was not paused."""
-    statement = (
+    """Ask ``host`` again, those first that wait for it; False: it was not paused."""
+    ended = (
         hosts.update()
         .where(hosts.c.host == host, hosts.c.paused_until > now)
-        .values(paused_until=None, pause_reason=None)
+        .values(paused_until=None, pause_reason=None, queue_end=now)
+    )
+    # Their turns lie behind the pause: they are due, and get others.
+    again = (
+        feeds.update()
+        .where(feeds.c.host == host, feeds.c.turn_at > now)
+        .values(next_poll_at=now, turn_at=None)
     )
     with transaction(engine) as connection:
-        return connection.execute(statement).rowcount == 1
+        if connection.execute(ended).rowcount == 0:
+            return False
+        connection.execute(again)
+        return True

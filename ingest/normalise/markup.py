@@ -14,6 +14,9 @@ from typing import Final, Literal
 import nh3
 
 MAX_HTML_CHARACTERS: Final = 2_000_000
+GROWTH: Final = 3
+GROWTH_CHARACTERS: Final = 64_000
+"""HTML may grow so many times, and so much more, by making its addresses absolute."""
 """Of one entry; the rest is cut off before it is read."""
 
 _BLOCKS: Final = frozenset(
@@ -75,8 +78,12 @@ def sanitised(markup: str, *, base: str) -> str:
     """Safe HTML: known tags, no scripts or styles, links absolute against ``base`` or gone."""
     safe = _cleaner("pass_through").clean(markup[:MAX_HTML_CHARACTERS])
     # A cleaner for each base is only made where there is something to resolve.
-    if not _RELATIVE.search(safe):
+    relative = sum(1 for _ in _RELATIVE.finditer(safe))
+    if not relative:
         return safe
+    # A long base before many short links makes megabytes of kilobytes: nobody means that.
+    if relative * len(base) > GROWTH * len(safe) + GROWTH_CHARACTERS:
+        return _cleaner("deny").clean(safe)
     try:
         return _cleaner(("rewrite_with_base", base)).clean(safe)
     except ValueError:  # a base that the WHATWG URL rules refuse

@@ -3,7 +3,7 @@
 ::
 
     answered by any host lately ─▶ theirs
-    nobody answers, and several hosts fail, or it is an error that only this side makes ─▶ ours
+    nobody answers, and several hosts fail together ─▶ ours
     else ─▶ not clear yet: what other polls meet will tell
 
 A failure of ours is nobody's error: no feed is polled less often for it (docs/polling.md, case 21).
@@ -19,8 +19,13 @@ from ingest.types import Failed
 
 LATELY: Final = timedelta(seconds=30)
 """An answer this long ago still says that our network works."""
+TOGETHER: Final = timedelta(minutes=5)
+"""Hosts that fail this far apart, with no answer in between, fail together."""
 SEVERAL: Final = 3
-"""So many hosts do not fail at once by chance while nobody answers."""
+"""So many hosts do not fail together by chance while nobody answers."""
+SEVERAL_WITH_SIGNS: Final = 2
+"""Nor so many where the error says that the way there, or the resolver, is missing. One alone may be a host that has
+another kind of address than we, or a domain whose own servers are dead."""
 REMEMBERED: Final = 1000
 
 
@@ -46,13 +51,14 @@ class Outage:
 
     def silent(self, host: str, *, now: datetime) -> None:
         """``host`` could not be reached."""
-        if len(self._silent) < REMEMBERED or host in self._silent:
+        self._silent = {each: at for each, at in self._silent.items() if now - at <= TOGETHER}
+        if len(self._silent) < REMEMBERED:
             self._silent[host] = now
 
     def blame(self, failed: Failed, *, now: datetime) -> Blame:
         """Whose fault a failure to reach a host is, as far as is known now."""
         if self._answered_at is not None and now - self._answered_at <= LATELY:
             return Blame.THEIRS
-        if failed.local or len(self._silent) >= SEVERAL:
+        if len(self._silent) >= (SEVERAL_WITH_SIGNS if failed.local else SEVERAL):
             return Blame.OURS
         return Blame.UNCLEAR

@@ -41,6 +41,9 @@ FETCHED_WAITING: Final = 32
 WRITE_POLLS: Final = 500
 WRITE_BYTES: Final = 16 * 1024**2
 """Of messages in one append, and at least one poll's."""
+ENDED_POLLS: Final = 2 * WRITE_POLLS
+ENDED_BYTES: Final = 4 * WRITE_BYTES
+"""While more than this waits to be written nothing is fetched or parsed: the log is slow, or away."""
 LINGER_SECONDS: Final = 0.02
 """An ended poll waits this long for others to share its transaction."""
 IDLE_SECONDS: Final = 1.0
@@ -198,8 +201,11 @@ class Poller:
         self._leased = asyncio.Queue[Lease]()
         self._fetched = asyncio.Queue[_Body](FETCHED_WAITING)
         self._ended: deque[Ended] = deque()
+        self._ended_bytes = 0
         self._under_way: dict[int, Lease] = {}
         self._hungry, self._ending, self._empty = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
         self._hungry.set()
         self._empty.set()
         self._no_more = False
@@ -272,9 +278,15 @@ class Poller:
 
     async def _fetch_leased(self) -> None:
         while True:
+            await self._room.wait()
             lease = await self._leased.get()
             if self._leased.qsize() <= self._concurrency:
                 self._hungry.set()
+            if (
+                self._clock() >= lease.until
+            ):  # it waited too long; whoever has the feed now says how this poll ended
+                self._gone(lease)
+                continue
             asking = lease
             if not is_conditional(lease, now=lease.leased_at):
                 asking = replace(lease, etag=None, last_modified=None)
@@ -330,6 +342,7 @@ class Poller:
 
     async def _parse_fetched(self) -> None:
         while True:
+            await self._room.wait()
             body = await self._fetched.get()
             lease, fetched = body.lease, body.fetched
             answer = await self._parsers.digest(
@@ -371,6 +384,9 @@ class Poller:
 
     def _end(self, ended: Ended) -> None:
         self._ended.append(ended)
+        self._ended_bytes += ended.size
+        if self._ended_bytes > ENDED_BYTES or len(self._ended) > ENDED_POLLS:
+            self._room.clear()
         self._ending.set()
 
     async def _write_ended(self) -> None:
@@ -388,8 +404,11 @@ class Poller:
             size = 0
             while self._ended and len(batch) < WRITE_POLLS and size < WRITE_BYTES:
                 batch.append(self._ended.popleft())
-                size += sum([len(message.value) for message in batch[-1].messages])
+                size += batch[-1].size
             await self._in_thread(self._writer.write, batch)
+            self._ended_bytes -= size
+            if self._ended_bytes <= ENDED_BYTES and len(self._ended) <= ENDED_POLLS:
+                self._room.set()
             for ended in batch:
                 self._gone(ended.outcome)
 

@@ -74,6 +74,11 @@ class Ended:
     messages: tuple[Message, ...] = ()
     unpolled: tuple[Unpolled, ...] = ()
 
+    @property
+    def size(self) -> int:
+        """Bytes of its messages."""
+        return sum([len(message.value) for message in self.messages])
+
 
 class Writer:
     """Makes batches of ended polls durable; one at a time."""

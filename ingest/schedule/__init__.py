@@ -7,6 +7,7 @@
     Fetched, read    validators replaced  interval                        reset failures
     Fetched, cut     validators forgotten interval                        reset failures
     Failed           validators kept      back-off, at least Retry-After  failures + 1
+      400, 412, 431  validators forgotten
 
 A failure may follow a 200 (a body that is no feed): the old validators stay, so the next poll asks for the
 same bytes again. The order matters: what is here decided is stored only after the articles are in the log.
@@ -58,6 +59,8 @@ WEIGHTS: Final[Mapping[FailureKind, float]] = {
 """How many doublings of the back-off a failure is; others are half a one: most pass by themselves."""
 STATUS_WEIGHTS: Final[Mapping[int, float]] = {404: 1.0, 410: 1.0, 401: 1.0, 429: 0.25, 503: 0.25}
 SOFT: Final = 0.5
+UNWELCOME: Final = frozenset({400, 412, 431})
+"""May be said of our conditions: after it the next request has none."""
 BELIEVED: Final = timedelta(days=8)
 """So long a 304 is taken for an answer; then the document is asked for, whatever the validators."""
 OUTAGE: Final = timedelta(minutes=1)
@@ -278,6 +281,7 @@ def _failed(lease: Lease, failed: Failed, *, now: datetime, policy: Policy, body
     else:
         failures = lease.failures + 1
         delay, reason = _backoff(lease, failed, failures, policy=policy)
+    unwelcome = failed.status in UNWELCOME
     return PollOutcome(
         feed_id=lease.feed_id,
         poll_id=lease.poll_id,
@@ -288,8 +292,8 @@ def _failed(lease: Lease, failed: Failed, *, now: datetime, policy: Policy, body
         reason=reason,
         interval=lease.interval,
         failures=failures,
-        etag=lease.etag,
-        last_modified=lease.last_modified,
+        etag=None if unwelcome else lease.etag,
+        last_modified=None if unwelcome else lease.last_modified,
         body_hash=lease.body_hash,
         status=failed.status,
         failure=failed.kind,

@@ -80,8 +80,10 @@ def test_without_a_last_modified_no_date_is_made_up(feed: WorldFeed) -> None:
     assert (result.etag, result.last_modified) == (None, None)
 
 
-def test_an_etag_that_cannot_be_sent_back_counts_as_none(feed: WorldFeed) -> None:
-    feed.publish(BODY, etag='"\xe9"')  # one byte, in no UTF-8
+@pytest.mark.parametrize("etag", ['"\xe9"', '"a\x01b"', '"a\x7fb"'])
+def test_an_etag_that_cannot_be_sent_back_counts_as_none(feed: WorldFeed, etag: str) -> None:
+    """The first is one byte, in no UTF-8."""
+    feed.publish(BODY, etag=etag)
     result = fetch(feed.url)
     assert isinstance(result, Fetched)
     assert (result.etag, result.last_modified) == (None, feed.last_modified)

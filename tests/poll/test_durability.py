@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
@@ -12,6 +15,7 @@ from ingest.db import polls
 from ingest.db.tables import quarantine
 from ingest.errors import Unavailable, Unusable
 from ingest.log.postgres import PostgresLog
+from ingest.poll import poller
 from ingest.schedule.budget import Budget
 from ingest.types import Lease, Message
 from tests.poll.conftest import Desk, rss
@@ -158,3 +162,54 @@ def test_when_the_database_goes_away_the_poller_ends_and_says_so(make_desk: Make
         patched.setattr(polls, "seen_of", gone)
         with pytest.raises(Unavailable, match="gone"):
             desk.poll()
+
+
+def test_while_the_log_takes_nothing_only_so_much_is_polled(
+    make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller, "ENDED_POLLS", 20)
+    taking = threading.Event()
+
+    class Slow:
+        """A log that takes nothing yet."""
+
+        def append(self, topic: str, messages: Sequence[Message]) -> None:
+            assert taking.wait(30)
+
+    desk = make_desk(log=Slow(), concurrency=5)
+    feeds = [desk.world.feed(f"/{number}.xml") for number in range(200)]
+    for feed in feeds:
+        feed.publish(rss("one"))
+    desk.add(*feeds)
+    running = threading.Thread(target=desk.poll_due)
+    running.start()
+    counts = []
+    for _ in range(12):
+        time.sleep(0.25)
+        counts.append(sum(feed.request_count for feed in feeds))
+    assert counts[-1] == counts[-4]
+    # The writer has up to a batch in hand; beside that what may wait, and what was under way.
+    assert counts[-1] < 150
+    taking.set()
+    running.join(60)
+    assert [feed.request_count for feed in feeds] == [1] * 200
+
+
+def test_a_lease_that_ran_out_while_it_waited_is_not_polled(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one"))
+    desk.add(feed)
+    lease_due = polls.lease_due
+
+    def lease_and_wait(*arguments: Any, **named: Any) -> list[Lease]:
+        leases = lease_due(*arguments, **named)
+        desk.clock.pass_by(timedelta(minutes=6))
+        return leases
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(polls, "lease_due", lease_and_wait)
+        desk.poll_due()
+    assert feed.request_count == 0
+    desk.poll_due()
+    assert feed.request_count == 1
+    assert [poll.failure for poll in desk.polls(feed)] == ["abandoned", None]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingest.db.feeds import add_feeds, list_feeds
-from ingest.poll.outage import LATELY, SEVERAL, Blame, Outage
+from ingest.poll.outage import LATELY, SEVERAL, SEVERAL_WITH_SIGNS, TOGETHER, Blame, Outage
 from ingest.types import Failed, FailureKind
 from tests.feedworld import WorldFeed
 from tests.feedworld.names import Names
@@ -22,18 +22,25 @@ NO_RESOLVER = Failed(kind=FailureKind.DNS, detail="no answer", unreachable=True,
 
 def test_whose_failure_it_is() -> None:
     outage = Outage()
-    assert outage.blame(NO_NAME, now=NOW) is Blame.UNCLEAR
-    assert outage.blame(NO_RESOLVER, now=NOW) is Blame.OURS
     for number in range(SEVERAL):
         assert outage.blame(NO_NAME, now=NOW) is Blame.UNCLEAR
+        assert outage.blame(NO_RESOLVER, now=NOW) is (
+            Blame.OURS if number >= SEVERAL_WITH_SIGNS else Blame.UNCLEAR
+        )
         for _ in range(9):  # one host that fails often is one host
             outage.silent(f"{number}.example", now=NOW)
     assert outage.blame(NO_NAME, now=NOW) is Blame.OURS
     outage.answered(now=NOW)
-    assert outage.blame(NO_NAME, now=NOW + LATELY) is Blame.THEIRS
-    assert outage.blame(NO_RESOLVER, now=NOW + LATELY) is Blame.THEIRS
-    assert outage.blame(NO_RESOLVER, now=NOW + 2 * LATELY) is Blame.OURS
-    assert outage.blame(NO_NAME, now=NOW + 2 * LATELY) is Blame.UNCLEAR
+    for failed in (NO_NAME, NO_RESOLVER):
+        assert outage.blame(failed, now=NOW + LATELY) is Blame.THEIRS
+        assert outage.blame(failed, now=NOW + 2 * LATELY) is Blame.UNCLEAR
+
+
+def test_hosts_that_fail_far_apart_do_not_fail_together() -> None:
+    outage = Outage()
+    for number in range(9):
+        outage.silent(f"{number}.example", now=NOW + number * 0.6 * TOGETHER)
+    assert outage.blame(NO_NAME, now=NOW + 9 * TOGETHER) is Blame.UNCLEAR
 
 
 def named(desk: Desk, *names: str) -> list[WorldFeed]:

@@ -110,6 +110,11 @@ REMEMBERED: dict[str, tuple[FetchResult, Reading | None, Remembered]] = {
         reading(whole=False),
         Remembered(etag=None, last_modified=None, body_hash=None),
     ),
+    "a status that may be said of our conditions forgets them": (
+        failed(status=412),
+        None,
+        Remembered(etag=None, last_modified=None, body_hash=b"h" * 16),
+    ),
     "a failure changes nothing": (
         failed(),
         None,

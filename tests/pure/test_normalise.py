@@ -219,3 +219,9 @@ def test_paragraphs_become_lines(safe: str, text: str) -> None:
 
 def test_a_sign_that_opens_no_tag_is_a_character() -> None:
     assert line("1 < 2 and 3 > 2") == "1 < 2 and 3 > 2"
+
+
+def test_a_long_base_does_not_make_megabytes_of_short_links() -> None:
+    markup_ = "<a href='x'>y</a>" * 3000
+    assert len(sanitised(markup_, base="https://a.example/" + "b" * 5000 + "/")) < 5 * len(markup_)
+    assert "https://a.example/x" in sanitised(markup_, base="https://a.example/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -193,3 +194,37 @@ def test_bad_input_is_named(
     done = command(*arguments)
     assert done.exit_code == 2
     assert said in done.output
+
+
+def test_feeds_that_wait_behind_a_pause_are_polled_when_it_is_ended(database: Engine) -> None:
+    add(database, "a.example", each=6)
+    one = replace(BUDGET, concurrency=1, spacing=SECOND)
+    (told,) = lease(database, limit=1, budget=one)
+    refused(database, told, now=NOW, wait=30 * MINUTE)
+    assert lease(database, NOW + MINUTE, budget=one) == []
+    assert hosts.end_pause(database, "a.example", now=NOW + MINUTE)
+    found = [each for n in range(60, 75) for each in lease_and_end(database, NOW + n * SECOND, one)]
+    assert len(found) == 5
+
+
+def lease_and_end(engine: Engine, now: datetime, budget: Budget) -> list[Lease]:
+    """Those that may be polled now; each is done at once."""
+    found = lease(engine, now, budget=budget)
+    unchanged = NotModified(url="u", etag=None, last_modified=None)
+    record(engine, [outcome(each, unchanged, None, now=now, policy=Policy()) for each in found], now=now)
+    return found
+
+
+def test_pollers_that_ask_for_many_hosts_at_once_do_not_stop_each_other(database: Engine) -> None:
+    chance = random.Random(5)
+    rows = [
+        (f"https://{min(int(chance.paretovariate(0.6)), 200)}.example/{number}", None)
+        for number in range(2000)
+    ]
+    add_feeds(database, rows, now=NOW, interval=MINUTE)
+
+    def ask(_: int) -> int:
+        return sum(len(lease(database, NOW + n * SECOND, limit=100)) for n in range(8))
+
+    with ThreadPoolExecutor(3) as threads:
+        assert sum(threads.map(ask, range(3))) > 100
