@@ -8,6 +8,7 @@ hashed under a name of its own.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from hashlib import blake2b
 from typing import Final
@@ -18,6 +19,7 @@ from ingest.types import Entry
 KEY_BYTES: Final = 16
 DIGEST_BYTES: Final = 16
 MARK_BYTES: Final = 8
+_NUMBER: Final = re.compile(r"\d{5,}")
 
 
 def article_id(
@@ -55,10 +57,13 @@ def entry_key(entry: Entry) -> bytes:
 
 
 def marks(*, link: str | None, title: str, date: str | None) -> bytes:
-    """Of what an entry is told from others by, beside its name; 8 bytes for each, zeros for what it has not."""
-    return b"".join(
-        _hash(mark, size=MARK_BYTES) if mark else bytes(MARK_BYTES) for mark in (link, title, date)
-    )
+    """Of what an entry is told from others by, beside its name; 8 bytes for each, zeros for what it has not.
+
+    A link that has a number of the publisher's in it is that number: the words beside it change with the headline.
+    """
+    numbers = _NUMBER.findall(link or "")
+    told_by = (max(numbers, key=len) if numbers else link, title, date)
+    return b"".join([_hash(mark, size=MARK_BYTES) if mark else bytes(MARK_BYTES) for mark in told_by])
 
 
 def is_another(one: bytes, other: bytes) -> bool:

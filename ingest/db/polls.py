@@ -123,11 +123,10 @@ _RECORD: Final = f"""
         wait_until = given.wait_until, body_at = given.body_at, distrusted = given.distrusted
     FROM given WHERE feeds.id = given.feed_id AND feeds.lease_poll_id = given.poll_id
     RETURNING feeds.id"""  # noqa: S608
-# Later rows last: of several names of one article the newest tells how it was.
 _SEEN: Final = """
-    SELECT key, digest, article_id, marks, poll_id FROM seen WHERE feed_id = %(feed)s AND key = ANY(%(keys)s::bytea[])
-    UNION SELECT key, digest, article_id, marks, poll_id FROM seen
-    WHERE feed_id = %(feed)s AND article_id = ANY(%(ids)s::uuid[]) ORDER BY poll_id"""
+    SELECT key, digest, article_id, marks FROM seen WHERE feed_id = %(feed)s AND key = ANY(%(keys)s::bytea[])
+    UNION SELECT key, digest, article_id, marks FROM seen
+    WHERE feed_id = %(feed)s AND article_id = ANY(%(ids)s::uuid[])"""
 _REMEMBER: Final = """
     INSERT INTO seen (feed_id, key, digest, article_id, poll_id, marks)
     SELECT * FROM unnest(%s::bigint[], %s::bytea[], %s::bytea[], %s::uuid[], %s::bigint[], %s::bytea[])

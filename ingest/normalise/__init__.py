@@ -156,27 +156,28 @@ def settle(
         known = seen.get(draft.key)
         if known is not None and is_another(known.marks, draft.marks):
             known = None
+        elsewhere: Sequence[Seen] = ()
         if known is None and own is not None:
-            known = _under_another_name(siblings[article_id(url=own, feed_url=feed_url)], draft)
+            elsewhere = siblings.get(article_id(url=own, feed_url=feed_url), ())
         identity = known.article_id if known is not None else _identity(draft, url=own, feed_url=feed_url)
         earlier = taken.get(identity)
         if earlier is not None and _are_two(earlier, draft):
             identity = _identity(draft, url=None, feed_url=feed_url)
             known = None if known is None or known.article_id != identity else known
             earlier = taken.get(identity)
-        key = draft.key if known is None else known.key
-        row = Seen(key=key, digest=draft.digest, article_id=identity, marks=draft.marks)
+        row = Seen(key=draft.key, digest=draft.digest, article_id=identity, marks=draft.marks)
         if earlier is not None:
             duplicates += 1
             # Remembered all the same: tomorrow it may stand there alone.
-            if key not in keys and known is None:
+            if draft.key not in keys and known is None:
                 rows.append(row)
         else:
             taken[identity] = draft
-            created += known is None
-            if known is None or known != row:
+            created += known is None and not elsewhere
+            if known != row:
                 rows.append(row)
-            if known is None or known.digest != draft.digest:
+            told = elsewhere if known is None else (known,)
+            if all(each.digest != draft.digest for each in told):
                 articles.append(
                     _article(
                         draft,
@@ -189,7 +190,7 @@ def settle(
                         seen_at=seen_at,
                     )
                 )
-        keys.add(key)
+        keys.add(draft.key)
     return Normalised(
         articles=tuple(articles),
         seen=tuple(rows),
@@ -216,11 +217,6 @@ def _shared(named: Iterable[tuple[_Told, str | None, str | None]]) -> set[_Told]
         others[name].add(other)
         titles[name].add(title)
     return {name for name, found in others.items() if len(found) > 1 and len(titles[name]) > 1}
-
-
-def _under_another_name(rows: Sequence[Seen], draft: _Draft) -> Seen | None:
-    """What is known of an article whose entry has a new name: as it is now, if it ever was so, else as it was."""
-    return next((row for row in rows if row.digest == draft.digest), rows[-1] if rows else None)
 
 
 def _are_two(one: _Draft, other: _Draft) -> bool:

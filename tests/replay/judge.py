@@ -223,19 +223,17 @@ class _Judge:
         feed_id = self._r.ids[entry.feed]
         own = self._sent.get((feed_id, key_of(key)), [])
         document = self._r.said[entry.feed, entry.poll]
-        if own:
-            later = self._number(own[0])
-            if document.broken and later > self._order[entry.feed][entry.poll]:
-                return (
-                    Name.CUT,
-                    f"{_shown(entry)}: stored {later - self._order[entry.feed][entry.poll]} polls later",
-                )
-            return Name.UNEXPLAINED, f"{_shown(entry)}: no sighting in its poll, first sent in round {later}"
-        others = self._keys[article]
+        here = self._order[entry.feed][entry.poll]
+        if own and document.broken and self._number(own[0]) > here:
+            return Name.CUT, f"{_shown(entry)}: stored {self._number(own[0]) - here} polls later"
+        others = self._keys[article] - {(feed_id, key_of(key))}
         said = [one for one in document.entries if one.key == key]
         if others and any(self._has_text(article, one) for one in said):
             same = any(other == feed_id for other, _ in others)
             return (Name.ANOTHER_KEY if same else Name.ANOTHER_FEED), _shown(entry)
+        if own:
+            first = self._number(own[0])
+            return Name.UNEXPLAINED, f"{_shown(entry)}: no sighting in its poll, first sent in round {first}"
         return Name.UNEXPLAINED, f"{_shown(entry)}: in the seen-set, but never sent"
 
     def _judge_revised(self, entry: ExpectedEntry, key: str) -> None:
