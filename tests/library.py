@@ -46,6 +46,23 @@ class Library:
             ).scalar_one()
             return added
 
+    def poll(self, feed_id: int, at: datetime, **values: Any) -> int:
+        """A poll in the history of a feed, whose row stays as it is; the poll's id."""
+        self._polls += 1
+        row = {
+            "id": self._polls,
+            "feed_id": feed_id,
+            "started_at": at,
+            "finished_at": at,
+            "result": "fetched",
+            "next_poll_at": at,
+            "reason": "test",
+            **values,
+        }
+        with self.engine.begin() as connection:
+            connection.execute(insert(tables.polls).values(row))
+        return self._polls
+
     def topic(self, slug: str, *, title: str | None = None, rule: Mapping[str, Any] | None = None) -> None:
         row = {
             "slug": slug,
@@ -72,7 +89,7 @@ class Library:
         """A new article, sighted once, matching ``topics``; its id."""
         article_id = uuid5(NAMESPACE_URL, url)
         feed_id = self.feed() if feed_id is None else feed_id
-        poll_id = self._poll(feed_id, at)
+        poll_id = self.poll(feed_id, at)
         digest = _digest(title, text)
         with self.engine.begin() as connection:
             connection.execute(
@@ -117,7 +134,7 @@ class Library:
                     tables.articles.c.id == article_id
                 )
             ).one()
-        poll_id = self._poll(row.feed_id, at)
+        poll_id = self.poll(row.feed_id, at)
         number: int = row.revision + 1
         with self.engine.begin() as connection:
             connection.execute(
@@ -197,22 +214,6 @@ class Library:
                 .returning(tables.quarantine.c.id)
             ).scalar_one()
             return added
-
-    def _poll(self, feed_id: int, at: datetime) -> int:
-        self._polls += 1
-        with self.engine.begin() as connection:
-            connection.execute(
-                insert(tables.polls).values(
-                    id=self._polls,
-                    feed_id=feed_id,
-                    started_at=at,
-                    finished_at=at,
-                    result="fetched",
-                    next_poll_at=at,
-                    reason="test",
-                )
-            )
-        return self._polls
 
     def _revision(
         self,

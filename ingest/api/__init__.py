@@ -1,10 +1,10 @@
-"""The HTTP API: articles, topic streams (Server-Sent Events), the ledger, health and metrics.
+"""The HTTP API: articles, topic streams (Server-Sent Events), feeds, the ledger, health and metrics.
 
 ::
 
     application   routes and what is around them: create_api
     server        an address, uvicorn, an orderly stop: serve_api
-    articles topics service     handlers; they read in threads, and every parameter is checked first
+    articles topics feeds service     handlers; they read in threads, and every parameter is checked first
     live ─▶ sse   one listener and one reader a stream for all its subscribers
     openapi       the description, held equal to the routes by a test
 """

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from ingest import runtime
 from ingest.api import answers
 from ingest.api.articles import ArticleRoutes
+from ingest.api.feeds import FeedRoutes
 from ingest.api.live import LiveStreams
 from ingest.api.metrics import CountRequests, Metrics
 from ingest.api.service import ServiceRoutes
@@ -56,6 +57,7 @@ def create_api(
     if ready is not None:
         checks["log"] = ready
     of_articles = ArticleRoutes(engine, threads)
+    of_feeds = FeedRoutes(engine, threads)
     of_topics = TopicRoutes(engine, log, threads, live, metrics, heartbeat=heartbeat)
     of_service = ServiceRoutes(
         threads, metrics, checks=checks, status=lambda: read_status(engine, now=runtime.now())
@@ -66,6 +68,8 @@ def create_api(
         Route("/v1/topics", of_topics.listed),
         Route("/v1/topics/{slug}/events", of_topics.events),
         Route(STREAM, of_topics.stream),
+        Route("/v1/feeds", of_feeds.listed),
+        Route("/v1/feeds/{id}", of_feeds.one),
         Route("/v1/ledger", of_articles.ledger),
         Route("/v1/status", of_service.status),
         Route("/v1/schema", of_service.schema),

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from ingest import __version__
+from ingest.api.feeds import DEFAULT_FEEDS, MAX_FEEDS
 from ingest.db.articles import DEFAULT_LIMIT, MAX_LIMIT
+from ingest.db.feed_state import FEED_STATES
+from ingest.db.polls import SHOWN_POLLS
 from ingest.streams import event_schema
+from ingest.types import FailureKind, PollResult
 
 _TEXT: Final = {"type": "string"}
 _TEXT_OR_NULL: Final = {"type": ["string", "null"]}
 _TEXTS: Final = {"type": "array", "items": _TEXT}
 _NUMBER: Final = {"type": "integer"}
+_NUMBER_OR_NULL: Final = {"type": ["integer", "null"]}
+_SECONDS: Final = {"type": "number", "description": "in seconds"}
 _FLAG: Final = {"type": "boolean"}
 _ID: Final = {"type": "string", "format": "uuid"}
 _TIME: Final = {"type": "string", "format": "date-time"}
@@ -69,7 +77,8 @@ def _paths() -> dict[str, Any]:
             _path("slug", _TEXT),
             _query("after", _CURSOR, "events behind this cursor; 0, the default: from the beginning"),
             _query("limit", {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}),
-            errors=(400, 404, 410, 503),
+            errors=(400, 404, 503),
+            also={410: _answer("the events behind the cursor are no longer held", _ref("Gone"))},
         ),
         "/v1/topics/{slug}/stream": _get(
             "followStream",
@@ -89,12 +98,47 @@ def _paths() -> dict[str, Any]:
             media="text/event-stream",
             errors=(400, 404, 503),
         ),
+        "/v1/feeds": _get(
+            "listFeeds",
+            "Feeds, the oldest id first; every filter narrows",
+            _object(
+                {
+                    "feeds": _list(_ref("Feed")),
+                    "next_after": {
+                        **_NUMBER_OR_NULL,
+                        "description": "the next page's after; null: this is the last page",
+                    },
+                }
+            ),
+            _query(
+                "state",
+                {"enum": list(FEED_STATES)},
+                "disabled, new (never polled), or the result of the last poll",
+            ),
+            _query("failing", {"const": True}, "those that are polled and whose last poll failed"),
+            _query(
+                "limit", {"type": "integer", "minimum": 1, "maximum": MAX_FEEDS, "default": DEFAULT_FEEDS}
+            ),
+            _query(
+                "after",
+                {**_CURSOR, "default": 0},
+                "feeds with ids above this one; next_after of the page before",
+            ),
+        ),
+        "/v1/feeds/{id}": _get(
+            "getFeed",
+            "One feed with its last polls",
+            _object({"feed": _ref("FeedHistory")}),
+            _path("id", {"type": "integer", "minimum": 1}),
+            errors=(400, 404, 503),
+        ),
         "/v1/ledger": _get(
             "readLedger",
             "What became of a URL: seen when, by which poll, stored, merged or set aside, matched why, sent "
             "where; 404, with the same body, for one we never met",
             _ref("Ledger"),
             _query("url", _TEXT, "the address of an article or feed", required=True),
+            also={404: _answer("we never met this URL: known is false", _ref("Ledger"))},
         ),
         "/v1/status": _get("getStatus", "Counts and lags of the whole service", _ref("Status")),
         "/v1/schema": _get(
@@ -108,6 +152,10 @@ def _paths() -> dict[str, Any]:
             "isReady",
             "200 where database, migration and log are as needed; else 503 with the reasons",
             _ref("Health"),
+            errors=(400,),
+            also={
+                503: _answer("not ready: checks tell the reason of each that does not pass", _ref("Health"))
+            },
         ),
         "/metrics": _get(
             "getMetrics", "For Prometheus, in its text format", _TEXT, media="text/plain", errors=(400,)
@@ -117,19 +165,18 @@ def _paths() -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
+    feed = _feed()
     event = {name: value for name, value in event_schema().items() if name not in {"$schema", "$id"}}
     return {
-        "Error": _object(
+        "Error": _object({"error": _ref("Fault")}),
+        "Fault": _object(
             {
-                "error": _object(
-                    {
-                        "parameter": {**_TEXT, "description": "what was wrong"},
-                        "value": {**_ANY, "description": "as it was given"},
-                        "expected": {**_TEXT, "description": "what would be accepted"},
-                    }
-                )
+                "parameter": {**_TEXT, "description": "what was wrong"},
+                "value": {**_ANY, "description": "as it was given"},
+                "expected": {**_TEXT, "description": "what would be accepted"},
             }
         ),
+        "Gone": _object({"error": _ref("Fault"), "gap": _ref("Gap")}),
         "Article": _object(
             {
                 "id": _ID,
@@ -257,6 +304,32 @@ def _schemas() -> dict[str, Any]:
                 "events": _list(_ref("Event")),
             }
         ),
+        "Feed": _object(feed),
+        "FeedHistory": _object(
+            {**feed, "polls": {**_list(_ref("Poll")), "description": f"newest first, {SHOWN_POLLS} at most"}}
+        ),
+        "Poll": _object(
+            {
+                "id": _NUMBER,
+                "started_at": _TIME,
+                "finished_at": _TIME,
+                "result": {"enum": [result.value for result in PollResult]},
+                "status": {**_NUMBER_OR_NULL, "description": "of HTTP; null: there was no answer"},
+                "failure": {"enum": [*(kind.value for kind in FailureKind), None]},
+                "detail": {**_TEXT_OR_NULL, "description": "for people"},
+                "body_bytes": _NUMBER,
+                "entries": {**_NUMBER, "description": "in its document"},
+                "appended": {**_NUMBER, "description": "put on the log: new and changed"},
+                "created": {**_NUMBER, "description": "of these the new ones"},
+                "duplicates": {**_NUMBER, "description": "entries twice in the document"},
+                "missed": {
+                    **_NUMBER,
+                    "description": "an estimate: entries that came and went between two polls",
+                },
+                "next_poll_at": _TIME,
+                "reason": {**_TEXT, "description": "why then"},
+            }
+        ),
         "Ledger": _object(
             {
                 "known": _FLAG,
@@ -316,12 +389,49 @@ def _schemas() -> dict[str, Any]:
     }
 
 
+def _feed() -> dict[str, Any]:
+    cadence = _object({"entries": {"type": "number"}, "hours": {"type": "number"}})
+    return {
+        "id": _NUMBER,
+        "url": _TEXT,
+        "title": _TEXT_OR_NULL,
+        "enabled": {**_FLAG, "description": "false: paused"},
+        "added_at": _TIME,
+        "next_poll_at": _TIME,
+        "polled_at": {**_TIME_OR_NULL, "description": "the end of the last poll; null: none yet"},
+        "interval": _SECONDS,
+        "failures": {**_NUMBER, "description": "in a row"},
+        "last_outcome": {"enum": [*(result.value for result in PollResult), None]},
+        "last_reason": {**_TEXT_OR_NULL, "description": "why the next poll is when it is"},
+        "succeeded_at": {
+            **_TIME_OR_NULL,
+            "description": "the last poll that told what the feed has, or that nothing is new",
+        },
+        "entries": {**_NUMBER, "description": "in its last document"},
+        "cadence": {
+            "anyOf": [cadence, {"type": "null"}],
+            "description": "it publishes so many entries in so many hours, older ones counted for less",
+        },
+        "asked": {
+            **_object(
+                {
+                    "every": {"type": ["number", "null"], "description": "in seconds"},
+                    "skip_hours": {**_list(_NUMBER), "description": "of the day, GMT"},
+                    "skip_days": {**_list(_NUMBER), "description": "of the week; Monday is 0"},
+                }
+            ),
+            "description": "when its own document asks to be polled",
+        },
+    }
+
+
 _ABOUT_ERRORS: Final = {
     400: "a parameter is not accepted",
     404: "what the path or parameter names does not exist",
-    410: "the events behind the cursor are no longer held",
     503: "the database or the log is not available, or no more streams can be opened here",
 }
+
+_NOTHING_ELSE: Final[Mapping[int, dict[str, Any]]] = MappingProxyType({})
 
 
 def _get(
@@ -331,19 +441,22 @@ def _get(
     *parameters: dict[str, Any],
     media: str = "application/json",
     errors: tuple[int, ...] = (400, 503),
+    also: Mapping[int, dict[str, Any]] = _NOTHING_ELSE,
 ) -> dict[str, Any]:
-    operation: dict[str, Any] = {
+    """``errors`` are answers in the one form; ``also`` are those that have another."""
+    answers = {200: _answer("as asked", answer, media=media), **also}
+    answers |= {status: _answer(_ABOUT_ERRORS[status], _ref("Error")) for status in errors}
+    operation = {
         "operationId": name,
         "summary": summary,
         "parameters": list(parameters),
-        "responses": {"200": {"description": "as asked", "content": {media: {"schema": answer}}}},
+        "responses": {str(status): answers[status] for status in sorted(answers)},
     }
-    for status in errors:
-        operation["responses"][str(status)] = {
-            "description": _ABOUT_ERRORS[status],
-            "content": {"application/json": {"schema": _ref("Error")}},
-        }
     return {"get": operation}
+
+
+def _answer(description: str, schema: dict[str, Any], *, media: str = "application/json") -> dict[str, Any]:
+    return {"description": description, "content": {media: {"schema": schema}}}
 
 
 def _query(

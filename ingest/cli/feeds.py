@@ -21,7 +21,6 @@ from ingest.settings import Settings
 from ingest.types import Feed
 from ingest.urls import feed_url
 
-SHOWN_POLLS = 10
 NAME = "ingest feeds"
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -185,7 +184,7 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
     """
     with app.open_database(settings, name=NAME) as engine:
         feed = _find(engine, name)
-        last = history(engine, feed.id, limit=SHOWN_POLLS)
+        last = history(engine, feed.id)
     if as_json:
         _print_json({**plain(feed), "polls": last})
         return

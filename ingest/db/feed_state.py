@@ -1,14 +1,25 @@
-"""Values of ours in a feed's row: to columns and back."""
+"""Values of ours in a feed's row: to columns and back; and what its columns say together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from psycopg.types.json import Jsonb
+from sqlalchemy import ColumnElement, case, func, literal
 
-from ingest.types import Asked, Cadence
+from ingest.db.tables import feeds
+from ingest.types import Asked, Cadence, PollResult
+
+FEED_STATES: Final = ("disabled", "new", *(result.value for result in PollResult))
+"""Each feed is in one of them; ``new``: never polled; else the result of its last poll."""
+state_of_feed: Final[ColumnElement[str]] = case(
+    (~feeds.c.enabled, literal("disabled")),
+    (feeds.c.polled_at.is_(None), literal("new")),
+    else_=func.coalesce(feeds.c.last_outcome, literal("new")),
+)
+feed_fails: Final[ColumnElement[bool]] = feeds.c.enabled & (feeds.c.failures > 0)
 
 
 def read_cadence(entries: float | None, hours: float | None) -> Cadence | None:

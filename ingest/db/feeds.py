@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Engine, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ingest.db.engine import transaction
-from ingest.db.feed_state import read_asked, read_cadence
+from ingest.db.feed_state import feed_fails, read_asked, read_cadence, state_of_feed
+from ingest.db.polls import Poll, last_polls
 from ingest.db.reading import reading
 from ingest.db.tables import feeds, without_scheme
 from ingest.types import Feed
@@ -21,6 +23,22 @@ IMPORT_BATCH: Final = 2000
 _VALUES: Final = ("cadence_entries", "cadence_hours", "asked")
 _PLAIN: Final = tuple(name for name in Feed.__dataclass_fields__ if name not in ("cadence", "asked"))
 _SHOWN: Final = tuple(feeds.c[name] for name in (*_PLAIN, *_VALUES))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedPage:
+    """Feeds in the order of their ids; the next page begins after ``next_after``, None: there is none."""
+
+    feeds: tuple[Feed, ...]
+    next_after: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedHistory:
+    """A feed and its last polls, newest first, as they were at one moment."""
+
+    feed: Feed
+    polls: tuple[Poll, ...]
 
 
 def add_feed(
@@ -75,11 +93,44 @@ def list_feeds(engine: Engine) -> list[Feed]:
         return [_feed(row) for row in connection.execute(select(*_SHOWN).order_by(feeds.c.id)).mappings()]
 
 
+def page_feeds(
+    engine: Engine, *, after: int = 0, limit: int, state: str | None = None, failing: bool = False
+) -> FeedPage:
+    """Up to ``limit`` feeds with ids above ``after``, those in ``state`` (of ``FEED_STATES``), those that fail.
+
+    A page begins after an id and not after so many rows: feeds that are added or removed meanwhile neither
+    shift nor repeat the others.
+    """
+    # One more than asked for tells whether there is another page.
+    wanted = select(*_SHOWN).where(feeds.c.id > after).order_by(feeds.c.id).limit(limit + 1)
+    if state is not None:
+        wanted = wanted.where(state_of_feed == state)
+    if failing:
+        wanted = wanted.where(feed_fails)
+    with reading(engine) as connection:
+        found = [_feed(row) for row in connection.execute(wanted).mappings()]
+    shown = tuple(found[:limit])
+    return FeedPage(feeds=shown, next_after=shown[-1].id if len(found) > limit else None)
+
+
 def find_feed(engine: Engine, *, url: str | None = None, feed_id: int | None = None) -> Feed | None:
     """The feed with this URL (under http or https) or this id; None: there is none."""
-    named = _at(url or "") if feed_id is None else feeds.c.id == feed_id
     with reading(engine) as connection:
-        row = connection.execute(select(*_SHOWN).where(named)).mappings().one_or_none()
+        return _find(connection, url=url, feed_id=feed_id)
+
+
+def find_history(engine: Engine, feed_id: int) -> FeedHistory | None:
+    """The feed with this id and its last polls; None: there is none."""
+    with reading(engine) as connection:
+        feed = _find(connection, url=None, feed_id=feed_id)
+        if feed is None:
+            return None
+        return FeedHistory(feed=feed, polls=tuple(last_polls(connection, feed_id)))
+
+
+def _find(connection: Connection, *, url: str | None, feed_id: int | None) -> Feed | None:
+    named = _at(url or "") if feed_id is None else feeds.c.id == feed_id
+    row = connection.execute(select(*_SHOWN).where(named)).mappings().one_or_none()
     return None if row is None else _feed(row)
 
 

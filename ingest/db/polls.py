@@ -40,6 +40,8 @@ ATTEMPTS: Final = 5
 MAX_DETAIL: Final = 2000
 """Characters of a text that is only for people."""
 PRUNE_BATCH: Final = 5000
+SHOWN_POLLS: Final = 10
+"""How many of a feed's polls are told beside it."""
 
 # The longest overdue go first. Their rows are locked in the same pass: two pollers that ask at once get
 # different feeds, and neither waits.
@@ -348,16 +350,21 @@ def release(engine: Engine, leases: Sequence[Lease], *, now: datetime) -> None:
         _trying(engine, lambda connection: connection.exec_driver_sql(_RELEASE, given).rowcount)
 
 
-def history(engine: Engine, feed_id: int, *, limit: int = 10) -> list[Poll]:
+def history(engine: Engine, feed_id: int, *, limit: int = SHOWN_POLLS) -> list[Poll]:
     """The last polls of a feed, newest first."""
+    with reading(engine) as connection:
+        return last_polls(connection, feed_id, limit=limit)
+
+
+def last_polls(connection: Connection, feed_id: int, *, limit: int = SHOWN_POLLS) -> list[Poll]:
+    """The same, within a snapshot that has more in it than these."""
     wanted = (
         select(*(polls.c[name] for name in Poll.__dataclass_fields__))
         .where(polls.c.feed_id == feed_id)
         .order_by(polls.c.id.desc())
         .limit(limit)
     )
-    with reading(engine) as connection:
-        return [Poll(**row) for row in connection.execute(wanted).mappings()]
+    return [Poll(**row) for row in connection.execute(wanted).mappings()]
 
 
 def prune_polls(engine: Engine, *, before: datetime) -> int:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, case, func, literal, select
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy import text as sql
 
+from ingest.db.feed_state import FEED_STATES, feed_fails, state_of_feed
 from ingest.db.reading import reading
 from ingest.db.tables import feeds, log_groups, log_topics, polls, quarantine
 from ingest.log.api import STREAM_PREFIX
@@ -18,7 +19,6 @@ from ingest.types import PollResult
 EXACT_BELOW: Final = 100_000
 """Tables that the planner thinks smaller are counted; of larger ones its estimate is told."""
 POLLS_WITHIN: Final = timedelta(hours=1)
-FEED_STATES: Final = ("disabled", "new", *(result.value for result in PollResult))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Status:
 
     at: datetime
     feeds: Mapping[str, int]
-    """By state: ``disabled``, ``new`` (never polled) or the result of the last poll."""
+    """By ``FEED_STATES``."""
     feeds_failing: int
     feeds_due: int
     due_lag: timedelta
@@ -70,7 +70,7 @@ def read_status(engine: Engine, *, now: datetime, timeout: timedelta = timedelta
         due = (feeds.c.enabled) & (feeds.c.next_poll_at <= now)
         failing, due_count, oldest = connection.execute(
             select(
-                func.count().filter(feeds.c.enabled & (feeds.c.failures > 0)),
+                func.count().filter(feed_fails),
                 func.count().filter(due),
                 func.min(feeds.c.next_poll_at).filter(due),
             )
@@ -103,12 +103,7 @@ def status_body(status: Status) -> dict[str, Any]:
 
 
 def _feeds(connection: Connection) -> dict[str, int]:
-    state = case(
-        (~feeds.c.enabled, literal("disabled")),
-        (feeds.c.polled_at.is_(None), literal("new")),
-        else_=func.coalesce(feeds.c.last_outcome, literal("new")),
-    )
-    rows = connection.execute(select(state, func.count()).group_by(state))
+    rows = connection.execute(select(state_of_feed, func.count()).group_by(state_of_feed))
     return {**dict.fromkeys(FEED_STATES, 0), **{row[0]: row[1] for row in rows}}
 
 

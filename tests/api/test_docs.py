@@ -34,6 +34,12 @@ def test_the_parameters_in_the_document_are_those_of_the_search() -> None:
     assert first_column(text, "## Articles") == set(QUERY_PARAMETERS)
 
 
+def test_the_parameters_in_the_document_are_those_of_the_feeds() -> None:
+    text = (DOCS / "api.md").read_text("utf-8")
+    described = document()["paths"]["/v1/feeds"]["get"]["parameters"]
+    assert first_column(text, "## Feeds") == {parameter["name"] for parameter in described}
+
+
 def test_the_kinds_in_the_document_are_those_of_events() -> None:
     text = (DOCS / "streams.md").read_text("utf-8")
     assert first_column(text, "## The event") == {kind.value for kind in EventKind}
