@@ -113,7 +113,7 @@ def _paths() -> dict[str, Any]:
             _query(
                 "state",
                 {"enum": list(FEED_STATES)},
-                "disabled, new (never polled), or the result of the last poll",
+                "paused, new (never polled), or the result of the last poll",
             ),
             _query("failing", {"const": True}, "those that are polled and whose last poll failed"),
             _query(

@@ -12,10 +12,10 @@ from sqlalchemy import ColumnElement, case, func, literal
 from ingest.db.tables import feeds
 from ingest.types import Asked, Cadence, PollResult
 
-FEED_STATES: Final = ("disabled", "new", *(result.value for result in PollResult))
+FEED_STATES: Final = ("paused", "new", *(result.value for result in PollResult))
 """Each feed is in one of them; ``new``: never polled; else the result of its last poll."""
 state_of_feed: Final[ColumnElement[str]] = case(
-    (~feeds.c.enabled, literal("disabled")),
+    (~feeds.c.enabled, literal("paused")),
     (feeds.c.polled_at.is_(None), literal("new")),
     else_=func.coalesce(feeds.c.last_outcome, literal("new")),
 )

@@ -127,7 +127,7 @@ def test_metrics_tell_the_state_of_the_service(
     found = samples(client)
     assert found["ingest_database_up"] == 1
     assert found["ingest_feeds{state=new}"] == 2
-    assert found["ingest_feeds{state=disabled}"] == 1
+    assert found["ingest_feeds{state=paused}"] == 1
     assert found["ingest_feeds{state=failed}"] == 1
     assert found["ingest_feeds_failing"] == 1
     assert found["ingest_feeds_due"] == 3
@@ -247,7 +247,7 @@ def cases(library: Library) -> Iterator[tuple[str, str, int]]:
     yield STREAM, "/v1/topics/football/stream?x=1", 400
     yield STREAM, "/v1/topics/nothing/stream", 404
     yield "/v1/feeds", "/v1/feeds", 200
-    yield "/v1/feeds", "/v1/feeds?state=disabled&failing=true", 200
+    yield "/v1/feeds", "/v1/feeds?state=paused&failing=true", 200
     yield "/v1/feeds", "/v1/feeds?x=1", 400
     yield "/v1/feeds/{id}", f"/v1/feeds/{feed_id}", 200
     yield "/v1/feeds/{id}", f"/v1/feeds/{library.feed('https://new.example/')}", 200
