@@ -274,6 +274,15 @@ class Fetcher:
             return NotModified(
                 url=url, etag=etag, last_modified=last_modified, headers=_policy_headers(headers)
             )
+        challenger = _challenger(status, headers)
+        if challenger is not None:
+            return Failed(
+                kind=FailureKind.CHALLENGED,
+                detail=f"{status}: a challenge of {challenger}, which only a browser passes",
+                status=status,
+                url=url,
+                sample=await self._sample(response),
+            )
         if not 200 <= status < 300:
             return Failed(
                 kind=FailureKind.STATUS,
@@ -398,6 +407,19 @@ def _validators(headers: httpx.Headers) -> tuple[str | None, str | None]:
                 text = ""
             found[lowered] = None if _CONTROL.search(text) else text or None
     return found[b"etag"], found[b"last-modified"]
+
+
+def _challenger(status: int, headers: httpx.Headers) -> str | None:
+    """Who answers with a challenge instead of the feed, as they say themselves (Cloudflare: "cf-mitigated"; AWS WAF:
+    "x-amzn-waf-action", with 202 for its script and 405 for its puzzle)."""
+    if headers.get("cf-mitigated", "").strip().lower() == "challenge":
+        return "Cloudflare's"
+    if status in {202, 405} and headers.get("x-amzn-waf-action", "").strip().lower() in {
+        "challenge",
+        "captcha",
+    }:
+        return "AWS's firewall"
+    return None
 
 
 def _policy_headers(headers: httpx.Headers) -> Mapping[str, str]:

@@ -127,6 +127,7 @@ class FailureKind(StrEnum):
     ENCODING = "encoding"  # the content coding cannot be undone
     REDIRECT = "redirect"  # a loop, or too many hops
     STATUS = "status"  # 4xx or 5xx
+    CHALLENGED = "challenged"  # a page that only a browser with a person before it passes
     EMPTY = "empty"  # 200 with no bytes
     NOT_A_FEED = "not-a-feed"  # HTML or anything else where a feed was expected
     UNPARSABLE = "unparsable"  # a feed by its looks, no entries to be had from it

@@ -54,11 +54,13 @@ WEIGHTS: Final[Mapping[FailureKind, float]] = {
     FailureKind.NOT_A_FEED: 1.0,
     FailureKind.TOO_LARGE: 1.0,
     FailureKind.REDIRECT: 1.0,
+    FailureKind.CHALLENGED: 1.0,
     FailureKind.ABANDONED: 0.0,
 }
 """How many doublings of the back-off a failure is; others are half a one: most pass by themselves."""
 STATUS_WEIGHTS: Final[Mapping[int, float]] = {404: 1.0, 410: 1.0, 401: 1.0, 429: 0.25, 503: 0.25}
 SOFT: Final = 0.5
+GONE: Final = 410
 UNWELCOME: Final = frozenset({400, 412, 431})
 """May be said of our conditions: after it the next request has none."""
 BELIEVED: Final = timedelta(days=8)
@@ -314,6 +316,8 @@ def _backoff(lease: Lease, failed: Failed, failures: int, *, policy: Policy) -> 
     """How long to wait after so many failures in a row, and why."""
     # However seldom a feed is polled that answers: one that does not is asked again soon, and then less and less.
     first = policy.clamp(min(policy.interval, lease.interval))
+    if failed.status == GONE and failures > 1:
+        return policy.maximum, "it is gone (410), and looked at now and then"
     doublings = min(_weight(failed) * (failures - 1), MAX_DOUBLINGS)
     backoff = policy.clamp(first * 2**doublings)
     delay, reason = backoff, f"failed {failures} times in a row" if failures > 1 else "failed once"

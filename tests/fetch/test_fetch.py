@@ -389,3 +389,28 @@ def test_a_fetch_is_one_request(feed: WorldFeed) -> None:
     feed.answer_with(answer)
     assert isinstance(fetch(feed.url), Fetched)
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "headers", "who"),
+    [
+        (403, {"cf-mitigated": "challenge"}, "Cloudflare's"),
+        (503, {"cf-mitigated": "challenge"}, "Cloudflare's"),
+        (200, {"CF-Mitigated": "challenge"}, "Cloudflare's"),
+        (202, {"x-amzn-waf-action": "challenge"}, "AWS's firewall"),
+        (405, {"x-amzn-waf-action": "captcha"}, "AWS's firewall"),
+    ],
+)
+def test_a_challenge_is_called_one(feed: WorldFeed, code: int, headers: dict[str, str], who: str) -> None:
+    feed.fail_next(faults.status(code, headers=headers, body=b"<html>Just a moment</html>"))
+    result = fetch(feed.url)
+    assert isinstance(result, Failed)
+    assert (result.kind, result.status) == (FailureKind.CHALLENGED, code)
+    assert result.detail == f"{code}: a challenge of {who}, which only a browser passes"
+    assert result.sample == b"<html>Just a moment</html>"
+
+
+@pytest.mark.parametrize("code", [200, 202])
+def test_an_answer_without_a_challenge_is_none(feed: WorldFeed, code: int) -> None:
+    feed.fail_next(faults.status(code, headers={"cf-mitigated": "no"}, body=BODY))
+    assert isinstance(fetch(feed.url), Fetched)

@@ -155,7 +155,7 @@ BROKEN: dict[str, tuple[Fault, str]] = {
     ),
     "a server error": (faults.status(500), "status"),
     "a page that is gone": (faults.status(410), "status"),
-    "a challenge": (faults.status(403, headers={"cf-mitigated": "challenge"}), "status"),
+    "a challenge": (faults.status(403, headers={"cf-mitigated": "challenge"}), "challenged"),
     "a feed without end": (faults.endless_body(), "too-large"),
 }
 
@@ -405,3 +405,21 @@ def test_guids_that_are_others_in_each_document_bring_nothing_new(desk: Desk) ->
     assert desk.titles() == ["a", "b", "c", "a", "d"]
     desk.poll()
     assert len(desk.titles()) == 5
+
+
+def test_guids_that_differ_in_the_fragment_alone_are_one_article(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    desk.add(feed)
+    for number in range(4):
+        guid = f"https://news.example/a#{number}"
+        feed.publish(rss("a").replace(b"<guid isPermaLink='false'>a<", f"<guid>{guid}<".encode()))
+        desk.poll()
+    assert desk.titles() == ["a"]
+    feed.publish(
+        rss("a")
+        .replace(b"say about a", b"say of a")
+        .replace(b">a</guid>", b">https://news.example/a#9</guid>")
+    )
+    desk.poll()
+    assert len({article.id for article in desk.articles()}) == 1
+    assert desk.titles() == ["a", "a"]
