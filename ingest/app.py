@@ -265,12 +265,16 @@ def run_up(
 
     Raises:
         Unavailable: a part could not be kept running; the rest was stopped in order.
-        Refused: another tree runs on the same data folder.
+        NeedsOperator: a part was refused something; the rest was stopped in order.
+        Refused: another tree runs on the same data folder, or another process has the port of the API.
     """
     with ExitStack() as stack:
         server = None
         if settings.database_url is None:
             stack.enter_context(embedded.only_tree(settings.data_dir))
+        # Tried first: whoever has the port may well be a news-ingest, whose health would be taken for our own.
+        runtime.bind_port(settings.api_host, settings.api_port).close()
+        if settings.database_url is None:
             server = embedded.start(settings.data_dir)
             stack.callback(server.stop)
             url = server.url()

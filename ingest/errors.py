@@ -6,6 +6,7 @@
     ├── Refused            the caller asked for something we cannot take: say so, change nothing
     ├── Unusable           one input cannot be handled: quarantine it, go on
     ├── Unavailable        our own infrastructure failed: stop this process, a restart resumes
+    ├── NeedsOperator      a process of ours ended with what no restart mends: end as it did
     └── WrongMigration     the database is at another version than this code: stop, an operator decides
 
 Remote failure (a feed that answers 500, a name that does not resolve) is never an exception: it is the value
@@ -14,13 +15,11 @@ Remote failure (a feed that answers 500, a name that does not resolve) is never 
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 
 class IngestError(Exception):
     """Something went wrong in news-ingest."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
 
 class Refused(IngestError):
@@ -68,6 +67,19 @@ class Unavailable(IngestError):
 
     def __str__(self) -> str:
         return f"{self.part} is not available: {self.why}"
+
+
+class NeedsOperator(IngestError):
+    """A part of the process tree was refused something; the tree ends with the exit code of that part."""
+
+    def __init__(self, part: str, why: str, *, exit_code: int) -> None:
+        super().__init__(part, why, exit_code)
+        self.part = part
+        self.why = why
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        return f"{self.part} needs an operator: {self.why}"
 
 
 class WrongMigration(IngestError):

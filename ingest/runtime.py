@@ -1,4 +1,4 @@
-"""Facts of the running process: what time it is, whether it should stop, and where a test may kill it.
+"""Facts of the running process: the time, whether it should stop, its port, and where a test may kill it.
 
 Only shells ask the clock; decisions are given ``now``.
 """
@@ -13,6 +13,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Final
+
+from ingest.errors import Refused
 
 CRASH_SOCKET: Final = "INGEST_CRASH_SOCKET"
 
@@ -57,6 +59,36 @@ class Stop:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, handle)
+
+
+def bind_port(host: str, port: int) -> socket.socket:
+    """A TCP socket at this address, which does not listen yet. Port 0: any free one.
+
+    Raises:
+        Refused: the address is not ours, or another process has the port.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, address = found[0][0], found[0][4]
+        # asyncio sets TCP_NODELAY only where the protocol is named, as socket.create_server does not: head and
+        # body of an answer are two writes, and the second would wait 40 ms for the client's acknowledgement.
+        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    except (OSError, UnicodeError) as error:
+        raise address_refused(host, port, error) from None
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except OSError as error:
+        bound.close()
+        raise address_refused(host, port, error) from None
+    return bound
+
+
+def address_refused(host: str, port: int, error: OSError | UnicodeError) -> Refused:
+    reason = getattr(error, "strerror", None) or str(error)
+    return Refused(
+        "address of the API", f"{host}:{port}", f"an address of this machine and a free port ({reason})"
+    )
 
 
 def _no_crash(_label: str) -> None:

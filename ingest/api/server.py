@@ -11,8 +11,8 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
-from ingest.errors import Refused, Unavailable
-from ingest.runtime import Stop, crash_step
+from ingest.errors import Unavailable
+from ingest.runtime import Stop, address_refused, bind_port, crash_step
 
 GRACE_SECONDS: Final = 10
 """Answers under way at a stop get this long; streams end at once, after the event they are sending."""
@@ -37,7 +37,7 @@ def serve_api(
         Refused: the address cannot be bound.
         Unavailable: the application did not start.
     """
-    with _bind(host, port) as bound:
+    with _listen(host, port) as bound:
         url = _url(bound)
         server = _Server(
             uvicorn.Config(
@@ -92,32 +92,16 @@ class _Server(uvicorn.Server):
             self._on_started()
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
+    bound = bind_port(host, port)
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, address = found[0][0], found[0][4]
-        # asyncio sets TCP_NODELAY only where the protocol is named, as socket.create_server does not: head and
-        # body of an answer are two writes, and the second would wait 40 ms for the client's acknowledgement.
-        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    except (OSError, UnicodeError) as error:
-        raise _refused(host, port, error) from None
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT)
-        bound.bind(address)
         bound.listen(BACKLOG)
     except OSError as error:
         bound.close()
-        raise _refused(host, port, error) from None
+        raise address_refused(host, port, error) from None
     return bound
-
-
-def _refused(host: str, port: int, error: OSError | UnicodeError) -> Refused:
-    reason = getattr(error, "strerror", None) or str(error)
-    return Refused(
-        "address of the API", f"{host}:{port}", f"an address of this machine and a free port ({reason})"
-    )
 
 
 def _url(bound: socket.socket) -> str:

@@ -7,8 +7,9 @@
 
 A part that ends while nobody stops it has failed, whatever its exit code. It is started again after a growing
 delay; one that fails too often, or with an exit code that a restart cannot mend, brings the whole tree down,
-in order, and :meth:`Supervisor.run` raises with its last words. The database is no child of ours but is
-watched the same way; parts that fall with it wait for it and are not blamed.
+in order, and :meth:`Supervisor.run` raises with its last words (in the second case with its exit code too).
+The database is no child of ours but is watched the same way; parts that fall with it wait for it and are not
+blamed.
 
 No part can outlive the supervisor (:mod:`ingest.supervise.tether`), and nothing a part started outlives the
 part: each has a process group of its own, which is swept when the part is gone. That also keeps a terminal's

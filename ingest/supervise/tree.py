@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Final
 
-from ingest.errors import Refused, Unavailable, WrongMigration
+from ingest.errors import NeedsOperator, Refused, Unavailable, WrongMigration
 from ingest.runtime import Stop
 from ingest.supervise.child import Child, Pipe
 from ingest.supervise.restart import RestartPolicy
@@ -135,6 +135,7 @@ class Supervisor:
 
         Raises:
             Unavailable: a part (or the database) could not be kept running; everything else was stopped.
+            NeedsOperator: a part was refused something; everything else was stopped.
         """
         woken, wake = socket.socketpair()
         with woken, wake:
@@ -196,7 +197,9 @@ class Supervisor:
             logger.warning("%s %s; it starts again with the database", run.part.name, run.reason)
         else:
             run.failures.append(now)
-            delay = None if code in BEYOND_RESTART else self._policy.delay(run.failures, now=now)
+            if code in BEYOND_RESTART:
+                raise NeedsOperator(run.part.name, f"it {run.reason}", exit_code=code)
+            delay = self._policy.delay(run.failures, now=now)
             if delay is None:
                 raise Unavailable(run.part.name, f"it {run.reason}")
             run.start_at = now + delay

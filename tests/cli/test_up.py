@@ -1,0 +1,43 @@
+"""``ingest up`` as a user starts it, on a port that is taken or free."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.cli.test_refusals import ingest
+
+pytestmark = pytest.mark.store
+
+
+class _Healthy(BaseHTTPRequestHandler):
+    """Says what another news-ingest says when it is asked how it is."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as http.server has it
+        """Nobody reads it."""
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Healthy) as other:
+        threading.Thread(target=other.serve_forever).start()
+        yield other.server_port
+        other.shutdown()
+
+
+def test_a_port_that_another_process_holds_is_refused_before_anything_starts(
+    database_url: str, taken_port: int
+) -> None:
+    done = ingest("up", INGEST_DATABASE_URL=database_url, INGEST_API_PORT=str(taken_port))
+    assert done.returncode == 2, done.stderr
+    assert f"address of the API: '127.0.0.1:{taken_port}' is not accepted" in done.stderr
+    assert "started" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
