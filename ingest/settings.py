@@ -93,6 +93,13 @@ def _text(text: str) -> str:
     return text
 
 
+def _path(text: str) -> Path:
+    # Path("") is the current folder, which nobody means who leaves a variable empty.
+    if not text.strip() or "\0" in text:
+        raise ValueError
+    return Path(text)
+
+
 def _setting(
     default: Any, read: Callable[[str], Any], accepted: str, about: str, *, secret: bool = False
 ) -> Any:
@@ -104,6 +111,7 @@ _DURATION = "a duration such as 500ms, 30s, 15m, 6h or 1d, longer than nothing"
 _SPACING = "a duration such as 500ms, 30s or 5m, or 0s"
 _SIZE = "a size such as 512k, 16m or 1g"
 _COUNT = "a whole number of at least 1"
+_PATH = "a path, not empty"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +119,7 @@ class Settings:
     """Every setting, with its default."""
 
     data_dir: Path = _setting(
-        Path("data"), Path, "a path", "where the embedded PostgreSQL keeps its files; made when missing"
+        Path("data"), _path, _PATH, "where the embedded PostgreSQL keeps its files; made when missing"
     )
     database_url: str | None = _setting(
         None,
@@ -138,7 +146,10 @@ class Settings:
         "after this the partitions of a consumer that died go to the others (the brokers bound it: 6s to 30m)",
     )
     topics_file: Path | None = _setting(
-        None, Path, "a path of a YAML file", "topics to load at start; without it the ones that ship with us"
+        None,
+        _path,
+        "a path of a YAML file, not empty",
+        "topics to load at start; without it the ones that ship with us",
     )
     api_host: str = _setting("127.0.0.1", _text, "an address", "where the API listens")
     api_port: int = _setting(8080, _port, "a port from 0 (any free one) to 65535", "where the API listens")
@@ -230,6 +241,17 @@ def read_spacing(thing: str, text: str) -> timedelta:
         return _spacing(text)
     except ValueError:
         raise Refused(thing, text, _SPACING) from None
+
+
+def read_path(thing: str, text: str) -> Path:
+    """
+    Raises:
+        Refused: it is empty; ``thing`` is what it was given for.
+    """
+    try:
+        return _path(text)
+    except ValueError:
+        raise Refused(thing, text, _PATH) from None
 
 
 def environment_name(name: str) -> str:

@@ -29,7 +29,7 @@ from ingest.errors import IngestError, Unavailable
 from ingest.log.api import stream_topic
 from ingest.log.postgres import PostgresLog
 from ingest.runtime import Stop
-from ingest.settings import Settings
+from ingest.settings import Settings, read_path
 
 TOPIC: Final = "russia-north-korea"
 START_SECONDS: Final = 60.0
@@ -79,11 +79,9 @@ class _Service:
 @click.option(
     "--keep", is_flag=True, help="Keep the service running at the end, to try things, until Ctrl-C."
 )
-@click.option(
-    "--data-dir", type=click.Path(path_type=Path), help="Keep the database here; else it is thrown away."
-)
+@click.option("--data-dir", "folder", metavar="PATH", help="Keep the database here; else it is thrown away.")
 @click.pass_obj
-def demo(settings: Settings, *, seconds: float, keep: bool, data_dir: Path | None) -> None:
+def demo(settings: Settings, *, seconds: float, keep: bool, folder: str | None) -> None:
     """Watch the service work on four days of invented news, without internet.
 
     A dozen outlets that do not exist publish in several languages; the service polls them, sees through reposts and
@@ -95,8 +93,10 @@ def demo(settings: Settings, *, seconds: float, keep: bool, data_dir: Path | Non
       ingest demo --keep --seconds 20
     """
     logging.getLogger().setLevel(logging.ERROR)
-    folder = data_dir or Path(tempfile.mkdtemp(prefix="ingest-demo-"))
-    service = _Service(_demo_settings(settings, folder))
+    data_dir = (
+        Path(tempfile.mkdtemp(prefix="ingest-demo-")) if folder is None else read_path("--data-dir", folder)
+    )
+    service = _Service(_demo_settings(settings, data_dir))
     stop_asked = Stop()
     stop_asked.on_signals()
     try:
@@ -123,8 +123,8 @@ def demo(settings: Settings, *, seconds: float, keep: bool, data_dir: Path | Non
                 if not arrived:
                     raise SystemExit(1)
     finally:
-        if data_dir is None:
-            shutil.rmtree(folder, ignore_errors=True)
+        if folder is None:
+            shutil.rmtree(data_dir, ignore_errors=True)
 
 
 def _demo_settings(settings: Settings, folder: Path) -> Settings:

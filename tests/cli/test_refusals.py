@@ -143,6 +143,12 @@ def test_a_malformed_setting_is_refused_before_anything_starts() -> None:
     assert "often" in done.stderr
 
 
+def test_an_empty_folder_for_the_demo_is_not_the_current_one() -> None:
+    done = ingest("demo", "--data-dir", "")
+    assert done.returncode == 2, done.stderr
+    assert "--data-dir: '' is not accepted" in done.stderr
+
+
 def test_settings_are_shown_with_their_variables_and_without_secrets() -> None:
     done = ingest("settings", "--json", INGEST_DATABASE_URL="postgresql://u:hunter2@db/news")
     assert done.returncode == 0, done.stderr
