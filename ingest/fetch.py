@@ -58,6 +58,8 @@ KEEP_ALIVE_SECONDS: Final = 15
 DNS_CACHE_SECONDS: Final = 60
 """The address guard stands at the socket, so a cached name is no less safe."""
 
+_ALLOW: Final = "INGEST_ALLOW_PRIVATE_ADDRESSES=true"
+"""Named in the failure of a poll, which is where somebody with a feed of their own network meets the guard."""
 # NAT64 (RFC 6052): carries an IPv4 address, as mapped, 6to4 and Teredo ones do, which ipaddress knows itself.
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 
@@ -70,11 +72,10 @@ def refusal(address: str) -> str | None:
         return f"{address} is not an IP address"
     while isinstance(found, IPv6Address) and (inner := _carried(found)) is not None:
         found = inner
-    site_local = (
-        isinstance(found, IPv6Address) and found.is_site_local
-    )  # RFC 3879: gone, and still routed by some
+    # Site-local addresses are gone from the standards (RFC 3879), and some networks route them still.
+    site_local = isinstance(found, IPv6Address) and found.is_site_local
     if not found.is_global or found.is_multicast or found.is_reserved or site_local:
-        return f"{address} is not a public address"
+        return f"{address} is not a public address; {_ALLOW} has pollers connect to such too"
     return None
 
 

@@ -21,6 +21,11 @@ def test_every_setting_it_names_exists(document: str) -> None:
     assert named <= SETTINGS
 
 
+@pytest.mark.parametrize("document", ["docs/operations.md", "README.md"])
+def test_how_feeds_at_private_addresses_are_allowed_is_said(document: str) -> None:
+    assert "INGEST_ALLOW_PRIVATE_ADDRESSES=true" in (PROJECT / document).read_text()
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_command_it_names_exists(document: str) -> None:
     named = set(re.findall(r"(?:`|/bin/)ingest ([a-z]+)", (PROJECT / document).read_text()))

@@ -91,7 +91,10 @@ def test_a_name_is_judged_each_time_it_is_connected_to(
     monkeypatch.setattr(socket, "getaddrinfo", lie)
     result = fetch(f"http://public.example:{world.port}{feed.path}", private=False)
     assert isinstance(result, Failed)
-    assert (result.kind, result.detail) == (FailureKind.ADDRESS, "127.0.0.1 is not a public address")
+    assert result.kind is FailureKind.ADDRESS
+    assert result.detail == (
+        "127.0.0.1 is not a public address; INGEST_ALLOW_PRIVATE_ADDRESSES=true has pollers connect to such too"
+    )
 
 
 def test_a_redirect_inwards_is_not_followed(
