@@ -41,7 +41,7 @@ from ingest.poll import Poller
 from ingest.runtime import Stop
 from ingest.schedule import Policy
 from ingest.schedule.budget import Budget
-from ingest.settings import NOT_SETTINGS, PREFIX, Settings, environment_name
+from ingest.settings import NOT_SETTINGS, PREFIX, Settings, environment_name, spell
 from ingest.supervise import Part, Supervisor
 from ingest.types import Topic
 
@@ -303,16 +303,10 @@ def child_environment(settings: Settings, environment: Mapping[str, str], *, dat
         if not name.startswith(PREFIX) or (name in NOT_SETTINGS and name != "INGEST_CONFIG")
     }
     for setting in fields(settings):
-        value = getattr(settings, setting.name)
-        if value is not None:
-            kept[environment_name(setting.name)] = _spelled(value)
+        said = spell(setting.name, getattr(settings, setting.name))
+        if said is not None:
+            kept[environment_name(setting.name)] = said
     return {**kept, environment_name("database_url"): database}
-
-
-def _spelled(value: object) -> str:
-    if isinstance(value, timedelta):
-        return f"{round(value.total_seconds() * 1000)}ms"
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _parts(settings: Settings, environment: Mapping[str, str]) -> list[Part]:

@@ -254,6 +254,31 @@ def read_path(thing: str, text: str) -> Path:
         raise Refused(thing, text, _PATH) from None
 
 
+def spell(name: str, value: Any) -> str | None:
+    """``value`` of the setting ``name`` as a variable takes it; None: not set."""
+    (read,) = (setting.metadata["read"] for setting in fields(Settings) if setting.name == name)
+    match value:
+        case None:
+            return None
+        case bool():
+            return str(value).lower()
+        case timedelta():
+            return _spell_duration(value)
+        case int() if read is _size:
+            return next(f"{value // of}{unit}" for unit, of in reversed(_SIZES.items()) if value % of == 0)
+    return str(value)
+
+
+def _spell_duration(value: timedelta) -> str:
+    if not value:
+        return "0s"
+    for unit, seconds in reversed(_UNITS.items()):
+        whole = timedelta(seconds=seconds)
+        if value % whole == timedelta(0):
+            return f"{value // whole}{unit}"
+    return f"{value / timedelta(milliseconds=1):.3f}".rstrip("0") + "ms"
+
+
 def environment_name(name: str) -> str:
     return PREFIX + name.upper()
 

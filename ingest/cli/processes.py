@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import fields
-from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -14,9 +13,11 @@ from ingest import app
 from ingest.db import migrate as migrations
 from ingest.errors import Refused
 from ingest.runtime import Stop
-from ingest.settings import Settings, environment_name
+from ingest.settings import Settings, environment_name, spell
 
 logger = logging.getLogger(__name__)
+
+_MISSING: Final = {None: " is not set", "(set)": " is set, and not shown"}
 
 
 def _stopping() -> Stop:
@@ -163,7 +164,7 @@ def health(settings: Settings) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_obj
 def settings_command(settings: Settings, *, as_json: bool) -> None:
-    """Show every setting: its variable, its value now, what it takes and what it means.
+    """Show every setting: its variable, its value now (as the variable takes it), what it takes and means.
 
     \b
     Example:
@@ -171,16 +172,14 @@ def settings_command(settings: Settings, *, as_json: bool) -> None:
     """
     rows: list[dict[str, Any]] = []
     for setting in fields(settings):
-        value = getattr(settings, setting.name)
+        value = spell(setting.name, getattr(settings, setting.name))
         if setting.metadata["secret"] and value is not None:
             value = "(set)"
-        elif isinstance(value, timedelta):
-            value = f"{value.total_seconds():g}s"
         rows.append(
             {
                 "name": setting.name,
                 "variable": environment_name(setting.name),
-                "value": value if isinstance(value, int | None) else str(value),
+                "value": value,
                 "accepted": setting.metadata["accepted"],
                 "about": setting.metadata["about"],
             }
@@ -189,9 +188,8 @@ def settings_command(settings: Settings, *, as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=2))
         return
     for row in rows:
-        click.echo(
-            click.style(row["variable"], bold=True) + f" = {row['value'] if row['value'] is not None else ''}"
-        )
+        said = _MISSING.get(row["value"], f" = {row['value']}")
+        click.echo(click.style(row["variable"], bold=True) + said)
         click.echo(f"    {row['about']}; {row['accepted']}")
 
 

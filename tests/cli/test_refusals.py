@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
 from ingest.db.engine import transaction
+from ingest.settings import read_settings
 
 pytestmark = pytest.mark.store
 
@@ -147,6 +150,27 @@ def test_an_empty_folder_for_the_demo_is_not_the_current_one() -> None:
     done = ingest("demo", "--data-dir", "")
     assert done.returncode == 2, done.stderr
     assert "--data-dir: '' is not accepted" in done.stderr
+
+
+GIVEN = {
+    "INGEST_RETENTION_POLLS": "36h",
+    "INGEST_HOST_SPACING": "0s",
+    "INGEST_POLL_ADAPTIVE": "no",
+    "INGEST_FETCH_MAX_BYTES": "1536k",
+    "INGEST_TOPICS_FILE": "my topics.yaml",
+    "INGEST_DATABASE_URL": "postgresql://u:hunter2@db/news",
+}
+
+
+def test_every_value_that_settings_prints_can_be_read_back() -> None:
+    done = ingest("settings", **GIVEN)
+    printed = dict(line.split(" = ", 1) for line in done.stdout.splitlines() if " = " in line)
+    assert read_settings(printed) == replace(read_settings(GIVEN), database_url=None)
+    assert "INGEST_DATABASE_URL is set, and not shown" in done.stdout
+    assert "INGEST_KAFKA_BOOTSTRAP is not set" in done.stdout
+    rows = json.loads(ingest("settings", "--json", **GIVEN).stdout)
+    told = {row["variable"]: row["value"] for row in rows if row["value"] not in (None, "(set)")}
+    assert told == printed
 
 
 def test_settings_are_shown_with_their_variables_and_without_secrets() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import Refused
-from ingest.settings import Settings, environment_name, read_settings
+from ingest.settings import Settings, environment_name, read_settings, spell
 
 
 def test_without_anything_the_defaults_hold() -> None:
@@ -111,6 +111,30 @@ def test_a_bad_file_is_refused_by_name(tmp_path: Path, content: str, named: str)
 def test_settings_that_contradict_each_other_are_refused(environment: dict[str, str], named: str) -> None:
     with pytest.raises(Refused, match=named):
         read_settings(environment)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "spelled"),
+    [
+        ("retention_polls", timedelta(days=30), "30d"),
+        ("poll_interval", timedelta(minutes=90), "90m"),
+        ("fetch_deadline", timedelta(seconds=1.5), "1500ms"),
+        ("fetch_deadline", timedelta(microseconds=1500), "1.5ms"),
+        ("host_spacing", timedelta(0), "0s"),
+        ("poll_adaptive", False, "false"),
+        ("fetch_max_bytes", 16 * 1024**2, "16m"),
+        ("fetch_max_bytes", 1000, "1000"),
+        ("consume_batch", 1024, "1024"),
+        ("topics_file", Path("mine.yaml"), "mine.yaml"),
+        ("topics_file", None, None),
+    ],
+)
+def test_a_value_is_spelled_as_it_is_taken(name: str, value: object, spelled: str | None) -> None:
+    said = spell(name, value)
+    assert said == spelled
+    if said is not None:
+        (setting,) = (setting for setting in fields(Settings) if setting.name == name)
+        assert setting.metadata["read"](said) == value
 
 
 def test_settings_cannot_be_changed() -> None:
