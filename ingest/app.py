@@ -16,7 +16,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
@@ -253,15 +253,24 @@ def health(settings: Settings) -> None:
         check_ready(settings, engine)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """Where the parts of a tree are."""
+
+    database: str
+    api: str
+    """The API's URL; its port is known only now where any free one was wanted."""
+
+
 def run_up(
     settings: Settings,
     stop: Stop,
     *,
     echo: Callable[[str], None],
-    on_ready: Callable[[str], None],
+    on_ready: Callable[[Running], None],
     environment: Mapping[str, str] = os.environ,
 ) -> None:
-    """``ingest up``: the whole service as one supervised tree; ``on_ready`` gets the database's URL.
+    """``ingest up``: the whole service as one supervised tree; ``on_ready`` is told where it is.
 
     Raises:
         Unavailable: a part could not be kept running; the rest was stopped in order.
@@ -273,7 +282,10 @@ def run_up(
         if settings.database_url is None:
             stack.enter_context(embedded.only_tree(settings.data_dir))
         # Tried first: whoever has the port may well be a news-ingest, whose health would be taken for our own.
-        runtime.bind_port(settings.api_host, settings.api_port).close()
+        # Where any free port is wanted it is chosen here: a part that starts again should be found where it was.
+        with runtime.bind_port(settings.api_host, settings.api_port) as bound:
+            settings = replace(settings, api_port=bound.getsockname()[1])
+            api = runtime.url_of(bound)
         if settings.database_url is None:
             server = embedded.start(settings.data_dir)
             stack.callback(server.stop)
@@ -287,11 +299,11 @@ def run_up(
             engine.dispose()
         given = child_environment(settings, environment, database=url)
         Supervisor(
-            _parts(settings, given),
+            _parts(given, relayed=settings.log == "kafka", api=api),
             stop=stop,
             echo=echo,
             database=server,
-            on_ready=lambda: on_ready(url),
+            on_ready=lambda: on_ready(Running(database=url, api=api)),
         ).run()
 
 
@@ -309,27 +321,26 @@ def child_environment(settings: Settings, environment: Mapping[str, str], *, dat
     return {**kept, environment_name("database_url"): database}
 
 
-def _parts(settings: Settings, environment: Mapping[str, str]) -> list[Part]:
-    names = ["poll", "consume", *(["relay"] if settings.log == "kafka" else []), "serve"]
+def _parts(environment: Mapping[str, str], *, relayed: bool, api: str) -> list[Part]:
+    names = ["poll", "consume", *(["relay"] if relayed else []), "serve"]
     return [
         Part(
             name=name,
             command=[sys.executable, "-m", "ingest", name],
             environment=environment,
             stop_order=order,
-            ready=_api_ready(settings) if name == "serve" and settings.api_port else None,
+            ready=_api_ready(api) if name == "serve" else None,
         )
         for order, name in enumerate(names)
     ]
 
 
-def _api_ready(settings: Settings) -> Callable[[], bool]:
-    host = "127.0.0.1" if settings.api_host == "0.0.0.0" else settings.api_host  # noqa: S104 - only compared
-    address = f"http://{host}:{settings.api_port}/healthz"
+def _api_ready(api: str) -> Callable[[], bool]:
+    here = api.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
     def ready() -> bool:
         try:
-            with urlopen(address, timeout=1) as response:
+            with urlopen(f"{here}/healthz", timeout=1) as response:  # noqa: S310 - an address of our own
                 return bool(response.status == 200)
         except (URLError, OSError):
             return False

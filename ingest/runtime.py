@@ -84,6 +84,12 @@ def bind_port(host: str, port: int) -> socket.socket:
     return bound
 
 
+def url_of(bound: socket.socket) -> str:
+    """Where HTTP on this socket is asked."""
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def address_refused(host: str, port: int, error: OSError | UnicodeError) -> Refused:
     reason = getattr(error, "strerror", None) or str(error)
     return Refused(

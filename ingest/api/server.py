@@ -12,7 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from ingest.errors import Unavailable
-from ingest.runtime import Stop, address_refused, bind_port, crash_step
+from ingest.runtime import Stop, address_refused, bind_port, crash_step, url_of
 
 GRACE_SECONDS: Final = 10
 """Answers under way at a stop get this long; streams end at once, after the event they are sending."""
@@ -38,7 +38,7 @@ def serve_api(
         Unavailable: the application did not start.
     """
     with _listen(host, port) as bound:
-        url = _url(bound)
+        url = url_of(bound)
         server = _Server(
             uvicorn.Config(
                 app,
@@ -102,8 +102,3 @@ def _listen(host: str, port: int) -> socket.socket:
         bound.close()
         raise address_refused(host, port, error) from None
     return bound
-
-
-def _url(bound: socket.socket) -> str:
-    host, port = bound.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import socket
 import tempfile
 import threading
 import time
@@ -53,6 +52,7 @@ class _Service:
     stop: Stop = field(default_factory=Stop)
     ready: threading.Event = field(default_factory=threading.Event)
     database: str = ""
+    api: str = ""
     failure: BaseException | None = None
 
     def run(self) -> None:
@@ -63,8 +63,8 @@ class _Service:
         finally:
             self.ready.set()
 
-    def _on_ready(self, database: str) -> None:
-        self.database = database
+    def _on_ready(self, running: app.Running) -> None:
+        self.database, self.api = running.database, running.api
         self.ready.set()
 
 
@@ -116,7 +116,7 @@ def demo(settings: Settings, *, seconds: float, keep: bool, folder: str | None) 
                 _show_repost(engine)
                 _show_troubles(world, engine)
                 arrived = _compare(world, engine)
-                _show_next(service.settings, keep=keep)
+                _show_next(service, keep=keep)
                 if keep:
                     while not stop_asked.wait(0.5) and service.failure is None:
                         pass
@@ -138,7 +138,7 @@ def _demo_settings(settings: Settings, folder: Path) -> Settings:
         kafka_bootstrap=None,
         topics_file=None,
         api_host="127.0.0.1",
-        api_port=_free_port(),
+        api_port=0,
         poll_interval=second,
         poll_interval_min=second / 2,
         poll_interval_max=3 * second,
@@ -148,12 +148,6 @@ def _demo_settings(settings: Settings, folder: Path) -> Settings:
         lease=30 * second,
         allow_private_addresses=True,
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -301,13 +295,12 @@ def _compare(world: DemoWorld, engine: Engine) -> bool:
     return not missing
 
 
-def _show_next(settings: Settings, *, keep: bool) -> None:
+def _show_next(service: _Service, *, keep: bool) -> None:
     click.secho("\nWhat to try next", bold=True)
     if keep:
-        api = f"http://{settings.api_host}:{settings.api_port}"
-        click.echo(f"  curl '{api}/v1/articles?q=railway&limit=3'")
-        click.echo(f"  curl -N '{api}/v1/topics/{TOPIC}/stream?after=0'")
-        click.echo(f"  INGEST_DATA_DIR={settings.data_dir} ingest tail {TOPIC} --from 0")
+        click.echo(f"  curl '{service.api}/v1/articles?q=railway&limit=3'")
+        click.echo(f"  curl -N '{service.api}/v1/topics/{TOPIC}/stream?after=0'")
+        click.echo(f"  INGEST_DATA_DIR={service.settings.data_dir} ingest tail {TOPIC} --from 0")
         click.echo("  Ctrl-C ends the demo.")
         return
     click.echo("  ingest demo --keep                 the same, and the API stays up to be asked")

@@ -39,9 +39,10 @@ def up(settings: Settings) -> None:
       INGEST_DATA_DIR=/var/lib/news-ingest INGEST_API_PORT=8090 ingest up
     """
 
-    def ready(_database: str) -> None:
-        where = f"http://{settings.api_host}:{settings.api_port}"
-        click.echo(f"ready: API at {where}/v1/articles; add feeds with `ingest feeds add URL`; Ctrl-C stops")
+    def ready(running: app.Running) -> None:
+        click.echo(
+            f"ready: API at {running.api}/v1/articles; add feeds with `ingest feeds add URL`; Ctrl-C stops"
+        )
 
     app.run_up(settings, _stopping(), echo=lambda line: click.echo(line, err=True), on_ready=ready)
     click.echo("stopped")

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.request import urlopen
 
 import pytest
 
@@ -41,3 +47,25 @@ def test_a_port_that_another_process_holds_is_refused_before_anything_starts(
     assert "started" not in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_where_any_free_port_is_wanted_the_one_it_got_is_announced(database_url: str) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("INGEST_")}
+    with subprocess.Popen(
+        [sys.executable, "-m", "ingest", "up"],
+        env={**kept, "INGEST_DATABASE_URL": database_url, "INGEST_API_PORT": "0"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as up:
+        assert up.stdout is not None
+        said = up.stdout.readline()
+        found = re.match(r"ready: API at (http://127\.0\.0\.1:[1-9]\d*)/v1/articles;", said)
+        try:
+            assert found, said
+            with urlopen(f"{found[1]}/healthz", timeout=10) as answer:
+                assert answer.status == 200
+        finally:
+            up.send_signal(signal.SIGTERM)
+        assert up.stdout.read() == "stopped\n"
+    assert up.returncode == 0
