@@ -34,7 +34,7 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
-from ingest.errors import Refused
+from ingest.errors import Refused, RefusedTogether
 from ingest.types import Match, Topic
 
 LEDE_WORDS: Final = 60
@@ -134,6 +134,8 @@ class Classifier:
         compiler = _Compiler(topic, self._index)
         rule = topic.rule.get("rule", topic.rule)
         whole = compiler.condition(rule, "rule")
+        if compiler.refusals:
+            raise _together(compiler.refusals)
         # An explanation names the alternative that was met, not the whole rule.
         branches = rule["any"] if isinstance(rule, Mapping) and set(rule) == {"any"} else [rule]
         return whole, [(_said(branch), compiler.condition(branch, "rule")) for branch in branches]
@@ -142,7 +144,7 @@ class Classifier:
 def compile_topics(topics: Sequence[Topic]) -> Classifier:
     """
     Raises:
-        Refused: a rule that is not one; names the topic and the place in it.
+        Refused: a rule that is not one; names the topic and the places in it.
     """
     return Classifier(topics)
 
@@ -209,14 +211,19 @@ def _goes_on(folded: Sequence[str], at: int, rest: Sequence[str]) -> bool:
 
 
 class _Compiler:
-    """Turns one topic's rule into a :data:`Condition`, refusing what is none."""
+    """Turns one topic's rule into a :data:`Condition`.
+
+    What is none goes to ``refusals`` and is never met, so that the rest of the rule is looked at too.
+    """
 
     def __init__(self, topic: Topic, index: _PhraseIndex) -> None:
         self._topic = topic.slug
         self._index = index
+        self.refusals: list[Refused] = []
         groups = topic.rule.get("phrases", {})
         if not isinstance(groups, Mapping):
-            raise self._refused("phrases", groups, "a mapping of group names to lists of phrases")
+            self._refuse("phrases", groups, "a mapping of group names to lists of phrases")
+            groups = {}
         self._groups = {
             str(name): self._phrases(phrases, f"phrases.{name}") for name, phrases in groups.items()
         }
@@ -225,16 +232,16 @@ class _Compiler:
         if isinstance(said, str):
             return _anywhere(self._named(said, where))
         if not isinstance(said, Mapping) or not said:
-            raise self._refused(where, said, "a phrase, $group, or a mapping such as {any: […]}")
+            return self._refuse(where, said, "a phrase, $group, or a mapping such as {any: […]}")
         if "near" in said:
             return self._near(said, where)
         if "count" in said:
             return self._count(said, where)
         if len(said) != 1:
-            raise self._refused(where, sorted(map(str, said)), f"one of {', '.join(self._kinds)}")
+            return self._refuse(where, sorted(map(str, said)), f"one of {', '.join(self._kinds)}")
         ((kind, inner),) = said.items()
         if kind not in self._kinds:
-            raise self._refused(where, kind, f"one of {', '.join(self._kinds)}")
+            return self._refuse(where, kind, f"one of {', '.join(self._kinds)}")
         return self._kinds[kind](self, inner, f"{where}.{kind}")
 
     def _any(self, said: Any, where: str) -> Condition:
@@ -284,14 +291,14 @@ class _Compiler:
 
     def _everything(self, said: Any, where: str) -> Condition:
         if said is not True:
-            raise self._refused(where, said, "true")
+            return self._refuse(where, said, "true")
         return lambda _words, _start, _end: []
 
     def _near(self, said: Mapping[str, Any], where: str) -> Condition:
         self._only(said, where, {"near", "within", "at_least"})
         names = said["near"]
         if not isinstance(names, list) or len(names) < 2:
-            raise self._refused(f"{where}.near", names, "a list of two or more phrases or $groups")
+            return self._refuse(f"{where}.near", names, "a list of two or more phrases or $groups")
         sides = [self._named(name, f"{where}.near") for name in names]
         within = self._number(said.get("within", 10), f"{where}.within")
         at_least = self._number(said.get("at_least", 1), f"{where}.at_least")
@@ -342,40 +349,48 @@ class _Compiler:
     }
 
     def _named(self, name: Any, where: str) -> tuple[str, ...]:
-        if isinstance(name, str) and name.startswith("$"):
-            if name[1:] not in self._groups:
-                known = ", ".join(f"${group}" for group in self._groups)
-                raise self._refused(where, name, f"one of {known}" if known else "groups under phrases first")
-            return self._groups[name[1:]]
-        return self._phrases([name], where)
+        if not isinstance(name, str) or not name.startswith("$"):
+            return self._phrases([name], where)
+        if name[1:] not in self._groups:
+            known = ", ".join(f"${group}" for group in self._groups)
+            self._refuse(where, name, f"one of {known}" if known else "groups under phrases first")
+        return self._groups.get(name[1:], ())
 
     def _phrases(self, phrases: Any, where: str) -> tuple[str, ...]:
         if not isinstance(phrases, list) or not phrases:
-            raise self._refused(where, phrases, "a list of phrases")
+            self._refuse(where, phrases, "a list of phrases")
+            return ()
+        good = []
         for phrase in phrases:
-            if not isinstance(phrase, str) or not _PHRASE_WORDS.findall(phrase):
-                raise self._refused(
-                    where, phrase, "a phrase of at least one word, in quotes where YAML needs them"
-                )
-            self._index.add(phrase)
-        return tuple(phrases)
+            if isinstance(phrase, str) and _PHRASE_WORDS.findall(phrase):
+                self._index.add(phrase)
+                good.append(phrase)
+            else:
+                self._refuse(where, phrase, "a phrase of at least one word, in quotes where YAML needs them")
+        return tuple(good)
 
     def _list(self, said: Any, where: str) -> list[Condition]:
         if not isinstance(said, list) or not said:
-            raise self._refused(where, said, "a list of conditions")
+            return [self._refuse(where, said, "a list of conditions")]
         return [self.condition(one, f"{where}[{number}]") for number, one in enumerate(said)]
 
     def _number(self, said: Any, where: str) -> int:
-        if not isinstance(said, int) or isinstance(said, bool) or said < 1:
-            raise self._refused(where, said, "a whole number of at least 1")
-        return said
+        if isinstance(said, int) and not isinstance(said, bool) and said >= 1:
+            return said
+        self._refuse(where, said, "a whole number of at least 1")
+        return 1
 
     def _only(self, said: Mapping[str, Any], where: str, allowed: set[str]) -> None:
         if extra := sorted(set(map(str, said)) - allowed):
-            raise self._refused(where, extra, f"only {', '.join(sorted(allowed))}")
+            self._refuse(where, extra, f"only {', '.join(sorted(allowed))}")
 
-    def _refused(self, where: str, value: Any, accepted: str) -> Refused:
-        return Refused(f"topic {self._topic}, {where}", value, accepted)
+    def _refuse(self, where: str, value: Any, accepted: str) -> Condition:
+        self.refusals.append(Refused(f"topic {self._topic}, {where}", value, accepted))
+        return lambda _words, _start, _end: None
+
+
+def _together(refusals: Sequence[Refused]) -> Refused:
+    return refusals[0] if len(refusals) == 1 else RefusedTogether(refusals)
 
 
 def _places(words: Words, phrases: Sequence[str], start: int, end: int) -> list[Place]:
@@ -421,7 +436,8 @@ def read_topics(text: str, *, name: str) -> tuple[Topic, ...]:
     """The topics of a YAML file, every rule checked.
 
     Raises:
-        Refused: names the file, the topic and the place that is wrong, and what would be accepted.
+        Refused: names the file, the topic and the place that is wrong, and what would be accepted; where more
+            than one is wrong, a :class:`RefusedTogether` names them all.
     """
     if len(text.encode("utf-8", "replace")) > MAX_FILE_BYTES:
         raise Refused(name, f"{len(text)} characters", f"at most {MAX_FILE_BYTES} bytes")
@@ -431,37 +447,65 @@ def read_topics(text: str, *, name: str) -> tuple[Topic, ...]:
         raise Refused(name, _line_of(error), f"YAML ({' '.join(str(error).split())})") from None
     except RecursionError:
         raise Refused(name, "nested too deeply", "a list of topics") from None
+    if said is None:
+        raise Refused(name, "an empty file", "one key, topics, with a list of topics")
     if not isinstance(said, Mapping) or set(said) != {"topics"} or not isinstance(said["topics"], list):
         raise Refused(name, _shape(said), "one key, topics, with a list of topics")
-    topics: dict[str, Topic] = {}
+    topics: list[Topic] = []
+    slugs: set[str] = set()
+    refusals: list[Refused] = []
     for number, one in enumerate(said["topics"], 1):
-        topic = _read_topic(one, f"{name}, topic {number}")
-        if topic.slug in topics:
-            raise Refused(f"{name}, topic {number}, slug", topic.slug, "a slug that no other topic has")
         try:
-            compile_topics([topic])
-        except Refused as refused:
-            raise Refused(f"{name}, {refused.thing}", refused.value, refused.accepted) from None
-        topics[topic.slug] = topic
-    return tuple(topics.values())
+            topics.append(_read_topic(one, number, slugs))
+        except RefusedTogether as refused:
+            refusals += refused.refusals
+    if refusals:
+        raise _together([Refused(f"{name}, {one.thing}", one.value, one.accepted) for one in refusals])
+    return tuple(topics)
 
 
-def _read_topic(said: Any, where: str) -> Topic:
+def _read_topic(said: Any, number: int, slugs: set[str]) -> Topic:
+    """The topic; its slug joins ``slugs``, those of the topics before it.
+
+    Raises:
+        RefusedTogether: all that is wrong with it.
+    """
+    where = f"topic {number}"
     if not isinstance(said, Mapping):
-        raise Refused(where, said, "a mapping with slug, title and rule")
-    if extra := sorted(map(str, set(said) - {"slug", "title", "description", "phrases", "rule"})):
-        raise Refused(where, extra, "only slug, title, description, phrases and rule")
+        raise RefusedTogether([Refused(where, said, "a mapping with slug, title and rule")])
+    refusals: list[Refused] = []
     slug, title, description = said.get("slug"), said.get("title"), said.get("description", "")
     if not isinstance(slug, str) or not _SLUG.fullmatch(slug) or len(slug) > 100:
-        raise Refused(f"{where}, slug", slug, "up to 100 lower-case letters, digits and single hyphens")
+        accepted = "up to 100 lower-case letters, digits and single hyphens"
+        refusals.append(Refused(f"{where}, slug", slug, accepted))
+        slug = str(number)
+    else:
+        if slug in slugs:
+            refusals.append(Refused(f"{where}, slug", slug, "a slug that no other topic has"))
+        slugs.add(slug)
+        where = f"{where} ({slug})"
+    if extra := sorted(map(str, set(said) - {"slug", "title", "description", "phrases", "rule"})):
+        refusals.append(Refused(where, extra, "only slug, title, description, phrases and rule"))
     if not isinstance(title, str) or not title.strip():
-        raise Refused(f"{where} ({slug}), title", title, "a line of text")
+        refusals.append(Refused(f"{where}, title", title, "a line of text"))
     if not isinstance(description, str):
-        raise Refused(f"{where} ({slug}), description", description, "a text")
+        refusals.append(Refused(f"{where}, description", description, "a text"))
+    rule = {name: said[name] for name in ("rule", "phrases") if name in said}
+    topic = Topic(slug=slug, title=str(title).strip(), description=str(description).strip(), rule=rule)
     if "rule" not in said:
-        raise Refused(f"{where} ({slug}), rule", None, "a condition")
-    rule = {"rule": said["rule"], **({"phrases": said["phrases"]} if "phrases" in said else {})}
-    return Topic(slug=slug, title=title.strip(), description=description.strip(), rule=rule)
+        refusals.append(Refused(f"{where}, rule", None, "a condition"))
+    else:
+        try:
+            compile_topics([topic])
+        except RefusedTogether as refused:
+            refusals += refused.refusals
+        except Refused as refused:
+            refusals.append(refused)
+        except RecursionError:  # YAML can hold a rule that contains itself
+            refusals.append(Refused(f"topic {slug}, rule", "nested too deeply", "a condition"))
+    if refusals:
+        raise RefusedTogether(refusals)
+    return topic
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -485,4 +529,6 @@ def _line_of(error: yaml.YAMLError) -> str:
 
 
 def _shape(said: Any) -> str:
+    if isinstance(said, Mapping) and set(said) == {"topics"}:
+        return "topics: with no list of topics under it"
     return f"keys {sorted(map(str, said))}" if isinstance(said, Mapping) else type(said).__name__

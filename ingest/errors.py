@@ -15,6 +15,9 @@ Remote failure (a feed that answers 500, a name that does not resolve) is never 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 
 class IngestError(Exception):
     """Something went wrong in news-ingest."""
@@ -41,6 +44,22 @@ class Refused(IngestError):
         if len(shown) > 200:
             shown = f"{shown[:200]}… ({len(shown)} characters)"
         return f"{self.thing}: {shown} is not accepted; expected {self.accepted}"
+
+
+class RefusedTogether(Refused):
+    """Several things of one file were refused; each of :attr:`refusals` says what a :class:`Refused` does."""
+
+    SHOWN: ClassVar[int] = 50
+
+    def __init__(self, refusals: Sequence[Refused]) -> None:
+        super().__init__(refusals[0].thing, refusals[0].value, refusals[0].accepted)
+        self.refusals = tuple(refusals)
+
+    def __str__(self) -> str:
+        said = [str(refused) for refused in self.refusals[: self.SHOWN]]
+        if len(self.refusals) > self.SHOWN:
+            said.append(f"and {len(self.refusals) - self.SHOWN} more")
+        return "\n  ".join([f"{len(self.refusals)} things are not accepted:", *said])
 
 
 class Unusable(IngestError):

@@ -198,6 +198,66 @@ def test_a_topics_file_that_is_none_is_refused_and_changes_nothing(run: Run, tmp
     assert lines(run("topics", "list", "--json").output) == []
 
 
+WRONG = """
+topics:
+  - slug: football
+    title: Football
+    phrases: {game: [football, 3], none: []}
+    rule:
+      any:
+        - near: [$gmae, $ball]
+          within: -1
+        - {title: {both: [$game]}}
+        - $game
+  - {slug: A B, title: T, rule: x}
+  - {slug: chess, rule: x}
+  - {slug: football, title: Again, rule: x}
+  - {slug: hockey, title: Hockey, rule: [hockey]}
+"""
+
+
+def test_a_topics_file_is_told_all_that_is_wrong_with_it(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "topics.yaml"
+    file.write_text(WRONG)
+    for command in ("check", "load"):
+        found = run("topics", command, str(file))
+        assert found.exit_code == 2
+        first, *rest = found.stderr.splitlines()
+        assert first == "ingest: 10 things are not accepted:"
+        assert [text.strip().split(" is not accepted")[0].removeprefix(f"{file}, ") for text in rest] == [
+            "topic football, phrases.game: 3",
+            "topic football, phrases.none: []",
+            "topic football, rule.any[0].near: '$gmae'",
+            "topic football, rule.any[0].near: '$ball'",
+            "topic football, rule.any[0].within: -1",
+            "topic football, rule.any[1].title: 'both'",
+            "topic 2, slug: 'A B'",
+            "topic 3 (chess), title: None",
+            "topic 4, slug: 'football'",
+            "topic hockey, rule: ['hockey']",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "an empty file"),
+        ("# nothing\n", "an empty file"),
+        ("topics:\n", "no list of topics under it"),
+        ("topics: [{slug: a, title: A, rule: &rule {any: [*rule]}}]", "topic a, rule: 'nested too deeply'"),
+    ],
+    ids=["empty", "a comment", "a key alone", "a rule that contains itself"],
+)
+def test_a_topics_file_that_holds_no_topics_is_told_so(
+    run: Run, tmp_path: Path, content: str, said: str
+) -> None:
+    file = tmp_path / "topics.yaml"
+    file.write_text(content)
+    found = run("topics", "check", str(file))
+    assert found.exit_code == 2
+    assert said in found.stderr
+
+
 def test_status_for_people_and_programs(library: Library, run: Run) -> None:
     library.topic("football")
     library.events("football", [1])
