@@ -29,12 +29,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import yaml
 
 from ingest.errors import Refused, RefusedTogether
+from ingest.plain import plain
 from ingest.types import Match, Topic
 
 LEDE_WORDS: Final = 60
@@ -506,6 +507,33 @@ def _read_topic(said: Any, number: int, slugs: set[str]) -> Topic:
     if refusals:
         raise RefusedTogether(refusals)
     return topic
+
+
+def write_topics(topics: Sequence[Topic]) -> str:
+    """A YAML file with these topics, which :func:`read_topics` takes."""
+    said = []
+    for topic in topics:
+        about = {"description": topic.description} if topic.description else {}
+        rule = {"rule": topic.rule.get("rule", topic.rule)}
+        phrases = {"phrases": topic.rule["phrases"]} if "phrases" in topic.rule else {}
+        said.append({"slug": topic.slug, "title": topic.title, **about, **phrases, **rule})
+    return yaml.dump(
+        plain({"topics": said}), Dumper=_ForPeople, allow_unicode=True, sort_keys=False, width=110
+    )
+
+
+class _ForPeople(yaml.SafeDumper):
+    """Phrases in lines, not one a line; and each where it stands, not under a name that was given to it elsewhere."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def represent_list(self, data: Iterable[Any]) -> yaml.SequenceNode:
+        phrases = all(isinstance(one, str) for one in data)
+        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=phrases)
+
+
+_ForPeople.add_representer(list, _ForPeople.represent_list)
 
 
 class _UniqueKeys(yaml.SafeLoader):

@@ -14,13 +14,13 @@ from typing import Any, Final
 import click
 
 from ingest import app, runtime, wire
-from ingest.classify import compile_topics, read_topics
+from ingest.classify import compile_topics, read_topics, write_topics
 from ingest.cli import show
 from ingest.db import topics as stored
 from ingest.errors import Refused, Unavailable
 from ingest.log.api import stream_topic
 from ingest.log.postgres import PostgresLog, listen
-from ingest.plain import line, plain
+from ingest.plain import line
 from ingest.settings import Settings
 from ingest.streams import Gap, begin, event_schema, missing, read_cursor, served
 from ingest.types import Record, Topic
@@ -182,6 +182,7 @@ def topics() -> None:
     \b
     Examples:
       ingest topics list
+      ingest topics export topics.yaml
       ingest topics check topics.yaml && ingest topics load topics.yaml
     """
 
@@ -221,7 +222,7 @@ def list_topics(settings: Settings, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 @click.pass_obj
 def show_topic(settings: Settings, *, slug: str, as_json: bool) -> None:
-    """One topic with its rule.
+    """One topic with its rule, as a file that `ingest topics load` takes.
 
     \b
     Example:
@@ -233,16 +234,34 @@ def show_topic(settings: Settings, *, slug: str, as_json: bool) -> None:
     if as_json:
         click.echo(line(stored.topic_body(one)))
         return
-    click.echo(click.style(show.clean(one.topic.title), bold=True) + (" (retired)" if one.retired else ""))
-    click.echo(f"  topic      {one.topic.slug}, changed {show.when(one.changed_at)}")
-    if one.topic.description:
-        click.echo(f"  about      {show.clean(one.topic.description)}")
-    click.echo(
-        f"  stream     cursor {one.cursor}, held from {one.first_cursor}; {one.articles} articles match"
-    )
-    click.echo("  rule")
-    for text in json.dumps(plain(one.topic.rule), ensure_ascii=False, indent=2).splitlines():
-        click.echo(f"    {text}")
+    if one.retired:
+        click.echo("# retired: no topic in force, nothing new matches it")
+    click.echo(f"# changed {show.when(one.changed_at)}; {one.articles} articles match")
+    click.echo(f"# stream: cursor {one.cursor}, held from {one.first_cursor}")
+    click.echo(write_topics([one.topic]), nl=False)
+
+
+@topics.command()
+@click.argument("file", metavar="[FILE]", type=click.Path(path_type=Path), required=False)
+@click.pass_obj
+def export(settings: Settings, *, file: Path | None) -> None:
+    """Write the topics in force, to FILE or standard output, as a file that `ingest topics load` takes.
+
+    \b
+    Examples:
+      ingest topics export my-topics.yaml
+    """
+    with app.open_database(settings, name="ingest topics") as engine:
+        found = stored.list_topics(engine, retired=False)
+    document = write_topics([one.topic for one in found])
+    if file is None:
+        click.echo(document, nl=False)
+        return
+    try:
+        file.write_text(document, "utf-8")
+    except OSError as error:
+        raise Refused("FILE", str(file), f"a file we may write ({error.strerror})") from None
+    click.echo(f"{len(found)} topics written to {file}", err=True)
 
 
 @topics.command()
@@ -265,7 +284,8 @@ def check(*, file: Path) -> None:
 def load(settings: Settings, *, file: Path, as_json: bool) -> None:
     """Make the topics of FILE the ones in force.
 
-    A topic that is no longer in the file is retired: it matches nothing more, its stream and cursors stay.
+    A topic that is no longer in the file is retired: it matches nothing more, its stream and cursors stay. To
+    keep those in force, begin with them: `ingest topics export FILE`.
 
     \b
     Example:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -196,6 +197,28 @@ def test_a_topics_file_that_is_none_is_refused_and_changes_nothing(run: Run, tmp
             assert found.exit_code == 2, (content, found.output)
             assert str(file) in found.stderr or "nothing" in found.stderr
     assert lines(run("topics", "list", "--json").output) == []
+
+
+def test_what_topics_show_and_export_print_can_be_loaded(run: Run, tmp_path: Path) -> None:
+    with as_file(files("ingest").joinpath("topics.yaml")) as shipped:
+        assert run("topics", "load", str(shipped)).exit_code == 0
+    before = lines(run("topics", "list", "--json").output)
+    exported = tmp_path / "mine.yaml"
+    assert f"{len(before)} topics written to {exported}" in run("topics", "export", str(exported)).stderr
+    assert run("topics", "export").stdout == exported.read_text("utf-8")
+    loaded = run("topics", "load", str(exported)).output
+    assert loaded.startswith("unchanged")
+    assert loaded.count("\n") == 1
+    shown = tmp_path / "shown.yaml"
+    shown.write_text(run("topics", "show", before[0]["slug"]).stdout, "utf-8")
+    assert f"unchanged  {before[0]['slug']}\n" in run("topics", "load", str(shown)).output
+    assert "# retired" in run("topics", "show", before[-1]["slug"]).stdout
+    assert lines(run("topics", "list", "--json").output)[0] == before[0]
+
+
+def test_topics_are_not_exported_to_a_place_we_may_not_write(run: Run) -> None:
+    refused = run("topics", "export", "/no/such/folder/mine.yaml")
+    assert (refused.exit_code, "FILE: '/no/such/folder/mine.yaml'" in refused.stderr) == (2, True)
 
 
 WRONG = """
