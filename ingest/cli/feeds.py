@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -10,7 +11,7 @@ import click
 from sqlalchemy import Engine
 
 from ingest import app, runtime
-from ingest.cli.show import clean, when
+from ingest.cli.show import clean, table, when
 from ingest.db import feeds as registry
 from ingest.db.polls import Poll, history
 from ingest.errors import Refused
@@ -22,6 +23,7 @@ from ingest.types import Feed
 from ingest.urls import feed_url
 
 NAME = "ingest feeds"
+HEADS = ("id", "state", "failure", "next poll", "title and URL")
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -147,7 +149,7 @@ def refresh(settings: Settings, names: tuple[str, ...], *, everything: bool) -> 
 @_as_json
 @click.pass_obj
 def list_(settings: Settings, *, as_json: bool) -> None:
-    """All feeds: id, how the last poll ended, when the next one is, title and URL.
+    """All feeds: id, how the last poll ended and why it failed, when the next one is, title and URL.
 
     \b
     Examples:
@@ -156,18 +158,25 @@ def list_(settings: Settings, *, as_json: bool) -> None:
     """
     with app.open_database(settings, name=NAME) as engine:
         found = registry.list_feeds(engine)
+        failed = registry.last_failures(engine)
     if as_json:
-        _print_json(found)
+        _print_json([{**plain(feed), "last_failure": plain(failed.get(feed.id))} for feed in found])
         return
     if not found:
         click.echo("no feeds yet; add one with `ingest feeds add URL`", err=True)
-    width = max((len(str(feed.id)) for feed in found), default=1)
+        return
+    rows = []
     for feed in found:
         state = (feed.last_outcome or "new") if feed.enabled else "paused"
         if feed.failures:
             state += f" ×{feed.failures}"
         title = f"{clean(feed.title)}  " if feed.title else ""
-        click.echo(f"{feed.id:>{width}}  {state:<13} {when(feed.next_poll_at)}  {title}{feed.url}")
+        why = str(failed.get(feed.id, ""))
+        rows.append((str(feed.id), state, why, when(feed.next_poll_at), f"{title}{feed.url}"))
+    # For a program each line is a feed; it has --json, and may cut lines nevertheless.
+    heads = HEADS if sys.stdout.isatty() else ()
+    for text in table(rows, heads):
+        click.echo(text)
 
 
 @feeds.command()

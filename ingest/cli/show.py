@@ -73,9 +73,13 @@ def snippet(fragments: Sequence[Fragment]) -> str:
     ).strip()
 
 
-def table(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> Iterable[str]:
-    """Columns as wide as they need to be, under their heads."""
-    widths = [max(len(row[n]) for row in (heads, *rows)) for n in range(len(heads))]
-    yield click.style("  ".join(h.ljust(w) for h, w in zip(heads, widths, strict=True)).rstrip(), bold=True)
+def table(rows: Sequence[Sequence[str]], heads: Sequence[str] = ()) -> Iterable[str]:
+    """Columns as wide as they need to be, under their heads where there are any."""
+    lines = [heads, *rows] if heads else rows
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    if heads:
+        yield click.style(
+            "  ".join(h.ljust(w) for h, w in zip(heads, widths, strict=True)).rstrip(), bold=True
+        )
     for row in rows:
         yield "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()

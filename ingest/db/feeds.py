@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, literal, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ingest.db.engine import transaction
 from ingest.db.feed_state import feed_fails, read_asked, read_cadence, state_of_feed
 from ingest.db.polls import Poll, last_polls
 from ingest.db.reading import reading
-from ingest.db.tables import feeds, without_scheme
+from ingest.db.tables import feeds, polls, without_scheme
 from ingest.types import Feed
 
 IMPORT_BATCH: Final = 2000
@@ -39,6 +39,17 @@ class FeedHistory:
 
     feed: Feed
     polls: tuple[Poll, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastFailure:
+    """Why the last poll of a feed failed, in short (:class:`ingest.types.FailureKind`)."""
+
+    kind: str
+    status: int | None
+
+    def __str__(self) -> str:
+        return self.kind if self.status is None else f"{self.kind} {self.status}"
 
 
 def add_feed(
@@ -111,6 +122,24 @@ def page_feeds(
         found = [_feed(row) for row in connection.execute(wanted).mappings()]
     shown = tuple(found[:limit])
     return FeedPage(feeds=shown, next_after=shown[-1].id if len(found) > limit else None)
+
+
+def last_failures(engine: Engine) -> dict[int, LastFailure]:
+    """Of each feed that fails now, by its id, how its last poll failed; those whose history is gone are not in it."""
+    last = (
+        select(polls.c.failure, polls.c.status)
+        .where(polls.c.feed_id == feeds.c.id)
+        .order_by(polls.c.id.desc())
+        .limit(1)
+        .lateral()
+    )
+    wanted = select(feeds.c.id, last.c.failure, last.c.status).join(last, true()).where(feeds.c.failures > 0)
+    with reading(engine) as connection:
+        return {
+            row.id: LastFailure(kind=row.failure, status=row.status)
+            for row in connection.execute(wanted)
+            if row.failure is not None
+        }
 
 
 def find_feed(engine: Engine, *, url: str | None = None, feed_id: int | None = None) -> Feed | None:

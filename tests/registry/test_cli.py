@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -94,6 +99,7 @@ def test_json_is_for_programs(feeds: Feeds) -> None:
         0,
     )
     (listed,) = json.loads(feeds("list", "--json").output)
+    assert listed.pop("last_failure") is None
     assert listed == {name: value for name, value in added.items() if name != "added"}
 
 
@@ -103,8 +109,44 @@ def test_the_list_says_how_each_feed_stands(feeds: Feeds, database: Engine) -> N
     assert "new" in feeds("list").output
     poll(database)
     (line,) = feeds("list").output.splitlines()
-    assert line.startswith("1  failed ×1")
+    assert line.startswith("1  failed ×1  status 503  20")
     assert line.endswith("Its own  https://a.example/")
+    (told,) = json.loads(feeds("list", "--json").output)
+    assert told["last_failure"] == {"kind": "status", "status": 503}
+
+
+def test_feeds_that_do_not_fail_have_no_reason_for_it(feeds: Feeds, database: Engine) -> None:
+    feeds("add", "https://a.example/")
+    poll(database)
+    feeds("add", "https://b.example/")
+    first, second = feeds("list").output.splitlines()
+    assert second.split()[:2] == ["2", "new"]
+    assert second.index("20") == first.index("20")  # columns stand below each other
+    assert json.loads(feeds("list", "--json").output)[1]["last_failure"] is None
+
+
+def test_columns_have_heads_on_a_terminal_only(feeds: Feeds, database_url: str) -> None:
+    feeds("add", "https://a.example/")
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "INGEST_DATABASE_URL": database_url}
+    subprocess.run(
+        [sys.executable, "-m", "ingest", "feeds", "list"], stdout=theirs, env=environment, check=True
+    )
+    heads, row = os.read(ours, 10_000).decode().splitlines()
+    os.close(theirs)
+    os.close(ours)
+    assert re.sub(r"\x1b\[\d*m", "", heads).split() == [
+        "id",
+        "state",
+        "failure",
+        "next",
+        "poll",
+        "title",
+        "and",
+        "URL",
+    ]
+    assert row.rstrip().endswith("https://a.example/")
+    assert "failure" not in feeds("list").output
 
 
 @pytest.mark.parametrize("name", ["1", "https://a.example/", "HTTPS://A.example"])
