@@ -31,6 +31,7 @@ from ingest.consume import consume
 from ingest.db import embedded, migrate, topics
 from ingest.db.engine import open_engine
 from ingest.db.polls import prune_polls
+from ingest.db.status import POLLER
 from ingest.errors import Refused
 from ingest.fetch import Limits
 from ingest.housekeep import Housekeeper
@@ -154,7 +155,7 @@ def _kafka(settings: Settings, *, patience: timedelta = KAFKA_PATIENCE) -> Itera
 def run_poller(settings: Settings, stop: Stop) -> None:
     """``ingest poll``: the feeds that are due, until a stop is requested."""
     with (
-        open_database(settings, name="ingest poll") as engine,
+        open_database(settings, name=POLLER) as engine,
         article_log(settings, engine) as log,
         poller(settings, engine, log) as each,
     ):

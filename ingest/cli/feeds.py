@@ -14,6 +14,7 @@ from ingest import app, runtime
 from ingest.cli.show import clean, table, when
 from ingest.db import feeds as registry
 from ingest.db.polls import Poll, history
+from ingest.db.status import poller_runs
 from ingest.errors import Refused
 from ingest.opml import read_opml, write_opml
 from ingest.plain import plain
@@ -63,6 +64,9 @@ def add(settings: Settings, urls: tuple[str, ...], *, title: str | None, as_json
             registry.add_feed(engine, url, title=title, now=runtime.now(), interval=settings.poll_interval)
             for url in dict.fromkeys(wanted)
         ]
+        polled = poller_runs(engine, now=runtime.now())
+    if not polled:
+        click.echo("no poller runs: `ingest up` (or `ingest poll`) has feeds polled", err=True)
     if as_json:
         _print_json([{**plain(feed), "added": new} for feed, new in added])
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -17,6 +17,7 @@ from ingest import app, runtime, wire
 from ingest.classify import compile_topics, read_topics, write_topics
 from ingest.cli import show
 from ingest.db import topics as stored
+from ingest.db.status import poller_runs
 from ingest.errors import Refused, Unavailable
 from ingest.log.api import stream_topic
 from ingest.log.postgres import PostgresLog, listen
@@ -70,12 +71,19 @@ def tail(
         shown = beginning.cursor
         wake = threading.Event()
         failures: list[Unavailable] = []
+
+        def tell_waiting(cursor: int) -> None:
+            runs = poller_runs(engine, now=runtime.now())
+            also = "" if runs else ". No poller runs: `ingest up` (or `ingest poll`) brings some"
+            click.echo(f"waiting for events behind cursor {cursor}; Ctrl-C ends{also}", err=True)
+
         try:
             with (
                 _interruptible() as interrupted,
                 listen(engine, on_growth=lambda _topic: wake.set(), on_failure=failures.append),
             ):
-                for found in _follow(log, topic, shown, wake, failures, interrupted, follow=follow):
+                on_waiting = tell_waiting if follow else None
+                for found in _follow(log, topic, shown, wake, failures, interrupted, on_waiting=on_waiting):
                     if isinstance(found, Gap):
                         _show_gap(found, as_json=as_json)
                         continue
@@ -100,9 +108,13 @@ def _follow(
     failures: list[Unavailable],
     interrupted: list[int],
     *,
-    follow: bool,
+    on_waiting: Callable[[int], None] | None,
 ) -> Iterator[Gap | Record]:
-    """Events behind ``after``, as they come; where retention was faster, the gap first."""
+    """Events behind ``after``, as they come; where retention was faster, the gap first.
+
+    ``on_waiting`` gets the last cursor the first time there is nothing to show; without it, that is the end.
+    """
+    waited = False
     while not interrupted:
         wake.clear()
         records = log.read(stream_topic(topic), after=after, limit=BATCH)
@@ -115,11 +127,14 @@ def _follow(
                 return
         if records:
             after = records[-1].offset
-        elif not follow:
+        elif on_waiting is None:
             return
         elif failures:
             raise failures[0]
         else:
+            if not waited:
+                waited = True
+                on_waiting(after)
             wake.wait(WAKE_SECONDS)
 
 

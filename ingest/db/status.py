@@ -19,6 +19,9 @@ from ingest.types import PollResult
 EXACT_BELOW: Final = 100_000
 """Tables that the planner thinks smaller are counted; of larger ones its estimate is told."""
 POLLS_WITHIN: Final = timedelta(hours=1)
+POLLER: Final = "ingest poll"
+"""What the database calls the connections of a poller."""
+POLLER_WITHIN: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,22 @@ def read_status(engine: Engine, *, now: datetime, timeout: timedelta = timedelta
             or 0,
             streams=_streams(connection),
             groups=_groups(connection),
+        )
+
+
+def poller_runs(engine: Engine, *, now: datetime) -> bool:
+    """Whether there is a sign of one: it is connected, or leased or recorded a poll within ``POLLER_WITHIN``."""
+    since = now - POLLER_WITHIN
+    connected = sql(
+        "SELECT 1 FROM pg_stat_activity WHERE application_name = :name AND datname = current_database()"
+    )
+    leased = select(literal(1)).where(feeds.c.lease_poll_id.is_not(None), feeds.c.leased_at > since)
+    recorded = select(literal(1)).where(polls.c.finished_at > since)
+    with reading(engine) as connection:
+        return (
+            connection.execute(connected, {"name": POLLER}).first() is not None
+            or connection.execute(leased.limit(1)).first() is not None
+            or connection.execute(recorded.limit(1)).first() is not None
         )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from ingest.db.engine import open_engine
 from tests.library import Library
 from tests.query.conftest import Run
 
@@ -72,6 +73,11 @@ def test_following_shows_what_comes_and_ctrl_c_tells_how_to_go_on(library: Libra
     process = start("tail", "football", "--from", "1", "--json")
     assert process.stdout is not None
     assert [json.loads(process.stdout.readline())["cursor"] for _ in range(2)] == [2, 3]
+    assert process.stderr is not None
+    waiting = process.stderr.readline()
+    assert waiting == (
+        "waiting for events behind cursor 3; Ctrl-C ends. No poller runs: `ingest up` (or `ingest poll`) brings some\n"
+    )
     library.event("football", 4)
     assert json.loads(process.stdout.readline())["cursor"] == 4
     process.send_signal(signal.SIGINT)
@@ -79,6 +85,20 @@ def test_following_shows_what_comes_and_ctrl_c_tells_how_to_go_on(library: Libra
     assert rest == ""
     assert errors == "go on with: ingest tail football --from 4\n"
     assert process.returncode == 0
+
+
+def test_who_follows_a_stream_is_told_that_it_waits(
+    library: Library, database_url: str, start: Start
+) -> None:
+    library.events("football", range(3))
+    poller = open_engine(database_url, name="ingest poll")
+    with poller.connect():
+        process = start("tail", "football")
+        assert process.stderr is not None
+        assert process.stderr.readline() == "waiting for events behind cursor 3; Ctrl-C ends\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30)[1] == "go on with: ingest tail football --from 3\n"
+    poller.dispose()
 
 
 def test_a_reader_that_goes_away_ends_it_quietly(library: Library, start: Start) -> None:

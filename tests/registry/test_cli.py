@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine
 
 from ingest.cli import root
+from ingest.db.engine import open_engine
 from ingest.db.feeds import list_feeds
 from ingest.db.polls import lease_due, record
 from ingest.runtime import now
@@ -55,12 +56,31 @@ def test_feeds_are_added_once_in_one_spelling(feeds: Feeds, database: Engine) ->
     first = feeds("add", "https://A.example/rss", "https://b.example:443/rss#top", "feed:https://c.example/")
     assert first.exit_code == 0, first.output
     assert (
-        first.output
+        first.stdout
         == "added: 1 https://a.example/rss\nadded: 2 https://b.example/rss\nadded: 3 https://c.example/\n"
     )
     again = feeds("add", "https://a.example/rss")
-    assert again.output == "already there: 1 https://a.example/rss\n"
+    assert again.stdout == "already there: 1 https://a.example/rss\n"
     assert len(list_feeds(database)) == 3
+
+
+NO_POLLER = "no poller runs: `ingest up` (or `ingest poll`) has feeds polled\n"
+
+
+def test_who_adds_a_feed_is_told_where_no_poller_runs(
+    feeds: Feeds, database: Engine, database_url: str
+) -> None:
+    assert feeds("add", "https://a.example/").stderr == NO_POLLER
+    poller = open_engine(database_url, name="ingest poll")  # one that is connected and has nothing to do
+    with poller.connect():
+        assert feeds("add", "https://b.example/").stderr == ""
+    poller.dispose()
+    assert feeds("add", "https://c.example/").stderr == NO_POLLER
+    (lease,) = lease_due(database, now=now(), limit=1, lease=timedelta(minutes=5), budget=Budget())
+    assert feeds("add", "https://d.example/").stderr == ""
+    failed = Failed(kind=FailureKind.STATUS, detail="503", status=503)
+    record(database, [outcome(lease, failed, None, now=now(), policy=Policy())], now=now())
+    assert feeds("add", "https://e.example/").stderr == ""
 
 
 def test_a_title_belongs_to_one_feed(feeds: Feeds, database: Engine) -> None:
@@ -91,7 +111,7 @@ def test_a_bad_url_is_refused_by_name_and_nothing_is_added(feeds: Feeds, databas
 
 
 def test_json_is_for_programs(feeds: Feeds) -> None:
-    (added,) = json.loads(feeds("add", "https://a.example/", "--json").output)
+    (added,) = json.loads(feeds("add", "https://a.example/", "--json").stdout)
     assert (added["added"], added["url"], added["interval"], added["failures"]) == (
         True,
         "https://a.example/",
