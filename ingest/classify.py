@@ -53,6 +53,7 @@ MAX_FILE_BYTES: Final = 4 * 1024**2
 _CHARACTERS: Final = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORDS: Final = re.compile(rf"[{_CHARACTERS}]|[^\W_{_CHARACTERS}]+")
 _PHRASE_WORDS: Final = re.compile(rf"[{_CHARACTERS}]\*?|[^\W_{_CHARACTERS}]+\*?")
+_WITHIN_WORD: Final = re.compile(rf"[^\s{_CHARACTERS}]{{2}}")
 _SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -95,14 +96,18 @@ class Words:
                 self._text_spans = [found.span() for found in _WORDS.finditer(source)]
             spans = self._text_spans
         at, end = spans[first][0], spans[last][1]
-        before = source[max(0, at - QUOTE_CHARACTERS) : at]
-        behind = source[end : end + QUOTE_CHARACTERS]
-        return {
-            "where": where,
-            "phrase": place.phrase,
-            "at": at,
-            "quote": " ".join(f"{before}{source[at:end]}{behind}".split()),
-        }
+        quote = _around(source, at, end)
+        return {"where": where, "phrase": place.phrase, "at": at, "quote": " ".join(quote.split())}
+
+
+def _around(source: str, at: int, end: int) -> str:
+    """What stands from ``at`` to ``end`` with some of what is around it, in whole words."""
+    first, last = max(0, at - QUOTE_CHARACTERS), min(len(source), end + QUOTE_CHARACTERS)
+    if first and _WITHIN_WORD.match(source, first - 1):
+        first = next((first + n for n, character in enumerate(source[first:at]) if character.isspace()), at)
+    if last < len(source) and _WITHIN_WORD.match(source, last - 1):
+        last = next((last - n for n, character in enumerate(source[last:end:-1]) if character.isspace()), end)
+    return source[first:last]
 
 
 Condition = Callable[[Words, int, int], "list[Place] | None"]

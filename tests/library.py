@@ -85,6 +85,7 @@ class Library:
         topics: Sequence[str] = (),
         story: UUID | None = None,
         feed_id: int | None = None,
+        published: bool = True,
     ) -> UUID:
         """A new article, sighted once, matching ``topics``; its id."""
         article_id = uuid5(NAMESPACE_URL, url)
@@ -103,7 +104,7 @@ class Library:
                     url=url,
                     source=source,
                     language=language,
-                    published_at=at,
+                    published_at=at if published else None,
                     first_seen_at=at,
                     revised_at=at,
                     sort_at=at,

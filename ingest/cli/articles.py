@@ -182,12 +182,13 @@ def _show_history(history: books.History) -> None:
     click.echo(
         f"  source     {show.clean(history.source)}, language {show.clean(history.language) or 'not declared'}"
     )
-    click.echo(
-        f"  published  {show.when(history.published_at)}, first seen {show.when(history.first_seen_at)}"
-    )
+    published = "not said" if history.published_at is None else show.when(history.published_at)
+    click.echo(f"  published  {published}, first seen {show.when(history.first_seen_at)}")
     click.echo(f"  revision   {history.revision}, of {show.when(history.revised_at)}")
     if history.story_id != history.id or history.copies:
-        click.echo(f"  story      {history.story_id}, with {len(history.copies)} other articles:")
+        others = {0: "of which no other article is stored", 1: "with 1 other article:"}
+        said = others.get(len(history.copies), f"with {len(history.copies)} other articles:")
+        click.echo(f"  story      {history.story_id}, {said}")
         for copy in history.copies:
             click.echo(
                 f"             {show.when(copy.first_seen_at)}  {show.clean(copy.source)}  {show.clean(copy.url)}"

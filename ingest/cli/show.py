@@ -46,19 +46,24 @@ def why(explanation: Mapping[str, Any] | None) -> str:
 
 
 def reasons(explanation: Mapping[str, Any]) -> Iterable[str]:
-    """An explanation in full: the part of the rule that held, then each place, the phrase in its sentence."""
+    """An explanation in full: the part of the rule that held, then each place."""
     if rule := clean(str(explanation.get("rule", ""))):
         yield f"rule  {rule}"
     for place in explanation.get("found", ()):
-        phrase, quote = clean(str(place.get("phrase", ""))), clean(str(place.get("quote", "")))
-        yield f"{place.get('where', ''):5} {highlighted(quote, phrase)}"
+        yield at_place(place)
+
+
+def at_place(place: Mapping[str, Any]) -> str:
+    """The phrase of an explanation, where it is, and the words around it."""
+    phrase, quote = clean(str(place.get("phrase", ""))), clean(str(place.get("quote", "")))
+    return f"'{phrase}' in the {clean(str(place.get('where', '')))}: “…{highlighted(quote, phrase)}…”"
 
 
 def highlighted(quote: str, phrase: str) -> str:
     """``quote`` with ``phrase`` set off, where it stands in it."""
     at = quote.lower().find(phrase.lower().rstrip("*")) if phrase else -1
     if at < 0 or len(quote.lower()) != len(quote):
-        return f"{quote}  [{phrase}]" if phrase else quote
+        return quote
     end = at + len(phrase.rstrip("*"))
     return quote[:at] + click.style(quote[at:end], bold=True, fg="yellow") + quote[end:]
 

@@ -69,6 +69,25 @@ def test_an_explanation_quotes_the_places_and_names_the_alternative() -> None:
     assert match.explanation["found"][1]["quote"] == "They sign the pact today."
 
 
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        (
+            "Our correspondents were unanimously saying that the pact was, all in all, nothing whatsoever-unheard-of",
+            "were unanimously saying that the pact was, all in all, nothing",
+        ),
+        ("x" * 60 + " pact " + "y" * 60, "pact"),
+        ("俄" * 60 + " pact " + "朝" * 60, "俄" * 39 + " pact " + "朝" * 39),
+        ("Short: a pact.", "Short: a pact."),
+    ],
+    ids=["words", "words longer than a quote", "characters, which are words", "all of it"],
+)
+def test_a_quote_is_not_cut_within_a_word(text: str, quote: str) -> None:
+    topic = Topic(slug="t", title="T", description="", rule={"rule": "pact"})
+    (match,) = compile_topics([topic]).matches("", text)
+    assert match.explanation["found"][0]["quote"] == quote
+
+
 def test_letters_that_grow_when_folded_do_not_shift_the_quotes() -> None:
     topic = Topic(slug="t", title="T", description="", rule={"any": ["pact"]})
     (match,) = compile_topics([topic]).matches("", "İstanbul Straße ﬁn: the pact")

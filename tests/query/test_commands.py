@@ -134,10 +134,22 @@ def test_explain_tells_when_why_and_where(library: Library, run: Run) -> None:
     assert "poll 1 of feed 1 (https://news.example/feed.xml): created" in found
     assert "record news.articles/0/1" in found
     assert "matched    football (revision 1)" in found
-    assert "title A football match" in found
+    assert "'football' in the title: “…A football match…”" in found
     assert "football cursor 1: created" in found
     (body,) = lines(run("explain", "https://a.example/1", "--json").output)
     assert body["known"] is True
+
+
+def test_a_story_counts_its_articles_and_a_date_that_was_not_said_is_none(library: Library, run: Run) -> None:
+    first = library.article("https://a.example/1", title="One", published=False)
+    found = run("articles", "show", "https://a.example/1").output
+    assert "published  not said, first seen 2026-03-01 12:00:00Z" in found
+    library.article("https://a.example/2", title="Two", story=first)
+    assert f"story      {first}, with 1 other article:" in run("explain", "https://a.example/1").output
+    library.article("https://a.example/3", title="Three", story=first)
+    assert "with 2 other articles:" in run("explain", "https://a.example/1").output
+    library.article("https://a.example/4", title="Four", story=uuid4())
+    assert "of which no other article is stored\n" in run("explain", "https://a.example/4").output
 
 
 def test_explain_of_what_we_never_met_says_so_and_fails(run: Run) -> None:
