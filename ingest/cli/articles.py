@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from uuid import UUID
 
 import click
@@ -26,7 +28,23 @@ def articles() -> None:
     """
 
 
-@articles.command()
+class _Search(click.Command):
+    """Says what to do where a query is taken for options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            query = next((one for one in given if re.match(r"-[^-]", one)), None)
+            if query is None or error.option_name.startswith("--"):
+                raise
+            example = f"ingest articles search -- {shlex.quote(query)}"
+            hint = f"A QUERY that begins with - stands behind --: {example}"
+            raise click.UsageError(f"{error.format_message()} {hint}", ctx) from None
+
+
+@articles.command(cls=_Search)
 @click.argument("query", required=False)
 @click.option("--topic", help="Only articles of this topic (its slug).")
 @click.option("--source", help="Only articles of this host, such as example.org.")
@@ -48,6 +66,7 @@ def search(settings: Settings, /, *, query: str | None, as_json: bool, **given: 
     Examples:
       ingest articles search '"Kim Jong Un" Putin -football' --from 2026-01-01
       ingest articles search --source tass.com --limit 5 --json
+      ingest articles search -- '-football summit'       one that begins with - stands behind --
     """
     names = {"q": query, "from": given.pop("since"), "to": given.pop("until"), **given}
     asked = {name: value for name, value in names.items() if value is not None}

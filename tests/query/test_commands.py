@@ -103,6 +103,22 @@ def test_search_narrows_by_every_option(library: Library, run: Run) -> None:
         assert [one.get("title") for one in found] == [title, None], options
 
 
+def test_a_query_that_begins_with_without_is_told_to_stand_behind_two_dashes(
+    library: Library, run: Run
+) -> None:
+    library.article("https://a.example/1", title="Chess cup")
+    library.article("https://a.example/2", title="Football cup")
+    hinted = run("articles", "search", "-football")
+    assert hinted.exit_code == 2
+    assert "No such option '-f'" in hinted.stderr
+    assert "A QUERY that begins with - stands behind --: ingest articles search -- -football" in hinted.stderr
+    found = run("articles", "search", "--", "-football cup").output
+    assert "Chess cup" in found
+    assert "Football" not in found
+    mistyped = run("articles", "search", "cup", "--topci", "chess")
+    assert (mistyped.exit_code, "behind --" in mistyped.stderr) == (2, False)
+
+
 def test_bad_input_is_refused_with_its_name(library: Library, run: Run) -> None:
     library.topic("football")
     for arguments, named, accepted in REFUSED:
