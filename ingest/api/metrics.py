@@ -94,7 +94,14 @@ def state(status: Status) -> Iterator[Metric]:
     yield labelled("ingest_polls_last_hour", "Polls by result.", "result", iter(status.polls.items()))
     yield GaugeMetricFamily("ingest_articles", "Articles stored (large: an estimate).", status.articles)
     yield GaugeMetricFamily("ingest_revisions", "Revisions stored (large: an estimate).", status.revisions)
-    yield GaugeMetricFamily("ingest_quarantine_records", "Set aside and not replayed.", status.quarantine)
+    yield GaugeMetricFamily(
+        "ingest_quarantine_records", "Records of the log set aside and not replayed.", status.quarantine
+    )
+    yield GaugeMetricFamily(
+        "ingest_quarantine_entries",
+        "Entries of feeds set aside; polls bring them again.",
+        status.quarantine_entries,
+    )
     yield labelled(
         "ingest_stream_cursor",
         "The last cursor of each stream.",

@@ -26,7 +26,7 @@ def status(settings: Settings, *, as_json: bool) -> None:
     with app.open_database(settings, name="ingest status") as engine:
         found = read_status(engine, now=runtime.now(), timeout=timedelta(seconds=30))
     if as_json:
-        click.echo(line(status_body(found)))
+        click.echo(line({**status_body(found), "quarantine_entries": found.quarantine_entries}))
         return
     feeds = ", ".join(f"{count} {state}" for state, count in found.feeds.items() if count) or "none"
     polls = ", ".join(f"{count} {result}" for result, count in found.polls.items() if count) or "none"
@@ -41,7 +41,8 @@ def status(settings: Settings, *, as_json: bool) -> None:
     for group in found.groups:
         click.echo(f"log         {group.topic}: {group.group} has {group.lag} records before it")
     colour = "red" if found.quarantine else None
-    click.echo(click.style(f"quarantine  {found.quarantine} waiting", fg=colour))
+    said = f"{found.quarantine} records waiting, {found.quarantine_entries} entries of feeds"
+    click.echo(click.style(f"quarantine  {said}", fg=colour))
 
 
 def _seconds(duration: timedelta) -> str:

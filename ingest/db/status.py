@@ -7,13 +7,13 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, func, literal, select
 from sqlalchemy import text as sql
 
 from ingest.db.feed_state import FEED_STATES, feed_fails, state_of_feed
 from ingest.db.reading import reading
 from ingest.db.tables import feeds, log_groups, log_topics, polls, quarantine
-from ingest.log.api import STREAM_PREFIX
+from ingest.log.api import ARTICLES, STREAM_PREFIX
 from ingest.types import PollResult
 
 EXACT_BELOW: Final = 100_000
@@ -59,7 +59,9 @@ class Status:
     articles: int
     revisions: int
     quarantine: int
-    """Records set aside and not yet replayed."""
+    """Records of the log set aside and not yet replayed."""
+    quarantine_entries: int
+    """Entries of feeds set aside: nobody replays them, for polls bring them again; here until they are dropped."""
     streams: tuple[StreamStatus, ...]
     groups: tuple[GroupStatus, ...]
 
@@ -78,6 +80,12 @@ def read_status(engine: Engine, *, now: datetime, timeout: timedelta = timedelta
                 func.min(feeds.c.next_poll_at).filter(due),
             )
         ).one()
+        records, entries = connection.execute(
+            select(
+                func.count().filter(quarantine.c.topic == ARTICLES),
+                func.count().filter(quarantine.c.topic != ARTICLES),
+            ).where(quarantine.c.replayed_at.is_(None))
+        ).one()
         return Status(
             at=now,
             feeds=_feeds(connection),
@@ -88,10 +96,8 @@ def read_status(engine: Engine, *, now: datetime, timeout: timedelta = timedelta
             last_poll_at=connection.scalar(select(func.max(polls.c.finished_at))),
             articles=_count(connection, "articles"),
             revisions=_count(connection, "revisions"),
-            quarantine=connection.scalar(
-                select(func.count()).select_from(quarantine).where(quarantine.c.replayed_at.is_(None))
-            )
-            or 0,
+            quarantine=records,
+            quarantine_entries=entries,
             streams=_streams(connection),
             groups=_groups(connection),
         )
@@ -114,8 +120,9 @@ def poller_runs(engine: Engine, *, now: datetime) -> bool:
 
 
 def status_body(status: Status) -> dict[str, Any]:
-    """As ``/v1/status`` and ``ingest status --json`` tell it; durations in seconds."""
+    """As ``/v1/status`` tells it; durations in seconds. Entries of feeds need nobody, so they are not in it."""
     body = {field.name: getattr(status, field.name) for field in fields(status)}
+    del body["quarantine_entries"]
     body["due_lag_seconds"] = body.pop("due_lag").total_seconds()
     body["polls_last_hour"] = body.pop("polls")
     return body

@@ -118,6 +118,8 @@ def test_metrics_tell_the_state_of_the_service(
     library.article()
     library.events("football", [1, 2])
     library.quarantine()
+    for offset in range(2):
+        library.quarantine(topic="feed:3", offset=offset)
     log = PostgresLog(database)
     log.append("news.articles", [event("football", n) for n in range(3)])
     with log.subscribe("news.articles", group="persist") as subscription:
@@ -135,6 +137,7 @@ def test_metrics_tell_the_state_of_the_service(
     assert found["ingest_articles"] == 1
     assert found["ingest_revisions"] == 1
     assert found["ingest_quarantine_records"] == 1
+    assert found["ingest_quarantine_entries"] == 2
     assert found["ingest_stream_cursor{topic=football}"] == 2
     assert found["ingest_log_group_lag_records{group=persist,topic=news.articles}"] == 2
     assert found["ingest_polls_last_hour{result=fetched}"] == 0

@@ -26,9 +26,9 @@ def library(database: Engine) -> Library:
 def run(database_url: str) -> Run:
     """``run("articles", "search", "x")``: the command's result, in this process."""
 
-    def call(*arguments: str, input: str | None = None) -> Result:  # noqa: A002 - as CliRunner has it
+    def call(*arguments: str, input: str | None = None, color: bool = False) -> Result:  # noqa: A002 - as CliRunner has it
         environment = {"INGEST_DATABASE_URL": database_url, "INGEST_CONFIG": None}
-        return CliRunner().invoke(root, list(arguments), env=environment, input=input)
+        return CliRunner().invoke(root, list(arguments), env=environment, input=input, color=color)
 
     return call
 

@@ -320,7 +320,20 @@ def test_status_for_people_and_programs(library: Library, run: Run) -> None:
     found = run("status").output
     assert "feeds       1 new" in found
     assert "articles    1 in 1 revisions" in found
-    assert "quarantine  1 waiting" in found
+    assert "quarantine  1 records waiting, 0 entries of feeds" in found
+
+
+def test_status_tells_entries_of_feeds_from_records_that_wait(library: Library, run: Run) -> None:
+    for offset in range(2):
+        library.quarantine(topic="feed:3", offset=offset)
+    (body,) = lines(run("status", "--json").output)
+    assert (body["quarantine"], body["quarantine_entries"]) == (0, 2)
+    found = run("status", color=True).output
+    assert "quarantine  0 records waiting, 2 entries of feeds" in found
+    assert "\x1b[31m" not in found  # nothing to do: polls bring them again
+    library.quarantine(offset=9)
+    found = run("status", color=True).output
+    assert "\x1b[31mquarantine  1 records waiting, 2 entries of feeds" in found
 
 
 def test_schema_prints_both_or_one(run: Run) -> None:
