@@ -12,7 +12,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import ssl
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -27,15 +29,15 @@ from sqlalchemy import Engine
 
 from ingest import relay, runtime
 from ingest.classify import read_topics
-from ingest.consume import consume
+from ingest.consume import GROUP, consume
 from ingest.db import embedded, migrate, topics
 from ingest.db.engine import open_engine
 from ingest.db.polls import prune_polls
-from ingest.db.status import POLLER
-from ingest.errors import Refused
+from ingest.db.status import POLLER, GroupStatus, Status, read_status
+from ingest.errors import IngestError, Refused
 from ingest.fetch import Limits
 from ingest.housekeep import Housekeeper
-from ingest.log.api import Log
+from ingest.log.api import ARTICLES, Log
 from ingest.log.postgres import PostgresLog, PostgresStreamSource
 from ingest.persist import Persister
 from ingest.poll import Poller
@@ -47,7 +49,9 @@ from ingest.supervise import Part, Supervisor
 from ingest.types import Topic
 
 if TYPE_CHECKING:
-    from ingest.log.kafka import KafkaLog
+    from ingest.log.kafka import KafkaLog, Security
+
+logger = logging.getLogger(__name__)
 
 KAFKA_PATIENCE: Final = timedelta(seconds=60)
 """How long a process waits for a broker that is away before it stops and is restarted."""
@@ -56,6 +60,8 @@ RELAY_PATIENCE: Final = timedelta(seconds=15)
 transactions does not find it again (kafka-python 3.0, broker killed and restarted); a new one does, at once."""
 READY_PATIENCE: Final = timedelta(seconds=5)
 """How long a health check waits for one."""
+LAG_PATIENCE: Final = timedelta(seconds=2)
+"""How long the status and the metrics wait for one: Prometheus gives up a scrape after 10 s."""
 
 
 @contextmanager
@@ -145,11 +151,35 @@ def _kafka(settings: Settings, *, patience: timedelta = KAFKA_PATIENCE) -> Itera
         replication=settings.kafka_replication,
         patience=patience,
         session_timeout=settings.kafka_session_timeout,
+        security=_kafka_security(settings),
     )
     try:
         yield log
     finally:
         log.close()
+
+
+def _kafka_security(settings: Settings) -> Security:
+    """
+    Raises:
+        Refused: the file of certificates cannot be read, or has none.
+    """
+    from ingest.log.kafka import Security
+
+    cafile = settings.kafka_ssl_cafile
+    if cafile is not None:
+        try:
+            ssl.create_default_context(cafile=str(cafile))
+        except OSError as error:  # ssl.SSLError is one too
+            accepted = f"a readable file of certificates in PEM ({error.strerror or error})"
+            raise Refused(environment_name("kafka_ssl_cafile"), str(cafile), accepted) from None
+    return Security(
+        protocol=settings.kafka_security_protocol,
+        mechanism=settings.kafka_sasl_mechanism,
+        username=settings.kafka_sasl_username,
+        password=settings.kafka_sasl_password,
+        cafile=cafile,
+    )
 
 
 def run_poller(settings: Settings, stop: Stop) -> None:
@@ -218,6 +248,7 @@ def run_relay(settings: Settings, stop: Stop) -> None:
             replication=settings.kafka_replication,
             patience=RELAY_PATIENCE,
             retention=settings.retention_streams,
+            security=_kafka_security(settings),
         ) as target,
     ):
         relay.run(source, target, stop)
@@ -234,6 +265,32 @@ def housekeeper(settings: Settings, engine: Engine, stop: Stop) -> Housekeeper:
         stop=stop,
         every=settings.housekeeping,
     )
+
+
+def service_status(
+    settings: Settings, engine: Engine, *, timeout: timedelta = timedelta(seconds=5)
+) -> Status:
+    """How the service stands, the consumers' lag told by the log that carries ``news.articles``.
+
+    Raises:
+        Unavailable: the database. A broker that is away only leaves that lag out.
+    """
+    status = read_status(engine, now=runtime.now(), timeout=timeout)
+    if settings.log != "kafka":
+        return status
+    # What is in the tables about news.articles is from a time before Kafka.
+    others = tuple(group for group in status.groups if group.topic != ARTICLES)
+    return replace(status, groups=(*_kafka_groups(settings), *others))
+
+
+def _kafka_groups(settings: Settings) -> tuple[GroupStatus, ...]:
+    try:
+        with _kafka(settings, patience=LAG_PATIENCE) as log:
+            lag = log.lag(ARTICLES, group=GROUP)
+    except IngestError as error:
+        logger.warning("the lag of group %s on %s is not known: %s", GROUP, ARTICLES, error)
+        return ()
+    return () if lag is None else (GroupStatus(topic=ARTICLES, group=GROUP, lag=lag),)
 
 
 def check_ready(settings: Settings, engine: Engine) -> None:

@@ -23,6 +23,7 @@ CONFIG_VARIABLE: Final = "INGEST_CONFIG"
 NOT_SETTINGS: Final = frozenset({"INGEST_CONFIG", "INGEST_CORPUS", "INGEST_CRASH_SOCKET"})
 """Variables with our prefix that are not settings; so is everything that starts with ``INGEST_TEST_``."""
 
+HIDDEN: Final = "(not shown: secret)"
 LONGEST: Final = timedelta(days=36_500)
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES: Final = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
@@ -104,7 +105,7 @@ def _setting(
     default: Any, read: Callable[[str], Any], accepted: str, about: str, *, secret: bool = False
 ) -> Any:
     metadata = {"read": read, "accepted": accepted, "about": about, "secret": secret}
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 _DURATION = "a duration such as 500ms, 30s, 15m, 6h or 1d, longer than nothing"
@@ -112,6 +113,8 @@ _SPACING = "a duration such as 500ms, 30s or 5m, or 0s"
 _SIZE = "a size such as 512k, 16m or 1g"
 _COUNT = "a whole number of at least 1"
 _PATH = "a path, not empty"
+SECURITY_PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+SASL_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +147,28 @@ class Settings:
         _duration,
         _DURATION,
         "after this the partitions of a consumer that died go to the others (the brokers bound it: 6s to 30m)",
+    )
+    kafka_security_protocol: str = _setting(
+        "PLAINTEXT",
+        _one_of(*SECURITY_PROTOCOLS),
+        f"one of {', '.join(SECURITY_PROTOCOLS)}",
+        "how brokers are spoken to: encrypted (SSL), with a log-in (SASL), both or neither",
+    )
+    kafka_sasl_mechanism: str | None = _setting(
+        None,
+        _one_of(*SASL_MECHANISMS),
+        f"one of {', '.join(SASL_MECHANISMS)}",
+        "how we log in to the brokers; PLAIN sends them the password itself",
+    )
+    kafka_sasl_username: str | None = _setting(None, _text, "one line of text", "as whom we log in")
+    kafka_sasl_password: str | None = _setting(
+        None, _text, "one line of text", "what we log in with", secret=True
+    )
+    kafka_ssl_cafile: Path | None = _setting(
+        None,
+        _path,
+        "a path of a PEM file, not empty",
+        "certificates of those who sign the brokers'; without it the ones that this machine trusts",
     )
     topics_file: Path | None = _setting(
         None,
@@ -324,7 +349,7 @@ def _read_one(thing: str, setting: Field[Any], text: str) -> Any:
     try:
         return setting.metadata["read"](text)
     except (ValueError, KeyError):
-        shown = "(not shown: secret)" if setting.metadata["secret"] else text
+        shown = HIDDEN if setting.metadata["secret"] else text
         raise Refused(thing, shown, setting.metadata["accepted"]) from None
 
 
@@ -333,6 +358,7 @@ def _checked(settings: Settings) -> Settings:
         raise Refused(
             "INGEST_KAFKA_BOOTSTRAP", None, "host:port of a Kafka broker, because INGEST_LOG is kafka"
         )
+    _check_kafka_security(settings)
     if not settings.poll_interval_min <= settings.poll_interval <= settings.poll_interval_max:
         raise Refused(
             "INGEST_POLL_INTERVAL",
@@ -347,3 +373,23 @@ def _checked(settings: Settings) -> Settings:
             "more than fetch_deadline and parse_deadline together, or a poll would be given away while under way",
         )
     return settings
+
+
+def _check_kafka_security(settings: Settings) -> None:
+    """What a protocol needs must be there, and what it does not use must not: it would protect nothing, unnoticed."""
+    protocol = settings.kafka_security_protocol
+    because = f"because INGEST_KAFKA_SECURITY_PROTOCOL is {protocol}"
+    for name in ("kafka_sasl_mechanism", "kafka_sasl_username", "kafka_sasl_password"):
+        value = getattr(settings, name)
+        metadata = Settings.__dataclass_fields__[name].metadata
+        if protocol.startswith("SASL_") and value is None:
+            raise Refused(environment_name(name), None, f"{metadata['accepted']}, {because}")
+        if not protocol.startswith("SASL_") and value is not None:
+            shown = HIDDEN if metadata["secret"] else value
+            raise Refused(environment_name(name), shown, f"nothing, {because}: without SASL nobody logs in")
+    if settings.kafka_ssl_cafile is not None and not protocol.endswith("SSL"):
+        raise Refused(
+            "INGEST_KAFKA_SSL_CAFILE",
+            str(settings.kafka_ssl_cafile),
+            f"nothing, {because}: without SSL there are no certificates",
+        )

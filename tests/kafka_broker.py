@@ -6,6 +6,7 @@
     with Broker(folder, jars=jars) as it:   # formats the folder, starts KRaft on free ports, up in about 2 s
         it.bootstrap                        # 127.0.0.1:port, the same after every restart
         it.kill(); it.start()               # SIGKILL, and again over the same files
+    Broker(folder, jars=jars, users={"ingest": "word"})     # listens with SASL too: it.sasl, and it.sasl_ssl
 
 ``python -m tests.kafka_broker [FOLDER]`` runs one in the foreground until Ctrl-C.
 """
@@ -22,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -40,10 +41,10 @@ _PROPERTIES: Final = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners={listeners},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners={listeners}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,{protocols}
 log.dirs={folder}/logs
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
@@ -57,6 +58,14 @@ broker.heartbeat.interval.ms=1000
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 """
+
+_SECURE_PROPERTIES: Final = """\
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+{logins}
+ssl.keystore.location={folder}/broker.p12
+ssl.keystore.password={keystore}
+"""
+_KEYSTORE_PASSWORD: Final = "of-a-throw-away-key"
 
 
 class CannotStartError(Exception):
@@ -134,27 +143,62 @@ def _free_ports(count: int) -> list[int]:
 class Broker:
     """One KRaft broker over ``folder``; ports and data stay the same over its restarts.
 
-    It starts fast (quick compiler, classes from an archive) unless it is to be ``optimised`` for a bench.
+    It starts fast (quick compiler, classes from an archive) unless it is to be ``optimised`` for a bench. Where there
+    are ``users`` (with their passwords) it has listeners for them beside the open one.
     """
 
-    def __init__(self, folder: Path, *, jars: Path, optimised: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        jars: Path,
+        optimised: bool = False,
+        users: Mapping[str, str] | None = None,
+    ) -> None:
         self._folder = folder
         self._classpath = f"{jars}/*"
         # Of 4.5 CPU seconds for a start the first saves 1.7, the second 1.3.
         self._options = [] if optimised else ["-XX:TieredStopAtLevel=1"]
         self._archive = _archive(jars)
         self._process: subprocess.Popen[bytes] | None = None
-        self.port, controller = _free_ports(2)
+        self._users = users or {}
+        protocols = ["PLAINTEXT", *(["SASL_PLAINTEXT", "SASL_SSL"] if self._users else [])]
+        controller, *ports = _free_ports(1 + len(protocols))
+        self.port = ports[0]
+        self._listeners = {name: f"127.0.0.1:{port}" for name, port in zip(protocols, ports, strict=True)}
         self._properties = folder / "server.properties"
         folder.mkdir(parents=True, exist_ok=True)
-        self._properties.write_text(
-            _PROPERTIES.format(port=self.port, controller=controller, folder=folder.resolve())
+        properties = _PROPERTIES.format(
+            listeners=",".join(f"{name}://{address}" for name, address in self._listeners.items()),
+            protocols=",".join(f"{name}:{name}" for name in protocols),
+            controller=controller,
+            folder=folder.resolve(),
         )
+        if self._users:
+            self._make_certificate()
+            properties += _SECURE_PROPERTIES.format(
+                logins=self._logins(), folder=folder.resolve(), keystore=_KEYSTORE_PASSWORD
+            )
+        self._properties.write_text(properties)
         self._format()
 
     @property
     def bootstrap(self) -> str:
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def sasl(self) -> str:
+        """``host:port`` where the users log in, in the clear."""
+        return self._listeners["SASL_PLAINTEXT"]
+
+    @property
+    def sasl_ssl(self) -> str:
+        """``host:port`` where the users log in, encrypted, under a certificate signed by :attr:`cafile`."""
+        return self._listeners["SASL_SSL"]
+
+    @property
+    def cafile(self) -> Path:
+        return self._folder / "broker.pem"
 
     @property
     def pid(self) -> int:
@@ -229,13 +273,37 @@ class Broker:
             *("java", "-XX:TieredStopAtLevel=1", "-cp", self._classpath, "kafka.tools.StorageTool", "format"),
             *("--ignore-formatted", "-t", cluster, "-c", str(self._properties)),
         ]
-        ended = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-        )
-        if ended.returncode != 0:
-            raise CannotStartError(
-                f"the storage tool ended with {ended.returncode}: {ended.stdout.strip()[-2000:]}"
+        for user, password in self._users.items():
+            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+                command += ["--add-scram", f"{mechanism}=[name={user},password={password}]"]
+        _run(command, "the storage tool")
+
+    def _logins(self) -> str:
+        plain = "".join(f' user_{user}="{password}"' for user, password in self._users.items())
+        package = "org.apache.kafka.common.security"
+        return "\n".join(
+            line
+            for listener in ("sasl_plaintext", "sasl_ssl")
+            for line in (
+                f"listener.name.{listener}.plain.sasl.jaas.config={package}.plain.PlainLoginModule required{plain};",
+                f"listener.name.{listener}.scram-sha-256.sasl.jaas.config={package}.scram.ScramLoginModule required;",
+                f"listener.name.{listener}.scram-sha-512.sasl.jaas.config={package}.scram.ScramLoginModule required;",
             )
+        )
+
+    def _make_certificate(self) -> None:
+        """A key that signs itself, and what clients are to trust."""
+        store = ("-keystore", str(self._folder / "broker.p12"), "-storepass", _KEYSTORE_PASSWORD)
+        pair = ("-keyalg", "EC", "-dname", "CN=broker", "-ext", "SAN=ip:127.0.0.1", "-validity", "3650")
+        _run(["keytool", "-genkeypair", "-alias", "broker", *pair, *store], "keytool")
+        export = ("-exportcert", "-rfc", "-alias", "broker", "-file", str(self.cafile))
+        _run(["keytool", *export, *store], "keytool")
+
+
+def _run(command: list[str], name: str) -> None:
+    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if ended.returncode != 0:
+        raise CannotStartError(f"{name} ended with {ended.returncode}: {ended.stdout.strip()[-2000:]}")
 
 
 # --- the pytest plugin: tests/conftest.py names this module in pytest_plugins ---
@@ -257,6 +325,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "filterwarnings", r"ignore:unclosed <socket.*laddr=\('0\.0\.0\.0':ResourceWarning"
     )
+    # And those whose TLS handshake failed.
+    config.addinivalue_line("filterwarnings", r"ignore:unclosed <ssl\.SSLSocket:ResourceWarning")
 
 
 def _refuse(config: pytest.Config, reason: str) -> None:

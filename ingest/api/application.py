@@ -26,7 +26,7 @@ from ingest.api.sse import HEARTBEAT
 from ingest.api.threads import Threads
 from ingest.api.topics import TooManyStreams, TopicRoutes
 from ingest.db import migrate
-from ingest.db.status import read_status
+from ingest.db.status import Status, read_status
 from ingest.errors import Refused, Unavailable
 from ingest.log.postgres import PostgresLog, listen
 
@@ -39,29 +39,27 @@ def create_api(
     log: PostgresLog | None = None,
     *,
     ready: Callable[[], object] | None = None,
+    status: Callable[[], Status] | None = None,
     heartbeat: timedelta = HEARTBEAT,
 ) -> Starlette:
     """The API over a database and the streams in it.
 
     ``ready`` is asked by ``/readyz`` beside the database and its migration: it raises one of our errors where
-    the service's log cannot be reached. The engine needs room for ten connections; one more is opened beside
-    its pool.
+    the service's log cannot be reached. ``status`` is what ``/v1/status`` and ``/metrics`` tell; without it, what
+    is in the database. The engine needs room for ten connections; one more is opened beside its pool.
     """
     log = log or PostgresLog(engine)
     threads = Threads()
     live = LiveStreams(log, partial(listen, engine))
-    metrics = Metrics(
-        status=lambda: read_status(engine, now=runtime.now()), subscribers=lambda: live.subscribers
-    )
+    status = status or (lambda: read_status(engine, now=runtime.now()))
+    metrics = Metrics(status=status, subscribers=lambda: live.subscribers)
     checks: dict[str, Callable[[], object]] = {"database": lambda: migrate.check(engine)}
     if ready is not None:
         checks["log"] = ready
     of_articles = ArticleRoutes(engine, threads)
     of_feeds = FeedRoutes(engine, threads)
     of_topics = TopicRoutes(engine, log, threads, live, metrics, heartbeat=heartbeat)
-    of_service = ServiceRoutes(
-        threads, metrics, checks=checks, status=lambda: read_status(engine, now=runtime.now())
-    )
+    of_service = ServiceRoutes(threads, metrics, checks=checks, status=status)
     routes = [
         Route("/v1/articles", of_articles.find),
         Route("/v1/articles/{id}", of_articles.one),

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: counters of this process; the service's state from the database at each scrape."""
+"""Metrics for Prometheus: counters of this process; the service's state, read at each scrape."""
 
 from __future__ import annotations
 

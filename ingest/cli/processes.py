@@ -135,7 +135,11 @@ def serve(settings: Settings) -> None:
         app.open_database(settings, name="ingest serve", pool_size=10) as engine,
         app.housekeeper(settings, engine, stop) as housekeeper,
     ):
-        api = create_api(engine, ready=lambda: app.check_ready(settings, engine))
+        api = create_api(
+            engine,
+            ready=lambda: app.check_ready(settings, engine),
+            status=lambda: app.service_status(settings, engine),
+        )
         serve_api(
             api,
             host=settings.api_host,

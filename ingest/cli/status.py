@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import click
 
-from ingest import app, runtime
+from ingest import app
 from ingest.cli import show
-from ingest.db.status import read_status, status_body
+from ingest.db.status import status_body
 from ingest.plain import line
 from ingest.settings import Settings
 
@@ -24,7 +24,7 @@ def status(settings: Settings, *, as_json: bool) -> None:
       ingest status --json
     """
     with app.open_database(settings, name="ingest status") as engine:
-        found = read_status(engine, now=runtime.now(), timeout=timedelta(seconds=30))
+        found = app.service_status(settings, engine, timeout=timedelta(seconds=30))
     if as_json:
         click.echo(line({**status_body(found), "quarantine_entries": found.quarantine_entries}))
         return

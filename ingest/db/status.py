@@ -35,7 +35,7 @@ class StreamStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupStatus:
-    """One group of the Postgres log and how many records it has not yet committed."""
+    """One group of a log and how many records it has not yet committed."""
 
     topic: str
     group: str
@@ -64,6 +64,7 @@ class Status:
     """Entries of feeds set aside: nobody replays them, for polls bring them again; here until they are dropped."""
     streams: tuple[StreamStatus, ...]
     groups: tuple[GroupStatus, ...]
+    """As :func:`read_status` tells it, those of the Postgres log; what is in Kafka the composition root adds."""
 
 
 def read_status(engine: Engine, *, now: datetime, timeout: timedelta = timedelta(seconds=5)) -> Status:

@@ -186,6 +186,33 @@ def test_what_retention_took_unread_is_said(
     assert f"5 records of {topic}/0 were deleted by retention before group g read them" in caplog.text
 
 
+def test_the_lag_of_a_group_is_summed_over_partitions(log: Any, topic: str, admin: Any) -> None:
+    assert log.lag(topic, group=topic) is None
+    log.append(topic, spread(90))
+    assert log.lag(topic, group=topic) == 90  # it never committed: it is to read them all
+    with log.subscribe(topic, group=topic) as subscription:
+        taken = take(subscription, 90, commit=False)
+        places = {one.partition for one in taken}
+        done = [next(one for one in taken if one.partition == place) for place in places]
+        subscription.commit(done)
+        assert len(places) == PARTITIONS
+        assert log.lag(topic, group=topic) == 90 - PARTITIONS
+        subscription.commit(taken)
+        assert log.lag(topic, group=topic) == 0
+    assert log.lag(topic, group=f"another-{topic}") == 90
+
+
+def test_what_retention_took_is_no_lag(log: Any, topic: str, admin: Any) -> None:
+    admin.create_topics({topic: {"num_partitions": 1, "replication_factor": 1}})
+    admin.wait_for_topics([topic])
+    log.append(topic, messages(*range(10)))
+    with log.subscribe(topic, group=topic) as subscription:
+        subscription.commit(take(subscription, 10, commit=False)[:3])
+    admin.delete_records({library.TopicPartition(topic, 0): 8})
+    assert log.lag(topic, group=topic) == 2
+    assert log.lag(topic, group=f"another-{topic}") == 2
+
+
 def test_appending_and_reading_go_on_over_a_killed_and_restarted_broker(
     start_broker: Callable[[], Broker], topic: str
 ) -> None:

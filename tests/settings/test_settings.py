@@ -7,7 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from ingest.cli import root
 from ingest.errors import Refused
 from ingest.settings import Settings, environment_name, read_settings, spell
 
@@ -63,6 +65,8 @@ def test_values_are_read_in_their_units(name: str, value: str, read: object) -> 
         ("INGEST_LOG", "rabbit", "postgres or kafka"),
         ("INGEST_DATABASE_URL", "sqlite:///x", "postgresql://"),
         ("INGEST_KAFKA_BOOTSTRAP", "localhost", "host:port"),
+        ("INGEST_KAFKA_SECURITY_PROTOCOL", "TLS", "PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL"),
+        ("INGEST_KAFKA_SASL_MECHANISM", "GSSAPI", "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"),
         ("INGEST_FETCH_MAX_BYTES", "lots", "16m"),
         ("INGEST_ALLOW_PRIVATE_ADDRESSES", "perhaps", "true or false"),
         ("INGEST_USER_AGENT", "two\nlines", "one line"),
@@ -82,9 +86,13 @@ def test_a_refusal_names_the_variable_and_what_is_accepted(variable: str, value:
 
 
 def test_a_password_is_not_shown_in_a_refusal() -> None:
-    with pytest.raises(Refused) as refused:
-        read_settings({"INGEST_DATABASE_URL": "mysql://user:hunter2@db/news"})
-    assert "hunter2" not in str(refused.value)
+    for variable, value in (
+        ("INGEST_DATABASE_URL", "mysql://user:hunter2@db/news"),
+        ("INGEST_KAFKA_SASL_PASSWORD", "hunter2\n"),
+    ):
+        with pytest.raises(Refused) as refused:
+            read_settings({variable: value})
+        assert "hunter2" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -135,6 +143,74 @@ def test_a_value_is_spelled_as_it_is_taken(name: str, value: object, spelled: st
     if said is not None:
         (setting,) = (setting for setting in fields(Settings) if setting.name == name)
         assert setting.metadata["read"](said) == value
+
+
+LOG_IN = {
+    "INGEST_KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+    "INGEST_KAFKA_SASL_USERNAME": "ingest",
+    "INGEST_KAFKA_SASL_PASSWORD": "hunter2",
+}
+CAFILE = {"INGEST_KAFKA_SSL_CAFILE": "/etc/ssl/brokers.pem"}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "others"),
+    [
+        ("PLAINTEXT", {}),
+        ("SSL", {}),
+        ("SSL", CAFILE),
+        ("SASL_PLAINTEXT", LOG_IN),
+        ("SASL_SSL", LOG_IN),
+        ("SASL_SSL", LOG_IN | CAFILE),
+    ],
+)
+def test_a_kafka_protocol_is_taken_with_what_it_needs(protocol: str, others: dict[str, str]) -> None:
+    settings = read_settings({"INGEST_KAFKA_SECURITY_PROTOCOL": protocol, **others})
+    assert settings.kafka_security_protocol == protocol
+    assert settings.kafka_sasl_password == others.get("INGEST_KAFKA_SASL_PASSWORD")
+    assert "hunter2" not in repr(settings)
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_the_command_does_not_show_passwords(options: list[str]) -> None:
+    given = {"INGEST_CONFIG": None, "INGEST_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", **LOG_IN}
+    done = CliRunner().invoke(root, ["settings", *options], env=given)
+    assert done.exit_code == 0
+    assert "SCRAM-SHA-512" in done.output
+    assert "hunter2" not in done.output
+
+
+@pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "SASL_SSL"])
+@pytest.mark.parametrize("missing", LOG_IN)
+def test_a_log_in_that_lacks_something_is_refused_by_its_name(protocol: str, missing: str) -> None:
+    others = {name: value for name, value in LOG_IN.items() if name != missing}
+    with pytest.raises(Refused) as refused:
+        read_settings({"INGEST_KAFKA_SECURITY_PROTOCOL": protocol, **others})
+    assert refused.value.thing == missing
+    assert f"because INGEST_KAFKA_SECURITY_PROTOCOL is {protocol}" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "unused"),
+    [
+        *(("PLAINTEXT", {name: value}) for name, value in (LOG_IN | CAFILE).items()),
+        *(("SSL", {name: value}) for name, value in LOG_IN.items()),
+    ],
+)
+def test_what_a_kafka_protocol_does_not_use_is_refused_by_its_name(
+    protocol: str, unused: dict[str, str]
+) -> None:
+    with pytest.raises(Refused) as refused:
+        read_settings({"INGEST_KAFKA_SECURITY_PROTOCOL": protocol, **unused})
+    assert [refused.value.thing] == list(unused)
+    assert protocol in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_certificates_are_refused_with_a_log_in_in_the_clear() -> None:
+    with pytest.raises(Refused, match=r"INGEST_KAFKA_SSL_CAFILE.*SASL_PLAINTEXT"):
+        read_settings({"INGEST_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", **LOG_IN, **CAFILE})
 
 
 def test_settings_cannot_be_changed() -> None:

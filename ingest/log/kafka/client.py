@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -12,13 +13,18 @@ from ingest.errors import Unavailable, Unusable
 from ingest.log.api import STREAM_PREFIX
 from ingest.log.kafka.library import (
     ConfigResource,
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
     KafkaAdminClient,
     KafkaConsumer,
     KafkaError,
     KafkaNetClient,
     KafkaProducer,
+    OffsetSpec,
     TopicAlreadyExistsError,
+    TopicPartition,
 )
+from ingest.log.kafka.network import OPEN, REFUSALS, Connections, Security, open_network
 from ingest.types import Message
 
 Client = TypeVar("Client")
@@ -30,6 +36,7 @@ BATCH_LIMIT: Final = MAX_MESSAGE_BYTES + 64 * 1024
 """Of the log topics we make: what a record and its batch add, and what compression may, is far less."""
 BATCH_BYTES: Final = 900 * 1024
 """Messages gathered into one batch, where the log topic takes as much."""
+RETRY_SECONDS: Final = 0.1
 UNKNOWN_TOPIC: Final = 3
 """Error code UNKNOWN_TOPIC_OR_PARTITION of the Kafka protocol."""
 
@@ -54,6 +61,7 @@ class Cluster:
     patience: timedelta
     retention: timedelta | None = None
     """Of the log topics we make; None leaves it to the brokers."""
+    security: Security = OPEN
 
     @property
     def patience_ms(self) -> int:
@@ -67,6 +75,7 @@ class Cluster:
             "bootstrap_timeout_ms": self.patience_ms,
             "request_timeout_ms": min(15_000, self.patience_ms),
             "reconnect_backoff_max_ms": 1000,
+            **self.security.options(),
         }
 
     def producer(self, **own: Any) -> KafkaProducer:
@@ -82,8 +91,7 @@ class Cluster:
             "max_request_size": BATCH_LIMIT,
             "metrics_enabled": False,
         }
-        with translated("starting a producer"):
-            return _start(KafkaProducer, self.common() | settings | own)
+        return self._start(KafkaProducer, self.common() | settings | own, doing="starting a producer")
 
     def consumer(self, **own: Any) -> KafkaConsumer:
         settings = {
@@ -96,13 +104,12 @@ class Cluster:
             "max_partition_fetch_bytes": 4 * 1024**2,
             "metrics_enabled": False,
         }
-        with translated("starting a consumer"):
-            return _start(KafkaConsumer, self.common() | settings | own)
+        return self._start(KafkaConsumer, self.common() | settings | own, doing="starting a consumer")
 
     @contextmanager
-    def admin(self) -> Iterator[KafkaAdminClient]:
-        with translated("asking about log topics"):
-            admin = _start(KafkaAdminClient, self.common())
+    def admin(self, *, doing: str = "asking about log topics") -> Iterator[KafkaAdminClient]:
+        admin = self._start(KafkaAdminClient, self.common(), doing=doing)
+        with translated(doing):
             try:
                 yield admin
             finally:
@@ -139,21 +146,66 @@ class Cluster:
             "configs": configs,
         }
 
+    def lag(self, topic: str, *, group: str) -> int | None:
+        """Records of ``topic`` that ``group`` is still to read; None where there is no such log topic.
 
-def _start(kind: Callable[..., Client], settings: Mapping[str, Any]) -> Client:
-    """Construct a client. One that fails leaves connections and a thread behind, unless they are closed."""
-    networks: list[KafkaNetClient] = []
+        One that has committed nothing is to read them all; what retention took unread is read by nobody.
+        """
+        with self.admin(doing=f"asking where {group} stands in {topic}") as admin:
+            (known,) = admin.describe_topics([topic])
+            if known["error_code"] == UNKNOWN_TOPIC:
+                return None
+            places = [TopicPartition(topic, one["partition_index"]) for one in known["partitions"]]
+            # Before the ends: what is appended and committed meanwhile must not make less than nothing.
+            committed = self._committed(admin, group, places)
+            firsts = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
+            ends = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
+        # A group that never committed stands at -1.
+        stands = [max(committed[place].offset, firsts[place].offset) for place in places]
+        lag: int = sum(ends[place].offset for place in places) - sum(stands)
+        return lag
 
-    def network(**configs: Any) -> KafkaNetClient:
-        networks.append(KafkaNetClient(**configs))
-        return networks[-1]
+    def _committed(self, admin: KafkaAdminClient, group: str, places: Sequence[Any]) -> Mapping[Any, Any]:
+        """A coordinator is not there at once: not for the first group of a cluster, nor after a broker's restart."""
+        deadline = time.monotonic() + self.patience.total_seconds()
+        while True:
+            try:
+                found: Mapping[Any, Any] = admin.list_group_offsets({group: places})[group]
+            except (CoordinatorLoadInProgressError, CoordinatorNotAvailableError):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(RETRY_SECONDS)
+            else:
+                return found
 
-    try:
-        return kind(**settings, kafka_client=network)
-    except BaseException:
-        for one in networks:
-            one.close()
-        raise
+    def _start(self, kind: Callable[..., Client], settings: Mapping[str, Any], *, doing: str) -> Client:
+        """Construct a client. One that fails leaves connections and a thread behind, unless they are closed.
+
+        Raises:
+            Unavailable: no broker within ``patience``, or it does not let us in; with the reason.
+        """
+        opened: list[tuple[KafkaNetClient, Connections]] = []
+
+        def network(**configs: Any) -> KafkaNetClient:
+            opened.append(open_network(**configs))
+            return opened[-1][0]
+
+        try:
+            with translated(doing):
+                return kind(**settings, kafka_client=network)
+        except BaseException as error:
+            failures = [connections.failure for _, connections in opened if connections.failure is not None]
+            for client, _ in opened:
+                client.close()
+            if isinstance(error, Unavailable) and failures:
+                raise Unavailable(PART, f"{doing}: {self._why(failures[-1])}") from failures[-1]
+            raise
+
+    def _why(self, failure: BaseException) -> str:
+        if not isinstance(failure, REFUSALS):
+            return f"no connection to {self.bootstrap} within {self.patience.total_seconds():g} s: {failure}"
+        who, how = self.security.username, self.security.mechanism
+        return f"{self.bootstrap} refuses the log-in of {who!r} with {how}: {failure}"
 
 
 def message_limit(batch_limit: int) -> int:

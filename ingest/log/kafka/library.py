@@ -5,31 +5,46 @@ import warnings
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
-    from kafka.admin import ConfigResource
+    from kafka.admin import ConfigResource, OffsetSpec
     from kafka.errors import (
         CommitFailedError,
+        CoordinatorLoadInProgressError,
+        CoordinatorNotAvailableError,
         IllegalGenerationError,
+        IllegalSaslStateError,
         KafkaError,
         KafkaTimeoutError,
         RebalanceInProgressError,
+        SaslAuthenticationFailedError,
         TopicAlreadyExistsError,
         UnknownMemberIdError,
+        UnsupportedSaslMechanismError,
     )
     from kafka.net.compat import KafkaNetClient
+    from kafka.net.manager import KafkaConnectionManager
+    from kafka.net.selector import NetworkSelector
 
 __all__ = [
     "CommitFailedError",
     "ConfigResource",
+    "CoordinatorLoadInProgressError",
+    "CoordinatorNotAvailableError",
     "IllegalGenerationError",
+    "IllegalSaslStateError",
     "KafkaAdminClient",
+    "KafkaConnectionManager",
     "KafkaConsumer",
     "KafkaError",
     "KafkaNetClient",
     "KafkaProducer",
     "KafkaTimeoutError",
+    "NetworkSelector",
     "OffsetAndMetadata",
+    "OffsetSpec",
     "RebalanceInProgressError",
+    "SaslAuthenticationFailedError",
     "TopicAlreadyExistsError",
     "TopicPartition",
     "UnknownMemberIdError",
+    "UnsupportedSaslMechanismError",
 ]

@@ -12,6 +12,7 @@ from ingest.errors import Unavailable
 from ingest.log.kafka.client import BATCH_BYTES, PART, Cluster, check_message, translated, wire_headers
 from ingest.log.kafka.library import KafkaError, KafkaProducer
 from ingest.log.kafka.member import KafkaSubscription
+from ingest.log.kafka.network import OPEN, Security
 from ingest.types import Message
 
 LINGER_MS: Final = 2
@@ -35,6 +36,7 @@ class KafkaLog:
         patience: timedelta = timedelta(seconds=60),
         session_timeout: timedelta = timedelta(seconds=10),
         retention: timedelta | None = None,
+        security: Security = OPEN,
     ) -> None:
         self._cluster = Cluster(
             bootstrap=bootstrap,
@@ -43,6 +45,7 @@ class KafkaLog:
             replication=replication,
             patience=patience,
             retention=retention,
+            security=security,
         )
         self._session_timeout = session_timeout
         self._lock = Lock()
@@ -69,6 +72,14 @@ class KafkaLog:
     def subscribe(self, topic: str, *, group: str) -> AbstractContextManager[KafkaSubscription]:
         """Join ``group`` on ``topic`` for the length of the ``with`` block."""
         return KafkaSubscription(self._cluster, topic, group, session_timeout=self._session_timeout)
+
+    def lag(self, topic: str, *, group: str) -> int | None:
+        """Records of ``topic`` that ``group`` has not yet committed; None where there is no such log topic.
+
+        Raises:
+            Unavailable: no broker answers within ``patience``.
+        """
+        return self._cluster.lag(topic, group=group)
 
     def check(self) -> None:
         """

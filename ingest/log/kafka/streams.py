@@ -13,6 +13,7 @@ from typing import Any, Final
 from ingest.errors import Unavailable
 from ingest.log.kafka.client import PART, Cluster, message_bytes, translated, wire_headers
 from ingest.log.kafka.library import KafkaConsumer, KafkaError, KafkaProducer, TopicPartition
+from ingest.log.kafka.network import OPEN, Security
 from ingest.types import Message
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class KafkaStreamTarget:
         transactional_id: str = TRANSACTIONAL_ID,
         patience: timedelta = timedelta(seconds=60),
         retention: timedelta | None = None,
+        security: Security = OPEN,
     ) -> None:
         self._cluster = Cluster(
             bootstrap=bootstrap,
@@ -51,6 +53,7 @@ class KafkaStreamTarget:
             replication=replication,
             patience=patience,
             retention=retention,
+            security=security,
         )
         self._transactional_id = transactional_id
         self._producer: KafkaProducer | None = None
