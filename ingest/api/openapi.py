@@ -377,7 +377,8 @@ def _schemas() -> dict[str, Any]:
                 "last_poll_at": _TIME_OR_NULL,
                 "articles": _NUMBER,
                 "revisions": _NUMBER,
-                "quarantine": _NUMBER,
+                "quarantine": {**_NUMBER, "description": "records of the log that wait to be replayed"},
+                "quarantine_entries": {**_NUMBER, "description": "entries of feeds; polls bring them again"},
                 "streams": _list(_object({"topic": _TEXT, "cursor": _CURSOR, "first_cursor": _CURSOR})),
                 "groups": _list(_object({"topic": _TEXT, "group": _TEXT, "lag": _NUMBER})),
             }

@@ -26,7 +26,7 @@ def status(settings: Settings, *, as_json: bool) -> None:
     with app.open_database(settings, name="ingest status") as engine:
         found = app.service_status(settings, engine, timeout=timedelta(seconds=30))
     if as_json:
-        click.echo(line({**status_body(found), "quarantine_entries": found.quarantine_entries}))
+        click.echo(line(status_body(found)))
         return
     feeds = ", ".join(f"{count} {state}" for state, count in found.feeds.items() if count) or "none"
     polls = ", ".join(f"{count} {result}" for result, count in found.polls.items() if count) or "none"

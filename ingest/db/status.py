@@ -121,9 +121,8 @@ def poller_runs(engine: Engine, *, now: datetime) -> bool:
 
 
 def status_body(status: Status) -> dict[str, Any]:
-    """As ``/v1/status`` tells it; durations in seconds. Entries of feeds need nobody, so they are not in it."""
+    """As ``/v1/status`` tells it; durations in seconds."""
     body = {field.name: getattr(status, field.name) for field in fields(status)}
-    del body["quarantine_entries"]
     body["due_lag_seconds"] = body.pop("due_lag").total_seconds()
     body["polls_last_hour"] = body.pop("polls")
     return body
