@@ -42,6 +42,8 @@ def upgrade() -> None:
             comment="its validators stood still while its document did not: they are not sent",
         ),
     )
+    # A 304 is believed for some days from the last body on: of older rows the last poll is the best guess.
+    op.execute("UPDATE feeds SET body_at = polled_at")
     op.add_column("polls", _count("created"))
     op.add_column("polls", _count("missed", comment="an estimate"))
 
