@@ -11,6 +11,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 from tests.bench.figures import CORPUS_VARIABLE
@@ -23,6 +24,11 @@ BENCHES: Final = {
 }
 _MODULES: Final = {"feedworld": "feedworld_rate"}
 _EXTRA: Final = {"store": ["--kafka"]}
+
+
+def module_of(name: str) -> ModuleType:
+    """The bench of this name; its ``main`` takes arguments, and returns an exit code."""
+    return importlib.import_module(f"tests.bench.{_MODULES.get(name, name)}")
 
 
 def main() -> int:
@@ -45,7 +51,7 @@ def main() -> int:
     worst, found = 0, []
     for name in options.names or BENCHES:
         print(f"# {name}: {BENCHES[name]}", file=sys.stderr)
-        bench = importlib.import_module(f"tests.bench.{_MODULES.get(name, name)}")
+        bench = module_of(name)
         with tempfile.TemporaryDirectory() as folder:
             written = Path(folder) / "figures.json"
             arguments = [*_EXTRA.get(name, []), "--json", str(written)]

@@ -16,7 +16,7 @@ import selectors
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -139,12 +139,12 @@ def measure(figures: Figures, *, feeds: int, connections: int, seconds: float) -
             client.close()
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = Figures.options(argparse.ArgumentParser(prog="feedworld_rate", description=__doc__))
     parser.add_argument("--seconds", type=float, default=3.0, help="for each kind of answer")
     parser.add_argument("--feeds", type=int, default=200)
     parser.add_argument("--connections", type=int, default=32)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     figures = Figures("feedworld_rate")
     measure(figures, feeds=options.feeds, connections=options.connections, seconds=options.seconds)
     figures.write_json(options.json)
