@@ -48,6 +48,7 @@ ACCEPT: Final = (
 )
 POLICY_HEADERS: Final = ("age", "cache-control", "content-language", "date", "expires", "retry-after")
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+PERMANENT: Final = frozenset({301, 308})
 SAMPLE_BYTES: Final = 1000
 SAMPLE_SECONDS: Final = 2.0
 """An error page gets this long; what it says matters less than its status."""
@@ -236,6 +237,7 @@ class Fetcher:
             headers.append((b"If-Modified-Since", lease.last_modified.encode()))
         url = httpx.URL(lease.url)
         visited = {str(url)}
+        permanent = True
         while True:
             if url.scheme not in {"http", "https"} or not url.host:
                 raise _Stopped(
@@ -246,7 +248,11 @@ class Fetcher:
             try:
                 status = response.status_code
                 if status not in REDIRECTS or "location" not in response.headers:
-                    return await self._read(response, lease, now=now, last_try=last_try)
+                    result = await self._read(response, lease, now=now, last_try=last_try)
+                    if isinstance(result, Failed) or len(visited) == 1 or not permanent:
+                        return result
+                    return replace(result, moved_to=str(url))
+                permanent = permanent and status in PERMANENT
                 url = _next_hop(url, response.headers["location"])
             finally:
                 await _stream(response).aclose()

@@ -102,6 +102,8 @@ class Fetched:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Lower-case names; only those a policy reads (``cache-control``, ``age``, ``expires``, ``date``,
     ``content-language``)."""
+    moved_to: str | None = None
+    """The URL that answered, where every redirect on the way to it was permanent (301, 308)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,8 @@ class NotModified:
     etag: str | None
     last_modified: str | None
     headers: Mapping[str, str] = field(default_factory=dict)
+    moved_to: str | None = None
+    """As in :class:`Fetched`."""
 
 
 class FailureKind(StrEnum):

@@ -257,6 +257,25 @@ def test_redirects_are_followed(world: FeedWorld, feed: WorldFeed, code: int, *,
     assert isinstance(result, Fetched)
     assert result.url == feed.url
     assert feed.requests[0].headers["if-none-match"] == '"x"'
+    assert result.moved_to == (feed.url if code in {301, 308} else None)
+
+
+def test_only_a_chain_of_permanent_redirects_is_a_move(world: FeedWorld, feed: WorldFeed) -> None:
+    for path, target, code in (
+        ("/a", "/b", 301),
+        ("/b", feed.url, 308),
+        ("/c", "/a", 302),
+        ("/d", "/c", 301),
+    ):
+        world.feed(path).redirect(target, status=code)
+    said = [fetch(world.feed(path).url) for path in ("/a", "/b", "/c", "/d")]
+    assert all(isinstance(each, Fetched) for each in said)
+    assert [getattr(each, "moved_to", "") for each in said] == [feed.url, feed.url, None, None]
+    feed.publish(BODY, etag='"x"')
+    unchanged = fetch(world.feed("/a").url, etag='"x"')
+    assert isinstance(unchanged, NotModified)
+    assert unchanged.moved_to == feed.url
+    assert fetch(feed.url).moved_to is None  # type: ignore[union-attr]
 
 
 def test_a_chain_of_as_many_redirects_as_allowed_is_followed_and_no_longer_one(world: FeedWorld) -> None:

@@ -1,4 +1,4 @@
-"""A feed's bytes → what the feed said. The only module that knows feedparser.
+"""RSS and Atom in XML → what the feed said. The only module that knows feedparser.
 
 ::
 
