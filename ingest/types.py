@@ -118,6 +118,32 @@ class NotModified:
     """As in :class:`Fetched`."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A 2xx answer to a GET of what is no feed, whole and decompressed; it may have no bytes."""
+
+    url: str
+    """The URL that answered, after redirects."""
+    status: int
+    body: bytes
+    content_type: str | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Lower-case names; those of :class:`Fetched`, and ``etag``, ``last-modified``, ``link``, ``x-robots-tag``."""
+    moved_to: str | None = None
+    """As in :class:`Fetched`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A 2xx answer to a POST."""
+
+    url: str
+    """The URL that answered, after redirects."""
+    status: int
+    body: bytes
+    content_type: str | None
+
+
 class FailureKind(StrEnum):
     """Why a poll brought nothing; remote failure is data."""
 

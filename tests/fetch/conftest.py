@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import pytest
 
@@ -22,6 +23,7 @@ BODY = (
 )
 USER_AGENT = "news-ingest-tests/1 (+https://example.org/bot)"
 LIMITS = Limits(deadline=timedelta(seconds=20), max_bytes=200_000, max_redirects=5)
+T = TypeVar("T")
 
 
 def lease(url: str, *, etag: str | None = None, last_modified: str | None = None) -> Lease:
@@ -61,6 +63,16 @@ def fetch(
 ) -> FetchResult:
     (result,) = fetch_all(lease(url, etag=etag, last_modified=last_modified), limits=limits, private=private)
     return result
+
+
+def ask(verb: Callable[[Fetcher], Awaitable[T]], *, limits: Limits = LIMITS, private: bool = True) -> T:
+    """What one verb brings, on a fetcher of its own."""
+
+    async def run() -> T:
+        async with Fetcher(user_agent=USER_AGENT, limits=limits, allow_private_addresses=private) as fetcher:
+            return await verb(fetcher)
+
+    return asyncio.run(run())
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ def test_a_redirect_inwards_is_not_followed(
     world: FeedWorld, feed: WorldFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first hop is allowed by hand; the guard sees the second one, too."""
-    from ingest import fetch as module
+    from ingest.fetch import addresses as module
 
     door = world.feed("/door", host="127.0.0.2")
     door.redirect(feed.url)

@@ -1,0 +1,26 @@
+"""Asking other people's servers over HTTP: what they said, or why nothing came of it.
+
+::
+
+    Lease ─fetch─▶ hop ─▶ status ─┬─ 2xx ─▶ body: undo codings, never past the cap ─▶ Fetched
+    URL ──get────▶  ▲             ├─ 304 ─▶ NotModified                                (get: Page, post: Answer)
+    form ─post───▶  └── Location ─┤  3xx
+                                  └─ else, or anything that goes wrong on the way ──▶ Failed
+
+    fetcher    the three verbs, and the one way all of them go
+    reading    an answer: its body, status and headers
+    failures   exceptions of the libraries, as the value Failed
+    session    connections, and the guards at them
+    addresses  which addresses may be connected to
+
+The httpx API over the aiohttp transport, driven a level below ``httpx.AsyncClient``: that keeps cookies,
+follows redirects and logs, none of which we want. One deadline covers all hops and the body. Every socket
+passes :func:`refusal` with the address it is about to connect to, so a name that resolves to another address
+the second time, a redirect or an address in a disguise gets no further than the first.
+"""
+
+from ingest.fetch.addresses import refusal
+from ingest.fetch.fetcher import Fetcher, Limits
+from ingest.fetch.session import Resolver
+
+__all__ = ["Fetcher", "Limits", "Resolver", "refusal"]

@@ -1,0 +1,56 @@
+"""What goes wrong with a request, as the two libraries say it, and as the value that we make of it."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from typing import Final
+
+import aiohttp
+import httpx
+
+from ingest.fetch.addresses import REFUSED
+from ingest.types import Failed, FailureKind
+
+
+class Stopped(Exception):
+    """Nothing more is to be read: ``failed`` says why."""
+
+    def __init__(self, failed: Failed) -> None:
+        self.failed = failed
+
+
+class WrongCoding(Exception):
+    """The body is not in the coding its header names; asking for none may help."""
+
+
+_ANSWERS: Final = frozenset({errno.ECONNREFUSED, errno.ECONNRESET})
+_OUR_SIDE: Final = frozenset({errno.ENETUNREACH, errno.ENETDOWN})
+_KINDS: Final[tuple[tuple[type[BaseException], FailureKind], ...]] = (
+    (aiohttp.ClientConnectorDNSError, FailureKind.DNS),
+    (aiohttp.ClientSSLError, FailureKind.TLS),
+    (ssl.SSLError, FailureKind.TLS),
+    (aiohttp.ClientConnectorError, FailureKind.CONNECT),
+    (aiohttp.InvalidURL, FailureKind.ADDRESS),
+    (aiohttp.NonHttpUrlClientError, FailureKind.ADDRESS),
+    (httpx.UnsupportedProtocol, FailureKind.ADDRESS),
+)
+
+
+def failure(error: BaseException) -> Failed:
+    """What an exception of the two libraries means. The transport keeps aiohttp's own as the cause."""
+    cause = error.__cause__ if isinstance(error, httpx.HTTPError) and error.__cause__ is not None else error
+    said = str(cause.os_error if isinstance(cause, aiohttp.ClientConnectorError) else cause)
+    if REFUSED in said:
+        return Failed(kind=FailureKind.ADDRESS, detail=said.partition(REFUSED)[2][:300].rstrip("'"))
+    kind = next((kind for known, kind in _KINDS if isinstance(cause, known)), FailureKind.PROTOCOL)
+    number = cause.os_error.errno if isinstance(cause, aiohttp.ClientConnectorError) else None
+    named = kind is FailureKind.DNS
+    return Failed(
+        kind=kind,
+        detail=f"{type(cause).__name__}: {said}"[:300],
+        # A refusal comes from somebody; silence, or no way there, from nobody.
+        unreachable=named or (kind is FailureKind.CONNECT and number not in _ANSWERS),
+        local=number == socket.EAI_AGAIN if named else number in _OUR_SIDE,
+    )

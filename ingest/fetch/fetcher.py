@@ -1,0 +1,325 @@
+"""The three verbs of the fetcher; :mod:`ingest.fetch` draws them."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+from types import TracebackType
+from typing import Final, Protocol, Self, TypeVar
+from urllib.parse import urlencode
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from ingest.codings import ACCEPT_ENCODING
+from ingest.fetch import reading
+from ingest.fetch.failures import Stopped, WrongCoding, failure
+from ingest.fetch.session import Resolver, open_session
+from ingest.types import Answer, Failed, FailureKind, Fetched, FetchResult, Lease, NotModified, Page
+
+ACCEPT: Final = (
+    "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, "
+    "application/xml;q=0.9, text/xml;q=0.9, */*;q=0.5"
+)
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+PERMANENT: Final = frozenset({301, 308})
+SAME_METHOD: Final = frozenset({307, 308})
+"""Redirects that let a POST stay one, its body with it (RFC 9110 §15.4)."""
+ANSWER_BYTES: Final = 64 * 1024
+"""Of what a hub says to a form: a sentence."""
+_Read = TypeVar("_Read", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of one fetch."""
+
+    deadline: timedelta = timedelta(seconds=60)
+    """In all: every hop, retry and the body."""
+    max_bytes: int = 16 * 1024**2
+    """Of a body, as received and after decompression."""
+    max_redirects: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """A request before its first hop."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[bytes, bytes], ...]
+    content: bytes = b""
+    redirects: frozenset[int] = REDIRECTS
+    codings: bool = True
+    """Ask for a compressed body, and once more without where it cannot be undone."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Way:
+    """How a request went so far."""
+
+    answered: list[str] = field(default_factory=list)
+    """The address of every answer."""
+    redirects: int = 0
+    permanent: bool = True
+
+    @property
+    def moved_to(self) -> str | None:
+        return self.answered[-1] if self.redirects and self.permanent else None
+
+
+class _Reader(Protocol[_Read]):
+    """Makes of the last answer of a request what its verb returns."""
+
+    async def __call__(self, response: httpx.Response, way: _Way, /, *, last_try: bool) -> _Read | Failed: ...
+
+
+class Fetcher:
+    """Asks servers on the running event loop; as many at once as its verbs are called.
+
+    Args:
+        user_agent: how we identify ourselves.
+        allow_private_addresses: connect to loopback, private and link-local addresses too.
+        connections: open connections at most, idle ones included.
+        resolver: of names; None: the system's.
+
+    No verb raises for anything a remote side does.
+    """
+
+    def __init__(
+        self,
+        *,
+        user_agent: str,
+        limits: Limits | None = None,
+        allow_private_addresses: bool = False,
+        connections: int = 200,
+        resolver: Resolver | None = None,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._allow_private = allow_private_addresses
+        self._connections = connections
+        self._resolver = resolver
+        self._user_agent = user_agent
+        self._transport: AiohttpTransport | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        context = ssl.create_default_context()
+        self._session = open_session(
+            context,
+            connections=self._connections,
+            allow_private=self._allow_private,
+            resolver=self._resolver,
+        )
+        self._transport = AiohttpTransport(verify=context, client=self._session)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+        self._session = self._transport = None
+
+    async def fetch(self, lease: Lease, *, now: datetime) -> FetchResult:
+        """One conditional GET of a feed. ``now``: what a date in the answer is measured from."""
+        headers = self._headers(ACCEPT)
+        if lease.etag is not None:
+            headers.append((b"If-None-Match", lease.etag.encode()))
+        if lease.last_modified is not None:
+            headers.append((b"If-Modified-Since", lease.last_modified.encode()))
+        asked = _Asked(method="GET", url=lease.url, headers=tuple(headers))
+        return await self._exchange(asked, partial(self._fetched, lease, now=now), limits=self._limits)
+
+    async def get(
+        self, url: str, *, accept: str, now: datetime, limits: Limits | None = None
+    ) -> Page | Failed:
+        """One unconditional GET of anything that is no feed: a page, a robots.txt. Every answer but a whole 2xx is a
+        failure with its status; an empty body is none.
+
+        Args:
+            accept: the media types that would do, as the header ``Accept`` spells them.
+            now: what a date in the answer is measured from.
+            limits: others than the fetcher's own.
+        """
+        limits = limits or self._limits
+        asked = _Asked(method="GET", url=url, headers=tuple(self._headers(accept)))
+        return await self._exchange(asked, partial(self._page, limits=limits, now=now), limits=limits)
+
+    async def post(
+        self, url: str, *, form: Mapping[str, str], now: datetime, limits: Limits | None = None
+    ) -> Answer | Failed:
+        """One POST of a form, to a hub. A redirect is followed where it leaves the method as it is (307, 308) and does
+        not go from https to http; any other answer but a 2xx is a failure with its status and a sample of what it says.
+
+        Args:
+            form: its fields, in order; they go in UTF-8.
+            now: what a date in the answer is measured from.
+            limits: others than the fetcher's own; without them the answer may have 64 KiB.
+        """
+        limits = limits or replace(self._limits, max_bytes=min(ANSWER_BYTES, self._limits.max_bytes))
+        headers = [*self._headers("*/*"), (b"Content-Type", b"application/x-www-form-urlencoded")]
+        asked = _Asked(
+            method="POST",
+            url=url,
+            headers=tuple(headers),
+            content=urlencode(form).encode("ascii"),
+            redirects=SAME_METHOD,
+            codings=False,
+        )
+        return await self._exchange(asked, partial(self._answer, limits=limits, now=now), limits=limits)
+
+    def _headers(self, accept: str) -> list[tuple[bytes, bytes]]:
+        return [(b"User-Agent", self._user_agent.encode()), (b"Accept", accept.encode())]
+
+    async def _exchange(self, asked: _Asked, read: _Reader[_Read], *, limits: Limits) -> _Read | Failed:
+        """Ask, follow, and have the last answer read: all within the deadline, all that goes wrong as a value."""
+        seconds = limits.deadline.total_seconds()
+        way = _Way()
+        follow = partial(self._follow, asked, read, limits=limits)
+        try:
+            async with asyncio.timeout(seconds):
+                if not asked.codings:
+                    return await follow(way, accept_encoding="identity", last_try=True)
+                try:
+                    return await follow(way, accept_encoding=ACCEPT_ENCODING, last_try=False)
+                except WrongCoding:
+                    way = _Way(answered=way.answered)
+                    return await follow(way, accept_encoding="identity", last_try=True)
+        except TimeoutError:
+            detail = f"not done within {seconds:g} s"
+            return Failed(kind=FailureKind.TIMEOUT, detail=detail, unreachable=not way.answered)
+        except WrongCoding as error:
+            return Failed(kind=FailureKind.ENCODING, detail=str(error))
+        except Stopped as stopped:
+            return stopped.failed
+        except (httpx.InvalidURL, UnicodeError, ValueError) as error:
+            return Failed(kind=FailureKind.ADDRESS, detail=f"not a URL: {error}"[:300])
+        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+            failed = failure(error)
+            return replace(failed, unreachable=False) if way.answered else failed
+
+    async def _follow(
+        self,
+        asked: _Asked,
+        read: _Reader[_Read],
+        way: _Way,
+        *,
+        limits: Limits,
+        accept_encoding: str,
+        last_try: bool,
+    ) -> _Read | Failed:
+        headers = [*asked.headers, (b"Accept-Encoding", accept_encoding.encode())]
+        url = httpx.URL(asked.url)
+        visited = {str(url)}
+        while True:
+            if url.scheme not in {"http", "https"} or not url.host:
+                raise Stopped(
+                    Failed(kind=FailureKind.ADDRESS, detail=f"{str(url)[:500]} is no http or https URL")
+                )
+            response = await self._send(
+                httpx.Request(asked.method, url, headers=headers, content=asked.content)
+            )
+            way.answered.append(str(url))
+            try:
+                status = response.status_code
+                if status not in asked.redirects or "location" not in response.headers:
+                    return await read(response, way, last_try=last_try)
+                way.redirects += 1
+                way.permanent = way.permanent and status in PERMANENT
+                left, url = url, _next_hop(url, response.headers["location"])
+            finally:
+                await reading.stream(response).aclose()
+            if str(url) in visited:
+                raise Stopped(
+                    Failed(kind=FailureKind.REDIRECT, detail=f"a loop at {str(url)[:500]}", status=status)
+                )
+            visited.add(str(url))
+            if way.redirects > limits.max_redirects:
+                detail = f"more than {limits.max_redirects} redirects"
+                raise Stopped(Failed(kind=FailureKind.REDIRECT, detail=detail, status=status))
+            if asked.content and left.scheme == "https" and url.scheme != "https":
+                detail = f"from https to {str(url)[:500]}, where anybody could read what is sent"
+                raise Stopped(Failed(kind=FailureKind.REDIRECT, detail=detail, status=status))
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        if self._transport is None:
+            raise RuntimeError("a fetcher works only inside its with block")
+        return await self._transport.handle_async_request(request)
+
+    async def _fetched(
+        self, lease: Lease, response: httpx.Response, way: _Way, *, now: datetime, last_try: bool
+    ) -> FetchResult:
+        headers, status, url = response.headers, response.status_code, str(response.request.url)
+        if status == 304:
+            if lease.etag is None and lease.last_modified is None:
+                return Failed(kind=FailureKind.PROTOCOL, detail="304 to an unconditional request", status=304)
+            etag, last_modified = reading.validators(headers)
+            return NotModified(
+                url=url,
+                etag=etag,
+                last_modified=last_modified,
+                headers=reading.kept_headers(headers),
+                moved_to=way.moved_to,
+            )
+        limit = self._limits.max_bytes
+        failed = await reading.refused(response, limit=limit, now=now)
+        if failed is not None:
+            return failed
+        body = await reading.body(response, limit=limit, last_try=last_try)
+        if not body:
+            wait = reading.asked_to_wait(headers, now)
+            return Failed(kind=FailureKind.EMPTY, detail="no bytes", status=status, retry_after=wait)
+        etag, last_modified = reading.validators(headers)
+        return Fetched(
+            url=url,
+            status=status,
+            body=body,
+            content_type=headers.get("content-type"),
+            etag=etag,
+            last_modified=last_modified,
+            headers=reading.kept_headers(headers),
+            moved_to=way.moved_to,
+        )
+
+    async def _page(
+        self, response: httpx.Response, way: _Way, *, limits: Limits, now: datetime, last_try: bool
+    ) -> Page | Failed:
+        failed = await reading.refused(response, limit=limits.max_bytes, now=now)
+        if failed is not None:
+            return failed
+        return Page(
+            url=str(response.request.url),
+            status=response.status_code,
+            body=await reading.body(response, limit=limits.max_bytes, last_try=last_try),
+            content_type=response.headers.get("content-type"),
+            headers=reading.kept_headers(response.headers, reading.PAGE_HEADERS),
+            moved_to=way.moved_to,
+        )
+
+    async def _answer(
+        self, response: httpx.Response, way: _Way, *, limits: Limits, now: datetime, last_try: bool
+    ) -> Answer | Failed:
+        failed = await reading.refused(response, limit=limits.max_bytes, now=now)
+        if failed is not None:
+            return failed
+        return Answer(
+            url=str(response.request.url),
+            status=response.status_code,
+            body=await reading.body(response, limit=limits.max_bytes, last_try=last_try),
+            content_type=response.headers.get("content-type"),
+        )
+
+
+def _next_hop(url: httpx.URL, location: str) -> httpx.URL:
+    """Where a redirect leads. Credentials in the feed's URL go along only to where they belong."""
+    target = url.join(location.strip().replace(" ", "%20"))
+    same_origin = (target.scheme, target.host, target.port) == (url.scheme, url.host, url.port)
+    if url.userinfo and same_origin:
+        target = target.copy_with(userinfo=url.userinfo)
+    return target.copy_with(fragment=None)

@@ -1,0 +1,56 @@
+"""Opening the connections that requests go over: where every guard of a socket and of a header block is set."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Final, Self, TypeAlias
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from aiohttp.connector import Connection
+
+from ingest.fetch.addresses import guarded_socket
+
+Resolver: TypeAlias = AbstractResolver
+"""Finds the addresses of a name."""
+
+# lexpress.fr sends more than 100 headers; aiohttp's own bound is 128, of 8 kB each.
+MAX_HEADERS: Final = 1000
+MAX_HEADER_BYTES: Final = 64 * 1024
+KEEP_ALIVE_SECONDS: Final = 15
+DNS_CACHE_SECONDS: Final = 60
+"""The address guard stands at the socket, so a cached name is no less safe."""
+
+
+class _Response(aiohttp.ClientResponse):
+    """One whose reason phrase can be encoded again, which the transport does; servers write it in any charset."""
+
+    async def start(self, connection: Connection) -> Self:
+        await super().start(connection)
+        if self.reason and not self.reason.isascii():
+            self.reason = self.reason.encode("ascii", "replace").decode()
+        return self
+
+
+def open_session(
+    context: ssl.SSLContext, *, connections: int, allow_private: bool, resolver: Resolver | None
+) -> aiohttp.ClientSession:
+    """A session without memory: no cookies, nothing from the environment. Whoever opens it closes it."""
+    connector = aiohttp.TCPConnector(
+        ssl=context,
+        limit=connections,
+        keepalive_timeout=KEEP_ALIVE_SECONDS,
+        ttl_dns_cache=DNS_CACHE_SECONDS,
+        resolver=resolver,
+        socket_factory=None if allow_private else guarded_socket,
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        auto_decompress=False,
+        response_class=_Response,
+        max_line_size=MAX_HEADER_BYTES,
+        max_field_size=MAX_HEADER_BYTES,
+        max_headers=MAX_HEADERS,
+    )
