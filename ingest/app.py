@@ -197,6 +197,7 @@ def poller(settings: Settings, engine: Engine, log: Log) -> Poller:
     return Poller(
         engine,
         log,
+        PostgresLog(engine),
         user_agent=settings.user_agent,
         policy=Policy(
             interval=settings.poll_interval,

@@ -35,6 +35,7 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 from ingest.errors import Refused, RefusedTogether
+from ingest.log.api import ALERTS_STREAM
 from ingest.plain import plain
 from ingest.types import Match, Topic
 
@@ -486,6 +487,9 @@ def _read_topic(said: Any, number: int, slugs: set[str]) -> Topic:
         refusals.append(Refused(f"{where}, slug", slug, accepted))
         slug = str(number)
     else:
+        if slug == ALERTS_STREAM:
+            accepted = "another slug: this one is the stream of the alerts"
+            refusals.append(Refused(f"{where}, slug", slug, accepted))
         if slug in slugs:
             refusals.append(Refused(f"{where}, slug", slug, "a slug that no other topic has"))
         slugs.add(slug)

@@ -19,6 +19,9 @@ from ingest.types import Entry
 KEY_BYTES: Final = 16
 DIGEST_BYTES: Final = 16
 MARK_BYTES: Final = 8
+READER: Final = 1
+"""Of everything between a document's bytes and its entries' keys and digests. Whoever changes what comes out for
+documents that were read already adds one: each feed is then asked for all of it once (docs/polling.md, case 15)."""
 _NUMBER: Final = re.compile(r"\d{5,}")
 
 

@@ -28,6 +28,7 @@ import subprocess
 import sys
 import time
 import traceback
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -39,7 +40,8 @@ from uuid import UUID
 
 from ingest.errors import Unavailable, Unusable
 from ingest.schedule import Reading
-from ingest.types import Asked, Entry, Failed, FailureKind, Message, Seen
+from ingest.types import About, Asked, Entry, Failed, FailureKind, Message, ParsedFeed, Seen
+from ingest.urls import host_of
 
 START_SECONDS: Final = 60.0
 """A worker imports a parser before it is ready; on a busy machine that takes a while."""
@@ -47,6 +49,10 @@ READ_BUFFER: Final = 1024**2
 DOCUMENTS_PER_WORKER: Final = 20_000
 """Then another takes its place, so that a slow leak stays slow."""
 SAMPLE_BYTES: Final = 1000
+KEPT_LINKS: Final = 20
+KEPT_HOSTS: Final = 8
+KEPT_CHARACTERS: Final = 200
+"""Of what a feed says it is."""
 
 _PR_SET_PDEATHSIG: Final = 1
 _LENGTH_BYTES: Final = 8
@@ -309,7 +315,22 @@ def _unpack_asked(packed: tuple[Any, ...]) -> Asked:
 
 
 def _unpack(answer: tuple[Any, ...]) -> Digested:
-    (_, title, entries, created, duplicates, whole, known, dates, asked, messages, seen, unreadable) = answer
+    (
+        _,
+        title,
+        entries,
+        created,
+        duplicates,
+        whole,
+        known,
+        dates,
+        asked,
+        about,
+        messages,
+        seen,
+        unreadable,
+    ) = answer
+    name, hosts, language = about
     return Digested(
         reading=Reading(
             title=title,
@@ -321,6 +342,7 @@ def _unpack(answer: tuple[Any, ...]) -> Digested:
             known=known,
             dates=tuple([datetime.fromtimestamp(date, UTC) for date in dates]),
             asked=_unpack_asked(asked),
+            about=About(title=name, hosts=hosts, language=language),
             seen=tuple(
                 [
                     Seen(key=key, digest=digest, article_id=UUID(bytes=article_id), marks=marks)
@@ -409,6 +431,15 @@ def _ends_within_an_entry(body: bytes) -> bool:
     return bool(slashes) and not slashes[-1]
 
 
+def _about(parsed: ParsedFeed) -> tuple[str | None, tuple[str, ...], str | None]:
+    """Whose feed it says it is. Title and language are cut: this is kept for every feed."""
+    links = (parsed.link, *(entry.link for entry in parsed.entries[:KEPT_LINKS]))
+    counted = Counter(host_of(link) for link in links if link)
+    hosts = tuple(host for host, _ in counted.most_common(KEPT_HOSTS) if host)
+    title, language = parsed.title, parsed.language
+    return title and title[:KEPT_CHARACTERS], hosts, language and language[:KEPT_CHARACTERS]
+
+
 def _receive(requests: IO[bytes]) -> bytes | None:
     """The next frame, or None at the end."""
     head = requests.read(_LENGTH_BYTES)
@@ -460,6 +491,7 @@ def _load() -> _Digest:
             bool(seen),
             [date.timestamp() for entry in parsed.entries if (date := entry.published or entry.updated)],
             _pack_asked(asked_by(parsed.hints)),
+            _about(parsed),
             [(message.key, message.value, dict(message.headers)) for message in messages],
             [(each.key, each.digest, each.article_id.bytes, each.marks) for each in normalised.seen],
             [_unreadable(entry, why) for entry, why in normalised.unusable],

@@ -34,6 +34,44 @@ class Cadence:
     hours: float
 
 
+class FeedState(StrEnum):
+    """How a feed stands, in one word (docs/polling.md, *How a feed stands*)."""
+
+    NEW = "new"  # never polled
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"  # it fails now and then, or what it says is cut or another site's
+    BACKING_OFF = "backing-off"  # it fails again and again
+    MUTED = "muted"  # not polled until an operator resumes it
+    MOVED = "moved"  # it answers somewhere else, and says for good
+    GONE = "gone"  # 410; looked at now and then
+    CHALLENGED = "challenged"  # only a browser gets it
+    SILENT = "silent"  # it answers, and has had nothing new for longer than it ever had
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rhythm:
+    """How far apart the times lie at which a feed had something new."""
+
+    fresh_at: datetime
+    """The last of them."""
+    gap: timedelta = timedelta(0)
+    """The mean, newer ones counted for more."""
+    deviation: timedelta = timedelta(0)
+    """From the mean, likewise."""
+    gaps: int = 0
+    """How many were seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """Whose feed it is, by its own document."""
+
+    title: str | None = None
+    hosts: tuple[str, ...] = ()
+    """Of its site and its entries' links, without ``www.``."""
+    language: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
     """What we poll, as the registry holds it."""
@@ -55,6 +93,13 @@ class Feed:
     """In its last document."""
     cadence: Cadence | None
     asked: Asked
+    state: FeedState
+    state_since: datetime | None
+    state_reason: str | None
+    moved_to: str | None
+    """It answers there by permanent redirects, since ``moved_since``."""
+    moved_since: datetime | None
+    rhythm: Rhythm | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +131,16 @@ class Lease:
     """When it last answered with a body."""
     distrusted: bool = False
     """Its validators stood still while its document did not."""
+    state: FeedState = FeedState.NEW
+    state_since: datetime | None = None
+    moved_to: str | None = None
+    moved_since: datetime | None = None
+    rhythm: Rhythm | None = None
+    about: About | None = None
+    drifted: str | None = None
+    """Why what it says looks like another site's."""
+    read_by: int = 0
+    """The :data:`ingest.identity.READER` that read its last document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,6 +366,33 @@ class Pause:
     reason: str
 
 
+class AlertKind(StrEnum):
+    """What an alert tells of a feed."""
+
+    STATE = "state"  # it stands otherwise than before
+    DRIFTED = "drifted"  # what it says looks like another site's
+    MISSED = "missed"  # entries came and went between two polls
+    RELOCATED = "relocated"  # its address is another one now, as its server said for a week
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """Something about a feed that its operator should know."""
+
+    kind: AlertKind
+    feed_id: int
+    url: str
+    at: datetime
+    before: FeedState
+    after: FeedState
+    reason: str
+    poll_id: int | None = None
+    """The poll that brought it out; None: an operator."""
+    missed: int = 0
+    """How many entries, an estimate."""
+    moved_to: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollOutcome:
     """What one poll came to, and what follows for its feed. Every poll ends in exactly one.
@@ -356,6 +438,18 @@ class PollOutcome:
     """It asked that for all of its host."""
     seen: tuple[Seen, ...] = ()
     """New and changed rows of the seen-set."""
+    state: FeedState = FeedState.NEW
+    state_since: datetime | None = None
+    state_reason: str | None = None
+    moved_to: str | None = None
+    moved_since: datetime | None = None
+    relocate: str | None = None
+    """The address that the feed has from now on."""
+    rhythm: Rhythm | None = None
+    about: About | None = None
+    drifted: str | None = None
+    read_by: int = 0
+    alerts: tuple[Alert, ...] = ()
 
 
 class EventKind(StrEnum):

@@ -11,11 +11,12 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from sqlalchemy import Engine, insert, select, update
 
+from ingest.alerts import alert_message
 from ingest.db import tables
 from ingest.identity import entry_key
-from ingest.log.api import stream_topic
+from ingest.log.api import ALERTS, stream_topic
 from ingest.log.postgres import PostgresLog
-from ingest.types import Entry, Message
+from ingest.types import Alert, AlertKind, Entry, FeedState, Message
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -177,6 +178,19 @@ class Library:
     ) -> None:
         """Events on the stream of ``slug``, appended in one transaction; ``number`` is in their titles."""
         self.log.append(stream_topic(slug), [event(slug, number, key=key, kind=kind) for number in numbers])
+
+    def alerts(self, count: int) -> None:
+        """What there might be to tell of a feed, so many times."""
+        alert = Alert(
+            kind=AlertKind.STATE,
+            feed_id=1,
+            url="https://a.example/feed",
+            at=NOON,
+            before=FeedState.HEALTHY,
+            after=FeedState.SILENT,
+            reason="nothing new since yesterday",
+        )
+        self.log.append(ALERTS, [alert_message(alert)] * count)
 
     def forget(self, slug: str, *, before: int) -> None:
         """What retention does: events before this cursor are gone."""

@@ -31,6 +31,7 @@ from ingest.errors import Refused, Unavailable
 from ingest.log.postgres import PostgresLog, listen
 
 STREAM: Final = "/v1/topics/{slug}/stream"
+ALERT_STREAM: Final = "/v1/alerts/stream"
 GZIP_LEVEL: Final = 5
 
 
@@ -66,6 +67,8 @@ def create_api(
         Route("/v1/topics", of_topics.listed),
         Route("/v1/topics/{slug}/events", of_topics.events),
         Route(STREAM, of_topics.stream),
+        Route("/v1/alerts", of_topics.alerts),
+        Route(ALERT_STREAM, of_topics.alert_stream),
         Route("/v1/feeds", of_feeds.listed),
         Route("/v1/feeds/{id}", of_feeds.one),
         Route("/v1/ledger", of_articles.ledger),
@@ -90,7 +93,9 @@ def create_api(
         routes=routes,
         lifespan=lifespan,
         middleware=[
-            Middleware(CountRequests, metrics=metrics, routes=routes, streams=frozenset({STREAM})),
+            Middleware(
+                CountRequests, metrics=metrics, routes=routes, streams=frozenset({STREAM, ALERT_STREAM})
+            ),
             Middleware(answers.SafeHeaders),
             Middleware(GZipMiddleware, compresslevel=GZIP_LEVEL),
         ],

@@ -7,10 +7,12 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ingest import __version__
+from ingest.alerts import alert_schema
 from ingest.api.feeds import DEFAULT_FEEDS, MAX_FEEDS
 from ingest.db.articles import DEFAULT_LIMIT, MAX_LIMIT
 from ingest.db.feed_state import FEED_STATES
 from ingest.db.polls import SHOWN_POLLS
+from ingest.log.api import ALERTS_STREAM
 from ingest.streams import event_schema
 from ingest.types import FailureKind, PollResult
 
@@ -89,14 +91,29 @@ def _paths() -> dict[str, Any]:
             _query(
                 "after", _CURSOR, "events behind this cursor; 0: from the beginning; without it: from now on"
             ),
-            {
-                "name": "Last-Event-ID",
-                "in": "header",
-                "schema": _CURSOR,
-                "description": "as after, and wins over it: clients send it when they reconnect",
-            },
+            _last_event_id(),
             media="text/event-stream",
             errors=(400, 404, 503),
+        ),
+        "/v1/alerts": _get(
+            "readAlerts",
+            "A page of what there was to tell of feeds; 410 where what is behind the cursor is no longer held",
+            _ref("AlertPage"),
+            _query("after", _CURSOR, "alerts behind this cursor; 0, the default: from the beginning"),
+            _query("limit", {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}),
+            errors=(400, 503),
+            also={410: _answer("the alerts behind the cursor are no longer held", _ref("Gone"))},
+        ),
+        "/v1/alerts/stream": _get(
+            "followAlerts",
+            "The same live, as a topic's stream: data is an Alert as one line",
+            _TEXT,
+            _query(
+                "after", _CURSOR, "alerts behind this cursor; 0: from the beginning; without it: from now on"
+            ),
+            _last_event_id(),
+            media="text/event-stream",
+            errors=(400, 503),
         ),
         "/v1/feeds": _get(
             "listFeeds",
@@ -113,7 +130,7 @@ def _paths() -> dict[str, Any]:
             _query(
                 "state",
                 {"enum": list(FEED_STATES)},
-                "paused, new (never polled), or the result of the last poll",
+                "how they stand; new: never polled, muted: not polled",
             ),
             _query("failing", {"const": True}, "those that are polled and whose last poll failed"),
             _query(
@@ -143,8 +160,10 @@ def _paths() -> dict[str, Any]:
         "/v1/status": _get("getStatus", "Counts and lags of the whole service", _ref("Status")),
         "/v1/schema": _get(
             "getSchemas",
-            "JSON Schemas: article as it travels on news.articles, event as streams have it",
-            _object({"article": {"type": "object"}, "event": {"type": "object"}}),
+            "JSON Schemas: article as it travels on news.articles, event and alert as streams have them",
+            _object(
+                {"article": {"type": "object"}, "event": {"type": "object"}, "alert": {"type": "object"}}
+            ),
             errors=(400,),
         ),
         "/healthz": _get("isAlive", "200 while the process answers", _ref("Health"), errors=(400,)),
@@ -164,9 +183,21 @@ def _paths() -> dict[str, Any]:
     }
 
 
+def _last_event_id() -> dict[str, Any]:
+    return {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "schema": _CURSOR,
+        "description": "as after, and wins over it: clients send it when they reconnect",
+    }
+
+
 def _schemas() -> dict[str, Any]:
     feed = _feed()
-    event = {name: value for name, value in event_schema().items() if name not in {"$schema", "$id"}}
+    event, alert = (
+        {name: value for name, value in schema.items() if name not in {"$schema", "$id"}}
+        for schema in (event_schema(), alert_schema())
+    )
     return {
         "Error": _object({"error": _ref("Fault")}),
         "Fault": _object(
@@ -304,6 +335,17 @@ def _schemas() -> dict[str, Any]:
                 "events": _list(_ref("Event")),
             }
         ),
+        "Alert": alert,
+        "AlertPage": _object(
+            {
+                "topic": {"const": ALERTS_STREAM},
+                "first_cursor": _CURSOR,
+                "last_cursor": _CURSOR,
+                "next_after": {**_CURSOR, "description": "the next page's after"},
+                "gap": {"anyOf": [_ref("Gap"), {"type": "null"}]},
+                "events": _list(_ref("Alert")),
+            }
+        ),
         "Feed": _object(feed),
         "FeedHistory": _object(
             {**feed, "polls": {**_list(_ref("Poll")), "description": f"newest first, {SHOWN_POLLS} at most"}}
@@ -392,11 +434,21 @@ def _schemas() -> dict[str, Any]:
 
 def _feed() -> dict[str, Any]:
     cadence = _object({"entries": {"type": "number"}, "hours": {"type": "number"}})
+    rhythm = _object({"fresh_at": _TIME, "gap": _SECONDS, "deviation": _SECONDS, "gaps": _NUMBER})
     return {
         "id": _NUMBER,
         "url": _TEXT,
         "title": _TEXT_OR_NULL,
-        "enabled": {**_FLAG, "description": "false: paused"},
+        "enabled": {**_FLAG, "description": "false: muted, and not polled"},
+        "state": {"enum": list(FEED_STATES), "description": "how it stands"},
+        "state_since": _TIME_OR_NULL,
+        "state_reason": _TEXT_OR_NULL,
+        "moved_to": {**_TEXT_OR_NULL, "description": "it answers there, by permanent redirects"},
+        "moved_since": _TIME_OR_NULL,
+        "rhythm": {
+            "anyOf": [rhythm, {"type": "null"}],
+            "description": "how far apart the times lie at which it had something new, in seconds",
+        },
         "added_at": _TIME,
         "next_poll_at": _TIME,
         "polled_at": {**_TIME_OR_NULL, "description": "the end of the last poll; null: none yet"},

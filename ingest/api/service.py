@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ingest import wire
+from ingest.alerts import alert_schema
 from ingest.api.answers import Json, public
 from ingest.api.metrics import CONTENT_TYPE, Metrics
 from ingest.api.openapi import document
@@ -71,7 +72,7 @@ class ServiceRoutes:
 
     async def schema(self, request: Request) -> Response:
         given(request)
-        return Json({"article": wire.json_schema(), "event": event_schema()})
+        return Json({"article": wire.json_schema(), "event": event_schema(), "alert": alert_schema()})
 
     async def openapi(self, request: Request) -> Response:
         given(request)

@@ -1,4 +1,4 @@
-"""Topics and their streams: as pages of events, and live."""
+"""Topics and their streams, and that of the alerts: as pages of events, and live."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ingest.api.sse import EventStream
 from ingest.api.threads import Threads
 from ingest.db import topics
 from ingest.errors import IngestError
-from ingest.log.api import stream_topic
+from ingest.log.api import ALERTS_STREAM, stream_topic
 from ingest.streams import StreamReader, begin, missing, read_cursor, served
 from ingest.types import Record
 
@@ -60,7 +60,13 @@ class TopicRoutes:
 
     async def events(self, request: Request) -> Response:
         """A page behind a cursor; 410 where retention was faster, unless the beginning was asked for."""
-        slug = await self._slug(request)
+        return await self._events(request, await self._slug(request))
+
+    async def alerts(self, request: Request) -> Response:
+        """The same of the alerts."""
+        return await self._events(request, ALERTS_STREAM)
+
+    async def _events(self, request: Request, slug: str) -> Response:
         found = given(request, "after", "limit")
         after = read_cursor("after", found.get("after", "0"))
         limit = (
@@ -90,7 +96,12 @@ class TopicRoutes:
         return Response(page, media_type="application/json")
 
     async def stream(self, request: Request) -> Response:
-        slug = await self._slug(request)
+        return await self._stream(request, await self._slug(request))
+
+    async def alert_stream(self, request: Request) -> Response:
+        return await self._stream(request, ALERTS_STREAM)
+
+    async def _stream(self, request: Request, slug: str) -> Response:
         found = given(request, "after")
         # A client that reconnects sends both: the header is where it really is.
         header = request.headers.get("last-event-id", "")

@@ -22,6 +22,7 @@ _MODULES: Final = {
     "hosts": "hosts",
     "topics": "streams",
     "tail": "streams",
+    "alerts": "streams",
     "articles": "articles",
     "explain": "articles",
     "status": "status",

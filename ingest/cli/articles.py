@@ -175,7 +175,7 @@ def _show_ledger(found: books.Ledger) -> None:
         click.echo("  never met: no feed had it, nothing of it is in quarantine")
     if found.feed is not None:
         feed = found.feed
-        state = "enabled" if feed.enabled else "paused"
+        state = "enabled" if feed.enabled else "muted"
         outcome = feed.last_outcome or "not yet"
         click.echo(
             f"  a feed     number {feed.id}, {state}, last polled {show.when(feed.polled_at)}: {outcome}"

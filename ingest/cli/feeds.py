@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,16 +12,20 @@ import click
 from sqlalchemy import Engine
 
 from ingest import app, runtime
+from ingest.alerts import tell
 from ingest.cli.show import clean, table, when
 from ingest.db import feeds as registry
+from ingest.db.feed_state import FEED_STATES
 from ingest.db.polls import Poll, history
 from ingest.db.status import poller_runs
 from ingest.errors import Refused
+from ingest.log.postgres import PostgresLog
 from ingest.opml import read_opml, write_opml
 from ingest.plain import plain
+from ingest.schedule.absence import expected_by
 from ingest.schedule.cadence import shown
 from ingest.settings import Settings
-from ingest.types import Feed
+from ingest.types import Feed, FeedState
 from ingest.urls import feed_url
 
 NAME = "ingest feeds"
@@ -94,12 +99,12 @@ def remove(settings: Settings, names: tuple[str, ...]) -> None:
 @feeds.command()
 @click.argument("names", metavar="URL|ID...", nargs=-1, required=True)
 @click.pass_obj
-def pause(settings: Settings, names: tuple[str, ...]) -> None:
+def mute(settings: Settings, names: tuple[str, ...]) -> None:
     """Do not poll feeds for now. What was seen of them is kept.
 
     \b
     Example:
-      ingest feeds pause 12
+      ingest feeds mute 12
     """
     _enable(settings, names, enabled=False)
 
@@ -108,7 +113,7 @@ def pause(settings: Settings, names: tuple[str, ...]) -> None:
 @click.argument("names", metavar="URL|ID...", nargs=-1, required=True)
 @click.pass_obj
 def resume(settings: Settings, names: tuple[str, ...]) -> None:
-    """Poll feeds again that were paused, from where they were.
+    """Poll feeds again that were muted, from where they were.
 
     \b
     Example:
@@ -119,9 +124,32 @@ def resume(settings: Settings, names: tuple[str, ...]) -> None:
 
 def _enable(settings: Settings, names: tuple[str, ...], *, enabled: bool) -> None:
     with app.open_database(settings, name=NAME) as engine:
+        told = partial(tell, PostgresLog(engine))
         for feed in [_find(engine, name) for name in names]:
-            if registry.enable(engine, feed.id, enabled=enabled):
-                click.echo(f"{'resumed' if enabled else 'paused'}: {feed.id} {feed.url}")
+            if enabled:
+                changed = registry.unmute(engine, feed.id, now=runtime.now(), tell=told)
+            else:
+                changed = registry.mute(engine, feed.id, reason="muted by hand", now=runtime.now(), tell=told)
+            said = "resumed" if enabled else "muted"
+            click.echo(f"{said if changed else f'already {said}'}: {feed.id} {feed.url}")
+
+
+@feeds.command()
+@click.argument("names", metavar="URL|ID...", nargs=-1, required=True)
+@click.pass_obj
+def accept(settings: Settings, names: tuple[str, ...]) -> None:
+    """Take what feeds say now for their own, though it looks like another site's.
+
+    \b
+    Example:
+      ingest feeds accept 12
+    """
+    with app.open_database(settings, name=NAME) as engine:
+        for feed in [_find(engine, name) for name in names]:
+            done = registry.accept(
+                engine, feed.id, now=runtime.now(), tell=partial(tell, PostgresLog(engine))
+            )
+            click.echo(f"{'accepted' if done else 'nothing to accept'}: {feed.id} {feed.url}")
 
 
 @feeds.command()
@@ -150,33 +178,41 @@ def refresh(settings: Settings, names: tuple[str, ...], *, everything: bool) -> 
 
 
 @feeds.command("list")
+@click.option("--state", type=click.Choice(FEED_STATES), help="Only those that stand so.")
 @_as_json
 @click.pass_obj
-def list_(settings: Settings, *, as_json: bool) -> None:
-    """All feeds: id, how the last poll ended and why it failed, when the next one is, title and URL.
+def list_(settings: Settings, *, state: str | None, as_json: bool) -> None:
+    """All feeds: id, how it stands, why the last poll failed, when the next one is, title and URL.
 
     \b
     Examples:
       ingest feeds list
+      ingest feeds list --state silent
       ingest feeds list --json | jq -r '.[] | select(.failures > 3) | .url'
+
+    \b
+    States: new (never polled), healthy, degraded (fails now and then, or is cut, or another site's), backing-off
+    (fails again and again), challenged (only a browser gets it), silent (nothing new for too long), moved
+    (redirects for good), gone (410), muted (not polled until resumed).
     """
     with app.open_database(settings, name=NAME) as engine:
-        found = registry.list_feeds(engine)
+        found = registry.list_feeds(engine, state=None if state is None else FeedState(state))
         failed = registry.last_failures(engine)
     if as_json:
         _print_json([{**plain(feed), "last_failure": plain(failed.get(feed.id))} for feed in found])
+        return
+    if not found and state is not None:
+        click.echo(f"no feed is {state}", err=True)
         return
     if not found:
         click.echo("no feeds yet; add one with `ingest feeds add URL`", err=True)
         return
     rows = []
     for feed in found:
-        state = (feed.last_outcome or "new") if feed.enabled else "paused"
-        if feed.failures:
-            state += f" ×{feed.failures}"
+        stands = f"{feed.state} ×{feed.failures}" if feed.failures else feed.state.value
         title = f"{clean(feed.title)}  " if feed.title else ""
         why = str(failed.get(feed.id, ""))
-        rows.append((str(feed.id), state, why, when(feed.next_poll_at), f"{title}{feed.url}"))
+        rows.append((str(feed.id), stands, why, when(feed.next_poll_at), f"{title}{feed.url}"))
     # For a program each line is a feed; it has --json, and may cut lines nevertheless.
     heads = HEADS if sys.stdout.isatty() else ()
     for text in table(rows, heads):
@@ -204,11 +240,20 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
     click.echo(f"{feed.id}  {clean(feed.title) or '(no title yet)'}\n{feed.url}")
     click.echo(f"added      {when(feed.added_at)}")
     because = feed.last_reason or "new feeds are polled at once"
+    since = "" if feed.state_since is None else f"  since {when(feed.state_since)}"
+    click.echo(
+        f"state      {feed.state}{since}" + (f": {clean(feed.state_reason)}" if feed.state_reason else "")
+    )
     if not feed.enabled:
-        click.echo("paused     `ingest feeds resume` polls it again")
+        click.echo("           `ingest feeds resume` polls it again")
+    if feed.moved_to is not None:
+        click.echo(f"answers at {clean(feed.moved_to)}  since {when(feed.moved_since)}")
     click.echo(f"next poll  {when(feed.next_poll_at)}  because: {because}")
     if feed.cadence is not None:
         click.echo(f"publishes  {shown(feed.cadence)}; {feed.entries} in its document")
+    overdue = expected_by(feed.rhythm)
+    if overdue is not None:
+        click.echo(f"expected   something new by {when(overdue)}")
     if feed.failures:
         click.echo(f"failing    {feed.failures} times in a row")
     click.echo("last polls" if last else "not polled yet")

@@ -7,43 +7,67 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
+from sqlalchemy import Engine
 
 from ingest import app, runtime, wire
+from ingest.alerts import alert_schema
 from ingest.classify import compile_topics, read_topics, write_topics
 from ingest.cli import show
 from ingest.db import topics as stored
 from ingest.db.status import poller_runs
 from ingest.errors import Refused, Unavailable
-from ingest.log.api import stream_topic
+from ingest.log.api import ALERTS_STREAM, stream_topic
 from ingest.log.postgres import PostgresLog, listen
 from ingest.plain import line
 from ingest.settings import Settings
 from ingest.streams import Gap, begin, event_schema, missing, read_cursor, served
-from ingest.types import Record, Topic
+from ingest.types import AlertKind, FeedState, Record, Topic
 
 LAST_EVENTS: Final = 10
 BATCH: Final = 200
 WAKE_SECONDS: Final = 0.25
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """A stream as a command shows it."""
+
+    name: str
+    command: str
+    """That goes on with it."""
+    show: Callable[[Record], None]
+
+
+def _following(command: _Command) -> _Command:
+    """The options that both streams of topics and that of the alerts take."""
+    options = (
+        click.option(
+            "--from",
+            "cursor",
+            metavar="CURSOR",
+            help="Events behind this cursor; 0: from the beginning. Default: the last 10.",
+        ),
+        click.option("--count", type=click.IntRange(min=1), help="End after so many events."),
+        click.option(
+            "--follow/--no-follow", default=True, show_default=True, help="Wait for what comes; Ctrl-C ends."
+        ),
+        click.option("--json", "as_json", is_flag=True, help="An event a line, as JSON."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.command()
 @click.argument("topic")
-@click.option(
-    "--from",
-    "cursor",
-    metavar="CURSOR",
-    help="Events behind this cursor; 0: from the beginning. Default: the last 10.",
-)
-@click.option("--count", type=click.IntRange(min=1), help="End after so many events.")
-@click.option(
-    "--follow/--no-follow", default=True, show_default=True, help="Wait for what comes; Ctrl-C ends."
-)
-@click.option("--json", "as_json", is_flag=True, help="An event a line, as JSON.")
+@_following
 @click.pass_obj
 def tail(
     settings: Settings, *, topic: str, cursor: str | None, count: int | None, follow: bool, as_json: bool
@@ -61,43 +85,74 @@ def tail(
     after = None if cursor is None else read_cursor("--from", cursor)
     with app.open_database(settings, name="ingest tail") as engine:
         _require(stored.find_topic(engine, topic), topic, stored.list_topics(engine, retired=False))
-        log = PostgresLog(engine)
-        first, following = log.bounds(stream_topic(topic))
-        if after is None:
-            after = max(first - 1, following - 1 - LAST_EVENTS)
-        beginning = begin(log, topic, after, thing="--from")
-        if beginning.gap is not None:
-            _show_gap(beginning.gap, as_json=as_json)
-        shown = beginning.cursor
-        wake = threading.Event()
-        failures: list[Unavailable] = []
+        stream = _Shown(name=topic, command=f"ingest tail {topic}", show=_show_event)
+        _tail(engine, stream, after=after, count=count, follow=follow, as_json=as_json)
 
-        def tell_waiting(cursor: int) -> None:
-            runs = poller_runs(engine, now=runtime.now())
-            also = "" if runs else ". No poller runs: `ingest up` (or `ingest poll`) brings some"
-            click.echo(f"waiting for events behind cursor {cursor}; Ctrl-C ends{also}", err=True)
 
-        try:
-            with (
-                _interruptible() as interrupted,
-                listen(engine, on_growth=lambda _topic: wake.set(), on_failure=failures.append),
-            ):
-                on_waiting = tell_waiting if follow else None
-                for found in _follow(log, topic, shown, wake, failures, interrupted, on_waiting=on_waiting):
-                    if isinstance(found, Gap):
-                        _show_gap(found, as_json=as_json)
-                        continue
-                    _show_event(found, as_json=as_json)
-                    shown = found.offset
-                    if count is not None:
-                        count -= 1
-                        if count == 0:
-                            return
-        except Unavailable:
-            _tell_resume(topic, shown)
-            raise
-        if follow:
-            _tell_resume(topic, shown)
+@click.command()
+@_following
+@click.pass_obj
+def alerts(settings: Settings, *, cursor: str | None, count: int | None, follow: bool, as_json: bool) -> None:
+    """Follow what there is to tell of the feeds: cursor, time, feed, how it stands now, and why.
+
+    A feed that stands otherwise than before (`ingest feeds list` tells all states), has become another site's, has
+    another address, or lost entries between two polls.
+
+    \b
+    Examples:
+      ingest alerts
+      ingest alerts --from 0 --no-follow --json
+    """
+    after = None if cursor is None else read_cursor("--from", cursor)
+    with app.open_database(settings, name="ingest alerts") as engine:
+        stream = _Shown(name=ALERTS_STREAM, command="ingest alerts", show=_show_alert)
+        _tail(engine, stream, after=after, count=count, follow=follow, as_json=as_json)
+
+
+def _tail(
+    engine: Engine, stream: _Shown, *, after: int | None, count: int | None, follow: bool, as_json: bool
+) -> None:
+    """Show the events behind ``after`` (None: the last ones), and unless told otherwise what comes."""
+    log = PostgresLog(engine)
+    first, following = log.bounds(stream_topic(stream.name))
+    if after is None:
+        after = max(first - 1, following - 1 - LAST_EVENTS)
+    beginning = begin(log, stream.name, after, thing="--from")
+    if beginning.gap is not None:
+        _show_gap(beginning.gap, as_json=as_json)
+    shown = beginning.cursor
+    wake = threading.Event()
+    failures: list[Unavailable] = []
+
+    def tell_waiting(cursor: int) -> None:
+        runs = poller_runs(engine, now=runtime.now())
+        also = "" if runs else ". No poller runs: `ingest up` (or `ingest poll`) brings some"
+        click.echo(f"waiting for events behind cursor {cursor}; Ctrl-C ends{also}", err=True)
+
+    try:
+        with (
+            _interruptible() as interrupted,
+            listen(engine, on_growth=lambda _topic: wake.set(), on_failure=failures.append),
+        ):
+            on_waiting = tell_waiting if follow else None
+            for found in _follow(log, stream.name, shown, wake, failures, interrupted, on_waiting=on_waiting):
+                if isinstance(found, Gap):
+                    _show_gap(found, as_json=as_json)
+                    continue
+                if as_json:
+                    click.echo(served(found))
+                else:
+                    stream.show(found)
+                shown = found.offset
+                if count is not None:
+                    count -= 1
+                    if count == 0:
+                        return
+    except Unavailable:
+        _tell_resume(stream, shown)
+        raise
+    if follow:
+        _tell_resume(stream, shown)
 
 
 def _follow(
@@ -160,8 +215,8 @@ def _interruptible() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _tell_resume(topic: str, cursor: int) -> None:
-    click.echo(f"go on with: ingest tail {topic} --from {cursor}", err=True)
+def _tell_resume(stream: _Shown, cursor: int) -> None:
+    click.echo(f"go on with: {stream.command} --from {cursor}", err=True)
 
 
 def _show_gap(gap: Gap, *, as_json: bool) -> None:
@@ -172,10 +227,20 @@ def _show_gap(gap: Gap, *, as_json: bool) -> None:
     click.echo(click.style(text, fg="red"))
 
 
-def _show_event(record: Record, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(served(record))
-        return
+def _show_alert(record: Record) -> None:
+    alert: dict[str, Any] = json.loads(record.value)
+    feed = alert.get("feed", {})
+    kind, after = str(alert.get("kind", "alert")), str(alert.get("after", ""))
+    at = str(alert.get("at", ""))[:19].replace("T", " ")
+    said = after if kind == AlertKind.STATE else kind
+    click.echo(
+        f"{click.style(str(record.offset).rjust(6), dim=True)}  {at}Z  "
+        f"{click.style(said.ljust(12), fg='green' if after == FeedState.HEALTHY else 'yellow')}  "
+        f"feed {feed.get('id')}  {show.clean(feed.get('url'))}: {show.clean(alert.get('reason'))}"
+    )
+
+
+def _show_event(record: Record) -> None:
     event: dict[str, Any] = json.loads(record.value)
     article = event.get("article", {})
     kind = str(event.get("kind", "event"))
@@ -347,16 +412,16 @@ def _require(
 
 
 @click.command()
-@click.option("--of", type=click.Choice(["article", "event"]), help="Only this one.")
+@click.option("--of", type=click.Choice(["article", "event", "alert"]), help="Only this one.")
 def schema(*, of: str | None) -> None:
-    """JSON Schemas: of articles as they travel on news.articles, of events as streams have them.
+    """JSON Schemas: of articles as they travel on news.articles, of events and alerts as streams have them.
 
     \b
     Example:
       ingest schema --of event > event.schema.json
     """
-    schemas = {"article": wire.json_schema(), "event": event_schema()}
+    schemas = {"article": wire.json_schema(), "event": event_schema(), "alert": alert_schema()}
     click.echo(json.dumps(schemas if of is None else schemas[of], indent=2, ensure_ascii=False))
 
 
-commands: tuple[click.Command, ...] = (tail, topics, schema)
+commands: tuple[click.Command, ...] = (tail, topics, alerts, schema)

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import ColumnElement, case, func, literal
+from sqlalchemy import ColumnElement
 
 from ingest.db.tables import feeds
-from ingest.types import Asked, Cadence, PollResult
+from ingest.types import About, Asked, Cadence, FeedState, Rhythm
 
-FEED_STATES: Final = ("paused", "new", *(result.value for result in PollResult))
-"""Each feed is in one of them; ``new``: never polled; else the result of its last poll."""
-state_of_feed: Final[ColumnElement[str]] = case(
-    (~feeds.c.enabled, literal("paused")),
-    (feeds.c.polled_at.is_(None), literal("new")),
-    else_=func.coalesce(feeds.c.last_outcome, literal("new")),
-)
+FEED_STATES: Final = tuple(state.value for state in FeedState)
+"""Each feed is in one of them."""
 feed_fails: Final[ColumnElement[bool]] = feeds.c.enabled & (feeds.c.failures > 0)
 
 
@@ -44,3 +39,41 @@ def read_asked(stored: Mapping[str, Any] | None) -> Asked:
         skip_hours=frozenset(stored["skip_hours"]),
         skip_days=frozenset(stored["skip_days"]),
     )
+
+
+def spell_rhythm(rhythm: Rhythm | None) -> Jsonb | None:
+    """As ``feeds.rhythm`` holds it."""
+    if rhythm is None:
+        return None
+    return Jsonb(
+        {
+            "fresh_at": rhythm.fresh_at.isoformat(),
+            "gap_seconds": rhythm.gap.total_seconds(),
+            "deviation_seconds": rhythm.deviation.total_seconds(),
+            "gaps": rhythm.gaps,
+        }
+    )
+
+
+def read_rhythm(stored: Mapping[str, Any] | None) -> Rhythm | None:
+    if stored is None:
+        return None
+    return Rhythm(
+        fresh_at=datetime.fromisoformat(stored["fresh_at"]),
+        gap=timedelta(seconds=stored["gap_seconds"]),
+        deviation=timedelta(seconds=stored["deviation_seconds"]),
+        gaps=stored["gaps"],
+    )
+
+
+def spell_about(about: About | None) -> Jsonb | None:
+    """As ``feeds.about`` holds it."""
+    if about is None:
+        return None
+    return Jsonb({"title": about.title, "hosts": list(about.hosts), "language": about.language})
+
+
+def read_about(stored: Mapping[str, Any] | None) -> About | None:
+    if stored is None:
+        return None
+    return About(title=stored["title"], hosts=tuple(stored["hosts"]), language=stored["language"])

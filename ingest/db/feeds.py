@@ -11,17 +11,18 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, func, literal,
 from sqlalchemy.dialects.postgresql import insert
 
 from ingest.db.engine import transaction
-from ingest.db.feed_state import feed_fails, read_asked, read_cadence, state_of_feed
-from ingest.db.polls import Poll, last_polls
+from ingest.db.feed_state import feed_fails, read_asked, read_cadence, read_rhythm
+from ingest.db.polls import Poll, Tell, last_polls
 from ingest.db.reading import reading
 from ingest.db.tables import feeds, polls, without_scheme
-from ingest.types import Feed
+from ingest.types import Alert, AlertKind, Feed, FeedState
 
 IMPORT_BATCH: Final = 2000
 """Rows of one INSERT: PostgreSQL takes 65,535 parameters."""
 
-_VALUES: Final = ("cadence_entries", "cadence_hours", "asked")
-_PLAIN: Final = tuple(name for name in Feed.__dataclass_fields__ if name not in ("cadence", "asked"))
+_VALUES: Final = ("cadence_entries", "cadence_hours", "asked", "rhythm", "state")
+_SPELT: Final = ("cadence", "asked", "rhythm", "state")
+_PLAIN: Final = tuple(name for name in Feed.__dataclass_fields__ if name not in _SPELT)
 _SHOWN: Final = tuple(feeds.c[name] for name in (*_PLAIN, *_VALUES))
 
 
@@ -98,10 +99,13 @@ def remove_feed(engine: Engine, feed_id: int) -> bool:
         return connection.execute(delete(feeds).where(feeds.c.id == feed_id)).rowcount == 1
 
 
-def list_feeds(engine: Engine) -> list[Feed]:
-    """All of them, in the order they were added."""
+def list_feeds(engine: Engine, *, state: FeedState | None = None) -> list[Feed]:
+    """All of them, or those that stand so, in the order they were added."""
+    wanted = select(*_SHOWN).order_by(feeds.c.id)
+    if state is not None:
+        wanted = wanted.where(feeds.c.state == state.value)
     with reading(engine) as connection:
-        return [_feed(row) for row in connection.execute(select(*_SHOWN).order_by(feeds.c.id)).mappings()]
+        return [_feed(row) for row in connection.execute(wanted).mappings()]
 
 
 def page_feeds(
@@ -115,7 +119,7 @@ def page_feeds(
     # One more than asked for tells whether there is another page.
     wanted = select(*_SHOWN).where(feeds.c.id > after).order_by(feeds.c.id).limit(limit + 1)
     if state is not None:
-        wanted = wanted.where(state_of_feed == state)
+        wanted = wanted.where(feeds.c.state == state)
     if failing:
         wanted = wanted.where(feed_fails)
     with reading(engine) as connection:
@@ -186,11 +190,75 @@ def make_due(
         return connection.execute(statement.values(given)).rowcount
 
 
-def enable(engine: Engine, feed_id: int, *, enabled: bool) -> bool:
-    """Poll this feed again, or do not for now; its seen-set and schedule stay. False: there is none."""
+def mute(engine: Engine, feed_id: int, *, reason: str, now: datetime, tell: Tell) -> bool:
+    """Do not poll this feed until it is resumed; its seen-set and schedule stay. False: it is none that is polled."""
+    return _restate(engine, feed_id, enabled=False, state=FeedState.MUTED, reason=reason, now=now, tell=tell)
+
+
+def unmute(engine: Engine, feed_id: int, *, now: datetime, tell: Tell) -> bool:
+    """Poll this feed again, from where it was; what it is is seen then. False: it is none that is muted."""
+    reason = "resumed by hand"
+    return _restate(engine, feed_id, enabled=True, state=FeedState.HEALTHY, reason=reason, now=now, tell=tell)
+
+
+def accept(engine: Engine, feed_id: int, *, now: datetime, tell: Tell) -> bool:
+    """Take what this feed says now for its own, though it looked like another site's. False: it does not."""
     with transaction(engine) as connection:
-        statement = update(feeds).where(feeds.c.id == feed_id).values(enabled=enabled)
-        return connection.execute(statement).rowcount == 1
+        wanted = (
+            update(feeds)
+            .where(feeds.c.id == feed_id, feeds.c.drifted.is_not(None))
+            .values(drifted=None, about=None)
+            .returning(feeds.c.id)
+        )
+        if connection.execute(wanted).first() is None:
+            return False
+        _turn(connection, feed_id, state=FeedState.HEALTHY, reason="accepted by hand", now=now, tell=tell)
+        return True
+
+
+def _restate(
+    engine: Engine,
+    feed_id: int,
+    *,
+    enabled: bool,
+    state: FeedState,
+    reason: str,
+    now: datetime,
+    tell: Tell,
+) -> bool:
+    with transaction(engine) as connection:
+        changed = update(feeds).where(feeds.c.id == feed_id, feeds.c.enabled.is_not(enabled))
+        if connection.execute(changed.values(enabled=enabled)).rowcount == 0:
+            return False
+        _turn(connection, feed_id, state=state, reason=reason, now=now, tell=tell)
+        return True
+
+
+def _turn(
+    connection: Connection, feed_id: int, *, state: FeedState, reason: str, now: datetime, tell: Tell
+) -> None:
+    """Give the feed another state, by an operator's word. One that was never polled and is to be, is new."""
+    found = connection.execute(
+        select(feeds.c.url, feeds.c.state, feeds.c.polled_at).where(feeds.c.id == feed_id).with_for_update()
+    ).one()
+    if state is not FeedState.MUTED and found.polled_at is None:
+        state = FeedState.NEW
+    given = {"state": state.value, "state_since": now, "state_reason": reason}
+    connection.execute(update(feeds).where(feeds.c.id == feed_id).values(given))
+    tell(
+        connection,
+        [
+            Alert(
+                kind=AlertKind.STATE,
+                feed_id=feed_id,
+                url=found.url,
+                at=now,
+                before=FeedState(found.state),
+                after=state,
+                reason=reason,
+            )
+        ],
+    )
 
 
 def _at(url: str) -> ColumnElement[bool]:
@@ -203,4 +271,6 @@ def _feed(row: Mapping[Any, Any]) -> Feed:
         **{name: row[name] for name in _PLAIN},
         cadence=read_cadence(row["cadence_entries"], row["cadence_hours"]),
         asked=read_asked(row["asked"]),
+        rhythm=read_rhythm(row["rhythm"]),
+        state=FeedState(row["state"]),
     )

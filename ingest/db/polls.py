@@ -5,7 +5,7 @@
     lease_due   due time moved to the end of the lease, a poll id drawn    in one UPDATE
        │        └ a host without room: its feed is due again at its turn   in the same transaction
        │        └ a lease that ran out: its poll ends as *abandoned*       in the same statement
-       ├─▶ record    history, feed state, seen-set, quarantine             in one transaction
+       ├─▶ record    history, feed state, seen-set, quarantine, alerts     in one transaction
        └─▶ release   what was not polled is due again at once              when the poller stops
 
 A poll id names one poll for ever and ends in exactly one row of ``polls``, whoever writes it first. The
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import blake2b
@@ -29,11 +29,19 @@ from sqlalchemy import Connection, Engine, Row, delete, select
 
 from ingest.db import hosts
 from ingest.db.engine import Conflict, transaction
-from ingest.db.feed_state import read_asked, read_cadence, spell_asked
+from ingest.db.feed_state import (
+    read_about,
+    read_asked,
+    read_cadence,
+    read_rhythm,
+    spell_about,
+    spell_asked,
+    spell_rhythm,
+)
 from ingest.db.reading import reading
 from ingest.db.tables import polls
 from ingest.schedule.budget import Budget, Waiting
-from ingest.types import FailureKind, Lease, PollOutcome, PollResult, Seen
+from ingest.types import Alert, AlertKind, FailureKind, FeedState, Lease, PollOutcome, PollResult, Seen
 
 _Done = TypeVar("_Done")
 ATTEMPTS: Final = 5
@@ -58,7 +66,8 @@ _CLAIM: Final = f"""
         FROM due WHERE feeds.id = due.id
         RETURNING feeds.id, lease_poll_id, url, etag, last_modified, body_hash, feeds.interval, failures,
             polled_at IS NULL AS first, succeeded_at, entries, cadence_entries, cadence_hours, asked,
-            body_at, distrusted, lost_poll_id, lost_at
+            body_at, distrusted, state, state_since, moved_to, moved_since, rhythm, about, drifted, read_by,
+            lost_poll_id, lost_at
     ), abandoned AS (
         INSERT INTO polls
             (id, feed_id, started_at, finished_at, result, failure, detail, next_poll_at, reason)
@@ -67,7 +76,8 @@ _CLAIM: Final = f"""
         FROM claimed WHERE lost_poll_id IS NOT NULL ON CONFLICT (id) DO NOTHING
     )
     SELECT id, lease_poll_id, url, etag, last_modified, body_hash, "interval", failures, first,
-        succeeded_at, entries, cadence_entries, cadence_hours, asked, body_at, distrusted
+        succeeded_at, entries, cadence_entries, cadence_hours, asked, body_at, distrusted,
+        state, state_since, moved_to, moved_since, rhythm, about, drifted, read_by
     FROM claimed ORDER BY array_position(%(ids)s, id)"""  # noqa: S608
 LEASE_ROUNDS: Final = 20
 """How often one call looks for other feeds, where those it found must wait for their hosts."""
@@ -103,6 +113,15 @@ _COLUMNS: Final[tuple[tuple[str, str, Callable[[PollOutcome], Any]], ...]] = (
     ("distrusted", "boolean", lambda o: o.distrusted),
     ("wait_until", "timestamptz", lambda o: o.wait_until),
     ("asked", "jsonb", lambda o: spell_asked(o.asked)),
+    ("state", "text", lambda o: o.state.value),
+    ("state_since", "timestamptz", lambda o: o.state_since),
+    ("state_reason", "text", lambda o: _clean(o.state_reason)),
+    ("moved_to", "text", lambda o: o.moved_to),
+    ("moved_since", "timestamptz", lambda o: o.moved_since),
+    ("rhythm", "jsonb", lambda o: spell_rhythm(o.rhythm)),
+    ("about", "jsonb", lambda o: spell_about(o.about)),
+    ("drifted", "text", lambda o: _clean(o.drifted)),
+    ("read_by", "smallint", lambda o: o.read_by),
 )
 _NAMES: Final = ", ".join(f'"{name}"' for name, _, _ in _COLUMNS)
 _ARRAYS: Final = ", ".join(f"%({name})s::{kind}[]" for name, kind, _ in _COLUMNS)
@@ -122,9 +141,28 @@ _RECORD: Final = f"""
         title = coalesce(feeds.title, given.feed_title), succeeded_at = given.succeeded_at,
         entries = CASE given.result WHEN '{PollResult.FETCHED}' THEN given.entries ELSE feeds.entries END,
         cadence_entries = given.cadence_entries, cadence_hours = given.cadence_hours, asked = given.asked,
-        wait_until = given.wait_until, body_at = given.body_at, distrusted = given.distrusted
+        wait_until = given.wait_until, body_at = given.body_at, distrusted = given.distrusted,
+        state = CASE WHEN feeds.enabled THEN given.state ELSE feeds.state END,
+        state_since = CASE WHEN feeds.enabled THEN given.state_since ELSE feeds.state_since END,
+        state_reason = CASE WHEN feeds.enabled AND given.failure IS DISTINCT FROM '{FailureKind.OUTAGE}'
+            THEN given.state_reason ELSE feeds.state_reason END,
+        moved_to = given.moved_to, moved_since = given.moved_since, rhythm = given.rhythm,
+        about = given.about, drifted = given.drifted, read_by = given.read_by
     FROM given WHERE feeds.id = given.feed_id AND feeds.lease_poll_id = given.poll_id
-    RETURNING feeds.id"""  # noqa: S608
+    RETURNING feeds.id, feeds.enabled"""  # noqa: S608
+# Validators are a resource's: at its new address the next poll asks for all of it (docs/polling.md, case 13).
+_RELOCATE: Final = """
+    UPDATE feeds SET url = %(to)s, moved_to = NULL, moved_since = NULL, etag = NULL, last_modified = NULL,
+        state = %(healthy)s, state_since = %(now)s, state_reason = NULL
+    WHERE id = %(id)s AND NOT EXISTS (SELECT 1 FROM feeds AS other WHERE other.id <> %(id)s AND
+        regexp_replace(other.url, '^https?', '') = regexp_replace(%(to)s, '^https?', ''))
+    RETURNING id"""
+_GIVE_WAY: Final = """
+    WITH other AS (SELECT id, enabled FROM feeds WHERE id <> %(id)s
+        AND regexp_replace(url, '^https?', '') = regexp_replace(%(to)s, '^https?', ''))
+    UPDATE feeds SET enabled = false, state = %(muted)s, state_since = %(now)s,
+        state_reason = %(reason)s || other.id
+    FROM other WHERE feeds.id = %(id)s AND other.enabled RETURNING state_reason"""
 _SEEN: Final = """
     SELECT key, digest, article_id, marks FROM seen WHERE feed_id = %(feed)s AND key = ANY(%(keys)s::bytea[])
     UNION SELECT key, digest, article_id, marks FROM seen
@@ -257,6 +295,14 @@ def _lease(row: Row[Any], *, now: datetime, until: datetime) -> Lease:
         asked=read_asked(row.asked),
         body_at=row.body_at,
         distrusted=row.distrusted,
+        state=FeedState(row.state),
+        state_since=row.state_since,
+        moved_to=row.moved_to,
+        moved_since=row.moved_since,
+        rhythm=read_rhythm(row.rhythm),
+        about=read_about(row.about),
+        drifted=row.drifted,
+        read_by=row.read_by,
     )
 
 
@@ -277,10 +323,19 @@ def seen_of(
         }
 
 
+Tell = Callable[[Connection, Sequence[Alert]], object]
+"""Makes alerts part of the transaction that stores what they tell."""
+
+
 def record(
-    engine: Engine, outcomes: Sequence[PollOutcome], *, unpolled: Sequence[Unpolled] = (), now: datetime
+    engine: Engine,
+    outcomes: Sequence[PollOutcome],
+    *,
+    unpolled: Sequence[Unpolled] = (),
+    now: datetime,
+    tell: Tell | None = None,
 ) -> int:
-    """Store how these polls ended; how many still held their lease.
+    """Store how these polls ended, and ``tell`` what there is to tell of their feeds; how many still held their lease.
 
     To be called only when every message of theirs is durable in the log: what is stored here makes the next
     poll pass over them.
@@ -288,16 +343,20 @@ def record(
     Raises:
         Unavailable: the database; all of it was stored, or nothing.
     """
-    return _trying(engine, lambda connection: _record(connection, outcomes, unpolled, now))
+    return _trying(engine, lambda connection: _record(connection, outcomes, unpolled, now, tell))
 
 
 def _record(
-    connection: Connection, outcomes: Sequence[PollOutcome], unpolled: Sequence[Unpolled], now: datetime
+    connection: Connection,
+    outcomes: Sequence[PollOutcome],
+    unpolled: Sequence[Unpolled],
+    now: datetime,
+    tell: Tell | None,
 ) -> int:
-    held: set[int] = set()
+    held: dict[int, bool] = {}
     if outcomes:
         arrays = {name: [read(each) for each in outcomes] for name, _, read in _COLUMNS}
-        held = set(connection.exec_driver_sql(_RECORD, arrays).scalars())
+        held = {row.id: row.enabled for row in connection.exec_driver_sql(_RECORD, arrays)}
     # A seen-set is only written under the lease: of two polls of one feed, the later has seen more.
     rows = {
         (outcome.feed_id, seen.key): (
@@ -332,7 +391,40 @@ def _record(
                 [_clean(each.detail) for each in unpolled],
             ),
         )
+    alerts: list[Alert] = []
+    for each in outcomes:
+        if held.get(each.feed_id):  # of one that was muted meanwhile there is nothing to tell
+            alerts += each.alerts
+            if each.relocate is not None:
+                alerts += _relocated(connection, each, to=each.relocate, now=now)
+    if alerts and tell is not None:
+        tell(connection, alerts)
     return len(held)
+
+
+def _relocated(connection: Connection, ended: PollOutcome, *, to: str, now: datetime) -> list[Alert]:
+    """Give the feed its new address; where another feed has it already, that one goes on for both."""
+    old = connection.exec_driver_sql("SELECT url FROM feeds WHERE id = %s", (ended.feed_id,)).scalar_one()
+    given = {"id": ended.feed_id, "to": to, "now": now, "muted": FeedState.MUTED.value}
+    alert = Alert(
+        kind=AlertKind.RELOCATED,
+        feed_id=ended.feed_id,
+        url=old,
+        at=now,
+        before=ended.state,
+        after=FeedState.HEALTHY,
+        reason=f"its address was {old}; its server has sent us to {to} for good since {ended.moved_since:%Y-%m-%d}",
+        poll_id=ended.poll_id,
+        moved_to=to,
+    )
+    healthy = FeedState.HEALTHY.value
+    if connection.exec_driver_sql(_RELOCATE, {**given, "healthy": healthy}).first() is not None:
+        return [alert]
+    reason = f"it moved to {to}, which is feed "
+    muted = connection.exec_driver_sql(_GIVE_WAY, {**given, "reason": reason}).scalar_one_or_none()
+    if muted is None:  # the other one is not polled: this one goes on where it is
+        return []
+    return [replace(alert, kind=AlertKind.STATE, after=FeedState.MUTED, reason=muted)]
 
 
 def release(engine: Engine, leases: Sequence[Lease], *, now: datetime) -> None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, func, literal, select
+from sqlalchemy import Connection, Engine, func, literal, or_, select
 from sqlalchemy import text as sql
 
-from ingest.db.feed_state import FEED_STATES, feed_fails, state_of_feed
+from ingest.db.feed_state import FEED_STATES, feed_fails
 from ingest.db.reading import reading
 from ingest.db.tables import feeds, log_groups, log_topics, polls, quarantine
-from ingest.log.api import ARTICLES, STREAM_PREFIX
+from ingest.log.api import ALERTS, ALERTS_STREAM, ARTICLES, STREAM_PREFIX
 from ingest.types import PollResult
 
 EXACT_BELOW: Final = 100_000
@@ -129,7 +129,7 @@ def status_body(status: Status) -> dict[str, Any]:
 
 
 def _feeds(connection: Connection) -> dict[str, int]:
-    rows = connection.execute(select(state_of_feed, func.count()).group_by(state_of_feed))
+    rows = connection.execute(select(feeds.c.state, func.count()).group_by(feeds.c.state))
     return {**dict.fromkeys(FEED_STATES, 0), **{row[0]: row[1] for row in rows}}
 
 
@@ -153,11 +153,15 @@ def _count(connection: Connection, table: str) -> int:
 def _streams(connection: Connection) -> tuple[StreamStatus, ...]:
     rows = connection.execute(
         select(log_topics.c.name, log_topics.c.next_offset, log_topics.c.first_offset)
-        .where(log_topics.c.name.startswith(STREAM_PREFIX, autoescape=True))
+        .where(or_(log_topics.c.name.startswith(STREAM_PREFIX, autoescape=True), log_topics.c.name == ALERTS))
         .order_by(log_topics.c.name)
     )
     return tuple(
-        StreamStatus(topic=name.removeprefix(STREAM_PREFIX), cursor=following - 1, first_cursor=first)
+        StreamStatus(
+            topic=ALERTS_STREAM if name == ALERTS else name.removeprefix(STREAM_PREFIX),
+            cursor=following - 1,
+            first_cursor=first,
+        )
         for name, following, first in rows
     )
 

@@ -108,7 +108,17 @@ feeds: Final = Table(
         server_default=false(),
         comment="its validators stood still while its document did not: they are not sent",
     ),
+    Column("state", Text, nullable=False, server_default=text("'new'"), comment="how it stands"),
+    Column("state_since", _time),
+    Column("state_reason", Text),
+    Column("moved_to", Text, comment="it answers there, by permanent redirects"),
+    Column("moved_since", _time),
+    Column("rhythm", JSONB, comment="how far apart the times lie at which it had something new"),
+    Column("about", JSONB, comment="whose feed it said it was"),
+    Column("drifted", Text, comment="why what it says looks like another site's"),
+    Column("read_by", SmallInteger, nullable=False, server_default=text("0"), comment="the reader's number"),
 )
+Index("ix_feeds_state", feeds.c.state, feeds.c.id)
 Index("ix_feeds_due", feeds.c.next_poll_at, postgresql_where=feeds.c.enabled)
 # One site under http and https is one feed: it would be asked twice for the same.
 Index("uq_feeds_without_scheme", without_scheme(feeds.c.url), unique=True)

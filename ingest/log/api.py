@@ -18,11 +18,19 @@ from ingest.types import Message, Record
 
 ARTICLES: Final = "news.articles"
 STREAM_PREFIX: Final = "news.topic."
+ALERTS: Final = "news.alerts"
+ALERTS_STREAM: Final = "alerts"
+"""What the stream of alerts is called among those of the topics; no topic may have this slug."""
 
 
-def stream_topic(slug: str) -> str:
-    """The log topic that carries the stream of the topic ``slug``."""
-    return f"{STREAM_PREFIX}{slug}"
+def stream_topic(name: str) -> str:
+    """The log topic that carries the stream of the topic with this slug, or of the alerts."""
+    return ALERTS if name == ALERTS_STREAM else f"{STREAM_PREFIX}{name}"
+
+
+def is_stream(topic: str) -> bool:
+    """Whether a log topic carries a stream."""
+    return topic == ALERTS or topic.startswith(STREAM_PREFIX)
 
 
 class Subscription(Protocol):

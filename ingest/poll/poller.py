@@ -19,6 +19,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from ingest import runtime
+from ingest.alerts import Outbox
 from ingest.db import polls
 from ingest.db.polls import Unpolled
 from ingest.fetch import Fetcher, Limits, Resolver
@@ -26,7 +27,7 @@ from ingest.parsers import Digested, Document, ParserPool
 from ingest.poll.outage import Blame, Outage
 from ingest.poll.writing import Appender, Ended, PollCounts, Writer
 from ingest.runtime import Stop, crash_step
-from ingest.schedule import Policy, body_hash, is_conditional, outcome
+from ingest.schedule import Policy, body_hash, is_conditional, outcome, reads_again
 from ingest.schedule.budget import Budget
 from ingest.types import Failed, FailureKind, Fetched, FetchResult, Lease, PollOutcome, Seen
 from ingest.urls import is_loopback
@@ -69,6 +70,7 @@ class Poller:
     Args:
         engine: the database that has the registry.
         log: where articles go.
+        outbox: where alerts go, in the database's own log.
         user_agent: how we identify ourselves to servers.
         policy: how often a feed is polled.
         budget: what one host may be asked by all pollers together.
@@ -87,6 +89,7 @@ class Poller:
         self,
         engine: Engine,
         log: Appender,
+        outbox: Outbox,
         *,
         user_agent: str,
         policy: Policy,
@@ -103,7 +106,7 @@ class Poller:
         resolver: Resolver | None = None,
         clock: Callable[[], datetime] = runtime.now,
     ) -> None:
-        self._writer = Writer(engine, log, clock=clock)
+        self._writer = Writer(engine, log, outbox, clock=clock)
         self._engine = engine
         self._policy = policy
         self._budget = budget
@@ -297,7 +300,7 @@ class Poller:
                 self._end(Ended(outcome=outcome(lease, result, None, now=now, policy=self._policy)))
                 continue
             hashed = body_hash(result.body, result.content_type)
-            if hashed == lease.body_hash:
+            if hashed == lease.body_hash and not reads_again(lease):
                 ended = outcome(lease, result, None, now=now, policy=self._policy, hashed=hashed)
                 self._end(Ended(outcome=ended))
             else:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import partial
 from typing import Final, Protocol
 
 from sqlalchemy import Engine
 
+from ingest.alerts import Outbox, tell
 from ingest.db import polls
 from ingest.db.polls import Unpolled
 from ingest.errors import Unusable
@@ -83,10 +85,13 @@ class Ended:
 class Writer:
     """Makes batches of ended polls durable; one at a time."""
 
-    def __init__(self, engine: Engine, log: Appender, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, engine: Engine, log: Appender, outbox: Outbox, *, clock: Callable[[], datetime]
+    ) -> None:
         self.counts = PollCounts()
         self._engine = engine
         self._log = log
+        self._tell = partial(tell, outbox)
         self._clock = clock
 
     def write(self, batch: Sequence[Ended]) -> None:
@@ -99,7 +104,7 @@ class Writer:
         outcomes, refused = self._append(batch)
         crash_step("poll.before-record")
         unpolled = [each for ended in batch for each in ended.unpolled] + refused
-        held = polls.record(self._engine, outcomes, unpolled=unpolled, now=self._clock())
+        held = polls.record(self._engine, outcomes, unpolled=unpolled, now=self._clock(), tell=self._tell)
         crash_step("poll.recorded")
         self.counts.add(outcomes, held=held, quarantined=len(unpolled))
 

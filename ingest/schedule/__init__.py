@@ -15,6 +15,8 @@ same bytes again. The order matters: what is here decided is stored only after t
 The interval is what the feed is worth (:mod:`ingest.schedule.cadence`), not less than server and feed ask for
 (:mod:`ingest.schedule.hints`), not so long that entries could come and go unseen, and within the policy's
 bounds. The reason of an outcome says which of these it was.
+
+How the feed stands after it, and what is to be told of it, is :mod:`ingest.schedule.states`'.
 """
 
 from __future__ import annotations
@@ -26,12 +28,18 @@ from hashlib import blake2b
 from typing import Final
 from urllib.parse import urlsplit
 
-from ingest.schedule import cadence, hints
+from ingest.errors import Refused
+from ingest.identity import READER
+from ingest.schedule import absence, cadence, hints
+from ingest.schedule.drift import drifted, learnt
+from ingest.schedule.states import standing
 from ingest.types import (
+    About,
     Asked,
     Cadence,
     Failed,
     FailureKind,
+    FeedState,
     Fetched,
     FetchResult,
     Lease,
@@ -39,8 +47,10 @@ from ingest.types import (
     Pause,
     PollOutcome,
     PollResult,
+    Rhythm,
     Seen,
 )
+from ingest.urls import feed_url
 
 JITTER: Final = 0.1
 """At most this share of a delay is added, so that feeds added together do not stay together."""
@@ -65,6 +75,10 @@ UNWELCOME: Final = frozenset({400, 412, 431})
 """May be said of our conditions: after it the next request has none."""
 BELIEVED: Final = timedelta(days=8)
 """So long a 304 is taken for an answer; then the document is asked for, whatever the validators."""
+READ_AGAIN_WITHIN: Final = timedelta(days=1)
+"""When documents are to be read anew by a new reader, the feeds are spread over so long."""
+MOVED_AFTER: Final = timedelta(days=7)
+"""So long all answers have to come from another address before it becomes the feed's own (docs/polling.md, case 31)."""
 OUTAGE: Final = timedelta(minutes=1)
 """After this a feed is tried again that could not be reached because of us."""
 PAUSE: Final = timedelta(minutes=1)
@@ -106,6 +120,7 @@ class Reading:
     dates: tuple[datetime, ...] = ()
     """When its entries say they were published."""
     asked: Asked = Asked()
+    about: About | None = None
 
 
 def body_hash(body: bytes, content_type: str | None) -> bytes:
@@ -130,7 +145,22 @@ def outcome(
     the :class:`Failed` it came to, with its size.
     """
     if isinstance(result, Failed):
-        return _failed(lease, result, now=now, policy=policy, body_bytes=body_bytes)
+        failed = _failed(lease, result, now=now, policy=policy, body_bytes=body_bytes)
+        return standing(lease, failed, whole=True)
+    whole = reading is None or reading.whole
+    ended = _answered(lease, result, reading, now=now, policy=policy, hashed=hashed)
+    return standing(lease, _where(lease, result.moved_to, ended, now=now), whole=whole)
+
+
+def _answered(
+    lease: Lease,
+    result: Fetched | NotModified,
+    reading: Reading | None,
+    *,
+    now: datetime,
+    policy: Policy,
+    hashed: bytes | None,
+) -> PollOutcome:
     published = _cadence(lease, reading, now=now)
     asked = lease.asked if reading is None else reading.asked
     plan = _plan(
@@ -161,6 +191,10 @@ def outcome(
         asked=asked,
         body_at=lease.body_at,
         distrusted=lease.distrusted,
+        rhythm=_rhythm(lease, reading, now=now),
+        about=lease.about,
+        drifted=lease.drifted,
+        read_by=lease.read_by,
     )
     if isinstance(result, NotModified):
         return ended
@@ -180,11 +214,17 @@ def outcome(
     if reading is None:
         return ended
     missed = _missed(lease, reading, now=now)
+    # The other site's entries are known from its second document on; what makes it its old self is its hosts or title.
+    known = reading.known and lease.drifted is None
+    another = drifted(lease.about, reading.about, known=known)
     return replace(
         ended,
         result=PollResult.FETCHED,
         feed_title=reading.title,
         detail=_remark(whole=whole, missed=missed),
+        about=lease.about if another else learnt(lease.about, reading.about),
+        drifted=another,
+        read_by=READER if whole else lease.read_by,
         entries=reading.entries,
         appended=reading.appended,
         created=reading.created,
@@ -195,9 +235,65 @@ def outcome(
 
 
 def is_conditional(lease: Lease, *, now: datetime) -> bool:
-    """Whether to send the validators: not those of a server that is known to answer 304 whatever it has, and once in
-    :data:`BELIEVED` not even others, for a server that does so looks like one that has nothing new."""
-    return not lease.distrusted and (lease.body_at is None or now - lease.body_at < BELIEVED)
+    """Whether to send the validators: not those of a server that is known to answer 304 whatever it has; once in
+    :data:`BELIEVED` not even others, for a server that does so looks like one that has nothing new; once when a feed
+    has been silent for too long; and once for a new reader."""
+    if lease.distrusted or reads_again(lease):
+        return False
+    if lease.body_at is None:
+        return True
+    doubted_since = lease.state_since if lease.state is FeedState.SILENT else None
+    if doubted_since is not None and lease.body_at < doubted_since:
+        return False
+    return now - lease.body_at < BELIEVED
+
+
+def reads_again(lease: Lease) -> bool:
+    """Whether this poll is the one in which its feed is read anew because its last document had an older reader.
+
+    Each poll is it with the share that its interval has in :data:`READ_AGAIN_WITHIN`, so that not all feeds are read
+    anew in the first minutes after an upgrade.
+    """
+    if lease.read_by >= READER or lease.body_at is None:
+        return False
+    drawn = blake2b(b"%d %d" % (lease.feed_id, lease.poll_id), digest_size=4).digest()
+    return int.from_bytes(drawn, "big") / 2**32 < lease.interval / READ_AGAIN_WITHIN
+
+
+def _where(lease: Lease, moved_to: str | None, ended: PollOutcome, *, now: datetime) -> PollOutcome:
+    """``ended`` with what is known of the address that answered. Only an answer that could be used counts: what
+    redirects to a home page or a parking page ends as a failure, and is not believed (docs/polling.md, case 33)."""
+    target = _new_address(lease, moved_to)
+    if target is None:
+        if moved_to is None or moved_to == lease.url:
+            return ended
+        return replace(
+            ended, detail=ended.detail or f"redirected for good to {moved_to}, which is not believed"
+        )
+    since = lease.moved_since if lease.moved_to == target and lease.moved_since is not None else now
+    ended = replace(ended, moved_to=target, moved_since=since)
+    return replace(ended, relocate=target) if now - since >= MOVED_AFTER else ended
+
+
+def _new_address(lease: Lease, moved_to: str | None) -> str | None:
+    """The address as the registry would have it; None: it is none that we would go to for good."""
+    if moved_to is None:
+        return None
+    try:
+        target = feed_url(moved_to)
+    except Refused:
+        return None
+    # Whoever sits between us and the server can make such a redirect; it would be believed for ever.
+    downgraded = lease.url.startswith("https:") and target.startswith("http:")
+    return None if downgraded or target == lease.url else target
+
+
+def _rhythm(lease: Lease, reading: Reading | None, *, now: datetime) -> Rhythm | None:
+    if reading is None or not reading.created:
+        return lease.rhythm
+    if lease.rhythm is None and lease.succeeded_at is None:
+        return absence.first_rhythm(reading.dates, now=now)
+    return absence.fresh(lease.rhythm, at=now)
 
 
 def _stood_still(lease: Lease, fetched: Fetched, hashed: bytes | None, *, now: datetime) -> bool:
@@ -307,6 +403,12 @@ def _failed(lease: Lease, failed: Failed, *, now: datetime, policy: Policy, body
         asked=lease.asked,
         body_at=lease.body_at,
         distrusted=lease.distrusted,
+        moved_to=lease.moved_to,
+        moved_since=lease.moved_since,
+        rhythm=lease.rhythm,
+        about=lease.about,
+        drifted=lease.drifted,
+        read_by=lease.read_by,
         wait_until=None if failed.retry_after is None else now + min(failed.retry_after, policy.maximum),
         pause=_pause(lease, failed, now=now),
     )

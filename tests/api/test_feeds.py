@@ -23,6 +23,8 @@ from tests.library import NOON, Library
 
 pytestmark = pytest.mark.store
 
+STATES = "one of new, healthy, degraded, backing-off, muted, moved, gone, challenged, silent"
+
 
 def names(answer: httpx.Response) -> list[str]:
     assert answer.status_code == 200, answer.text
@@ -46,13 +48,13 @@ def _stock(library: Library) -> None:
         library.feed(f"https://{title}.example/", title=title, **values)
 
     feed("never")
-    feed("fetched", polled_at=NOON, last_outcome="fetched")
-    feed("same", polled_at=NOON, last_outcome="unchanged")
-    feed("not-modified", polled_at=NOON, last_outcome="not-modified")
-    feed("broken", polled_at=NOON, last_outcome="failed", failures=3)
-    feed("outage", polled_at=NOON, last_outcome="failed")  # ours: it counts no failure
-    feed("paused", enabled=False)
-    feed("paused-broken", enabled=False, polled_at=NOON, last_outcome="failed", failures=9)
+    feed("fetched", polled_at=NOON, last_outcome="fetched", state="healthy")
+    feed("silent", polled_at=NOON, last_outcome="unchanged", state="silent")
+    feed("not-modified", polled_at=NOON, last_outcome="not-modified", state="healthy")
+    feed("broken", polled_at=NOON, last_outcome="failed", failures=3, state="degraded")
+    feed("cut", polled_at=NOON, last_outcome="fetched", state="degraded")
+    feed("muted", enabled=False, state="muted")
+    feed("muted-broken", enabled=False, polled_at=NOON, last_outcome="failed", failures=9, state="muted")
 
 
 @pytest.mark.parametrize(
@@ -60,20 +62,20 @@ def _stock(library: Library) -> None:
     [
         (
             {},
-            ["never", "fetched", "same", "not-modified", "broken", "outage", "paused", "paused-broken"],
+            ["never", "fetched", "silent", "not-modified", "broken", "cut", "muted", "muted-broken"],
         ),
         ({"state": "new"}, ["never"]),
-        ({"state": "fetched"}, ["fetched"]),
-        ({"state": "unchanged"}, ["same"]),
-        ({"state": "not-modified"}, ["not-modified"]),
-        ({"state": "failed"}, ["broken", "outage"]),
-        ({"state": "paused"}, ["paused", "paused-broken"]),
+        ({"state": "healthy"}, ["fetched", "not-modified"]),
+        ({"state": "silent"}, ["silent"]),
+        ({"state": "gone"}, []),
+        ({"state": "degraded"}, ["broken", "cut"]),
+        ({"state": "muted"}, ["muted", "muted-broken"]),
         ({"failing": "true"}, ["broken"]),
-        ({"failing": "true", "state": "failed"}, ["broken"]),
-        ({"failing": "true", "state": "paused"}, []),
+        ({"failing": "true", "state": "degraded"}, ["broken"]),
+        ({"failing": "true", "state": "muted"}, []),
         ({"limit": "2"}, ["never", "fetched"]),
-        ({"after": "6"}, ["paused", "paused-broken"]),
-        ({"after": "4", "state": "failed", "limit": "1"}, ["broken"]),
+        ({"after": "6"}, ["muted", "muted-broken"]),
+        ({"after": "4", "state": "degraded", "limit": "1"}, ["broken"]),
         ({"after": "8"}, []),
         ({"after": "9" * 18}, []),
     ],
@@ -108,10 +110,10 @@ def test_the_states_and_the_failing_are_those_that_the_status_counts(stocked: ht
         ("after=", "after", "a whole number from 0"),
         ("after=1.0", "after", "a whole number from 0"),
         ("after=" + "9" * 19, "after", "a whole number from 0"),
-        ("state=", "state", "one of paused, new, fetched, not-modified, unchanged, failed"),
-        ("state=disabled", "state", "one of paused, new, fetched, not-modified, unchanged, failed"),
-        ("state=Failed", "state", "one of paused, new, fetched, not-modified, unchanged, failed"),
-        ("state=a%00b", "state", "one of paused, new, fetched, not-modified, unchanged, failed"),
+        ("state=", "state", STATES),
+        ("state=disabled", "state", STATES),
+        ("state=Failed", "state", STATES),
+        ("state=a%00b", "state", STATES),
         ("failing=false", "failing", "true; without it"),
         ("failing=", "failing", "true; without it"),
         ("failing=1", "failing", "true; without it"),

@@ -18,11 +18,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine, NullPool, create_engine, text
 
 from ingest.api import create_api, serve_api
-from ingest.api.application import STREAM
+from ingest.api.application import ALERT_STREAM, STREAM
 from ingest.api.openapi import document
 from ingest.db import migrate
 from ingest.db.engine import driver_url
 from ingest.errors import Refused, Unavailable
+from ingest.log.api import ALERTS_STREAM
 from ingest.log.postgres import PostgresLog
 from ingest.runtime import Stop
 from tests.api.conftest import running
@@ -113,8 +114,10 @@ def test_metrics_tell_the_state_of_the_service(
 ) -> None:
     library.topic("football")
     library.feed("https://a.example/feed", next_poll_at=NOON - timedelta(days=1))
-    library.feed("https://b.example/feed", enabled=False)
-    library.feed("https://c.example/feed", polled_at=NOON, last_outcome="failed", failures=3)
+    library.feed("https://b.example/feed", enabled=False, state="muted")
+    library.feed(
+        "https://c.example/feed", polled_at=NOON, last_outcome="failed", failures=3, state="degraded"
+    )
     library.article()
     library.events("football", [1, 2])
     library.quarantine()
@@ -129,8 +132,8 @@ def test_metrics_tell_the_state_of_the_service(
     found = samples(client)
     assert found["ingest_database_up"] == 1
     assert found["ingest_feeds{state=new}"] == 2
-    assert found["ingest_feeds{state=paused}"] == 1
-    assert found["ingest_feeds{state=failed}"] == 1
+    assert found["ingest_feeds{state=muted}"] == 1
+    assert found["ingest_feeds{state=degraded}"] == 1
     assert found["ingest_feeds_failing"] == 1
     assert found["ingest_feeds_due"] == 3
     assert found["ingest_feeds_due_lag_seconds"] > 86_400
@@ -221,6 +224,8 @@ def cases(library: Library) -> Iterator[tuple[str, str, int]]:
     library.event("football", key=article_id)
     library.events("football", [2, 3])
     library.forget("football", before=3)
+    library.alerts(3)
+    library.forget(ALERTS_STREAM, before=3)
     library.quarantine(b'"https://a.example/1"')
     library.seen(library.feed(), link="https://a.example/1", poll_id=1)
     feed_id = library.feed(
@@ -249,8 +254,12 @@ def cases(library: Library) -> Iterator[tuple[str, str, int]]:
     yield "/v1/topics/{slug}/events", "/v1/topics/football/events?after=1", 410
     yield STREAM, "/v1/topics/football/stream?x=1", 400
     yield STREAM, "/v1/topics/nothing/stream", 404
+    yield "/v1/alerts", "/v1/alerts", 200
+    yield "/v1/alerts", "/v1/alerts?x=1", 400
+    yield "/v1/alerts", "/v1/alerts?after=1", 410
+    yield ALERT_STREAM, "/v1/alerts/stream?x=1", 400
     yield "/v1/feeds", "/v1/feeds", 200
-    yield "/v1/feeds", "/v1/feeds?state=paused&failing=true", 200
+    yield "/v1/feeds", "/v1/feeds?state=muted&failing=true", 200
     yield "/v1/feeds", "/v1/feeds?x=1", 400
     yield "/v1/feeds/{id}", f"/v1/feeds/{feed_id}", 200
     yield "/v1/feeds/{id}", f"/v1/feeds/{library.feed('https://new.example/')}", 200
@@ -299,13 +308,15 @@ def test_answers_are_as_described(
                 answer = client.get(url)
                 assert answer.status_code == 503, (url, answer.text)
                 shown.add(fits(described, path, answer))
+        answer = client.get("/v1/alerts/stream")
+        shown.add(fits(described, ALERT_STREAM, answer))
     everything = {
         (path, status)
         for path, methods in described["paths"].items()
         for status in methods["get"]["responses"]
     }
-    # Two are no JSON, and other tests read them.
-    assert everything - shown == {(STREAM, "200"), ("/metrics", "200")}
+    # Three are no JSON, and other tests read them.
+    assert everything - shown == {(STREAM, "200"), (ALERT_STREAM, "200"), ("/metrics", "200")}
 
 
 def test_schemas_are_valid_and_events_fit_theirs(library: Library, client: httpx.Client) -> None:

@@ -92,6 +92,7 @@ def measure_polls(figures: Figures, options: argparse.Namespace) -> None:
         with Poller(
             engine,
             PostgresLog(engine),
+            PostgresLog(engine),
             user_agent="news-ingest-bench/1",
             budget=Budget(),
             policy=Policy(interval=timedelta(days=1), adaptive=False),

@@ -92,6 +92,7 @@ def make_poller(engine: Engine, log: Appender, clock: Clock, **changes: Any) -> 
     return Poller(
         engine,
         log,
+        PostgresLog(engine),
         **{
             "user_agent": "news-ingest-tests/1 (+https://example.org/bot)",
             "policy": Policy(interval=INTERVAL),

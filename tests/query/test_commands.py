@@ -338,7 +338,7 @@ def test_status_tells_entries_of_feeds_from_records_that_wait(library: Library, 
 
 def test_schema_prints_both_or_one(run: Run) -> None:
     both = json.loads(run("schema").output)
-    assert set(both) == {"article", "event"}
+    assert set(both) == {"article", "event", "alert"}
     assert json.loads(run("schema", "--of", "event").output) == both["event"]
 
 

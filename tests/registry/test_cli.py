@@ -129,7 +129,7 @@ def test_the_list_says_how_each_feed_stands(feeds: Feeds, database: Engine) -> N
     assert "new" in feeds("list").output
     poll(database)
     (line,) = feeds("list").output.splitlines()
-    assert line.startswith("1  failed ×1  status 503  20")
+    assert line.startswith("1  healthy ×1  status 503  20")
     assert line.endswith("Its own  https://a.example/")
     (told,) = json.loads(feeds("list", "--json").output)
     assert told["last_failure"] == {"kind": "status", "status": 503}
@@ -270,17 +270,18 @@ def test_every_command_helps_with_an_example(feeds: Feeds, command: str) -> None
     assert "  ingest feeds " in helped.output
 
 
-def test_a_feed_is_paused_and_resumed(feeds: Feeds, database: Engine) -> None:
+def test_a_feed_is_muted_and_resumed(feeds: Feeds, database: Engine) -> None:
     feeds("add", "https://a.example/", "https://b.example/")
-    assert feeds("pause", "1").output == "paused: 1 https://a.example/\n"
+    assert feeds("mute", "1").output == "muted: 1 https://a.example/\n"
+    assert feeds("mute", "1").output == "already muted: 1 https://a.example/\n"
     leased = lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), budget=Budget())
     assert [lease.url for lease in leased] == ["https://b.example/"]
-    assert "1  paused" in feeds("list").output
+    assert "1  muted" in feeds("list").output
     assert "`ingest feeds resume` polls it again" in feeds("show", "1").output
     assert feeds("resume", "https://a.example/").output == "resumed: 1 https://a.example/\n"
     (lease,) = lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), budget=Budget())
     assert lease.url == "https://a.example/"
-    assert feeds("pause", "99").exit_code == 2
+    assert feeds("mute", "99").exit_code == 2
 
 
 def test_a_feed_is_polled_sooner_when_asked_by_hand(feeds: Feeds, database: Engine) -> None:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from ingest.errors import Unavailable, Unusable
-from ingest.log.api import STREAM_PREFIX
+from ingest.log.api import is_stream
 from ingest.log.kafka.library import (
     ConfigResource,
     CoordinatorLoadInProgressError,
@@ -141,7 +141,7 @@ class Cluster:
         if self.retention is not None:
             configs["retention.ms"] = str(round(self.retention.total_seconds() * 1000))
         return {
-            "num_partitions": 1 if topic.startswith(STREAM_PREFIX) else self.partitions,
+            "num_partitions": 1 if is_stream(topic) else self.partitions,
             "replication_factor": self.replication,
             "configs": configs,
         }

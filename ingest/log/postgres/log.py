@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from ingest import runtime
 from ingest.db.engine import transaction
-from ingest.log.api import STREAM_PREFIX
+from ingest.log.api import is_stream
 from ingest.log.postgres import records
 from ingest.log.postgres.members import PostgresSubscription
 from ingest.log.postgres.records import Driver
@@ -98,9 +98,9 @@ class PostgresLog:
         with self._driver() as driver:
             topics = driver.execute("SELECT id, name FROM log_topics ORDER BY id").fetchall()
         for topic_id, name in topics:
-            is_stream = name.startswith(STREAM_PREFIX)
-            oldest = now - (streams if is_stream else retention)
-            first = self._move_first(topic_id, oldest, unread_too=is_stream)
+            streamed = is_stream(name)
+            oldest = now - (streams if streamed else retention)
+            first = self._move_first(topic_id, oldest, unread_too=streamed)
             runtime.crash_step("prune.first-moved")
             while count := self._delete(topic_id, first):
                 removed += count

@@ -10,7 +10,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from ingest.errors import Unusable
-from ingest.log.api import STREAM_PREFIX
+from ingest.log.api import ALERTS, STREAM_PREFIX
 from ingest.types import Message, Record
 
 CHANNEL: Final = "ingest_log"
@@ -94,7 +94,8 @@ def ensure_topic(driver: Driver, topic: str) -> int:
 def stream_bounds(driver: Driver) -> dict[str, tuple[int, int]]:
     """The first offset still held and the next to be given, for every stream by its log topic's name."""
     rows = driver.execute(
-        "SELECT name, first_offset, next_offset FROM log_topics WHERE starts_with(name, %s)", (STREAM_PREFIX,)
+        "SELECT name, first_offset, next_offset FROM log_topics WHERE starts_with(name, %s) OR name = %s",
+        (STREAM_PREFIX, ALERTS),
     )
     return {name: (first, following) for name, first, following in rows}
 

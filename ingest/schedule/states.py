@@ -1,0 +1,99 @@
+"""How a feed stands after a poll, and what of it its operator should be told. Pure.
+
+::
+
+    a failure  410 again              gone           a success  another site's, or cut   degraded
+               a challenge            challenged                redirected for good      moved
+               5th and more in a row  backing-off               nothing new for too long silent
+               2nd to 4th             degraded                  else                     healthy
+               1st                    as before
+
+Our own network's outage is nobody's failure. ``muted`` is an operator's word, or ours for a feed that moved onto
+another one: no poll changes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from ingest.schedule import absence
+from ingest.types import Alert, AlertKind, FailureKind, FeedState, Lease, PollOutcome, PollResult
+
+DEGRADED_FROM: Final = 2
+BACKING_OFF_FROM: Final = 5
+"""Failures in a row."""
+GONE: Final = 410
+"""The status."""
+
+
+def standing(lease: Lease, ended: PollOutcome, *, whole: bool) -> PollOutcome:
+    """``ended`` with the state of its feed, and alerts where that changed or entries were missed."""
+    state, reason = _state(lease, ended, whole=whole)
+    changed = state is not lease.state
+    ended = replace(
+        ended,
+        state=state,
+        state_since=ended.finished_at if changed or lease.state_since is None else lease.state_since,
+        state_reason=reason,
+    )
+    alerts: list[Alert] = []
+    # A first success is what everybody expects.
+    if changed and (lease.state is not FeedState.NEW or state is not FeedState.HEALTHY):
+        kind = AlertKind.DRIFTED if ended.drifted and not lease.drifted else AlertKind.STATE
+        alerts.append(_alert(lease, ended, kind, reason or "it answers as it should"))
+    if ended.missed:
+        reason = f"its oldest entry is newer than the last poll: about {ended.missed} were missed"
+        alerts.append(_alert(lease, ended, AlertKind.MISSED, reason))
+    return replace(ended, alerts=tuple(alerts))
+
+
+def _state(lease: Lease, ended: PollOutcome, *, whole: bool) -> tuple[FeedState, str | None]:
+    if ended.result is PollResult.FAILED:
+        return _failed_state(lease, ended)
+    if ended.drifted:
+        return FeedState.DEGRADED, f"what it says looks like another site's: {ended.drifted}"
+    if not whole:
+        return FeedState.DEGRADED, "its document was cut short"
+    if ended.moved_to:
+        since = f"{ended.moved_since:%Y-%m-%d}" if ended.moved_since else "now"
+        return FeedState.MOVED, f"it answers at {ended.moved_to}, for good as its server says since {since}"
+    expected = absence.expected_by(ended.rhythm)
+    if expected is not None and ended.rhythm is not None and ended.finished_at > expected:
+        return FeedState.SILENT, _silence(ended.rhythm.fresh_at, expected)
+    return FeedState.HEALTHY, None
+
+
+def _failed_state(lease: Lease, ended: PollOutcome) -> tuple[FeedState, str | None]:
+    why = f"{ended.failure}: {ended.detail}" if ended.detail else str(ended.failure)
+    if ended.failure is FailureKind.OUTAGE:
+        return lease.state, None
+    if ended.status == GONE and ended.failures > 1:
+        return FeedState.GONE, why
+    if ended.failure is FailureKind.CHALLENGED:
+        return FeedState.CHALLENGED, why
+    if ended.failures >= BACKING_OFF_FROM:
+        return FeedState.BACKING_OFF, f"failed {ended.failures} times in a row; {why}"
+    if ended.failures >= DEGRADED_FROM:
+        return FeedState.DEGRADED, f"failed {ended.failures} times in a row; {why}"
+    return (FeedState.DEGRADED if lease.state is FeedState.NEW else lease.state), why
+
+
+def _silence(fresh_at: datetime, expected: datetime) -> str:
+    return f"nothing new since {fresh_at:%Y-%m-%d %H:%M}; something was expected by {expected:%Y-%m-%d %H:%M}"
+
+
+def _alert(lease: Lease, ended: PollOutcome, kind: AlertKind, reason: str) -> Alert:
+    return Alert(
+        kind=kind,
+        feed_id=lease.feed_id,
+        url=lease.url,
+        at=ended.finished_at,
+        before=lease.state,
+        after=ended.state,
+        reason=reason,
+        poll_id=lease.poll_id,
+        missed=ended.missed if kind is AlertKind.MISSED else 0,
+        moved_to=ended.moved_to,
+    )

@@ -1,0 +1,437 @@
+"""How feeds stand, what is told of them, and where they have gone: as a table, and with real polls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import jsonschema
+import pytest
+
+from ingest import schedule
+from ingest.alerts import alert_schema, tell
+from ingest.db import feeds as registry
+from ingest.db import polls
+from ingest.db.polls import Tell
+from ingest.demo.feeds import WorldFeed
+from ingest.identity import READER
+from ingest.log.api import ALERTS
+from ingest.schedule import MOVED_AFTER, Policy, Reading, is_conditional, outcome, reads_again
+from ingest.schedule.absence import ENOUGH_GAPS, LEAST, expected_by, first_rhythm, fresh
+from ingest.schedule.budget import Budget
+from ingest.schedule.drift import drifted
+from ingest.types import (
+    About,
+    AlertKind,
+    Cadence,
+    Failed,
+    FailureKind,
+    FeedState,
+    Fetched,
+    FetchResult,
+    Lease,
+    NotModified,
+    PollOutcome,
+    Rhythm,
+)
+from tests.feedworld import faults
+from tests.poll.conftest import Desk, rss
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+STEADY = Rhythm(fresh_at=NOW - HOUR, gap=HOUR, deviation=timedelta(0), gaps=20)
+
+
+def lease(**changes: Any) -> Lease:
+    return replace(
+        Lease(
+            feed_id=7,
+            poll_id=70,
+            url="https://a.example/feed",
+            leased_at=NOW - timedelta(seconds=3),
+            until=NOW + HOUR,
+            etag='"1"',
+            last_modified=None,
+            body_hash=b"h" * 16,
+            interval=timedelta(minutes=15),
+            failures=0,
+            succeeded_at=NOW - HOUR,
+            body_at=NOW - HOUR,
+            cadence=Cadence(entries=10, hours=10),
+            state=FeedState.HEALTHY,
+            state_since=NOW - DAY,
+            rhythm=STEADY,
+            read_by=READER,
+        ),
+        **changes,
+    )
+
+
+def reading(**changes: Any) -> Reading:
+    base = Reading(title="A", entries=5, appended=0, duplicates=0, seen=(), whole=True)
+    return replace(base, **changes)
+
+
+def ended(
+    given: Lease, result: FetchResult, said: Reading | None = None, *, now: datetime = NOW
+) -> PollOutcome:
+    return outcome(given, result, said, now=now, policy=Policy(), hashed=b"n" * 16)
+
+
+def fetched(moved_to: str | None = None) -> Fetched:
+    return Fetched(
+        url="https://a.example/feed",
+        status=200,
+        body=b"<rss/>",
+        content_type=None,
+        etag=None,
+        last_modified=None,
+        moved_to=moved_to,
+    )
+
+
+UNCHANGED = NotModified(url="https://a.example/feed", etag=None, last_modified=None)
+NOT_FOUND = Failed(kind=FailureKind.STATUS, detail="404 Not Found", status=404)
+GONE = Failed(kind=FailureKind.STATUS, detail="410 Gone", status=410)
+CHALLENGE = Failed(kind=FailureKind.CHALLENGED, detail="403: a challenge", status=403)
+OUTAGE = Failed(kind=FailureKind.OUTAGE, detail="our own network seems to be down")
+
+
+@pytest.mark.parametrize(
+    ("before", "failures", "result", "after"),
+    [
+        ("healthy", 0, UNCHANGED, "healthy"),
+        ("healthy", 0, NOT_FOUND, "healthy"),
+        ("healthy", 1, NOT_FOUND, "degraded"),
+        ("degraded", 3, NOT_FOUND, "degraded"),
+        ("degraded", 4, NOT_FOUND, "backing-off"),
+        ("backing-off", 9, UNCHANGED, "healthy"),
+        ("backing-off", 9, OUTAGE, "backing-off"),
+        ("healthy", 0, OUTAGE, "healthy"),
+        ("healthy", 0, GONE, "healthy"),
+        ("healthy", 1, GONE, "gone"),
+        ("gone", 5, GONE, "gone"),
+        ("gone", 6, UNCHANGED, "healthy"),
+        ("healthy", 0, CHALLENGE, "challenged"),
+        ("challenged", 1, NOT_FOUND, "degraded"),
+        ("new", 0, UNCHANGED, "healthy"),
+        ("new", 0, NOT_FOUND, "degraded"),
+    ],
+)
+def test_how_a_feed_stands_after_a_poll(before: str, failures: int, result: FetchResult, after: str) -> None:
+    given = lease(state=FeedState(before), failures=failures)
+    found = ended(given, result)
+    assert found.state == after
+    changed = before != after
+    assert found.state_since == (NOW if changed else given.state_since)
+    told = changed and (before, after) != ("new", "healthy")
+    assert [(alert.kind, alert.before, alert.after) for alert in found.alerts] == (
+        [(AlertKind.STATE, before, after)] if told else []
+    )
+    assert all(alert.reason for alert in found.alerts)
+
+
+def test_a_feed_that_lost_entries_tells_how_many() -> None:
+    dates = tuple(NOW - timedelta(minutes=n) for n in range(5))
+    said = reading(known=False, created=5, dates=dates)
+    (alert,) = ended(lease(succeeded_at=NOW - 3 * HOUR), fetched(), said).alerts
+    assert (alert.kind, alert.missed) == (AlertKind.MISSED, 3)
+    assert "about 3 were missed" in alert.reason
+
+
+@pytest.mark.parametrize(
+    ("gaps", "quiet", "silent"),
+    [
+        ([HOUR] * 20, LEAST - HOUR, False),  # nights are quiet
+        ([HOUR] * 20, LEAST + HOUR, True),
+        ([HOUR] * (ENOUGH_GAPS - 1), 99 * DAY, False),  # too little is known of it
+        ([DAY, DAY, DAY, DAY, 3 * DAY] * 4, 4 * DAY, False),  # on working days: weekends are no silence
+        ([DAY, DAY, DAY, DAY, 3 * DAY] * 4, 30 * DAY, True),
+        ([30 * DAY] * 9, 50 * DAY, False),
+        ([30 * DAY] * 9, 99 * DAY, True),
+    ],
+)
+def test_a_feed_is_silent_when_it_is_quiet_for_longer_than_it_ever_is(
+    gaps: list[timedelta], quiet: timedelta, *, silent: bool
+) -> None:
+    rhythm = fresh(None, at=NOW - sum(gaps, timedelta(0)) - quiet)
+    for gap in gaps:
+        rhythm = fresh(rhythm, at=rhythm.fresh_at + gap)
+    found = ended(lease(rhythm=rhythm), UNCHANGED)
+    assert found.state == ("silent" if silent else "healthy")
+    if silent:
+        assert "nothing new since" in found.alerts[0].reason
+        again = ended(lease(rhythm=rhythm, state=FeedState.SILENT), fetched(), reading(created=1, known=True))
+        assert again.state == "healthy"
+
+
+def test_a_first_document_tells_a_rhythm_and_old_entries_alone_tell_none() -> None:
+    dates = [NOW - n * HOUR for n in range(20)]
+    rhythm = first_rhythm([*dates, NOW + 5 * DAY], now=NOW)
+    assert rhythm is not None
+    assert (rhythm.fresh_at, rhythm.gaps) == (NOW, 19)
+    assert expected_by(rhythm) == NOW + LEAST
+    assert first_rhythm([], now=NOW) is None
+    same_minute = first_rhythm([NOW] * 50, now=NOW)
+    assert expected_by(same_minute) is None
+
+
+def test_a_silent_feed_is_asked_for_all_of_it_once() -> None:
+    silent = lease(state=FeedState.SILENT, state_since=NOW - HOUR, body_at=NOW - DAY)
+    assert not is_conditional(silent, now=NOW)
+    assert is_conditional(replace(silent, body_at=NOW - HOUR / 2), now=NOW)
+    assert is_conditional(replace(silent, state=FeedState.HEALTHY), now=NOW)
+
+
+ONE = About(title="The Example", hosts=("a.example", "b.example"), language="en")
+OTHER = About(title="Casino 24", hosts=("casino.example",), language="tr")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "known", "is_other"),
+    [
+        (ONE, OTHER, False, True),
+        (ONE, OTHER, True, False),  # an entry we know
+        (ONE, replace(OTHER, title="THE EXAMPLE"), False, False),  # it moved to another domain
+        (ONE, replace(OTHER, hosts=("x.example", "b.example")), False, False),  # it has another name
+        (ONE, replace(OTHER, hosts=()), False, False),  # entries without links say nothing
+        (None, OTHER, False, False),
+    ],
+)
+def test_when_a_feed_has_become_another_sites(
+    before: About | None, after: About, *, known: bool, is_other: bool
+) -> None:
+    assert (drifted(before, after, known=known) is not None) is is_other
+
+
+def test_a_drifted_feed_stays_one_until_it_is_its_old_self_or_accepted() -> None:
+    first = ended(lease(about=ONE), fetched(), reading(known=False, about=OTHER))
+    assert (first.state, [alert.kind for alert in first.alerts]) == ("degraded", [AlertKind.DRIFTED])
+    assert "“Casino 24” in tr at casino.example" in first.alerts[0].reason
+    assert first.about == ONE
+    given = lease(about=ONE, drifted=first.drifted, state=FeedState.DEGRADED)
+    second = ended(given, fetched(), reading(known=True, about=OTHER))
+    assert (second.state, second.alerts) == ("degraded", ())
+    back = ended(given, fetched(), reading(known=False, about=ONE))
+    assert (back.state, back.drifted) == ("healthy", None)
+
+
+MOVED = "https://b.example/feed"
+
+
+def test_permanent_redirects_are_believed_after_a_week_of_them() -> None:
+    first = ended(lease(), fetched(MOVED), reading(known=True))
+    assert (first.state, first.moved_to, first.moved_since, first.relocate) == ("moved", MOVED, NOW, None)
+    moved = lease(state=FeedState.MOVED, moved_to=MOVED, moved_since=NOW - MOVED_AFTER)
+    assert ended(moved, fetched(MOVED), reading(known=True)).relocate == MOVED
+    assert ended(moved, replace(UNCHANGED, moved_to=MOVED)).relocate == MOVED
+    younger = replace(moved, moved_since=NOW - MOVED_AFTER + HOUR)
+    assert ended(younger, fetched(MOVED), reading(known=True)).relocate is None
+    elsewhere = ended(moved, fetched("https://c.example/feed"), reading(known=True))
+    assert (elsewhere.relocate, elsewhere.moved_since) == (None, NOW)
+    back = ended(moved, UNCHANGED)
+    assert (back.state, back.moved_to, back.relocate) == ("healthy", None, None)
+    failed = ended(moved, NOT_FOUND)
+    assert (failed.moved_to, failed.moved_since, failed.relocate) == (MOVED, NOW - MOVED_AFTER, None)
+
+
+@pytest.mark.parametrize(
+    "to", ["http://a.example/feed", "https://user:secret@b.example/", "https://a.example/feed"]
+)
+def test_an_address_that_we_would_not_go_to_for_good_is_not_believed(to: str) -> None:
+    found = ended(lease(moved_to=to, moved_since=NOW - 2 * MOVED_AFTER), fetched(to), reading(known=True))
+    assert (found.state, found.moved_to, found.relocate) == ("healthy", None, None)
+
+
+def test_a_new_reader_reads_every_feed_once_spread_over_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule, "READER", READER + 1)
+    at_once = [reads_again(lease(feed_id=feed_id)) for feed_id in range(20_000)]
+    assert sum(at_once) == pytest.approx(20_000 / 96, rel=0.2)  # a quarter of an hour's share of the day
+    assert all(reads_again(lease(feed_id=feed_id, interval=DAY)) for feed_id in range(100))
+    within = [any(reads_again(lease(feed_id=n, poll_id=poll)) for poll in range(96 * 8)) for n in range(300)]
+    assert all(within)
+    again = next(given for n in range(999) if reads_again(given := lease(feed_id=n)))
+    assert not is_conditional(again, now=NOW)
+    assert ended(again, fetched(), reading(known=True)).read_by == READER + 1
+    assert ended(again, UNCHANGED).read_by == READER
+
+
+def alerts(desk: Desk) -> list[dict[str, Any]]:
+    return [json.loads(record.value) for record in desk.log.read(ALERTS, after=0, limit=100)]
+
+
+def turns(desk: Desk) -> list[str]:
+    return [f"{alert['before']} → {alert['after']}" for alert in alerts(desk)]
+
+
+@pytest.mark.store
+def test_what_is_told_of_feeds_is_a_stream_with_one_event_for_each_turn(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one"))
+    desk.add(feed)
+    desk.poll()
+    feed.fail_always(faults.status(500))
+    for _ in range(6):
+        desk.poll()
+    feed.recover()
+    desk.poll()
+    assert turns(desk) == ["healthy → degraded", "degraded → backing-off", "backing-off → healthy"]
+    first = alerts(desk)[0]
+    assert first["feed"] == {"id": desk.feed(feed).id, "url": feed.url}
+    assert first["reason"].startswith("failed 2 times in a row; status: 500")
+    for record in desk.log.read(ALERTS, after=0, limit=100):
+        jsonschema.validate({"cursor": record.offset, **json.loads(record.value)}, alert_schema())
+    assert [record.offset for record in desk.log.read(ALERTS, after=0, limit=100)] == [1, 2, 3]
+
+
+def telling(desk: Desk) -> Tell:
+    return partial(tell, desk.log)
+
+
+@pytest.mark.store
+def test_an_outcome_that_came_after_its_lease_or_for_a_muted_feed_tells_nothing(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    desk.add(feed)
+    minutes = timedelta(minutes=5)
+
+    def leased(now: datetime) -> Lease:
+        (found,) = polls.lease_due(desk.engine, now=now, limit=9, lease=minutes, budget=Budget())
+        return found
+
+    late, now = leased(desk.clock()), desk.clock() + 2 * minutes
+    held = leased(now)
+    assert polls.record(desk.engine, [ended(late, CHALLENGE)], now=now, tell=telling(desk)) == 0
+    assert alerts(desk) == []
+    registry.mute(desk.engine, held.feed_id, reason="by hand", now=now, tell=telling(desk))
+    assert polls.record(desk.engine, [ended(held, CHALLENGE)], now=now, tell=telling(desk)) == 1
+    assert turns(desk) == ["new → muted"]
+    assert desk.feed(feed).state == "muted"
+
+
+def permanently(desk: Desk, source: WorldFeed, target: WorldFeed, *, days: int, status: int = 301) -> None:
+    source.redirect(target.url, status=status)
+    for _ in range(days + 1):
+        desk.poll()
+        desk.clock.pass_by(DAY)
+
+
+@pytest.mark.store
+@pytest.mark.parametrize("status", [301, 308])
+def test_a_feed_that_moved_for_good_has_its_new_address_after_a_week(desk: Desk, status: int) -> None:
+    old, new = desk.world.feed("/old.xml"), desk.world.feed("/new.xml")
+    old.publish(rss("one"), etag='"old"')
+    new.publish(rss("one", "two"), etag='"new"')
+    desk.add(old)
+    desk.poll()
+    feed_id = desk.feed(old).id
+    permanently(desk, old, new, days=6, status=status)
+    assert (desk.feed(old).state, desk.feed(old).moved_to) == ("moved", new.url)
+    desk.poll()
+    assert registry.find_feed(desk.engine, url=old.url) is None
+    assert (desk.feed(new).id, desk.feed(new).state) == (feed_id, "healthy")
+    asked = old.request_count
+    new.publish(rss("one", "two", "three"), etag='"newer"')
+    desk.poll()
+    assert old.request_count == asked
+    assert "if-none-match" not in new.requests[-1].headers
+    assert desk.titles() == ["one", "two", "three"]
+    last = alerts(desk)[-1]
+    assert (last["kind"], last["feed"]["url"], last["moved_to"]) == ("relocated", old.url, new.url)
+
+
+@pytest.mark.store
+@pytest.mark.parametrize("status", [302, 303, 307])
+def test_a_temporary_redirect_is_never_believed(desk: Desk, status: int) -> None:
+    old, new = desk.world.feed("/old.xml"), desk.world.feed("/new.xml")
+    new.publish(rss("one"))
+    desk.add(old)
+    permanently(desk, old, new, days=9, status=status)
+    assert (desk.feed(old).state, desk.feed(old).moved_to) == ("healthy", None)
+
+
+@pytest.mark.store
+def test_a_redirect_to_a_home_page_is_not_believed(desk: Desk) -> None:
+    old, home = desk.world.feed("/old.xml"), desk.world.feed("/")
+    old.publish(rss("one"))
+    home.publish(b"<!doctype html><html><body>Welcome</body></html>", "text/html")
+    desk.add(old)
+    desk.poll()
+    permanently(desk, old, home, days=9)
+    assert (desk.feed(old).state, desk.feed(old).moved_to) == ("backing-off", None)
+
+
+@pytest.mark.store
+def test_a_feed_that_moved_onto_another_gives_way_to_it(desk: Desk) -> None:
+    old, new = desk.world.feed("/old.xml"), desk.world.feed("/new.xml")
+    new.publish(rss("one"))
+    desk.add(old, new)
+    permanently(desk, old, new, days=7)
+    muted = desk.feed(old)
+    assert (muted.enabled, muted.state) == (False, "muted")
+    assert muted.state_reason == f"it moved to {new.url}, which is feed {desk.feed(new).id}"
+    assert alerts(desk)[-1]["after"] == "muted"
+    asked = old.request_count
+    desk.poll()
+    assert old.request_count == asked
+    assert desk.feed(new).state == "healthy"
+
+
+@pytest.mark.store
+def test_a_feed_that_moved_onto_one_that_is_muted_goes_on_where_it_is(desk: Desk) -> None:
+    old, new = desk.world.feed("/old.xml"), desk.world.feed("/new.xml")
+    new.publish(rss("one"))
+    desk.add(old, new)
+    registry.mute(
+        desk.engine,
+        desk.feed(new).id,
+        reason="by hand",
+        now=desk.clock(),
+        tell=telling(desk),
+    )
+    permanently(desk, old, new, days=9)
+    assert (desk.feed(old).enabled, desk.feed(old).state) == (True, "moved")
+
+
+@pytest.mark.store
+def test_another_sites_content_is_stored_and_flagged(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    desk.add(feed)
+    feed.publish(rss("one", "two"))
+    desk.poll()
+    feed.publish(rss("jackpot", "bonus", title="Casino 24").replace(b"news.example", b"casino.example"))
+    desk.poll()
+    assert desk.feed(feed).state == "degraded"
+    assert alerts(desk)[-1]["kind"] == "drifted"
+    assert desk.titles() == ["one", "two", "jackpot", "bonus"]
+    accepted = registry.accept(
+        desk.engine,
+        desk.feed(feed).id,
+        now=desk.clock(),
+        tell=telling(desk),
+    )
+    assert accepted
+    desk.poll()
+    assert desk.feed(feed).state == "healthy"
+
+
+@pytest.mark.store
+def test_a_new_reader_asks_each_feed_for_all_of_it_once(
+    make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = make_desk(policy=Policy(interval=DAY, adaptive=False))
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one"), etag='"1"')
+    desk.add(feed)
+    desk.poll()
+    desk.poll()
+    assert feed.statuses == {200: 1, 304: 1}
+    monkeypatch.setattr(schedule, "READER", READER + 1)
+    for _ in range(3):
+        desk.clock.pass_by(DAY)
+        desk.poll()
+    assert feed.statuses == {200: 2, 304: 3}
+    assert [poll.result for poll in desk.polls(feed)][2:] == ["fetched", "not-modified", "not-modified"]
