@@ -204,6 +204,7 @@ def poller(settings: Settings, engine: Engine, log: Log) -> Poller:
             minimum=settings.poll_interval_min,
             maximum=settings.poll_interval_max,
             adaptive=settings.poll_adaptive,
+            fallback_user_agent=settings.fallback_user_agent or None,
         ),
         budget=Budget(concurrency=settings.host_concurrency, spacing=settings.host_spacing),
         lease=settings.lease,

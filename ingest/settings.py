@@ -94,6 +94,10 @@ def _text(text: str) -> str:
     return text
 
 
+def _text_or_nothing(text: str) -> str:
+    return _text(text) if text.strip() else ""
+
+
 def _path(text: str) -> Path:
     # Path("") is the current folder, which nobody means who leaves a variable empty.
     if not text.strip() or "\0" in text:
@@ -225,6 +229,12 @@ class Settings:
         _text,
         "one line of text",
         "how we identify ourselves; name yourself and a contact",
+    )
+    fallback_user_agent: str = _setting(
+        "Mozilla/5.0 (compatible; news-ingest/0.1; +https://github.com/news-ingest/news-ingest)",
+        _text_or_nothing,
+        "one line of text, or nothing",
+        "how we identify ourselves to a feed that refuses user_agent (name the same); empty: never otherwise",
     )
     parse_workers: int = _setting(
         os.cpu_count() or 1, _count, _COUNT, "parser processes of one poller (default: the number of cores)"

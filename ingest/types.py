@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 
@@ -72,6 +72,63 @@ class About:
     language: str | None = None
 
 
+class TlsException(StrEnum):
+    """What is let pass for one feed whose server cannot do better; nothing of it is ever let pass for all."""
+
+    UNVERIFIED = "unverified"  # any certificate: expired, of another name, signed by nobody
+    RENEGOTIATION = "legacy-renegotiation"  # a server that does not know RFC 5746
+    OLD_VERSIONS = "tls1.0"  # TLS 1.0 and 1.1, and the weak ciphers that go with them
+    WEAK = "weak"  # short keys, SHA-1 signatures, old ciphers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestOptions:
+    """What an operator has one feed asked with (:mod:`ingest.options`). It has secrets in it: not to be shown."""
+
+    user_agent: str | None = None
+    """In place of our own."""
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """For the feed's own server alone."""
+    proxy: str | None = field(default=None, repr=False)
+    """``http://[name:password@]host:port``."""
+    tls: frozenset[TlsException] = frozenset()
+    """For the feed's own host alone."""
+    ca: str | None = field(default=None, repr=False)
+    """Certificates in PEM that are trusted as well, for the feed's own host alone."""
+
+
+ORDINARY: Final = RequestOptions()
+"""As every feed is asked of which nobody said otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownOptions:
+    """:class:`RequestOptions` without their secrets."""
+
+    user_agent: str | None
+    headers: Mapping[str, str]
+    proxy: str | None
+    tls: tuple[str, ...]
+    ca: tuple[str, ...]
+    """Fingerprints (SHA-256)."""
+
+
+class AgentUse(StrEnum):
+    """What came of our own user agent at a feed that has none from an operator."""
+
+    TRYING = "trying"  # ours was refused: the next poll tries the other
+    FALLBACK = "fallback"  # the other one brings the feed
+    NEITHER = "neither"  # both were refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """How a feed takes our user agents, where not simply well; ``since``: of the poll that showed it last."""
+
+    use: AgentUse
+    since: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
     """What we poll, as the registry holds it."""
@@ -100,6 +157,10 @@ class Feed:
     """It answers there by permanent redirects, since ``moved_since``."""
     moved_since: datetime | None
     rhythm: Rhythm | None
+    request: ShownOptions | None = None
+    """What an operator has it asked with; None: nothing special."""
+    agent: Agent | None = None
+    """None: our own user agent does, as far as is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +202,8 @@ class Lease:
     """Why what it says looks like another site's."""
     read_by: int = 0
     """The :data:`ingest.identity.READER` that read its last document."""
+    request: RequestOptions = ORDINARY
+    agent: Agent | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -432,6 +495,7 @@ class PollOutcome:
     asked: Asked = Asked()
     body_at: datetime | None = None
     distrusted: bool = False
+    agent: Agent | None = None
     wait_until: datetime | None = None
     """The server asked to be left alone until then, for this feed."""
     pause: Pause | None = None

@@ -14,7 +14,7 @@ from ingest.db.feed_state import FEED_STATES
 from ingest.db.polls import SHOWN_POLLS
 from ingest.log.api import ALERTS_STREAM
 from ingest.streams import event_schema
-from ingest.types import FailureKind, PollResult
+from ingest.types import AgentUse, FailureKind, PollResult, TlsException
 
 _TEXT: Final = {"type": "string"}
 _TEXT_OR_NULL: Final = {"type": ["string", "null"]}
@@ -475,7 +475,30 @@ def _feed() -> dict[str, Any]:
             ),
             "description": "when its own document asks to be polled",
         },
+        "request": {
+            "anyOf": [_request(), {"type": "null"}],
+            "description": "what an operator has it asked with, secrets hidden",
+        },
+        "agent": {
+            "anyOf": [
+                _object({"use": {"enum": [use.value for use in AgentUse]}, "since": _TIME}),
+                {"type": "null"},
+            ],
+            "description": "our own user agent was refused; null: as far as is known it does",
+        },
     }
+
+
+def _request() -> dict[str, Any]:
+    return _object(
+        {
+            "user_agent": _TEXT_OR_NULL,
+            "headers": {"type": "object", "additionalProperties": _TEXT},
+            "proxy": _TEXT_OR_NULL,
+            "tls": _list({"enum": [exception.value for exception in TlsException]}),
+            "ca": {**_list(_TEXT), "description": "fingerprints of certificates that are trusted as well"},
+        }
+    )
 
 
 _ABOUT_ERRORS: Final = {

@@ -7,21 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, func, literal, select, true, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, literal, null, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ingest.db.engine import transaction
+from ingest.db.feed_requests import read_agent
 from ingest.db.feed_state import feed_fails, read_asked, read_cadence, read_rhythm
 from ingest.db.polls import Poll, Tell, last_polls
 from ingest.db.reading import reading
 from ingest.db.tables import feeds, polls, without_scheme
-from ingest.types import Alert, AlertKind, Feed, FeedState
+from ingest.options import check_for, masked, read_options, spell_options
+from ingest.types import ORDINARY, Alert, AlertKind, Feed, FeedState, RequestOptions
 
 IMPORT_BATCH: Final = 2000
 """Rows of one INSERT: PostgreSQL takes 65,535 parameters."""
 
-_VALUES: Final = ("cadence_entries", "cadence_hours", "asked", "rhythm", "state")
-_SPELT: Final = ("cadence", "asked", "rhythm", "state")
+_VALUES: Final = ("cadence_entries", "cadence_hours", "asked", "rhythm", "state", "request", "agent")
+_SPELT: Final = ("cadence", "asked", "rhythm", "state", "request", "agent")
 _PLAIN: Final = tuple(name for name in Feed.__dataclass_fields__ if name not in _SPELT)
 _SHOWN: Final = tuple(feeds.c[name] for name in (*_PLAIN, *_VALUES))
 
@@ -54,30 +56,58 @@ class LastFailure:
 
 
 def add_feed(
-    engine: Engine, url: str, *, title: str | None = None, now: datetime, interval: timedelta
+    engine: Engine,
+    url: str,
+    *,
+    title: str | None = None,
+    request: RequestOptions = ORDINARY,
+    now: datetime,
+    interval: timedelta,
 ) -> tuple[Feed, bool]:
-    """The feed at ``url`` (as :func:`ingest.urls.feed_url` spells it), and whether it is new; due at once.
+    """The feed at ``url`` (as :func:`ingest.urls.feed_url` spells it), and whether it is new; due at once, and asked
+    with ``request``.
 
-    One that is there under the other of http and https is the same feed.
+    One that is there under the other of http and https is the same feed, and stays as it is.
+
+    Raises:
+        Refused: a feed at ``url`` cannot be asked with ``request``.
     """
-    added = add_feeds(engine, [(url, title)], now=now, interval=interval)
+    added = add_feeds(engine, [(url, title)], requests={url: request}, now=now, interval=interval)
     with reading(engine) as connection:
         row = connection.execute(select(*_SHOWN).where(_at(url))).mappings().one()
     return _feed(row), bool(added)
 
 
 def add_feeds(
-    engine: Engine, rows: Iterable[tuple[str, str | None]], *, now: datetime, interval: timedelta
+    engine: Engine,
+    rows: Iterable[tuple[str, str | None]],
+    *,
+    requests: Mapping[str, RequestOptions] | None = None,
+    now: datetime,
+    interval: timedelta,
 ) -> frozenset[str]:
     """Add many (URL and title), all or none; returns the URLs that are new. The others stay as they are.
 
-    Of one address under http and https the first counts.
+    Of one address under http and https the first counts. ``requests``: what each is asked with, by its URL.
+
+    Raises:
+        Refused: one cannot be asked with what is given for it.
     """
+    requests = requests or {}
+    for url, request in requests.items():
+        check_for(url, request)
     titles: dict[str, str | None] = {}
     for url, title in rows:
         titles[url] = titles.get(url) or title
     given = [
-        {"url": url, "title": title, "added_at": now, "next_poll_at": now, "interval": interval}
+        {
+            "url": url,
+            "title": title,
+            "added_at": now,
+            "next_poll_at": now,
+            "interval": interval,
+            "request": spell_options(requests.get(url, ORDINARY)) or null(),
+        }
         for url, title in titles.items()
     ]
     added: set[str] = set()
@@ -273,4 +303,6 @@ def _feed(row: Mapping[Any, Any]) -> Feed:
         asked=read_asked(row["asked"]),
         rhythm=read_rhythm(row["rhythm"]),
         state=FeedState(row["state"]),
+        request=masked(read_options(row["request"])),
+        agent=read_agent(row["agent"]),
     )

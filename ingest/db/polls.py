@@ -29,6 +29,7 @@ from sqlalchemy import Connection, Engine, Row, delete, select
 
 from ingest.db import hosts
 from ingest.db.engine import Conflict, transaction
+from ingest.db.feed_requests import read_agent, spell_agent
 from ingest.db.feed_state import (
     read_about,
     read_asked,
@@ -40,6 +41,7 @@ from ingest.db.feed_state import (
 )
 from ingest.db.reading import reading
 from ingest.db.tables import polls
+from ingest.options import read_options
 from ingest.schedule.budget import Budget, Waiting
 from ingest.types import Alert, AlertKind, FailureKind, FeedState, Lease, PollOutcome, PollResult, Seen
 
@@ -67,7 +69,7 @@ _CLAIM: Final = f"""
         RETURNING feeds.id, lease_poll_id, url, etag, last_modified, body_hash, feeds.interval, failures,
             polled_at IS NULL AS first, succeeded_at, entries, cadence_entries, cadence_hours, asked,
             body_at, distrusted, state, state_since, moved_to, moved_since, rhythm, about, drifted, read_by,
-            lost_poll_id, lost_at
+            request, agent, lost_poll_id, lost_at
     ), abandoned AS (
         INSERT INTO polls
             (id, feed_id, started_at, finished_at, result, failure, detail, next_poll_at, reason)
@@ -77,7 +79,7 @@ _CLAIM: Final = f"""
     )
     SELECT id, lease_poll_id, url, etag, last_modified, body_hash, "interval", failures, first,
         succeeded_at, entries, cadence_entries, cadence_hours, asked, body_at, distrusted,
-        state, state_since, moved_to, moved_since, rhythm, about, drifted, read_by
+        state, state_since, moved_to, moved_since, rhythm, about, drifted, read_by, request, agent
     FROM claimed ORDER BY array_position(%(ids)s, id)"""  # noqa: S608
 LEASE_ROUNDS: Final = 20
 """How often one call looks for other feeds, where those it found must wait for their hosts."""
@@ -122,6 +124,7 @@ _COLUMNS: Final[tuple[tuple[str, str, Callable[[PollOutcome], Any]], ...]] = (
     ("about", "jsonb", lambda o: spell_about(o.about)),
     ("drifted", "text", lambda o: _clean(o.drifted)),
     ("read_by", "smallint", lambda o: o.read_by),
+    ("agent", "jsonb", lambda o: spell_agent(o.agent)),
 )
 _NAMES: Final = ", ".join(f'"{name}"' for name, _, _ in _COLUMNS)
 _ARRAYS: Final = ", ".join(f"%({name})s::{kind}[]" for name, kind, _ in _COLUMNS)
@@ -147,7 +150,8 @@ _RECORD: Final = f"""
         state_reason = CASE WHEN feeds.enabled AND given.failure IS DISTINCT FROM '{FailureKind.OUTAGE}'
             THEN given.state_reason ELSE feeds.state_reason END,
         moved_to = given.moved_to, moved_since = given.moved_since, rhythm = given.rhythm,
-        about = given.about, drifted = given.drifted, read_by = given.read_by
+        about = given.about, drifted = given.drifted, read_by = given.read_by,
+        agent = given.agent
     FROM given WHERE feeds.id = given.feed_id AND feeds.lease_poll_id = given.poll_id
     RETURNING feeds.id, feeds.enabled"""  # noqa: S608
 # Validators are a resource's: at its new address the next poll asks for all of it (docs/polling.md, case 13).
@@ -303,6 +307,8 @@ def _lease(row: Row[Any], *, now: datetime, until: datetime) -> Lease:
         about=read_about(row.about),
         drifted=row.drifted,
         read_by=row.read_by,
+        request=read_options(row.request),
+        agent=read_agent(row.agent),
     )
 
 

@@ -117,6 +117,8 @@ feeds: Final = Table(
     Column("about", JSONB, comment="whose feed it said it was"),
     Column("drifted", Text, comment="why what it says looks like another site's"),
     Column("read_by", SmallInteger, nullable=False, server_default=text("0"), comment="the reader's number"),
+    Column("request", JSONB, comment="what an operator has it asked with; has secrets"),
+    Column("agent", JSONB, comment="how it takes our user agents, where not simply well"),
 )
 Index("ix_feeds_state", feeds.c.state, feeds.c.id)
 Index("ix_feeds_due", feeds.c.next_poll_at, postgresql_where=feeds.c.enabled)

@@ -10,8 +10,10 @@
     fetcher    the three verbs, and the one way all of them go
     reading    an answer: its body, status and headers
     failures   exceptions of the libraries, as the value Failed
+    channels   ways to a server: through which proxy, with which exceptions from TLS
     session    connections, and the guards at them
     addresses  which addresses may be connected to
+    targets    which hosts a proxy may be asked for
 
 The httpx API over the aiohttp transport, driven a level below ``httpx.AsyncClient``: that keeps cookies,
 follows redirects and logs, none of which we want. One deadline covers all hops and the body. Every socket

@@ -11,6 +11,7 @@ import aiohttp
 import httpx
 
 from ingest.fetch.addresses import REFUSED
+from ingest.fetch.tls import diagnosis
 from ingest.types import Failed, FailureKind
 
 
@@ -45,12 +46,23 @@ def failure(error: BaseException) -> Failed:
     if REFUSED in said:
         return Failed(kind=FailureKind.ADDRESS, detail=said.partition(REFUSED)[2][:300].rstrip("'"))
     kind = next((kind for known, kind in _KINDS if isinstance(cause, known)), FailureKind.PROTOCOL)
+    origin = cause.os_error if isinstance(cause, aiohttp.ClientConnectorError) else cause
+    told = diagnosis(origin) if kind is FailureKind.TLS else None
+    if isinstance(cause, (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)):
+        kind, told = FailureKind.CONNECT, f"the proxy: {_proxy_said(cause)}"
     number = cause.os_error.errno if isinstance(cause, aiohttp.ClientConnectorError) else None
     named = kind is FailureKind.DNS
     return Failed(
         kind=kind,
-        detail=f"{type(cause).__name__}: {said}"[:300],
+        detail=(told or f"{type(cause).__name__}: {said}")[:300],
         # A refusal comes from somebody; silence, or no way there, from nobody.
         unreachable=named or (kind is FailureKind.CONNECT and number not in _ANSWERS),
         local=number == socket.EAI_AGAIN if named else number in _OUR_SIDE,
     )
+
+
+def _proxy_said(cause: aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError) -> str:
+    """Without its address, which may have a password in it."""
+    if isinstance(cause, aiohttp.ClientHttpProxyError):
+        return f"{cause.status} {cause.message}"
+    return str(cause.os_error)

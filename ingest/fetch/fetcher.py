@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,13 +14,25 @@ from urllib.parse import urlencode
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from ingest.codings import ACCEPT_ENCODING
 from ingest.fetch import reading
+from ingest.fetch.channels import Channels, Combination
 from ingest.fetch.failures import Stopped, WrongCoding, failure
-from ingest.fetch.session import Resolver, open_session
-from ingest.types import Answer, Failed, FailureKind, Fetched, FetchResult, Lease, NotModified, Page
+from ingest.fetch.session import Resolver
+from ingest.fetch.targets import refused_target
+from ingest.types import (
+    ORDINARY,
+    Answer,
+    Failed,
+    FailureKind,
+    Fetched,
+    FetchResult,
+    Lease,
+    NotModified,
+    Page,
+    RequestOptions,
+)
 
 ACCEPT: Final = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, "
@@ -53,6 +65,7 @@ class _Asked:
     method: str
     url: str
     headers: tuple[tuple[bytes, bytes], ...]
+    options: RequestOptions = ORDINARY
     content: bytes = b""
     redirects: frozenset[int] = REDIRECTS
     codings: bool = True
@@ -102,42 +115,40 @@ class Fetcher:
     ) -> None:
         self._limits = limits or Limits()
         self._allow_private = allow_private_addresses
-        self._connections = connections
         self._resolver = resolver
         self._user_agent = user_agent
-        self._transport: AiohttpTransport | None = None
-        self._session: aiohttp.ClientSession | None = None
+        self._channels = Channels(
+            connections=connections, allow_private=allow_private_addresses, resolver=resolver
+        )
 
     async def __aenter__(self) -> Self:
-        context = ssl.create_default_context()
-        self._session = open_session(
-            context,
-            connections=self._connections,
-            allow_private=self._allow_private,
-            resolver=self._resolver,
-        )
-        self._transport = AiohttpTransport(verify=context, client=self._session)
+        self._channels.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
-        self._session = self._transport = None
+        await self._channels.close()
 
     async def fetch(self, lease: Lease, *, now: datetime) -> FetchResult:
-        """One conditional GET of a feed. ``now``: what a date in the answer is measured from."""
-        headers = self._headers(ACCEPT)
+        """One conditional GET of a feed, asked as its operator wants it. ``now``: what a date in the answer is measured
+        from."""
+        headers = self._headers(ACCEPT, lease.request)
         if lease.etag is not None:
             headers.append((b"If-None-Match", lease.etag.encode()))
         if lease.last_modified is not None:
             headers.append((b"If-Modified-Since", lease.last_modified.encode()))
-        asked = _Asked(method="GET", url=lease.url, headers=tuple(headers))
+        asked = _Asked(method="GET", url=lease.url, headers=tuple(headers), options=lease.request)
         return await self._exchange(asked, partial(self._fetched, lease, now=now), limits=self._limits)
 
     async def get(
-        self, url: str, *, accept: str, now: datetime, limits: Limits | None = None
+        self,
+        url: str,
+        *,
+        accept: str,
+        now: datetime,
+        limits: Limits | None = None,
+        options: RequestOptions = ORDINARY,
     ) -> Page | Failed:
         """One unconditional GET of anything that is no feed: a page, a robots.txt. Every answer but a whole 2xx is a
         failure with its status; an empty body is none.
@@ -146,13 +157,21 @@ class Fetcher:
             accept: the media types that would do, as the header ``Accept`` spells them.
             now: what a date in the answer is measured from.
             limits: others than the fetcher's own.
+            options: as an operator wants a feed asked that this belongs to; its secrets go to the host of ``url``.
         """
         limits = limits or self._limits
-        asked = _Asked(method="GET", url=url, headers=tuple(self._headers(accept)))
+        headers = tuple(self._headers(accept, options))
+        asked = _Asked(method="GET", url=url, headers=headers, options=options)
         return await self._exchange(asked, partial(self._page, limits=limits, now=now), limits=limits)
 
     async def post(
-        self, url: str, *, form: Mapping[str, str], now: datetime, limits: Limits | None = None
+        self,
+        url: str,
+        *,
+        form: Mapping[str, str],
+        now: datetime,
+        limits: Limits | None = None,
+        options: RequestOptions = ORDINARY,
     ) -> Answer | Failed:
         """One POST of a form, to a hub. A redirect is followed where it leaves the method as it is (307, 308) and does
         not go from https to http; any other answer but a 2xx is a failure with its status and a sample of what it says.
@@ -161,21 +180,25 @@ class Fetcher:
             form: its fields, in order; they go in UTF-8.
             now: what a date in the answer is measured from.
             limits: others than the fetcher's own; without them the answer may have 64 KiB.
+            options: as :meth:`get` takes them.
         """
         limits = limits or replace(self._limits, max_bytes=min(ANSWER_BYTES, self._limits.max_bytes))
-        headers = [*self._headers("*/*"), (b"Content-Type", b"application/x-www-form-urlencoded")]
+        headers = [*self._headers("*/*", options), (b"Content-Type", b"application/x-www-form-urlencoded")]
         asked = _Asked(
             method="POST",
             url=url,
             headers=tuple(headers),
             content=urlencode(form).encode("ascii"),
+            options=options,
             redirects=SAME_METHOD,
             codings=False,
         )
         return await self._exchange(asked, partial(self._answer, limits=limits, now=now), limits=limits)
 
-    def _headers(self, accept: str) -> list[tuple[bytes, bytes]]:
-        return [(b"User-Agent", self._user_agent.encode()), (b"Accept", accept.encode())]
+    def _headers(self, accept: str, options: RequestOptions = ORDINARY) -> list[tuple[bytes, bytes]]:
+        """Those that go to every host on the way."""
+        user_agent = options.user_agent or self._user_agent
+        return [(b"User-Agent", user_agent.encode()), (b"Accept", accept.encode())]
 
     async def _exchange(self, asked: _Asked, read: _Reader[_Read], *, limits: Limits) -> _Read | Failed:
         """Ask, follow, and have the last answer read: all within the deadline, all that goes wrong as a value."""
@@ -215,26 +238,27 @@ class Fetcher:
         last_try: bool,
     ) -> _Read | Failed:
         headers = [*asked.headers, (b"Accept-Encoding", accept_encoding.encode())]
-        url = httpx.URL(asked.url)
+        url = origin = httpx.URL(asked.url)
         visited = {str(url)}
         while True:
             if url.scheme not in {"http", "https"} or not url.host:
                 raise Stopped(
                     Failed(kind=FailureKind.ADDRESS, detail=f"{str(url)[:500]} is no http or https URL")
                 )
-            response = await self._send(
-                httpx.Request(asked.method, url, headers=headers, content=asked.content)
+            request = httpx.Request(
+                asked.method,
+                url,
+                headers=_headers_at(url, headers, asked.options, origin=origin),
+                content=asked.content,
             )
-            way.answered.append(str(url))
-            try:
+            async with self._answering(request, _combination(url, asked.options, origin=origin)) as response:
+                way.answered.append(str(url))
                 status = response.status_code
                 if status not in asked.redirects or "location" not in response.headers:
                     return await read(response, way, last_try=last_try)
                 way.redirects += 1
                 way.permanent = way.permanent and status in PERMANENT
                 left, url = url, _next_hop(url, response.headers["location"])
-            finally:
-                await reading.stream(response).aclose()
             if str(url) in visited:
                 raise Stopped(
                     Failed(kind=FailureKind.REDIRECT, detail=f"a loop at {str(url)[:500]}", status=status)
@@ -247,10 +271,25 @@ class Fetcher:
                 detail = f"from https to {str(url)[:500]}, where anybody could read what is sent"
                 raise Stopped(Failed(kind=FailureKind.REDIRECT, detail=detail, status=status))
 
-    async def _send(self, request: httpx.Request) -> httpx.Response:
-        if self._transport is None:
-            raise RuntimeError("a fetcher works only inside its with block")
-        return await self._transport.handle_async_request(request)
+    @asynccontextmanager
+    async def _answering(
+        self, request: httpx.Request, combination: Combination
+    ) -> AsyncIterator[httpx.Response]:
+        """The answer to one request, its body not read yet.
+
+        Raises:
+            Stopped: a proxy may not be asked for its host.
+        """
+        if combination.proxy is not None and not self._allow_private:
+            why = await refused_target(request.url.host, resolver=self._resolver)
+            if why is not None:
+                raise Stopped(Failed(kind=FailureKind.ADDRESS, detail=why))
+        async with self._channels.through(combination) as transport:
+            response = await transport.handle_async_request(request)
+            try:
+                yield response
+            finally:
+                await reading.stream(response).aclose()
 
     async def _fetched(
         self, lease: Lease, response: httpx.Response, way: _Way, *, now: datetime, last_try: bool
@@ -314,6 +353,32 @@ class Fetcher:
             body=await reading.body(response, limit=limits.max_bytes, last_try=last_try),
             content_type=response.headers.get("content-type"),
         )
+
+
+def _headers_at(
+    url: httpx.URL, headers: list[tuple[bytes, bytes]], options: RequestOptions, *, origin: httpx.URL
+) -> list[tuple[bytes, bytes]]:
+    """The headers of one hop: an operator's are for the server that they were given for, and replace our own."""
+    if not options.headers or not _is_own(url, origin):
+        return headers
+    own = {name.lower() for name, _ in options.headers}
+    kept = [(name, value) for name, value in headers if name.decode().lower() not in own]
+    return kept + [(name.encode(), value.encode()) for name, value in options.headers]
+
+
+def _is_own(url: httpx.URL, origin: httpx.URL) -> bool:
+    """Whether ``url`` is at the server of ``origin``, or at its encrypted twin."""
+    if (url.scheme, url.host, url.port) == (origin.scheme, origin.host, origin.port):
+        return True
+    twins = (origin.scheme, url.scheme) == ("http", "https") and origin.port is url.port is None
+    return twins and url.host == origin.host
+
+
+def _combination(url: httpx.URL, options: RequestOptions, *, origin: httpx.URL) -> Combination:
+    """How one hop is gone: through the proxy all of them, with exceptions at the feed's own host alone."""
+    if url.host != origin.host:
+        return Combination(proxy=options.proxy)
+    return Combination(proxy=options.proxy, tls=options.tls, ca=options.ca)
 
 
 def _next_hop(url: httpx.URL, location: str) -> httpx.URL:

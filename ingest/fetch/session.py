@@ -33,16 +33,19 @@ class _Response(aiohttp.ClientResponse):
 
 
 def open_session(
-    context: ssl.SSLContext, *, connections: int, allow_private: bool, resolver: Resolver | None
+    context: ssl.SSLContext, *, connections: int, guarded: bool, resolver: Resolver | None
 ) -> aiohttp.ClientSession:
-    """A session without memory: no cookies, nothing from the environment. Whoever opens it closes it."""
+    """A session without memory: no cookies, nothing from the environment. Whoever opens it closes it.
+
+    ``guarded``: its sockets go to public addresses only.
+    """
     connector = aiohttp.TCPConnector(
         ssl=context,
         limit=connections,
         keepalive_timeout=KEEP_ALIVE_SECONDS,
         ttl_dns_cache=DNS_CACHE_SECONDS,
         resolver=resolver,
-        socket_factory=None if allow_private else guarded_socket,
+        socket_factory=guarded_socket if guarded else None,
     )
     return aiohttp.ClientSession(
         connector=connector,

@@ -28,6 +28,7 @@ from ingest.poll.outage import Blame, Outage
 from ingest.poll.writing import Appender, Ended, PollCounts, Writer
 from ingest.runtime import Stop, crash_step
 from ingest.schedule import Policy, body_hash, is_conditional, outcome, reads_again
+from ingest.schedule.agents import user_agent_for
 from ingest.schedule.budget import Budget
 from ingest.types import Failed, FailureKind, Fetched, FetchResult, Lease, PollOutcome, Seen
 from ingest.urls import is_loopback
@@ -293,6 +294,9 @@ class Poller:
             asking = lease
             if not is_conditional(lease, now=lease.leased_at):
                 asking = replace(lease, etag=None, last_modified=None)
+            agent = user_agent_for(lease, fallback=self._policy.fallback_user_agent, now=lease.leased_at)
+            if agent is not None:
+                asking = replace(asking, request=replace(lease.request, user_agent=agent))
             result = await self._blamed(lease, await self._fetcher.fetch(asking, now=lease.leased_at))
             crash_step("poll.fetched")
             now = self._clock()

@@ -30,7 +30,7 @@ from urllib.parse import urlsplit
 
 from ingest.errors import Refused
 from ingest.identity import READER
-from ingest.schedule import absence, cadence, hints
+from ingest.schedule import absence, agents, cadence, hints
 from ingest.schedule.drift import drifted, learnt
 from ingest.schedule.states import standing
 from ingest.types import (
@@ -97,6 +97,8 @@ class Policy:
     maximum: timedelta = timedelta(days=1)
     adaptive: bool = True
     """Poll a feed that publishes more more often, and one that publishes less less often."""
+    fallback_user_agent: str | None = None
+    """What a feed is asked with that refuses our own (:mod:`ingest.schedule.agents`); None: nothing."""
 
     def clamp(self, delay: timedelta) -> timedelta:
         return min(max(delay, self.minimum), self.maximum)
@@ -144,12 +146,16 @@ def outcome(
     parsed; one with the hash of the last one was not, and has None. A body that could not be used is given as
     the :class:`Failed` it came to, with its size.
     """
+    agent = agents.next_agent(lease, result, fallback=policy.fallback_user_agent, now=now)
     if isinstance(result, Failed):
         failed = _failed(lease, result, now=now, policy=policy, body_bytes=body_bytes)
-        return standing(lease, failed, whole=True)
+        if agent != lease.agent and agents.is_trying(agent):
+            failed = replace(failed, reason=f"{failed.reason}; then under the fall-back user agent")
+        return standing(lease, replace(failed, agent=agent), whole=True)
     whole = reading is None or reading.whole
     ended = _answered(lease, result, reading, now=now, policy=policy, hashed=hashed)
-    return standing(lease, _where(lease, result.moved_to, ended, now=now), whole=whole)
+    ended = _where(lease, result.moved_to, replace(ended, agent=agent), now=now)
+    return standing(lease, ended, whole=whole)
 
 
 def _answered(

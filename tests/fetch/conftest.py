@@ -12,7 +12,7 @@ import pytest
 from ingest.demo.feeds import WorldFeed
 from ingest.demo.world import FeedWorld
 from ingest.fetch import Fetcher, Limits
-from ingest.types import FetchResult, Lease
+from ingest.types import ORDINARY, FetchResult, Lease, RequestOptions
 from tests.feedworld.codings import ALL_CODINGS
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -26,7 +26,13 @@ LIMITS = Limits(deadline=timedelta(seconds=20), max_bytes=200_000, max_redirects
 T = TypeVar("T")
 
 
-def lease(url: str, *, etag: str | None = None, last_modified: str | None = None) -> Lease:
+def lease(
+    url: str,
+    *,
+    etag: str | None = None,
+    last_modified: str | None = None,
+    request: RequestOptions = ORDINARY,
+) -> Lease:
     return Lease(
         feed_id=1,
         poll_id=1,
@@ -38,6 +44,7 @@ def lease(url: str, *, etag: str | None = None, last_modified: str | None = None
         body_hash=None,
         interval=timedelta(minutes=15),
         failures=0,
+        request=request,
     )
 
 

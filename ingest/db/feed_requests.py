@@ -1,0 +1,58 @@
+"""What a feed is asked with, in its row of the registry: an operator's options, and which user agent it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import Engine, null, select, update
+
+from ingest.db.engine import transaction
+from ingest.db.tables import feeds
+from ingest.options import check_for, read_options, spell_options
+from ingest.types import Agent, AgentUse, RequestOptions
+
+
+def set_request(
+    engine: Engine, feed_id: int, change: Callable[[RequestOptions], RequestOptions]
+) -> RequestOptions | None:
+    """Change what a feed is asked with; what it is asked with now. None: there is no such feed.
+
+    Where that makes a difference its validators are forgotten, for they may stand for a document that another
+    asker got, and so is what came of our user agents.
+
+    Raises:
+        Refused: the feed cannot be asked with it, or ``change`` refused.
+    """
+    with transaction(engine) as connection:
+        wanted = select(feeds.c.url, feeds.c.request).where(feeds.c.id == feed_id).with_for_update()
+        row = connection.execute(wanted).one_or_none()
+        if row is None:
+            return None
+        before = read_options(row.request)
+        after = change(before)
+        check_for(row.url, after)
+        if after != before:
+            given = {
+                "request": spell_options(after) or null(),
+                "agent": null(),
+                "etag": None,
+                "last_modified": None,
+            }
+            connection.execute(update(feeds).where(feeds.c.id == feed_id).values(given))
+    return after
+
+
+def spell_agent(agent: Agent | None) -> Jsonb | None:
+    """As ``feeds.agent`` holds it."""
+    if agent is None:
+        return None
+    return Jsonb({"use": agent.use.value, "since": agent.since.isoformat()})
+
+
+def read_agent(stored: Mapping[str, Any] | None) -> Agent | None:
+    if stored is None:
+        return None
+    return Agent(use=AgentUse(stored["use"]), since=datetime.fromisoformat(stored["since"]))

@@ -1,0 +1,130 @@
+"""Ways to a server: one for all feeds, and one for each combination of proxy and TLS exceptions that feeds ask for.
+
+A combination has its own connections, so that a socket that was opened with an exception, or through a proxy, never
+serves a feed without it. They are opened when they are first used, and no more than so many are open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from ingest.fetch.session import Resolver, open_session
+from ingest.fetch.tls import tls_context
+from ingest.types import TlsException
+
+CHANNELS: Final = 32
+"""Combinations open at once; one that nobody uses is closed for another."""
+CONNECTIONS: Final = 20
+"""Of one combination."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Combination:
+    """What sets a channel apart."""
+
+    proxy: str | None = None
+    tls: frozenset[TlsException] = frozenset()
+    ca: str | None = None
+
+
+PLAIN: Final = Combination()
+
+
+@dataclass(slots=True)
+class _Channel:
+    transport: AiohttpTransport
+    session: aiohttp.ClientSession
+    users: int = 0
+
+
+class Channels:
+    """Transports by combination, opened when needed and closed with the block.
+
+    Args:
+        connections: of the channel without exceptions, at most.
+        allow_private: connect to addresses that are not public, too.
+        resolver: of names; None: the system's.
+    """
+
+    def __init__(self, *, connections: int, allow_private: bool, resolver: Resolver | None) -> None:
+        self._connections = connections
+        self._allow_private = allow_private
+        self._resolver = resolver
+        self._plain: _Channel | None = None
+        self._others: OrderedDict[Combination, _Channel] = OrderedDict()
+        self._left = asyncio.Condition()
+
+    def open(self) -> None:
+        self._plain = self._made(PLAIN)
+
+    async def close(self) -> None:
+        channels = [*self._others.values(), *([] if self._plain is None else [self._plain])]
+        self._others.clear()
+        self._plain = None
+        for channel in channels:
+            await channel.session.close()
+
+    @property
+    def open_count(self) -> int:
+        """Combinations that are open, the one without exceptions left out."""
+        return len(self._others)
+
+    @asynccontextmanager
+    async def through(self, combination: Combination) -> AsyncIterator[AiohttpTransport]:
+        """The transport of this combination; its connections live at least as long as the block."""
+        if self._plain is None:
+            raise RuntimeError("a fetcher works only inside its with block")
+        if combination == PLAIN:
+            yield self._plain.transport
+            return
+        channel = await self._taken(combination)
+        try:
+            yield channel.transport
+        finally:
+            channel.users -= 1
+            async with self._left:
+                self._left.notify()
+
+    async def _taken(self, combination: Combination) -> _Channel:
+        async with self._left:
+            while True:
+                channel = self._others.get(combination)
+                if channel is not None:
+                    break
+                if len(self._others) >= CHANNELS and not await self._close_idle():
+                    await self._left.wait()
+                    continue
+                channel = self._others[combination] = self._made(combination)
+                break
+            channel.users += 1
+            self._others.move_to_end(combination)
+            return channel
+
+    async def _close_idle(self) -> bool:
+        """Close the one that nobody used for longest; False: all are in use."""
+        idle = next((key for key, channel in self._others.items() if channel.users == 0), None)
+        if idle is None:
+            return False
+        await self._others.pop(idle).session.close()
+        return True
+
+    def _made(self, combination: Combination) -> _Channel:
+        context = tls_context(exceptions=combination.tls, ca=combination.ca)
+        session = open_session(
+            context,
+            connections=self._connections if combination == PLAIN else CONNECTIONS,
+            # A proxy is where the operator says it is; its targets are judged before it is asked (refused_target).
+            guarded=not self._allow_private and combination.proxy is None,
+            resolver=self._resolver,
+        )
+        proxy = None if combination.proxy is None else httpx.Proxy(combination.proxy)
+        return _Channel(AiohttpTransport(verify=context, client=session, proxy=proxy), session)
