@@ -7,7 +7,7 @@ OPML needs none, and entity bombs live there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -20,6 +20,9 @@ from ingest.errors import Refused
 MAX_BYTES: Final = 64 * 1024**2
 MAX_DEPTH: Final = 200
 _NOT_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+NAMESPACE: Final = "https://github.com/news-ingest/news-ingest"
+USER_AGENT: Final = "ingest:userAgent"
+"""An attribute of an outline that only we write; OPML 2.0 lets namespaces add what it does not know."""
 ACCEPTED: Final = "an OPML file (see opml.org/spec2.opml) in well-formed XML"
 
 
@@ -30,6 +33,8 @@ class Outline:
     line: int
     url: str
     title: str | None
+    user_agent: str | None = None
+    """That the feed is to be asked with (:data:`USER_AGENT`); not checked."""
 
 
 def read_opml(document: bytes, *, name: str) -> list[Outline]:
@@ -57,7 +62,14 @@ def read_opml(document: bytes, *, name: str) -> list[Outline]:
             said = {key.lower(): value.strip() for key, value in attributes.items()}
             if "xmlurl" in said or said.get("type", "").lower() in {"rss", "atom"}:
                 title = said.get("title") or said.get("text") or None
-                found.append(Outline(line=parser.CurrentLineNumber, url=said.get("xmlurl", ""), title=title))
+                found.append(
+                    Outline(
+                        line=parser.CurrentLineNumber,
+                        url=said.get("xmlurl", ""),
+                        title=title,
+                        user_agent=said.get(USER_AGENT.lower()) or None,
+                    )
+                )
 
     def end(_tag: str) -> None:
         nonlocal depth
@@ -80,16 +92,28 @@ def read_opml(document: bytes, *, name: str) -> list[Outline]:
     return found
 
 
-def write_opml(rows: Iterable[tuple[str, str | None]], *, title: str, now: datetime) -> bytes:
-    """A document with these feeds, each a URL and a title."""
+def write_opml(
+    rows: Iterable[tuple[str, str | None]],
+    *,
+    title: str,
+    now: datetime,
+    user_agents: Mapping[str, str] | None = None,
+) -> bytes:
+    """A document with these feeds, each a URL and a title; ``user_agents``: what some are asked with, by URL."""
+    user_agents = user_agents or {}
     root = ElementTree.Element("opml", version="2.0")
+    if user_agents:
+        root.set("xmlns:ingest", NAMESPACE)
     head = ElementTree.SubElement(root, "head")
     ElementTree.SubElement(head, "title").text = title
     ElementTree.SubElement(head, "dateCreated").text = format_datetime(now)
     body = ElementTree.SubElement(root, "body")
     for url, name in rows:
         shown = _NOT_XML.sub("", name or url)
-        ElementTree.SubElement(body, "outline", type="rss", text=shown, title=shown, xmlUrl=url)
+        more = {USER_AGENT: user_agents[url]} if url in user_agents else {}
+        ElementTree.SubElement(
+            body, "outline", {"type": "rss", "text": shown, "title": shown, "xmlUrl": url, **more}
+        )
     ElementTree.indent(root)
     document: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     return document + b"\n"

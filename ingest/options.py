@@ -48,6 +48,7 @@ OURS: Final[Mapping[str, str]] = {
     "cookie2": "no poll sends cookies",
 }
 """Headers that nobody sets by hand, and why."""
+NOTHING_SHOWN: Final = ShownOptions(user_agent=None, headers={}, proxy=None, tls=(), ca=())
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
 _CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,19 +14,22 @@ from sqlalchemy import Engine
 
 from ingest import app, runtime
 from ingest.alerts import tell
+from ingest.cli.requests import CLEARED, read_change, request_options, told
 from ingest.cli.show import clean, table, when
 from ingest.db import feeds as registry
+from ingest.db.feed_requests import set_request
 from ingest.db.feed_state import FEED_STATES
 from ingest.db.polls import Poll, history
 from ingest.db.status import poller_runs
 from ingest.errors import Refused
 from ingest.log.postgres import PostgresLog
-from ingest.opml import read_opml, write_opml
+from ingest.opml import USER_AGENT, read_opml, write_opml
+from ingest.options import NOTHING_SHOWN, read_user_agent
 from ingest.plain import plain
 from ingest.schedule.absence import expected_by
 from ingest.schedule.cadence import shown
 from ingest.settings import Settings
-from ingest.types import Feed, FeedState
+from ingest.types import ORDINARY, Feed, FeedState, RequestOptions
 from ingest.urls import feed_url
 
 NAME = "ingest feeds"
@@ -49,16 +53,21 @@ def feeds() -> None:
 @feeds.command()
 @click.argument("urls", metavar="URL...", nargs=-1, required=True)
 @click.option("--title", help="What to call it; without this, what it calls itself.")
+@request_options
 @_as_json
 @click.pass_obj
-def add(settings: Settings, urls: tuple[str, ...], *, title: str | None, as_json: bool) -> None:
+def add(
+    settings: Settings, /, urls: tuple[str, ...], *, title: str | None, as_json: bool, **request: Any
+) -> None:
     """Have feeds polled, beginning at once. Adding one that is there changes nothing.
 
     \b
     Examples:
       ingest feeds add https://example.org/news.xml
       ingest feeds add https://example.org/rss --title "The Example"
+      ingest feeds add https://example.org/members.xml --headers-from token.txt
     """
+    asked_with = read_change(**request)(ORDINARY)
     wanted = [feed_url(url) for url in urls]
     if title is not None and len(wanted) != 1:
         raise Refused("--title", title, "one URL beside it: a title belongs to one feed")
@@ -66,7 +75,14 @@ def add(settings: Settings, urls: tuple[str, ...], *, title: str | None, as_json
         raise Refused("--title", title, "one line of text")
     with app.open_database(settings, name=NAME) as engine:
         added = [
-            registry.add_feed(engine, url, title=title, now=runtime.now(), interval=settings.poll_interval)
+            registry.add_feed(
+                engine,
+                url,
+                title=title,
+                request=asked_with,
+                now=runtime.now(),
+                interval=settings.poll_interval,
+            )
             for url in dict.fromkeys(wanted)
         ]
         polled = poller_runs(engine, now=runtime.now())
@@ -77,6 +93,46 @@ def add(settings: Settings, urls: tuple[str, ...], *, title: str | None, as_json
         return
     for feed, new in added:
         click.echo(f"{'added' if new else 'already there'}: {feed.id} {feed.url}")
+        if not new and asked_with != ORDINARY:
+            click.echo(f"it is asked as before; `ingest feeds set {feed.id}` changes that", err=True)
+
+
+@feeds.command("set")
+@click.argument("names", metavar="URL|ID...", nargs=-1, required=True)
+@request_options
+@click.option(
+    "--clear", multiple=True, type=click.Choice(CLEARED), help="Take this away first, then set what is given."
+)
+@_as_json
+@click.pass_obj
+def set_(settings: Settings, /, names: tuple[str, ...], *, as_json: bool, **request: Any) -> None:
+    """Have feeds asked in another way: under another name, with headers, through a proxy, with exceptions from TLS.
+
+    What is not named stays. Values of headers and passwords are stored, and never shown again.
+
+    \b
+    Examples:
+      ingest feeds set 12 --user-agent "Example reader (ops@example.org)"
+      ingest feeds set https://example.org/members.xml --headers-from token.txt
+      ingest feeds set 12 --header "Accept-Language: ko" --proxy http://proxy.example.org:3128
+      ingest feeds set 12 --ca-file intermediate.pem
+      ingest feeds set 12 --clear all
+    """
+    change = read_change(**request)
+    if change.changes_nothing:
+        raise Refused("what to set", None, "at least one option; `ingest feeds set --help` shows them")
+    with app.open_database(settings, name=NAME) as engine:
+        found = [_find(engine, name) for name in names]
+        for feed in found:
+            set_request(engine, feed.id, change)
+        changed = [each for feed in found if (each := registry.find_feed(engine, feed_id=feed.id))]
+    if as_json:
+        _print_json(changed)
+        return
+    for feed in changed:
+        click.echo(f"set: {feed.id} {feed.url}")
+        for line in told(feed.request, feed.agent) or ["asked as all are"]:
+            click.echo(f"  {clean(line)}")
 
 
 @feeds.command()
@@ -124,12 +180,14 @@ def resume(settings: Settings, names: tuple[str, ...]) -> None:
 
 def _enable(settings: Settings, names: tuple[str, ...], *, enabled: bool) -> None:
     with app.open_database(settings, name=NAME) as engine:
-        told = partial(tell, PostgresLog(engine))
+        telling = partial(tell, PostgresLog(engine))
         for feed in [_find(engine, name) for name in names]:
             if enabled:
-                changed = registry.unmute(engine, feed.id, now=runtime.now(), tell=told)
+                changed = registry.unmute(engine, feed.id, now=runtime.now(), tell=telling)
             else:
-                changed = registry.mute(engine, feed.id, reason="muted by hand", now=runtime.now(), tell=told)
+                changed = registry.mute(
+                    engine, feed.id, reason="muted by hand", now=runtime.now(), tell=telling
+                )
             said = "resumed" if enabled else "muted"
             click.echo(f"{said if changed else f'already {said}'}: {feed.id} {feed.url}")
 
@@ -256,6 +314,8 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
         click.echo(f"expected   something new by {when(overdue)}")
     if feed.failures:
         click.echo(f"failing    {feed.failures} times in a row")
+    for line in told(feed.request, feed.agent):
+        click.echo(clean(line))
     click.echo("last polls" if last else "not polled yet")
     for poll in last:
         click.echo(f"  {poll.id}  {when(poll.started_at)}  {_told(poll)}")
@@ -274,14 +334,21 @@ def import_(settings: Settings, file: BinaryIO, *, as_json: bool) -> None:
       curl -s https://example.org/blogroll.opml | ingest feeds import -
     """
     rows: list[tuple[str, str | None]] = []
+    requests: dict[str, RequestOptions] = {}
     unusable: list[dict[str, Any]] = []
     for outline in read_opml(file.read(), name=getattr(file, "name", "<stdin>")):
         try:
-            rows.append((feed_url(outline.url), outline.title))
+            url = feed_url(outline.url)
+            if outline.user_agent is not None:
+                agent = read_user_agent(USER_AGENT, outline.user_agent)
+                requests.setdefault(url, RequestOptions(user_agent=agent))
+            rows.append((url, outline.title))
         except Refused as refused:
             unusable.append({"line": outline.line, "url": outline.url, "why": str(refused)})
     with app.open_database(settings, name=NAME) as engine:
-        added = registry.add_feeds(engine, rows, now=runtime.now(), interval=settings.poll_interval)
+        added = registry.add_feeds(
+            engine, rows, requests=requests, now=runtime.now(), interval=settings.poll_interval
+        )
     there = len({url for url, _ in rows}) - len(added)
     if as_json:
         _print_json({"added": sorted(added), "already_there": there, "unusable": unusable})
@@ -295,7 +362,9 @@ def import_(settings: Settings, file: BinaryIO, *, as_json: bool) -> None:
 @click.argument("file", metavar="[FILE]", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @click.pass_obj
 def export(settings: Settings, file: Path | None) -> None:
-    """Write all feeds as OPML, to FILE or standard output.
+    """Write all feeds as OPML, to FILE or standard output, with the user agents of those that have their own.
+
+    Headers, proxies and exceptions from TLS stay here: they may be secrets.
 
     \b
     Examples:
@@ -304,9 +373,19 @@ def export(settings: Settings, file: Path | None) -> None:
     """
     with app.open_database(settings, name=NAME) as engine:
         found = registry.list_feeds(engine)
+    requests = {feed.url: feed.request for feed in found if feed.request is not None}
     document = write_opml(
-        [(feed.url, feed.title) for feed in found], title="Feeds of news-ingest", now=runtime.now()
+        [(feed.url, feed.title) for feed in found],
+        title="Feeds of news-ingest",
+        now=runtime.now(),
+        user_agents={url: each.user_agent for url, each in requests.items() if each.user_agent is not None},
     )
+    left_out = sum(1 for each in requests.values() if replace(each, user_agent=None) != NOTHING_SHOWN)
+    if left_out:
+        click.echo(
+            f"{left_out} feeds are asked with headers, a proxy or exceptions from TLS, which OPML does not carry",
+            err=True,
+        )
     if file is None:
         click.echo(document, nl=False)
         return

@@ -7,11 +7,13 @@ serves a feed without it. They are opened when they are first used, and no more 
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import unquote
 
 import aiohttp
 import httpx
@@ -126,5 +128,15 @@ class Channels:
             guarded=not self._allow_private and combination.proxy is None,
             resolver=self._resolver,
         )
-        proxy = None if combination.proxy is None else httpx.Proxy(combination.proxy)
+        proxy = None if combination.proxy is None else _proxy(combination.proxy)
         return _Channel(AiohttpTransport(verify=context, client=session, proxy=proxy), session)
+
+
+def _proxy(address: str) -> httpx.Proxy:
+    """A proxy, with the name and password in its address as it takes them."""
+    url = httpx.URL(address)
+    if not url.userinfo:
+        return httpx.Proxy(url)
+    # aiohttp sends a header Authorization for the proxy as Proxy-Authorization, to the proxy alone.
+    token = b64encode(unquote(url.userinfo.decode()).encode()).decode()
+    return httpx.Proxy(url.copy_with(userinfo=b""), headers={"Authorization": f"Basic {token}"})
