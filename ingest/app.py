@@ -5,13 +5,15 @@
     ingest up       Supervisor ─┬─ embedded PostgreSQL            one data folder, one tree
                                 ├─ ingest serve   ─ run_server
                                 ├─ ingest relay   ─ run_relay     where the log is Kafka
+                                ├─ ingest notify  ─ run_notifier  where there is a webhook
                                 ├─ ingest consume ─ run_consumer
                                 └─ ingest poll    ─ run_poller
-    a cluster       the same four, each its own service, as many as wanted
+    a cluster       the same ones, each its own service, as many as wanted
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import ssl
@@ -35,10 +37,11 @@ from ingest.db.engine import open_engine
 from ingest.db.polls import prune_polls
 from ingest.db.status import POLLER, GroupStatus, Status, read_status
 from ingest.errors import IngestError, Refused
-from ingest.fetch import Limits
+from ingest.fetch import Fetcher, Limits
 from ingest.housekeep import Housekeeper
 from ingest.log.api import ARTICLES, Log
 from ingest.log.postgres import PostgresLog, PostgresStreamSource
+from ingest.notify import notify
 from ingest.persist import Persister
 from ingest.poll import Poller
 from ingest.runtime import Stop
@@ -46,7 +49,7 @@ from ingest.schedule import Policy
 from ingest.schedule.budget import Budget
 from ingest.settings import NOT_SETTINGS, PREFIX, Settings, environment_name, spell
 from ingest.supervise import Part, Supervisor
-from ingest.types import Topic
+from ingest.types import Answer, Failed, Topic
 
 if TYPE_CHECKING:
     from ingest.log.kafka import KafkaLog, Security
@@ -209,11 +212,7 @@ def poller(settings: Settings, engine: Engine, log: Log) -> Poller:
         budget=Budget(concurrency=settings.host_concurrency, spacing=settings.host_spacing),
         lease=settings.lease,
         concurrency=settings.poll_concurrency,
-        limits=Limits(
-            deadline=settings.fetch_deadline,
-            max_bytes=settings.fetch_max_bytes,
-            max_redirects=settings.fetch_max_redirects,
-        ),
+        limits=_limits(settings),
         allow_private_addresses=settings.allow_private_addresses,
         parse_workers=settings.parse_workers,
         parse_deadline=settings.parse_deadline,
@@ -254,6 +253,42 @@ def run_relay(settings: Settings, stop: Stop) -> None:
         ) as target,
     ):
         relay.run(source, target, stop)
+
+
+def run_notifier(settings: Settings, stop: Stop) -> None:
+    """``ingest notify``: alerts to the webhook, until a stop is requested.
+
+    Raises:
+        Refused: there is no webhook.
+    """
+    url = settings.alert_webhook
+    if url is None:
+        accepted = "an address, for this process delivers alerts to it"
+        raise Refused(environment_name("alert_webhook"), None, accepted)
+    with open_database(settings, name="ingest notify") as engine, asyncio.Runner() as runner:
+        fetcher = Fetcher(
+            user_agent=settings.user_agent,
+            limits=_limits(settings),
+            allow_private_addresses=settings.allow_private_addresses or settings.alert_webhook_private,
+            connections=1,
+        )
+        runner.run(fetcher.__aenter__())
+
+        def receive(body: bytes, headers: Mapping[str, str]) -> Answer | Failed:
+            return runner.run(fetcher.deliver(url, body=body, headers=headers, now=runtime.now()))
+
+        try:
+            notify(PostgresLog(engine), receive, stop, secret=settings.alert_webhook_secret)
+        finally:
+            runner.run(fetcher.__aexit__(None, None, None))
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        deadline=settings.fetch_deadline,
+        max_bytes=settings.fetch_max_bytes,
+        max_redirects=settings.fetch_max_redirects,
+    )
 
 
 def housekeeper(settings: Settings, engine: Engine, stop: Stop) -> Housekeeper:
@@ -359,7 +394,12 @@ def run_up(
             engine.dispose()
         given = child_environment(settings, environment, database=url)
         Supervisor(
-            _parts(given, relayed=settings.log == "kafka", api=api),
+            _parts(
+                given,
+                relayed=settings.log == "kafka",
+                notified=settings.alert_webhook is not None,
+                api=api,
+            ),
             stop=stop,
             echo=echo,
             database=server,
@@ -381,8 +421,8 @@ def child_environment(settings: Settings, environment: Mapping[str, str], *, dat
     return {**kept, environment_name("database_url"): database}
 
 
-def _parts(environment: Mapping[str, str], *, relayed: bool, api: str) -> list[Part]:
-    names = ["poll", "consume", *(["relay"] if relayed else []), "serve"]
+def _parts(environment: Mapping[str, str], *, relayed: bool, notified: bool, api: str) -> list[Part]:
+    names = ["poll", "consume", *(["relay"] if relayed else []), *(["notify"] if notified else []), "serve"]
     return [
         Part(
             name=name,

@@ -73,6 +73,13 @@ def _database_url(text: str) -> str:
     return text
 
 
+def _web_address(text: str) -> str:
+    split = urlsplit(text)
+    if split.scheme not in {"http", "https"} or not split.hostname or not text.isprintable() or " " in text:
+        raise ValueError
+    return text
+
+
 def _bootstrap(text: str) -> str:
     if not re.fullmatch(r"[^\s,:]+:\d+(,[^\s,:]+:\d+)*", text):
         raise ValueError
@@ -221,6 +228,23 @@ class Settings:
     )
     fetch_max_bytes: int = _setting(16 * 1024**2, _size, _SIZE, "largest body of a feed, after decompression")
     fetch_max_redirects: int = _setting(10, _count, _COUNT, "redirects followed by one fetch")
+    alert_webhook: str | None = _setting(
+        None,
+        _web_address,
+        "an http or https address",
+        "where alerts are delivered, each as JSON in a POST, in order and at least once",
+        secret=True,
+    )
+    alert_webhook_secret: str | None = _setting(
+        None,
+        _text,
+        "one line of text, not empty",
+        "signs what goes to the webhook (HMAC with SHA-256)",
+        secret=True,
+    )
+    alert_webhook_private: bool = _setting(
+        False, _switch, "true or false", "the webhook may be at a loopback, private or link-local address"
+    )
     allow_private_addresses: bool = _setting(
         False, _switch, "true or false", "fetch from loopback, private and link-local addresses too"
     )

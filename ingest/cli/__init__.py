@@ -33,6 +33,7 @@ _MODULES: Final = {
     "poll": "processes",
     "consume": "processes",
     "relay": "processes",
+    "notify": "processes",
     "serve": "processes",
     "health": "processes",
 }

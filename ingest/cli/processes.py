@@ -121,6 +121,20 @@ def relay(settings: Settings) -> None:
 
 @click.command()
 @click.pass_obj
+def notify(settings: Settings) -> None:
+    """Deliver alerts to the webhook of INGEST_ALERT_WEBHOOK, in order and at least once, until stopped.
+
+    One works, others stand by.
+
+    \b
+    Example:
+      INGEST_ALERT_WEBHOOK=https://ops.example.org/hooks/news ingest notify
+    """
+    app.run_notifier(settings, _stopping())
+
+
+@click.command()
+@click.pass_obj
 def serve(settings: Settings) -> None:
     """Serve the HTTP API: articles, streams, health and metrics, until stopped.
 
@@ -198,4 +212,14 @@ def settings_command(settings: Settings, *, as_json: bool) -> None:
         click.echo(f"    {row['about']}; {row['accepted']}")
 
 
-commands: tuple[click.Command, ...] = (up, migrate, poll, consume, relay, serve, health, settings_command)
+commands: tuple[click.Command, ...] = (
+    up,
+    migrate,
+    poll,
+    consume,
+    relay,
+    notify,
+    serve,
+    health,
+    settings_command,
+)

@@ -182,13 +182,28 @@ class Fetcher:
             limits: others than the fetcher's own; without them the answer may have 64 KiB.
             options: as :meth:`get` takes them.
         """
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        content = urlencode(form).encode("ascii")
+        return await self.deliver(url, body=content, headers=headers, now=now, limits=limits, options=options)
+
+    async def deliver(
+        self,
+        url: str,
+        *,
+        body: bytes,
+        headers: Mapping[str, str],
+        now: datetime,
+        limits: Limits | None = None,
+        options: RequestOptions = ORDINARY,
+    ) -> Answer | Failed:
+        """One POST of anything, to a webhook; else as :meth:`post`. ``headers`` go to every host on the way."""
         limits = limits or replace(self._limits, max_bytes=min(ANSWER_BYTES, self._limits.max_bytes))
-        headers = [*self._headers("*/*", options), (b"Content-Type", b"application/x-www-form-urlencoded")]
+        given = [(name.encode("ascii"), value.encode()) for name, value in headers.items()]
         asked = _Asked(
             method="POST",
             url=url,
-            headers=tuple(headers),
-            content=urlencode(form).encode("ascii"),
+            headers=(*self._headers("*/*", options), *given),
+            content=body,
             options=options,
             redirects=SAME_METHOD,
             codings=False,

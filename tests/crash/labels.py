@@ -34,6 +34,8 @@ ROLES: Final = {
     "quarantine": Role.REPLAY,
 }
 """Who runs the steps of a stage, by the part of the label before the dot."""
+ELSEWHERE: Final = frozenset({"notify"})
+"""Stages whose processes are killed at each of their steps by tests of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,8 @@ def find_labels(package: Path = PACKAGE) -> tuple[Label, ...]:
                     pass
                 case _:
                     raise StrangeStepError(f"{where}: the label of a step is one string literal")
+            if label.partition(".")[0] in ELSEWHERE:
+                continue
             if label in found:
                 raise StrangeStepError(f"{where}: {label} is a step of {found[label].file} already")
             if (role := ROLES.get(label.partition(".")[0])) is None:

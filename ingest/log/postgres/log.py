@@ -78,6 +78,11 @@ class PostgresLog:
             ).fetchone()
         return (1, 1) if row is None else (row[0], row[1])
 
+    def position(self, topic: str, *, group: str) -> int:
+        """The next offset that ``group`` reads of ``topic``."""
+        with self._driver() as driver:
+            return records.group_position(driver, records.ensure_topic(driver, topic), group)
+
     def stream_bounds(self) -> dict[str, tuple[int, int]]:
         """The bounds of every stream, by the name of its log topic."""
         with self._driver() as driver:
