@@ -147,18 +147,6 @@ def with_headers(
     return replace(options, headers=tuple(kept.values()))
 
 
-def check_for(url: str, options: RequestOptions) -> None:
-    """
-    Raises:
-        Refused: the feed at ``url`` cannot be asked with them.
-    """
-    authorised = any(name.lower() == "authorization" for name, _ in options.headers)
-    if authorised and "@" in urlsplit(url).netloc:
-        raise Refused(
-            "--header", f"Authorization: {HIDDEN}", "no such header: the feed's URL has a name and password"
-        )
-
-
 def spell_options(options: RequestOptions) -> dict[str, Any] | None:
     """As the registry holds them, secrets and all; None where there are none."""
     said: dict[str, Any] = {

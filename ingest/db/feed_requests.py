@@ -11,7 +11,7 @@ from sqlalchemy import Engine, null, select, update
 
 from ingest.db.engine import transaction
 from ingest.db.tables import feeds
-from ingest.options import check_for, read_options, spell_options
+from ingest.options import read_options, spell_options
 from ingest.types import Agent, AgentUse, RequestOptions
 
 
@@ -24,16 +24,15 @@ def set_request(
     asker got, and so is what came of our user agents.
 
     Raises:
-        Refused: the feed cannot be asked with it, or ``change`` refused.
+        Refused: ``change`` did.
     """
     with transaction(engine) as connection:
-        wanted = select(feeds.c.url, feeds.c.request).where(feeds.c.id == feed_id).with_for_update()
+        wanted = select(feeds.c.request).where(feeds.c.id == feed_id).with_for_update()
         row = connection.execute(wanted).one_or_none()
         if row is None:
             return None
         before = read_options(row.request)
         after = change(before)
-        check_for(row.url, after)
         if after != before:
             given = {
                 "request": spell_options(after) or null(),

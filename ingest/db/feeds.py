@@ -16,7 +16,7 @@ from ingest.db.feed_state import feed_fails, read_asked, read_cadence, read_rhyt
 from ingest.db.polls import Poll, Tell, last_polls
 from ingest.db.reading import reading
 from ingest.db.tables import feeds, polls, without_scheme
-from ingest.options import check_for, masked, read_options, spell_options
+from ingest.options import masked, read_options, spell_options
 from ingest.types import ORDINARY, Alert, AlertKind, Feed, FeedState, RequestOptions
 
 IMPORT_BATCH: Final = 2000
@@ -68,9 +68,6 @@ def add_feed(
     with ``request``.
 
     One that is there under the other of http and https is the same feed, and stays as it is.
-
-    Raises:
-        Refused: a feed at ``url`` cannot be asked with ``request``.
     """
     added = add_feeds(engine, [(url, title)], requests={url: request}, now=now, interval=interval)
     with reading(engine) as connection:
@@ -89,13 +86,8 @@ def add_feeds(
     """Add many (URL and title), all or none; returns the URLs that are new. The others stay as they are.
 
     Of one address under http and https the first counts. ``requests``: what each is asked with, by its URL.
-
-    Raises:
-        Refused: one cannot be asked with what is given for it.
     """
     requests = requests or {}
-    for url, request in requests.items():
-        check_for(url, request)
     titles: dict[str, str | None] = {}
     for url, title in rows:
         titles[url] = titles.get(url) or title

@@ -215,6 +215,27 @@ def test_a_feed_comes_with_its_last_polls_as_the_command_shows_it(
     assert {**listed, "polls": feed["polls"]} == feed
 
 
+def test_how_a_feed_is_asked_is_shown_without_secrets(library: Library, client: httpx.Client) -> None:
+    options = {"user_agent": "Example/1", "headers": [["X-Token", "s3cret"]], "proxy": "http://me:s3cret@p:1"}
+    agent = {"use": "fallback", "since": NOON.isoformat()}
+    feed_id = library.feed("https://a.example/rss", request=options, agent=agent)
+    plain = library.feed("https://b.example/rss")
+    answer = client.get(f"/v1/feeds/{feed_id}").raise_for_status()
+    feed = answer.json()["feed"]
+    assert feed["request"] == {
+        "user_agent": "Example/1",
+        "headers": {"X-Token": "(hidden)"},
+        "proxy": "http://(hidden)@p:1",
+        "tls": [],
+        "ca": [],
+    }
+    assert feed["agent"] == {"use": "fallback", "since": "2026-03-01T12:00:00Z"}
+    listed = client.get("/v1/feeds").raise_for_status()
+    assert "s3cret" not in answer.text + listed.text
+    other = client.get(f"/v1/feeds/{plain}").raise_for_status().json()["feed"]
+    assert (other["request"], other["agent"]) == (None, None)
+
+
 def test_a_feed_that_was_never_polled_has_no_polls(library: Library, client: httpx.Client) -> None:
     feed = client.get(f"/v1/feeds/{library.feed()}").raise_for_status().json()["feed"]
     assert (feed["polls"], feed["polled_at"], feed["last_outcome"]) == ([], None, None)

@@ -12,7 +12,6 @@ from ingest.options import (
     HIDDEN,
     MAX_HEADERS,
     OURS,
-    check_for,
     masked,
     masked_proxy,
     read_ca,
@@ -181,10 +180,3 @@ def test_of_a_file_of_certificates_nothing_but_them_is_kept() -> None:
 def test_a_file_without_a_certificate_is_refused(said: str) -> None:
     with pytest.raises(Refused, match="certificates in PEM"):
         read_ca("--ca-file", said)
-
-
-def test_a_feed_is_not_logged_in_to_twice() -> None:
-    check_for("https://example.org/", FULL)
-    check_for("https://me:pass@example.org/", RequestOptions(user_agent="x"))
-    with pytest.raises(Refused, match="the feed's URL has a name and password"):
-        check_for("https://me:pass@example.org/", FULL)
