@@ -52,11 +52,12 @@ def failure(error: BaseException) -> Failed:
         kind, told = FailureKind.CONNECT, f"the proxy: {_proxy_said(cause)}"
     number = cause.os_error.errno if isinstance(cause, aiohttp.ClientConnectorError) else None
     named = kind is FailureKind.DNS
+    answers = isinstance(cause, aiohttp.ClientHttpProxyError)  # the proxy does, whatever of
     return Failed(
         kind=kind,
         detail=(told or f"{type(cause).__name__}: {said}")[:300],
         # A refusal comes from somebody; silence, or no way there, from nobody.
-        unreachable=named or (kind is FailureKind.CONNECT and number not in _ANSWERS),
+        unreachable=named or (kind is FailureKind.CONNECT and number not in _ANSWERS and not answers),
         local=number == socket.EAI_AGAIN if named else number in _OUR_SIDE,
     )
 

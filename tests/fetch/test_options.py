@@ -131,6 +131,7 @@ def test_a_proxy_that_refuses_or_is_not_there_is_named_without_its_password(feed
         "the proxy: 407 Proxy Authentication Required",
     )
     assert "passw" not in absent.detail + wrong.detail
+    assert not wrong.unreachable  # by our network: the proxy is there
 
 
 @pytest.mark.parametrize(
@@ -167,6 +168,22 @@ def test_no_proxy_is_asked_for_a_name_that_is_ours(monkeypatch: pytest.MonkeyPat
         monkeypatch.undo()
     assert isinstance(result, Failed)
     assert result.detail.startswith("10.0.0.9 is not a public address")
+    assert proxy.heads == []
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST.", "a.localhost"])
+def test_no_proxy_is_asked_for_our_own_machine_where_no_resolver_knows_it(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silence(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    with Proxy() as proxy:
+        monkeypatch.setattr(socket, "getaddrinfo", silence)
+        result = ask_with(f"http://{host}/", proxy=proxy.url, private=False)
+        monkeypatch.undo()
+    assert isinstance(result, Failed)
+    assert result.kind is FailureKind.ADDRESS
     assert proxy.heads == []
 
 
