@@ -300,6 +300,8 @@ class Failed:
     """An error that our side makes by itself: no route, or a resolver that does not answer."""
     sample: bytes | None = None
     """The first bytes of a body that could not be used."""
+    found: tuple[str, ...] = ()
+    """Addresses of feeds that the page names which answered instead of the feed; the likeliest first."""
 
 
 FetchResult = Fetched | NotModified | Failed
@@ -340,6 +342,15 @@ class FeedHints:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """A document that another one names as a part of itself: a sitemap in an index of sitemaps."""
+
+    url: str
+    updated: datetime | None = None
+    """When it says that it last changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedFeed:
     """What the feed said, whole."""
 
@@ -351,6 +362,12 @@ class ParsedFeed:
     """Well-formedness problems that did not keep us from reading it."""
     version: str = ""
     hints: FeedHints = FeedHints()
+    hubs: tuple[str, ...] = ()
+    """Where changes of it can be subscribed to, in its order (WebSub: ``rel=hub``; JSON Feed: ``hubs``)."""
+    self_url: str | None = None
+    """What it calls its own address (``rel=self``; JSON Feed: ``feed_url``): the name hubs know it by."""
+    children: tuple[Child, ...] = ()
+    """Where its entries are, if it is an index of sitemaps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

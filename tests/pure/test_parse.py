@@ -291,3 +291,22 @@ def test_feeds_from_the_wild_are_read(corpus: Path) -> None:
     assert entries > 200
     assert all(kind in (FailureKind.NOT_A_FEED, FailureKind.UNPARSABLE) for _, kind in failures)
     assert len(failures) <= 2, failures
+
+
+HUBS = """<link rel="self" href="https://news.example/feeds/world.xml"/><link rel="hub" href="https://hub.example/"/>
+    <link rel="alternate HUB" href="//second.example/hub"/><link rel="hub" href="https://hub.example/"/>
+    <link rel="hub" href="javascript:alert(1)"/>"""
+
+
+def test_a_feed_names_its_hubs_and_itself() -> None:
+    links = HUBS.replace("<link", "<atom:link")
+    rss = feed(inner='<atom:link rel="hub" href="https://entry.example/"/>').replace(
+        "<title>News</title>", f"<title>News</title>{links}"
+    )
+    rss = rss.replace("<rss ", '<rss xmlns:atom="http://www.w3.org/2005/Atom" ')
+    atom = f'<feed xmlns="http://www.w3.org/2005/Atom"><title>A</title>{HUBS}</feed>'
+    for body in (rss, atom):
+        found = parsed(body.encode())
+        assert found.hubs == ("https://hub.example/", "https://second.example/hub")
+        assert found.self_url == "https://news.example/feeds/world.xml"
+    assert (parsed(feed().encode()).hubs, parsed(feed().encode()).self_url) == ((), None)
