@@ -46,11 +46,11 @@ _ATTRIBUTES: Final = {
     "time": {"datetime"},
 }
 # Their content is no text of the article.
-_DROPPED: Final = frozenset("script style template noscript object svg math select textarea button".split())  # noqa: SIM905
+_DROPPED: Final = frozenset("script style template noscript svg math select textarea button".split())  # noqa: SIM905
 _SCHEMES: Final = frozenset({"http", "https", "mailto"})
 
 _RELATIVE: Final = re.compile(r'\b(?:href|src|cite)="(?!https?://|mailto:)')  # in what nh3 wrote
-_MARKUP: Final = re.compile(r"<[A-Za-z/!?]")
+_MARKUP: Final = re.compile(r"<[A-Za-z/!?][^<>]*>")
 _BREAK: Final = re.compile(rf"</?(?:{'|'.join(sorted(_BLOCKS, key=len, reverse=True))})\b[^>]*>")
 _CELL: Final = re.compile(r"</?t[dh]\b[^>]*>")
 _TAG: Final = re.compile(r"<[^>]*>")

@@ -131,10 +131,12 @@ def test_an_entry_that_says_nothing_is_unusable_by_number() -> None:
         (an_entry("1", LINK, "AT&amp;T &lt;b&gt; 5 < 6"), "AT&T <b> 5 < 6"),
         (an_entry("1", LINK, "<b>Bold</b>\n and&nbsp;plain"), "Bold and plain"),
         (an_entry("1", LINK, None, "<p>First words.</p><p>More.</p>"), "First words. More."),
+        (an_entry("1", LINK, "Why i <b was never closed"), "Why i <b was never closed"),
+        (an_entry("1", LINK, None, "Before <object data='x.swf'>behind a film"), "Before behind a film"),
         (an_entry("1", LINK, None), LINK),
         (an_entry("1", LINK, "x" * 5000), "x" * (MAX_TITLE_CHARACTERS - len(CUT)) + CUT),
     ],
-    ids=["entities", "markup", "from the text", "from the link", "too long"],
+    ids=["entities", "markup", "no tag", "from the text", "open object", "from the link", "too long"],
 )
 def test_a_title_is_one_line_of_plain_text(entry: Entry, title: str) -> None:
     assert article(entry).title == title

@@ -310,3 +310,30 @@ def test_a_feed_names_its_hubs_and_itself() -> None:
         assert found.hubs == ("https://hub.example/", "https://second.example/hub")
         assert found.self_url == "https://news.example/feeds/world.xml"
     assert (parsed(feed().encode()).hubs, parsed(feed().encode()).self_url) == ((), None)
+
+
+def test_an_entity_declared_beside_a_comment_is_known() -> None:
+    head = '<!-- of a generator --><!DOCTYPE rss [\n<!ENTITY id "tag:news.example,">]>'
+    assert entry(feed(inner="<guid>&id;1</guid>", head=head, declaration="").encode()).guid == (
+        "tag:news.example,1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "warning"),
+    [
+        (feed(declaration=declared("none")), None, "declared as none, which is no encoding"),
+        (feed(), "text/plain; charset=utf-8", "served as text/plain; charset=utf-8"),
+    ],
+)
+def test_what_is_declared_wrongly_is_told(body: str, content_type: str | None, warning: str) -> None:
+    assert parsed(body.encode(), content_type).warnings == (warning,)
+
+
+@pytest.mark.parametrize("content_type", ["text/xml", "application/rss+xml; charset=x", "APPLICATION/XML"])
+def test_the_types_of_xml_are_no_reason_to_warn(content_type: str) -> None:
+    assert parsed(feed().encode(), content_type).warnings == ()
+
+
+def test_a_channel_without_anything_around_it_is_a_feed() -> None:
+    assert parsed(b"<CHANNEL><TITLE>Wire</TITLE></CHANNEL>").title == "Wire"
