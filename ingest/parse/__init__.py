@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from ingest.parse.xml import MAX_ATTRIBUTES, OLDEST, SAMPLE_BYTES, parse_feed
+from ingest.parse.documents import parse_feed
+from ingest.parse.texts import OLDEST
+from ingest.parse.xml import MAX_ATTRIBUTES, SAMPLE_BYTES
 
 __all__ = ["MAX_ATTRIBUTES", "OLDEST", "SAMPLE_BYTES", "parse_feed"]

@@ -23,15 +23,15 @@ from typing import Any, Final
 
 import feedparser
 
+from ingest.parse.texts import OLDEST
+from ingest.parse.texts import optional as _optional
+from ingest.parse.texts import text as _text
 from ingest.types import Entry, Failed, FailureKind, FeedHints, ParsedFeed
 from ingest.urls import absolute
 
 _read: Final[Callable[..., Any]] = feedparser.parse  # type: ignore[attr-defined]
 
 SAMPLE_BYTES: Final = 2_048
-OLDEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
-"""There is no older news feed; dates before it are clocks that were never set (docs/polling.md, case 72)."""
-
 MAX_HUBS: Final = 8
 """Of one feed; those that have several have two or three, the best first."""
 MAX_ATTRIBUTES: Final = 1_000
@@ -66,9 +66,6 @@ _SKIPPED: Final = re.compile(rb"<(?:hour|day)\s*>\s*([A-Za-z0-9]{1,9})\s*<", re.
 _REFERENCE: Final = re.compile(rb"&#(?:[xX]([0-9a-fA-F]{1,8})|([0-9]{1,8}));")
 _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r\x1b"))
 _ASCII: Final = bytes(range(128))
-_UNWANTED: Final = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
-)
 _WIDE: Final = (codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF32_LE)
 # What servers send about any text file, whatever is in it.
 _DEFAULT_CHARSETS: Final = frozenset({"iso-8859-1", "latin1", "latin-1", "us-ascii", "ascii"})
@@ -441,14 +438,3 @@ def _plausible(date: datetime) -> datetime | None:
 
 def _first_language(header: str | None) -> str | None:
     return _optional((header or "").split(",")[0])
-
-
-def _optional(value: object) -> str | None:
-    """A text without what cannot be stored; None for an empty one, and for what is no text."""
-    if not isinstance(value, str):
-        return None
-    return _text(value).strip() or None
-
-
-def _text(value: str) -> str:
-    return value if value.isascii() and value.isprintable() else _UNWANTED.sub("", value)

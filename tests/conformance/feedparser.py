@@ -114,7 +114,7 @@ class _Reader:
                 found = self._parsed if isinstance(self._parsed, Failed) else self._parsed.warnings
                 return bool(found), found
             case ast.Call(func=ast.Attribute(value=value, attr="has_key"), args=[ast.Constant(value=name)]):
-                found = self._value([*self._path(value), name])[1]
+                found = self._value([*self._path(value), str(name)])[1]
                 return found is not None, found
             case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
                 return self._equal(left, right)
@@ -149,15 +149,14 @@ class _Reader:
         return _same(kind, found, expected, base=base), found
 
     def _path(self, node: ast.expr) -> list[str | int]:
-        match node:
-            case ast.Name(id=name):
-                return [name]
-            case ast.Attribute(value=value, attr=name):
-                return [*self._path(value), name]
-            case ast.Subscript(value=value, slice=ast.Constant(value=str(name))):
-                return [*self._path(value), name]
-            case ast.Subscript(value=value, slice=ast.Constant(value=int(number))):
-                return [*self._path(value), number]
+        if isinstance(node, ast.Name):
+            return [node.id]
+        if isinstance(node, ast.Attribute):
+            return [*self._path(node.value), node.attr]
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            index = node.slice.value
+            if isinstance(index, str | int):
+                return [*self._path(node.value), index]
         raise _NotKept
 
     def _value(self, path: list[str | int]) -> tuple[str, Any, str]:

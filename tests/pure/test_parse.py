@@ -165,7 +165,7 @@ def test_a_long_attribute_is_not_many() -> None:
     [
         (b"\0\0 \n", FailureKind.EMPTY, "empty"),
         (b"<!DOCTYPE html><html><title>Just a moment</title></html>", FailureKind.NOT_A_FEED, "an HTML page"),
-        (b'{"version": "https://jsonfeed.org/version/1.1"}', FailureKind.NOT_A_FEED, "JSON"),
+        (b'{"version": "1.1", "items": [{"id": "1"}]}', FailureKind.NOT_A_FEED, "JSON of another kind"),
         (
             b"<urlset><url><loc>https://a.example/</loc></url></urlset>",
             FailureKind.NOT_A_FEED,

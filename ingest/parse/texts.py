@@ -1,0 +1,63 @@
+"""What every format shares: texts that can be stored, and dates as people write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+OLDEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
+"""There is no older news feed; dates before it are clocks that were never set (docs/polling.md, case 72)."""
+LONGEST_DATE: Final = 100
+"""Characters; what is longer is none."""
+
+_UNWANTED: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
+_SLASHED: Final = re.compile(r"(\d{4})/(\d{1,2})/(\d{1,2})(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
+_EPOCH: Final = re.compile(r"(\d{9,10})(\d{3})?(?:\.\d{1,9})?")
+_LEAP: Final = re.compile(r"(?<=:\d\d):60(?!\d)")
+_LONG_FRACTION: Final = re.compile(r"(?<=[.,]\d{6})\d+")
+
+
+def optional(value: object) -> str | None:
+    """A text without what cannot be stored; None for an empty one, and for what is no text."""
+    if not isinstance(value, str):
+        return None
+    return text(value).strip() or None
+
+
+def text(value: str) -> str:
+    """``value`` without control characters, halves of pairs and what else is no character."""
+    return value if value.isascii() and value.isprintable() else _UNWANTED.sub("", value)
+
+
+def read_date(raw: str | None) -> datetime | None:
+    """A date of RFC 3339 or ISO 8601, of RFC 2822, with slashes, or in seconds or milliseconds since 1970, in UTC; None
+    where it is missing, unreadable or absurd. Without a zone it is UTC."""
+    given = (raw or "").strip()
+    if not given or len(given) > LONGEST_DATE:
+        return None
+    try:
+        date = _read(given)
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+    return date if date >= OLDEST else None
+
+
+def _read(given: str) -> datetime:
+    epoch = _EPOCH.fullmatch(given)
+    if epoch and (epoch[2] is None or len(epoch[1]) == 10):
+        return datetime.fromtimestamp(int(epoch[1]), UTC)
+    slashed = _SLASHED.fullmatch(given)
+    if slashed:
+        return datetime(*(int(part or 0) for part in slashed.groups()), tzinfo=UTC)  # type: ignore[misc,arg-type]
+    leap = _LEAP.search(given) is not None
+    shorter = _LONG_FRACTION.sub("", _LEAP.sub(":59", given))
+    try:
+        date = datetime.fromisoformat(shorter)
+    except ValueError:
+        date = parsedate_to_datetime(shorter)
+    date = date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+    return date + timedelta(seconds=leap)
