@@ -59,7 +59,7 @@ _LENGTH_BYTES: Final = 8
 _LookUp = Callable[[tuple[bytes, ...], tuple[bytes, ...]], Any]
 _Digest = Callable[[tuple[Any, ...], _LookUp], tuple[Any, ...]]
 _ENTRY_TAG: Final = re.compile(rb"<(/?)(?:[\w.-]+:)?(?:item|entry)[\s>]", re.IGNORECASE)
-_ROOT_END: Final = re.compile(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf)\s*>", re.IGNORECASE)
+_ROOT_END: Final = re.compile(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf|urlset|sitemapindex)\s*>", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -463,7 +463,8 @@ def _load() -> _Digest:
         parsed = parse_feed(body, content_type=content_type, url=url, language=language)
         if isinstance(parsed, Failed):
             return ("failed", parsed.kind.value, parsed.detail, parsed.sample)
-        whole = not parsed.warnings or _ends(body)
+        # JSON that was cut is no JSON: what could be read is whole.
+        whole = not parsed.warnings or parsed.version.startswith("json") or _ends(body)
         if not whole and _ends_within_an_entry(body):
             # Half a text would be a revision, half a guid another article; the next poll asks for all of it.
             parsed = replace(parsed, entries=parsed.entries[:-1])

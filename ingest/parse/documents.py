@@ -2,14 +2,14 @@
 
 ::
 
-    bytes ─┬─ { or [ ─▶ jsonfeed
-           ├─ else   ─▶ xml
-           └──────────▶ ParsedFeed | Failed
+    bytes ─┬─ { or [ ──────────────────▶ jsonfeed ─┐
+           ├─ <urlset> or <sitemapindex> ▶ sitemap ─┼─▶ ParsedFeed | Failed
+           └─ all else ─────────────────▶ xml ──────┘
 """
 
 from __future__ import annotations
 
-from ingest.parse import jsonfeed, xml
+from ingest.parse import jsonfeed, sitemap, xml
 from ingest.types import Failed, ParsedFeed
 
 
@@ -24,4 +24,6 @@ def parse_feed(
     """
     if jsonfeed.is_json(body):
         return jsonfeed.parse_json_feed(body, url=url, language=language)
+    if sitemap.is_sitemap(body):
+        return sitemap.parse_sitemap(body, url=url)
     return xml.parse_feed(body, url=url, content_type=content_type, language=language)

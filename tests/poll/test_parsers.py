@@ -271,3 +271,21 @@ def test_when_the_lookup_fails_so_does_the_document_and_its_worker_is_replaced()
             assert titles(await pool.digest(document(rss("one")))) == 1
 
     asyncio.run(run())
+
+
+def test_a_document_of_another_format_with_a_warning_is_whole_unless_it_was_cut() -> None:
+    news = b"<url><loc>https://1.example/a</loc><news:news><news:title>A</news:title></news:news></url>"
+    page = b"<url><loc>https://1.example/b</loc></url>"
+    bodies = {
+        b'{"items": [{"id": "1", "content_text": "A"}]}': True,
+        b"<urlset>" + news + page + b"</urlset>": True,
+        b"<urlset>" + news + page: False,
+    }
+
+    async def use(pool: ParserPool) -> None:
+        for body, whole in bodies.items():
+            answer = await pool.digest(document(body))
+            assert isinstance(answer, Digested), answer
+            assert (answer.reading.whole, len(answer.messages)) == (whole, 1)
+
+    in_pool(use)

@@ -169,7 +169,7 @@ def test_a_long_attribute_is_not_many() -> None:
         (
             b"<urlset><url><loc>https://a.example/</loc></url></urlset>",
             FailureKind.NOT_A_FEED,
-            "another kind",
+            "no news in it",
         ),
         (b"\x89PNG\r\n\x1a\n", FailureKind.NOT_A_FEED, "no XML"),
         (b'<rss version="2.0"><channel><title>Ne', FailureKind.UNPARSABLE, "not well-formed"),

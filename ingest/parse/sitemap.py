@@ -1,0 +1,248 @@
+"""News sitemaps and indexes of sitemaps → what the feed said. The standard library's expat does the reading.
+
+::
+
+    <urlset>       url ─ loc, news:news ─▶ Entry            (Google's news sitemaps; sitemaps.org)
+    <sitemapindex> sitemap ─ loc, lastmod ─▶ Child          polled as feeds of their own
+
+Only a ``url`` with ``news:news`` is an entry: a plain sitemap lists every page of a site, with no title and a date
+of any change to the page, and is refused by name. Prefixes are not looked up, since some forget to declare them: what
+counts is which element stands in which.
+"""
+
+from __future__ import annotations
+
+import codecs
+import html
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+from xml.parsers import expat
+
+from ingest.parse.texts import optional, read_date, text
+from ingest.types import Child, Entry, Failed, FailureKind, ParsedFeed
+from ingest.urls import absolute
+
+SAMPLE_BYTES: Final = 2_048
+MAX_ENTRIES: Final = 50_000
+"""Of one document (sitemaps.org); more is refused, not cut."""
+MAX_DEPTH: Final = 50
+MAX_ATTRIBUTES: Final = 1_000
+"""Of one tag."""
+MAX_VALUE: Final = 20_000
+"""Characters of one element that are kept; addresses have at most 2,048."""
+MAX_CATEGORIES: Final = 100
+
+_ROOT: Final = re.compile(rb"<(?:[\w.-]+:)?(urlset|sitemapindex)(?=[\s>/])")
+_ANY_ROOT: Final = re.compile(
+    rb"<(?:[\w.-]+:)?(rss|feed|rdf|channel|html|urlset|sitemapindex)(?=[\s>/])", re.IGNORECASE
+)
+_DECLARED: Final = re.compile(
+    rb"""<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([A-Za-z0-9._:-]{2,40})["'][^>]{0,100}>"""
+)
+_WIDE: Final = (codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)
+_BARE_AMPERSAND: Final = re.compile(rb"&(?!(?:#\d{1,8}|#[xX][0-9a-fA-F]{1,8}|amp|lt|gt|quot|apos);)")
+_CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r"))
+
+# Where a value stands, from the root's child on, and the name we keep it under.
+_PLACES: Final[Mapping[tuple[str, ...], str]] = {
+    ("url", "loc"): "loc",
+    ("url", "lastmod"): "lastmod",
+    ("url", "image", "loc"): "image",
+    ("url", "news", "title"): "title",
+    ("url", "news", "publication_date"): "published",
+    ("url", "news", "keywords"): "keywords",
+    ("url", "news", "publication", "name"): "publication",
+    ("url", "news", "publication", "language"): "language",
+    ("sitemap", "loc"): "loc",
+    ("sitemap", "lastmod"): "lastmod",
+}
+
+
+class _Refused(Exception):
+    """The document is made to exhaust us, or beyond what a sitemap may be."""
+
+    def __init__(self, kind: FailureKind, detail: str) -> None:
+        super().__init__(kind, detail)
+        self.kind = kind
+        self.detail = detail
+
+
+def is_sitemap(body: bytes) -> bool:
+    """Whether its root is a sitemap's or an index's; a warning of PHP may stand before it."""
+    root = _ANY_ROOT.search(body[:8_192].replace(b"\0", b""))
+    return root is not None and root[1] in (b"urlset", b"sitemapindex")
+
+
+def parse_sitemap(body: bytes, *, url: str) -> ParsedFeed | Failed:
+    """What the sitemap at ``url`` said; a value for every input, never an exception but ``MemoryError``."""
+    warnings: list[str] = []
+    reader = _Reader(url)
+    prepared = _prepare(body, warnings)
+    try:
+        broken = reader.read(prepared)
+        if broken is not None and _BARE_AMPERSAND.search(prepared):
+            warnings.append("addresses with a bare & in them")
+            reader = _Reader(url)
+            broken = reader.read(_BARE_AMPERSAND.sub(b"&amp;", prepared))
+    except _Refused as refused:
+        return Failed(kind=refused.kind, detail=refused.detail, sample=body[:SAMPLE_BYTES])
+    if broken is not None:
+        warnings.append(f"not well-formed: {broken}")
+        if not reader.entries and not reader.children:
+            detail = f"no entries, and {warnings[-1]}"
+            return Failed(kind=FailureKind.UNPARSABLE, detail=detail, sample=body[:SAMPLE_BYTES])
+    if reader.pages and not reader.entries:
+        detail = f"a sitemap of {reader.pages} addresses, and no news in it (news:news)"
+        return Failed(kind=FailureKind.NOT_A_FEED, detail=detail, sample=body[:SAMPLE_BYTES])
+    if reader.pages:
+        warnings.append(f"{reader.pages} addresses without news:news were left out")
+    publications = {entry.source_title for entry in reader.entries}
+    return ParsedFeed(
+        title=publications.pop() if len(publications) == 1 else None,
+        link=None,
+        language=None,
+        entries=tuple(reader.entries),
+        warnings=tuple(warnings),
+        version="sitemapindex" if reader.is_index else "sitemap",
+        children=tuple({child.url: child for child in reader.children}.values()),
+    )
+
+
+def _prepare(body: bytes, warnings: list[str]) -> bytes:
+    """The document from its root on, as expat reads it: in UTF-8 without a declaration, or in UTF-16 as it stands."""
+    if body.startswith(_WIDE):
+        return body
+    root = _ROOT.search(body)
+    start = root.start() if root is not None else 0
+    declared = _DECLARED.search(body, 0, start)
+    doctype = body.find(b"<!DOCTYPE", 0, start)
+    if doctype >= 0:  # kept for its entities to be refused
+        start = doctype
+    document = body[start:].translate(None, _CONTROLS)
+    try:
+        document.decode("utf-8")
+    except UnicodeDecodeError:
+        name = declared[1].decode().lower() if declared else "utf-8"
+        try:
+            found = document.decode(name, "replace")
+        except LookupError:
+            name, found = "utf-8", document.decode("utf-8", "replace")
+        if "\ufffd" in found:
+            warnings.append(f"it is not all {name}")
+        return found.encode("utf-8", "replace")
+    return document
+
+
+class _Reader:
+    """One pass over a document."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._path: list[str] = []
+        self._values: dict[str, str] = {}
+        self._text: list[str] | None = None
+        self._size = 0
+        self._news = False
+        self.is_index = False
+        self.entries: list[Entry] = []
+        self.children: list[Child] = []
+        self.pages = 0
+        """Addresses that are no news."""
+
+    def read(self, body: bytes) -> str | None:
+        """What is wrong with its form, if anything is; what stands before that is kept.
+
+        Raises:
+            _Refused
+        """
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._said
+        parser.EntityDeclHandler = self._declared
+        try:
+            parser.Parse(body, True)
+        except expat.ExpatError as error:
+            return text(str(error))[:200]
+        return None
+
+    def _declared(self, *_: object) -> None:
+        raise _Refused(FailureKind.UNPARSABLE, "it declares entities, which no sitemap needs")
+
+    def _start(self, name: str, attributes: Mapping[str, str]) -> None:
+        if len(attributes) > MAX_ATTRIBUTES:
+            raise _Refused(FailureKind.UNPARSABLE, f"a tag has more than {MAX_ATTRIBUTES} attributes")
+        if len(self._path) >= MAX_DEPTH:
+            raise _Refused(FailureKind.UNPARSABLE, f"more than {MAX_DEPTH} elements in each other")
+        local = name.rpartition(":")[2]
+        self._path.append(local)
+        if len(self._path) == 1:
+            self.is_index = local == "sitemapindex"
+        elif len(self._path) == 2:
+            self._values, self._news = {}, False
+        elif len(self._path) == 3 and local == "news":
+            self._news = True
+        self._text = [] if tuple(self._path[1:]) in _PLACES else None
+        self._size = 0
+
+    def _said(self, said: str) -> None:
+        if self._text is not None and self._size < MAX_VALUE:
+            self._text.append(said)
+            self._size += len(said)
+
+    def _end(self, _name: str) -> None:
+        if self._text is not None:
+            place = _PLACES[tuple(self._path[1:])]
+            self._values.setdefault(place, "".join(self._text)[:MAX_VALUE])
+            self._text = None
+        if len(self._path) == 2:
+            self._settle(self._path[1])
+        self._path.pop()
+
+    def _settle(self, what: str) -> None:
+        """An element below the root is over."""
+        address = absolute(self._values.get("loc", ""), base=self._url) if self._values.get("loc") else None
+        if address is None:
+            return
+        if what == "sitemap" and self.is_index:
+            self.children.append(Child(url=address, updated=read_date(self._values.get("lastmod"))))
+        elif what == "url" and self._news:
+            self.entries.append(self._entry(address))
+        elif what == "url":
+            self.pages += 1
+        if len(self.entries) + len(self.children) + self.pages > MAX_ENTRIES:
+            raise _Refused(
+                FailureKind.TOO_LARGE, f"more than {MAX_ENTRIES} addresses, which no sitemap may have"
+            )
+
+    def _entry(self, address: str) -> Entry:
+        said = self._values
+        published_raw = optional(said.get("published"))
+        keywords = [optional(each) for each in (said.get("keywords") or "").split(",", MAX_CATEGORIES)]
+        image = said.get("image")
+        return Entry(
+            guid=None,
+            link=address,
+            title=_plain(said.get("title")),
+            summary=None,
+            content=None,
+            categories=tuple(dict.fromkeys([each for each in keywords[:MAX_CATEGORIES] if each is not None])),
+            published=read_date(published_raw),
+            published_raw=published_raw,
+            updated=_date(said.get("lastmod")),
+            language=optional(said.get("language")),
+            source_title=_plain(said.get("publication")),
+            image=absolute(image, base=self._url) if image else None,
+        )
+
+
+def _plain(value: str | None) -> str | None:
+    found = optional(value)
+    return None if found is None else html.escape(html.unescape(found), quote=False)
+
+
+def _date(value: str | None) -> datetime | None:
+    return read_date(optional(value))
