@@ -208,6 +208,8 @@ def poller(settings: Settings, engine: Engine, log: Log) -> Poller:
             maximum=settings.poll_interval_max,
             adaptive=settings.poll_adaptive,
             fallback_user_agent=settings.fallback_user_agent or None,
+            parts=settings.sitemap_parts,
+            stagger=settings.sitemap_stagger,
         ),
         budget=Budget(concurrency=settings.host_concurrency, spacing=settings.host_spacing),
         lease=settings.lease,

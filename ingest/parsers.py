@@ -40,7 +40,7 @@ from uuid import UUID
 
 from ingest.errors import Unavailable, Unusable
 from ingest.schedule import Reading
-from ingest.types import About, Asked, Entry, Failed, FailureKind, Message, ParsedFeed, Seen
+from ingest.types import About, Asked, Child, Entry, Failed, FailureKind, Message, ParsedFeed, Seen
 from ingest.urls import host_of
 
 START_SECONDS: Final = 60.0
@@ -315,22 +315,9 @@ def _unpack_asked(packed: tuple[Any, ...]) -> Asked:
 
 
 def _unpack(answer: tuple[Any, ...]) -> Digested:
-    (
-        _,
-        title,
-        entries,
-        created,
-        duplicates,
-        whole,
-        known,
-        dates,
-        asked,
-        about,
-        messages,
-        seen,
-        unreadable,
-    ) = answer
+    (_, title, entries, created, duplicates, whole, known, dates, asked, about, *rest) = answer
     name, hosts, language = about
+    messages, seen, unreadable, children = rest
     return Digested(
         reading=Reading(
             title=title,
@@ -349,6 +336,7 @@ def _unpack(answer: tuple[Any, ...]) -> Digested:
                     for key, digest, article_id, marks in seen
                 ]
             ),
+            children=_unpack_children(children),
         ),
         messages=tuple([Message(key=key, value=value, headers=headers) for key, value, headers in messages]),
         unreadable=tuple(
@@ -357,6 +345,25 @@ def _unpack(answer: tuple[Any, ...]) -> Digested:
                 for key, value, error, detail in unreadable
             ]
         ),
+    )
+
+
+def _pack_children(parsed: ParsedFeed) -> list[tuple[str, float | None]] | None:
+    if parsed.version != "sitemapindex":
+        return None
+    return [
+        (child.url, None if child.updated is None else child.updated.timestamp()) for child in parsed.children
+    ]
+
+
+def _unpack_children(packed: list[tuple[str, float | None]] | None) -> tuple[Child, ...] | None:
+    if packed is None:
+        return None
+    return tuple(
+        [
+            Child(url=url, updated=None if at is None else datetime.fromtimestamp(at, UTC))
+            for url, at in packed
+        ]
     )
 
 
@@ -496,6 +503,7 @@ def _load() -> _Digest:
             [(message.key, message.value, dict(message.headers)) for message in messages],
             [(each.key, each.digest, each.article_id.bytes, each.marks) for each in normalised.seen],
             [_unreadable(entry, why) for entry, why in normalised.unusable],
+            _pack_children(parsed),
         )
 
     return digest

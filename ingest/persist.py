@@ -204,11 +204,13 @@ def decide(
             left=frozenset(),
         )
     late = is_late(article, stored)
-    if article.digest in stored.revisions or late:
+    # A sitemap has titles alone. What another feed said of the article is not taken back by one that says nothing.
+    silent = article.feed_id != stored.feed_id and not article.text and not article.summary
+    if article.digest in stored.revisions or late or silent:
         # Publishers go back and forth between headlines: that is no news, but the text they show is current.
-        number = stored.revision if late else stored.revisions[article.digest]
+        number = stored.revision if late or silent else stored.revisions[article.digest]
         back = number != stored.revision
-        unknown = article.digest not in stored.revisions
+        unknown = article.digest not in stored.revisions and not silent
         return Change(
             record=record,
             article=article,

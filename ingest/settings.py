@@ -208,6 +208,12 @@ class Settings:
         _DURATION,
         "never poll a feed less often, whatever it says or how often it failed",
     )
+    sitemap_parts: int = _setting(
+        50, _count, _COUNT, "sitemaps of one index that are polled at most, the latest first"
+    )
+    sitemap_stagger: timedelta = _setting(
+        timedelta(minutes=1), _spacing, _SPACING, "between the first polls of two sitemaps of one index"
+    )
     host_concurrency: int = _setting(
         2, _count, _COUNT, "polls of one host under way at once, by all pollers together"
     )

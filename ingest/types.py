@@ -161,6 +161,8 @@ class Feed:
     """What an operator has it asked with; None: nothing special."""
     agent: Agent | None = None
     """None: our own user agent does, as far as is known."""
+    parent_id: int | None = None
+    """The index of sitemaps that names it, if one does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -427,6 +429,15 @@ class Seen:
     """Of its link, title and date (:func:`ingest.identity.marks`); empty where they were not noted."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A sitemap of an index that is to be polled as a feed of its own."""
+
+    url: str
+    first_poll_at: datetime
+    interval: timedelta
+
+
 class PollResult(StrEnum):
     """How a poll ended, in one word."""
 
@@ -517,6 +528,8 @@ class PollOutcome:
     """The server asked to be left alone until then, for this feed."""
     pause: Pause | None = None
     """It asked that for all of its host."""
+    parts: tuple[Part, ...] | None = None
+    """The sitemaps of an index that are to be polled, and no others; None: it is no index."""
     seen: tuple[Seen, ...] = ()
     """New and changed rows of the seen-set."""
     state: FeedState = FeedState.NEW

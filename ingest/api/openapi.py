@@ -486,6 +486,10 @@ def _feed() -> dict[str, Any]:
             ],
             "description": "our own user agent was refused; null: as far as is known it does",
         },
+        "parent_id": {
+            "type": ["integer", "null"],
+            "description": "the feed that is an index of sitemaps and names it, if one does",
+        },
     }
 
 

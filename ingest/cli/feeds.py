@@ -297,6 +297,8 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
         return
     click.echo(f"{feed.id}  {clean(feed.title) or '(no title yet)'}\n{feed.url}")
     click.echo(f"added      {when(feed.added_at)}")
+    if feed.parent_id is not None:
+        click.echo(f"part of    {feed.parent_id}, an index of sitemaps: it comes and goes with it")
     because = feed.last_reason or "new feeds are polled at once"
     since = "" if feed.state_since is None else f"  since {when(feed.state_since)}"
     click.echo(
@@ -375,7 +377,8 @@ def export(settings: Settings, file: Path | None) -> None:
         found = registry.list_feeds(engine)
     requests = {feed.url: feed.request for feed in found if feed.request is not None}
     document = write_opml(
-        [(feed.url, feed.title) for feed in found],
+        # The sitemaps of an index come with it.
+        [(feed.url, feed.title) for feed in found if feed.parent_id is None],
         title="Feeds of news-ingest",
         now=runtime.now(),
         user_agents={url: each.user_agent for url, each in requests.items() if each.user_agent is not None},
@@ -393,7 +396,8 @@ def export(settings: Settings, file: Path | None) -> None:
         file.write_bytes(document)
     except OSError as error:
         raise Refused("FILE", str(file), f"a file we may write ({error.strerror})") from None
-    click.echo(f"{len(found)} feeds written to {file}", err=True)
+    written = sum(feed.parent_id is None for feed in found)
+    click.echo(f"{written} feeds written to {file}", err=True)
 
 
 commands: tuple[click.Command, ...] = (feeds,)

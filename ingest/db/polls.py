@@ -39,6 +39,7 @@ from ingest.db.feed_state import (
     spell_asked,
     spell_rhythm,
 )
+from ingest.db.parts import settle_parts
 from ingest.db.reading import reading
 from ingest.db.tables import polls
 from ingest.options import read_options
@@ -158,7 +159,7 @@ _RECORD: Final = f"""
 _RELOCATE: Final = """
     UPDATE feeds SET url = %(to)s, moved_to = NULL, moved_since = NULL, etag = NULL, last_modified = NULL,
         state = %(healthy)s, state_since = %(now)s, state_reason = NULL
-    WHERE id = %(id)s AND NOT EXISTS (SELECT 1 FROM feeds AS other WHERE other.id <> %(id)s AND
+    WHERE id = %(id)s AND parent_id IS NULL AND NOT EXISTS (SELECT 1 FROM feeds AS other WHERE other.id <> %(id)s AND
         regexp_replace(other.url, '^https?', '') = regexp_replace(%(to)s, '^https?', ''))
     RETURNING id"""
 _GIVE_WAY: Final = """
@@ -405,6 +406,8 @@ def _record(
                 alerts += _relocated(connection, each, to=each.relocate, now=now)
     if alerts and tell is not None:
         tell(connection, alerts)
+    # Last: a feed that goes takes its seen-set with it.
+    settle_parts(connection, outcomes, held=held, now=now)
     return len(held)
 
 

@@ -119,11 +119,18 @@ feeds: Final = Table(
     Column("read_by", SmallInteger, nullable=False, server_default=text("0"), comment="the reader's number"),
     Column("request", JSONB, comment="what an operator has it asked with; has secrets"),
     Column("agent", JSONB, comment="how it takes our user agents, where not simply well"),
+    Column(
+        "parent_id",
+        BigInteger,
+        ForeignKey("feeds.id", ondelete="CASCADE"),
+        comment="the index of sitemaps that names it, if one does",
+    ),
 )
 Index("ix_feeds_state", feeds.c.state, feeds.c.id)
 Index("ix_feeds_due", feeds.c.next_poll_at, postgresql_where=feeds.c.enabled)
 # One site under http and https is one feed: it would be asked twice for the same.
 Index("uq_feeds_without_scheme", without_scheme(feeds.c.url), unique=True)
+Index("ix_feeds_parent", feeds.c.parent_id, postgresql_where=feeds.c.parent_id.is_not(None))
 Index("ix_feeds_leased", feeds.c.host, postgresql_where=feeds.c.lease_poll_id.is_not(None))
 
 hosts: Final = Table(

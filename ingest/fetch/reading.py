@@ -87,6 +87,11 @@ async def body(response: httpx.Response, *, limit: int, last_try: bool) -> bytes
             read.append(decoder.feed(chunk))
         if decoder is not None:
             decoder.end()
+        found = b"".join(read)
+        if coding and found.startswith(GZIP_MAGIC):  # a .xml.gz, compressed once more on its way
+            inner = Decoder("gzip", limit=limit)
+            found = inner.feed(found)
+            inner.end()
     except TooLarge:
         raise _too_large(limit, response) from None
     except Undecodable as error:
@@ -102,7 +107,7 @@ async def body(response: httpx.Response, *, limit: int, last_try: bool) -> bytes
         if not looks_plain(plain):
             raise WrongCoding(str(error)) from None
         return plain
-    return b"".join(read)
+    return found
 
 
 async def sample(response: httpx.Response, *, limit: int) -> bytes | None:

@@ -32,11 +32,13 @@ from ingest.errors import Refused
 from ingest.identity import READER
 from ingest.schedule import absence, agents, cadence, hints
 from ingest.schedule.drift import drifted, learnt
+from ingest.schedule.parts import parts_of
 from ingest.schedule.states import standing
 from ingest.types import (
     About,
     Asked,
     Cadence,
+    Child,
     Failed,
     FailureKind,
     FeedState,
@@ -44,6 +46,7 @@ from ingest.types import (
     FetchResult,
     Lease,
     NotModified,
+    Part,
     Pause,
     PollOutcome,
     PollResult,
@@ -99,6 +102,10 @@ class Policy:
     """Poll a feed that publishes more more often, and one that publishes less less often."""
     fallback_user_agent: str | None = None
     """What a feed is asked with that refuses our own (:mod:`ingest.schedule.agents`); None: nothing."""
+    parts: int = 50
+    """Sitemaps of one index that are polled, at most."""
+    stagger: timedelta = timedelta(minutes=1)
+    """Between the first polls of two of them."""
 
     def clamp(self, delay: timedelta) -> timedelta:
         return min(max(delay, self.minimum), self.maximum)
@@ -123,6 +130,8 @@ class Reading:
     """When its entries say they were published."""
     asked: Asked = Asked()
     about: About | None = None
+    children: tuple[Child, ...] | None = None
+    """The sitemaps of an index; None: it is none."""
 
 
 def body_hash(body: bytes, content_type: str | None) -> bytes:
@@ -223,20 +232,32 @@ def _answered(
     # The other site's entries are known from its second document on; what makes it its old self is its hosts or title.
     known = reading.known and lease.drifted is None
     another = drifted(lease.about, reading.about, known=known)
+    parts = None
+    if reading.children is not None:
+        parts = parts_of(
+            reading.children,
+            url=result.url,
+            now=now,
+            limit=policy.parts,
+            stagger=policy.stagger,
+            interval=policy.interval,
+        )
     return replace(
         ended,
         result=PollResult.FETCHED,
         feed_title=reading.title,
-        detail=_remark(whole=whole, missed=missed),
         about=lease.about if another else learnt(lease.about, reading.about),
         drifted=another,
         read_by=READER if whole else lease.read_by,
+        detail=_remark(whole=whole, missed=missed, reading=reading, parts=parts),
         entries=reading.entries,
         appended=reading.appended,
         created=reading.created,
         duplicates=reading.duplicates,
         missed=missed,
         seen=reading.seen,
+        # Of an index that was cut the rest is not known.
+        parts=parts if whole else None,
     )
 
 
@@ -314,13 +335,18 @@ def _cadence(lease: Lease, reading: Reading | None, *, now: datetime) -> Cadence
     if lease.cadence is None or lease.succeeded_at is None:
         return cadence.first_cadence(reading.dates if reading else (), now=now)
     created = 0 if reading is None else reading.created
+    if (
+        reading is not None
+    ):  # an index is worth a poll again where any of its sitemaps changed, and no more for many
+        changed = [child.updated for child in reading.children or () if child.updated is not None]
+        created += any(lease.succeeded_at < at <= now for at in changed)
     # A clock that was set back is no time that passed.
     return cadence.observed(lease.cadence, created=created, since=max(now - lease.succeeded_at, timedelta(0)))
 
 
 def _missed(lease: Lease, reading: Reading, *, now: datetime) -> int:
     """How many entries came and went since the last poll: some did where all of the document is new and young."""
-    if lease.first or lease.cadence is None or lease.succeeded_at is None:
+    if lease.first or lease.cadence is None or lease.succeeded_at is None or reading.children is not None:
         return 0
     if reading.known or not reading.whole or len(reading.dates) < max(2, reading.entries):
         return 0
@@ -330,9 +356,11 @@ def _missed(lease: Lease, reading: Reading, *, now: datetime) -> int:
     return max(1, round(cadence.entries_an_hour(lease.cadence) * (gap / cadence.HOUR)))
 
 
-def _remark(*, whole: bool, missed: int) -> str | None:
+def _remark(*, whole: bool, missed: int, reading: Reading, parts: tuple[Part, ...] | None) -> str | None:
     if not whole:
         return "the document was cut short"
+    if parts is not None:
+        return f"an index of {len(reading.children or ())} sitemaps; {len(parts)} of them are polled"
     return f"its oldest entry is newer than the last poll: about {missed} were missed" if missed else None
 
 

@@ -122,6 +122,21 @@ def test_a_changed_text_is_a_revision_and_an_update_on_the_stream(world: World) 
     assert world.one("SELECT revision FROM matches WHERE topic = 'summits'") == 2
 
 
+def test_a_title_alone_from_another_feed_takes_no_text_away(world: World) -> None:
+    """A news sitemap beside the same publisher's feed; docs/polling.md, case 84."""
+    bare = replace(article(title="Summit", text="", poll_id=3), feed_id=8)
+    assert world.persist(records(bare)) == Persisted(created=1)
+    assert world.persist(records(article(title="Summit", poll_id=4), first=2)) == Persisted(updated=1)
+    for number, title in enumerate(("Summit", "Summit opens"), 5):
+        again = replace(article(title=title, text="", poll_id=number), feed_id=8 + number)
+        assert world.persist(records(again, first=number)) == Persisted(unchanged=1)
+    assert world.rows("SELECT text FROM revisions WHERE current") == [("Text.",)]
+    assert world.one("SELECT count(*) FROM revisions") == 2
+    # A feed may well change what it said itself.
+    own = article(title="Summit over", text="", poll_id=9)
+    assert world.persist(records(own, first=9)) == Persisted(updated=1)
+
+
 @pytest.mark.parametrize("batches", ["one batch", "a batch each"])
 def test_going_back_to_an_earlier_text_makes_it_current_without_a_revision_or_event(
     world: World, batches: str

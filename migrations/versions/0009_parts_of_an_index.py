@@ -1,0 +1,30 @@
+"""Feeds that an index of sitemaps names are feeds of their own, and know whose they are."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column(
+        "feeds",
+        sa.Column("parent_id", sa.BigInteger(), comment="the index of sitemaps that names it, if one does"),
+    )
+    op.create_foreign_key(
+        op.f("fk_feeds_parent_id_feeds"), "feeds", "feeds", ["parent_id"], ["id"], ondelete="CASCADE"
+    )
+    op.create_index(
+        "ix_feeds_parent", "feeds", ["parent_id"], postgresql_where=sa.text("parent_id IS NOT NULL")
+    )
+
+
+def downgrade() -> None:
+    op.drop_index("ix_feeds_parent", "feeds")
+    op.drop_constraint(op.f("fk_feeds_parent_id_feeds"), "feeds")
+    op.drop_column("feeds", "parent_id")
