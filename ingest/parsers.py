@@ -209,7 +209,13 @@ class ParserPool:
                 return answer
             worker.documents += 1
             if answer[0] == "failed":
-                failed = Failed(kind=FailureKind(answer[1]), detail=answer[2], sample=answer[3])
+                _, kind, detail, sample, *found = answer
+                failed = Failed(
+                    kind=FailureKind(kind),
+                    detail=detail,
+                    sample=sample,
+                    found=tuple(found[0] if found else ()),
+                )
                 if failed.kind is FailureKind.PARSE_LIMIT:
                     self.lost += 1
                     return failed
@@ -469,7 +475,7 @@ def _load() -> _Digest:
         feed_id, feed_url, poll_id, seen_at, url, content_type, language, body, first = request
         parsed = parse_feed(body, content_type=content_type, url=url, language=language)
         if isinstance(parsed, Failed):
-            return ("failed", parsed.kind.value, parsed.detail, parsed.sample)
+            return ("failed", parsed.kind.value, parsed.detail, parsed.sample, parsed.found)
         # JSON that was cut is no JSON: what could be read is whole.
         whole = not parsed.warnings or parsed.version.startswith("json") or _ends(body)
         if not whole and _ends_within_an_entry(body):

@@ -5,12 +5,20 @@
     bytes ─┬─ { or [ ──────────────────▶ jsonfeed ─┐
            ├─ <urlset> or <sitemapindex> ▶ sitemap ─┼─▶ ParsedFeed | Failed
            └─ all else ─────────────────▶ xml ──────┘
+                                             └─ an HTML page: discover ─▶ Failed, with the feeds it names
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Final
+
 from ingest.parse import jsonfeed, sitemap, xml
-from ingest.types import Failed, ParsedFeed
+from ingest.parse.discover import discover
+from ingest.types import Failed, FailureKind, ParsedFeed
+
+TOLD: Final = 5
+"""Feeds of a page that its failure tells."""
 
 
 def parse_feed(
@@ -26,4 +34,15 @@ def parse_feed(
         return jsonfeed.parse_json_feed(body, url=url, language=language)
     if sitemap.is_sitemap(body):
         return sitemap.parse_sitemap(body, url=url)
-    return xml.parse_feed(body, url=url, content_type=content_type, language=language)
+    read = xml.parse_feed(body, url=url, content_type=content_type, language=language)
+    if isinstance(read, Failed) and read.kind is FailureKind.NOT_A_FEED:
+        return _with_what_it_names(read, body, url=url)
+    return read
+
+
+def _with_what_it_names(failed: Failed, body: bytes, *, url: str) -> Failed:
+    found = tuple([candidate.url for candidate in discover(body, url=url)])
+    if not found:
+        return failed
+    named = ", ".join(found[:TOLD]) + (f" and {len(found) - TOLD} more" if len(found) > TOLD else "")
+    return replace(failed, detail=f"{failed.detail}, which names {named}"[:1_500], found=found)

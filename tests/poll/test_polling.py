@@ -423,3 +423,22 @@ def test_guids_that_differ_in_the_fragment_alone_are_one_article(desk: Desk) -> 
     desk.poll()
     assert len({article.id for article in desk.articles()}) == 1
     assert desk.titles() == ["a", "a"]
+
+
+def test_a_page_where_a_feed_was_is_a_failure_that_tells_where_the_feed_went(desk: Desk) -> None:
+    """docs/polling.md, case 36."""
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one"), etag='"1"')
+    desk.add(feed)
+    desk.poll()
+    link = '<link rel="alternate" type="application/rss+xml" href="/b.xml">'
+    feed.publish(f"<!DOCTYPE html><html><head>{link}</head></html>".encode(), "text/html", etag='"2"')
+    desk.poll()
+    last = desk.last(feed)
+    assert (last.failure, last.status) == ("not-a-feed", 200)
+    moved = feed.url.replace("/a.xml", "/b.xml")
+    assert last.detail == f"expected a feed, found an HTML page, which names {moved}"
+    assert desk.feed(feed).url == feed.url
+    feed.publish(rss("one", "two"), etag='"3"')
+    desk.poll()
+    assert desk.titles() == ["one", "two"]
