@@ -77,7 +77,10 @@ GONE: Final = 410
 UNWELCOME: Final = frozenset({400, 412, 431})
 """May be said of our conditions: after it the next request has none."""
 BELIEVED: Final = timedelta(days=8)
-"""So long a 304 is taken for an answer; then the document is asked for, whatever the validators."""
+"""So long a 304 is taken for an answer at most; then the document is asked for, whatever the validators."""
+LEAST_BELIEVED: Final = timedelta(hours=1)
+DOUBTED: Final = 0.25
+"""Of the time in which a feed's document rolls over: 304s for so long make one doubt them."""
 READ_AGAIN_WITHIN: Final = timedelta(days=1)
 """When documents are to be read anew by a new reader, the feeds are spread over so long."""
 MOVED_AFTER: Final = timedelta(days=7)
@@ -262,9 +265,9 @@ def _answered(
 
 
 def is_conditional(lease: Lease, *, now: datetime) -> bool:
-    """Whether to send the validators: not those of a server that is known to answer 304 whatever it has; once in
-    :data:`BELIEVED` not even others, for a server that does so looks like one that has nothing new; once when a feed
-    has been silent for too long; and once for a new reader."""
+    """Whether to send the validators: not those of a server that is known to answer 304 whatever it has; not even
+    others where none but 304 came for so long that a feed like this one should have had something new; once when a
+    feed is silent; and once for a new reader."""
     if lease.distrusted or reads_again(lease):
         return False
     if lease.body_at is None:
@@ -272,7 +275,16 @@ def is_conditional(lease: Lease, *, now: datetime) -> bool:
     doubted_since = lease.state_since if lease.state is FeedState.SILENT else None
     if doubted_since is not None and lease.body_at < doubted_since:
         return False
-    return now - lease.body_at < BELIEVED
+    return now - lease.body_at < _believed(lease)
+
+
+def _believed(lease: Lease) -> timedelta:
+    """How long 304s are taken for answers: a part of the time in which the feed's entries become others, so that what
+    was published behind a validator that stands still is mostly still there when it is found out."""
+    rolls_over = None if lease.cadence is None else cadence.rolls_over(lease.cadence, entries=lease.entries)
+    if rolls_over is None:
+        return BELIEVED
+    return min(max(rolls_over * DOUBTED, LEAST_BELIEVED), BELIEVED)
 
 
 def reads_again(lease: Lease) -> bool:

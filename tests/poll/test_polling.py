@@ -316,35 +316,39 @@ def test_a_host_that_says_slow_down_is_left_alone_by_all_its_feeds(make_desk: Ca
     assert sum(feed.request_count for feed in feeds) == 2
 
 
+# So many that, for all that is known of the feed, they are not soon others: then 304s are believed the longest.
+OLD = tuple(f"old{number}" for number in range(200))
+
+
 def test_a_server_that_answers_304_for_ever_is_asked_for_all_of_it_after_eight_days(desk: Desk) -> None:
     feed = desk.world.feed("/a.xml")
-    feed.publish(rss("one"), etag='"stuck"', last_modified=None)
+    feed.publish(rss(*OLD), etag='"stuck"', last_modified=None)
     desk.add(feed)
     desk.poll()
-    feed.publish(rss("two", "one"), etag='"stuck"', last_modified=None)
+    feed.publish(rss("new", *OLD), etag='"stuck"', last_modified=None)
     for _ in range(7):
         desk.clock.pass_by(timedelta(days=1))
         desk.poll()
-    assert (feed.statuses, desk.titles()) == ({200: 1, 304: 7}, ["one"])
+    assert (feed.statuses, sorted(desk.titles())) == ({200: 1, 304: 7}, sorted(OLD))
     desk.clock.pass_by(timedelta(days=1))
     desk.poll()
-    assert desk.titles() == ["one", "two"]
+    assert sorted(desk.titles()) == sorted(["new", *OLD])
     # Its validators were seen to lie: from now on they are not sent.
-    feed.publish(rss("three", "two", "one"), etag='"stuck"', last_modified=None)
+    feed.publish(rss("newer", "new", *OLD), etag='"stuck"', last_modified=None)
     desk.poll()
-    assert desk.titles() == ["one", "two", "three"]
+    assert sorted(desk.titles()) == sorted(["newer", "new", *OLD])
     assert feed.statuses == {200: 3, 304: 7}
 
 
 def test_a_feed_that_has_nothing_new_for_weeks_is_asked_for_all_of_it_once_in_eight_days(desk: Desk) -> None:
     feed = desk.world.feed("/a.xml")
-    feed.publish(rss("one"))
+    feed.publish(rss(*OLD))
     desk.add(feed)
     for _ in range(20):
         desk.poll()
         desk.clock.pass_by(timedelta(days=1))
     assert feed.statuses == {200: 3, 304: 17}
-    assert desk.titles() == ["one"]
+    assert sorted(desk.titles()) == sorted(OLD)
 
 
 def test_a_server_that_never_answers_304_costs_its_bytes_and_no_parsing(desk: Desk) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from ingest.schedule import JITTER, Policy, Reading, body_hash, outcome, shown, spread
+from ingest.schedule import JITTER, Policy, Reading, body_hash, is_conditional, outcome, shown, spread
 from ingest.schedule.cadence import entries_an_hour
 from ingest.types import (
     Asked,
@@ -368,3 +368,29 @@ def test_the_same_bytes_under_another_content_type_are_another_document() -> Non
 )
 def test_a_delay_is_shown_as_settings_spell_it(delay: timedelta, text: str) -> None:
     assert shown(delay) == text
+
+
+@pytest.mark.parametrize(
+    ("entries", "an_hour", "believed"),
+    [
+        pytest.param(20, 5.0, HOUR, id="all of it others in four hours"),
+        pytest.param(20, 1.0, 5 * HOUR, id="all of it others in twenty hours"),
+        pytest.param(10, 0.1, 25 * HOUR, id="all of it others in four days"),
+        pytest.param(20, 0.01, 8 * DAY, id="all of it others in a quarter of a year"),
+        pytest.param(20, 100.0, HOUR, id="all of it others in minutes"),
+        pytest.param(20, 0.0, 8 * DAY, id="nothing for ever"),
+    ],
+)
+def test_a_304_is_believed_until_a_quarter_of_the_entries_should_be_others(
+    entries: int, an_hour: float, believed: timedelta
+) -> None:
+    asked = replace(
+        lease(), entries=entries, cadence=Cadence(entries=72 * an_hour, hours=72), body_at=NOW - believed
+    )
+    assert not is_conditional(asked, now=NOW)
+    assert is_conditional(asked, now=NOW - timedelta(seconds=1))
+
+
+def test_a_304_of_a_feed_of_which_nothing_is_known_is_believed_for_eight_days() -> None:
+    assert is_conditional(replace(lease(), body_at=NOW - 8 * DAY + MINUTE), now=NOW)
+    assert not is_conditional(replace(lease(), body_at=NOW - 8 * DAY), now=NOW)
