@@ -1,0 +1,411 @@
+"""One host through our own policy: :func:`ingest.schedule.outcome` and :func:`ingest.schedule.budget.admit`, called.
+
+::
+
+    due ─▶ admit ─┬─▶ answer of the world ─▶ outcome ─▶ due again
+                  └─▶ its turn
+
+What stands between them in the service is played here as it is there: a poller looks once a second, a poll is under
+way until its answer is read, a pause holds from then on. What is not: the poller has room for every poll, and
+what parsing and writing take.
+
+While it goes, everything that was promised to a host is written down, and afterwards looked at by other means than
+those that decided it (:func:`broken_promises`).
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import count
+from math import ceil
+from random import Random
+from typing import Final
+
+import numpy as np
+
+from ingest.schedule import Policy, Reading, is_conditional, outcome
+from ingest.schedule.budget import Budget, Host, Waiting, admit
+from ingest.types import Failed, FailureKind, Fetched, FetchResult, Lease, NotModified, PollOutcome
+from tests.simulate.peers import asked
+from tests.simulate.tally import Tally
+from tests.simulate.world import (
+    DAY,
+    HICCUPS,
+    MINUTE,
+    OUR_OUTAGE,
+    START,
+    FeedWorld,
+    Floats,
+    HostWorld,
+    trouble_at,
+)
+
+LOOK: Final = 1.0
+"""Seconds between two looks of a poller that found nothing."""
+DEADLINE: Final = 30.0
+"""Seconds a poll that meets silence takes."""
+BUSY: Final = timedelta(minutes=10)
+"""What an overloaded server asks for."""
+SLOW_DOWN: Final = timedelta(minutes=1)
+"""What a server says with 429."""
+SLACK: Final = 1e-3
+"""Seconds: times go through microseconds."""
+MISSING: Final = 404
+GONE: Final = 410
+
+
+@dataclass(slots=True, kw_only=True)
+class Promises:
+    """What hosts were promised, and how often it was broken; each must be 0."""
+
+    early: int = 0
+    """Polls nearer to the ones before than the spacing allows."""
+    crowded: int = 0
+    """Polls under way beyond the concurrency."""
+    paused: int = 0
+    """Polls while the host had asked for a pause."""
+    unasked: int = 0
+    """Polls of a feed before its own Retry-After was over."""
+    hasty: int = 0
+    """Polls of a feed sooner than the minimum after the one before."""
+    silent: int = 0
+    """Feeds that were not polled for longer than the maximum, a tenth and their host's queue."""
+    waits: list[float] = field(default_factory=list)
+    """Seconds from due to polled, of those that had to wait at their host."""
+    busiest: float = 0.0
+    """The largest share of a host's budget that was used in any hour."""
+
+    def add(self, other: Promises) -> None:
+        for name in ("early", "crowded", "paused", "unasked", "hasty", "silent"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.waits += other.waits
+        self.busiest = max(self.busiest, other.busiest)
+
+    @property
+    def broken(self) -> int:
+        """All of them together."""
+        return self.early + self.crowded + self.paused + self.unasked + self.hasty + self.silent
+
+
+@dataclass(slots=True, kw_only=True)
+class _Feed:
+    """One feed and what the registry holds of it."""
+
+    world: FeedWorld
+    place: int
+    """Among its host's."""
+    published: list[float]
+    dates: list[datetime]
+    lease: Lease
+    due: float
+    first_due: float
+    """Before it was sent to its host's queue."""
+    seen: int = 0
+    polled: list[float] = field(default_factory=list)
+    queued: list[float] = field(default_factory=list)
+    """For each poll: what it waited at its host."""
+    looked: list[float] = field(default_factory=list)
+    not_before: float = float("-inf")
+    """Its own Retry-After."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _UnderWay:
+    feed: _Feed
+    result: FetchResult
+    reading: Reading | None
+    hashed: bytes | None
+    known: int | None
+    """Entries of the feed that the answer tells of; None where it tells of none."""
+
+
+@dataclass(slots=True, kw_only=True)
+class HostLog:
+    """What one host was asked."""
+
+    admitted: list[float] = field(default_factory=list)
+    ended: list[float] = field(default_factory=list)
+    """In the order of ``admitted``."""
+    pauses: list[tuple[float, float]] = field(default_factory=list)
+
+
+def simulate(
+    host: HostWorld,
+    *,
+    policy: Policy,
+    budget: Budget,
+    days: float,
+    seed: int,
+    granted: Budget | None = None,
+    longest: timedelta | None = None,
+) -> tuple[Tally, Promises]:
+    """One host for so many days.
+
+    What is looked for afterwards: ``granted``, the host's budget (None: ``budget``), and ``longest``, how long a feed
+    may be left alone (None: the policy's maximum).
+    """
+    random = Random(f"{seed}/{host.number}/ours")
+    feeds = [_begin(world, place, random, policy=policy) for place, world in enumerate(host.feeds)]
+    log, tally, promises = HostLog(), Tally(days=days), Promises()
+    _play(host, feeds, log, tally, promises, policy=policy, budget=budget, end=days * DAY, random=random)
+    tally.count_polls(np.array(log.admitted), weight=host.weight)
+    tally.simulated = len(log.admitted)
+    for feed in feeds:
+        tally.count_seen(host, feed.world, np.array(feed.looked))
+        tally.asked[asked(feed.world)] += host.weight  # type: ignore[assignment]
+        if not feed.world.dead and feed.due > days * DAY + policy.maximum.total_seconds() * 1.1 + DAY:
+            tally.lost += host.weight
+    kept = policy if longest is None else replace(policy, maximum=longest)
+    promises.add(broken_promises(log, feeds, budget=granted or budget, policy=kept, end=days * DAY))
+    return tally, promises
+
+
+def _begin(world: FeedWorld, place: int, random: Random, *, policy: Policy) -> _Feed:
+    # Added over the first hour, as an import and its queue would.
+    due = random.uniform(0, 3600.0)
+    return _Feed(
+        world=world,
+        place=place,
+        published=world.published.tolist(),
+        dates=[START + timedelta(seconds=at) for at in world.published.tolist()],
+        lease=Lease(
+            feed_id=world.id,
+            poll_id=0,
+            url=world.url,
+            leased_at=START,
+            until=START,
+            etag=None,
+            last_modified=None,
+            body_hash=None,
+            interval=policy.interval,
+            failures=0,
+            first=True,
+        ),
+        due=due,
+        first_due=due,
+    )
+
+
+def _play(
+    host: HostWorld,
+    feeds: list[_Feed],
+    log: HostLog,
+    tally: Tally,
+    promises: Promises,
+    *,
+    policy: Policy,
+    budget: Budget,
+    end: float,
+    random: Random,
+) -> None:
+    order = count()
+    waiting = [(feed.due, next(order), place, False) for place, feed in enumerate(feeds)]
+    heapq.heapify(waiting)
+    under_way: list[tuple[float, int, _UnderWay]] = []
+    known = Host(free_at=START, queue_end=START)
+    asked_in: dict[int, int] = {}
+    while waiting or under_way:
+        look = ceil(waiting[0][0] / LOOK) * LOOK if waiting else float("inf")
+        if under_way and under_way[0][0] <= look:
+            at, _, ended = heapq.heappop(under_way)
+            poll = _end(ended, at, policy=policy)
+            if poll.pause is not None:
+                until = _seconds(poll.pause.until)
+                log.pauses.append((at, until))
+                if known.paused_until is None or known.paused_until < poll.pause.until:
+                    known = replace(known, paused_until=poll.pause.until)
+            if ended.known is not None:
+                ended.feed.looked.append(at)
+            heapq.heappush(waiting, (ended.feed.due, next(order), ended.feed.place, False))
+            continue
+        if look >= end:
+            break
+        due: list[tuple[_Feed, bool]] = []
+        places: dict[int, int] = {}
+        while waiting and waiting[0][0] <= look:
+            _, _, place, turn_came = heapq.heappop(waiting)
+            due.append((feeds[place], turn_came))
+            places[feeds[place].world.id] = place
+        now = START + timedelta(seconds=look)
+        offered = [Waiting(feed_id=f.world.id, host=host.name, turn_came=turn) for f, turn in due]
+        known = replace(known, under_way=len(under_way))
+        admission = admit(offered, {host.name: known}, now=now, budget=budget)
+        known = admission.hosts.get(host.name, known)
+        for feed_id, turn in admission.turns.items():
+            feeds[places[feed_id]].due = _seconds(turn)
+            heapq.heappush(waiting, (_seconds(turn), next(order), places[feed_id], True))
+        for feed_id in admission.admitted:
+            feed = feeds[places[feed_id]]
+            minute = int(look // MINUTE)
+            asked_in[minute] = asked_in.get(minute, 0) + 1
+            over = host.a_minute is not None and asked_in[minute] > host.a_minute
+            seconds, answered = _ask(host, feed, look, now, over=over, random=random)
+            waited = look - feed.first_due
+            if waited > 2 * LOOK:
+                promises.waits.append(waited)
+            if look < feed.not_before - SLACK:
+                promises.unasked += 1
+            feed.polled.append(look)
+            feed.queued.append(waited)
+            log.admitted.append(look)
+            log.ended.append(look + seconds)
+            tally.bytes_saved += host.weight * isinstance(answered.result, NotModified)
+            heapq.heappush(under_way, (look + seconds, next(order), answered))
+
+
+def _ask(
+    host: HostWorld, feed: _Feed, at: float, now: datetime, *, over: bool, random: Random
+) -> tuple[float, _UnderWay]:
+    """What the feed's server answers at ``at``, and how long it takes."""
+    world, lease = feed.world, feed.lease
+    seconds = host.seconds * (0.5 + random.random())
+    failed, silent = _failure(host, world, at, over=over, random=random)
+    if failed is not None:
+        return (DEADLINE if silent else seconds), _UnderWay(
+            feed=feed, result=failed, reading=None, hashed=None, known=None
+        )
+    known = bisect_right(feed.published, at)
+    mark = known if at < world.stuck_from else bisect_right(feed.published, world.stuck_from)
+    etag = f'"{mark}"' if world.conditional else None
+    if is_conditional(lease, now=now) and lease.etag is not None and lease.etag == etag:
+        answer = NotModified(url=world.url, etag=etag, last_modified=None, headers=world.headers)
+        return seconds, _UnderWay(
+            feed=feed, result=answer, reading=None, hashed=None, known=known if known == mark else None
+        )
+    fetched = Fetched(
+        url=world.url,
+        status=200,
+        body=b"",
+        content_type="application/rss+xml",
+        etag=etag,
+        last_modified=None,
+        headers=world.headers,
+    )
+    hashed = b"%d" % (lease.poll_id if world.churns else known)
+    if hashed == lease.body_hash:
+        return seconds, _UnderWay(feed=feed, result=fetched, reading=None, hashed=hashed, known=known)
+    oldest = max(known - world.window, 0)
+    reading = Reading(
+        title=None,
+        entries=known - oldest,
+        appended=0,
+        duplicates=0,
+        seen=(),
+        whole=True,
+        created=known - max(feed.seen, oldest),
+        known=feed.seen > oldest,
+        dates=tuple(feed.dates[oldest:known]) if world.dated else (),
+        asked=world.asked,
+    )
+    return seconds, _UnderWay(feed=feed, result=fetched, reading=reading, hashed=hashed, known=known)
+
+
+def _failure(
+    host: HostWorld, feed: FeedWorld, at: float, *, over: bool, random: Random
+) -> tuple[Failed | None, bool]:
+    """Why a feed is not to be had then, and whether it takes until the deadline to know."""
+    if OUR_OUTAGE[0] <= at < OUR_OUTAGE[1]:
+        # tests/poll/test_outage.py shows that polls end as this when our resolver is down.
+        return Failed(kind=FailureKind.OUTAGE, detail="", unreachable=True, local=True), False
+    trouble = trouble_at(host, feed, at)
+    match trouble:
+        case "timeout":
+            return Failed(kind=FailureKind.TIMEOUT, detail=""), True
+        case "connect":
+            return Failed(kind=FailureKind.CONNECT, detail="", unreachable=True), False
+        case "dns":
+            return Failed(kind=FailureKind.DNS, detail="", unreachable=True), False
+        case "html":
+            return Failed(kind=FailureKind.NOT_A_FEED, detail="", status=200, url=feed.url), False
+        case "busy":
+            return _status(feed, 503, retry_after=BUSY), False
+        case "status":
+            return _status(feed, 500), False
+        case "missing":
+            return _status(feed, MISSING), False
+        case "gone":
+            return _status(feed, GONE), False
+        case None:
+            pass
+    if over:
+        return _status(feed, 429, retry_after=SLOW_DOWN), False
+    if random.random() < HICCUPS:
+        return Failed(kind=FailureKind.TIMEOUT, detail=""), True
+    return None, False
+
+
+def _status(feed: FeedWorld, status: int, *, retry_after: timedelta | None = None) -> Failed:
+    return Failed(kind=FailureKind.STATUS, detail="", status=status, retry_after=retry_after, url=feed.url)
+
+
+def _end(ended: _UnderWay, at: float, *, policy: Policy) -> PollOutcome:
+    """The poll's outcome, and the feed as it is recorded."""
+    feed = ended.feed
+    now = START + timedelta(seconds=at)
+    poll = outcome(feed.lease, ended.result, ended.reading, now=now, policy=policy, hashed=ended.hashed)
+    # All of what the registry keeps. When the lease was taken decides nothing, so that is left out.
+    feed.lease = Lease(
+        feed_id=poll.feed_id,
+        poll_id=poll.poll_id + 1,
+        url=feed.world.url,
+        leased_at=now,
+        until=now,
+        etag=poll.etag,
+        last_modified=poll.last_modified,
+        body_hash=poll.body_hash,
+        interval=poll.interval,
+        failures=poll.failures,
+        first=False,
+        succeeded_at=poll.succeeded_at,
+        entries=feed.lease.entries if ended.reading is None else ended.reading.entries,
+        cadence=poll.cadence,
+        asked=poll.asked,
+        body_at=poll.body_at,
+        distrusted=poll.distrusted,
+    )
+    if ended.reading is not None and ended.known is not None:
+        feed.seen = ended.known
+    feed.due = feed.first_due = _seconds(poll.next_poll_at)
+    if poll.wait_until is not None:
+        feed.not_before = _seconds(poll.wait_until)
+    return poll
+
+
+def broken_promises(
+    log: HostLog, feeds: list[_Feed], *, budget: Budget, policy: Policy, end: float
+) -> Promises:
+    """Look for polls that should not have been, in what was written down."""
+    broken = Promises()
+    if not log.admitted:
+        return broken
+    spacing = budget.spacing.total_seconds()
+    at = np.array(log.admitted)
+    # As many polls as may be under way can come at once; beyond them each must have its spacing from the first of
+    # any stretch: of no n polls may the last come sooner than (n - concurrency) spacings after the first.
+    steps = at - spacing * np.arange(len(at))
+    broken.early = int(
+        (steps < np.maximum.accumulate(steps) - spacing * (budget.concurrency - 1) - SLACK).sum()
+    )
+    ended = np.sort(np.array(log.ended))
+    under_way = np.arange(1, len(at) + 1) - np.searchsorted(ended, at, side="right")
+    broken.crowded = int((under_way > budget.concurrency).sum())
+    for begin, until in log.pauses:
+        broken.paused += bisect_left(log.admitted, until - SLACK) - bisect_right(log.admitted, begin + SLACK)
+    broken.busiest = float(np.bincount((at // 3600).astype(np.int64)).max() * spacing / 3600)
+    least = policy.minimum.total_seconds()
+    for feed in feeds:
+        polled: Floats = np.array(feed.polled)
+        broken.hasty += int((np.diff(polled) < least - SLACK).sum())
+        # The feed's own wait at its host is not its schedule's doing.
+        silence = np.diff(np.append(polled, end)) - np.append(np.array(feed.queued[1:]), 0.0)
+        longest = policy.maximum.total_seconds() * 1.1 + DEADLINE + 2 * LOOK
+        if not len(polled) or bool((silence > longest).any()):
+            broken.silent += 1
+    return broken
+
+
+def _seconds(moment: datetime) -> float:
+    return (moment - START).total_seconds()
