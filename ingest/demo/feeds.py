@@ -101,6 +101,11 @@ class WorldFeed:
             self._page = Page(version, published=published, codings=self._world.codings)
             self._published = published
 
+    def prepare(self, coding: str) -> None:
+        """Code the current version now, not when it is first asked for."""
+        if self._page is not None:
+            self._page.answer(coding)
+
     def redirect(self, to: str, *, status: int = 301) -> None:
         """Answer with a redirect from now on; ``to`` goes into Location verbatim."""
         self.publish(
@@ -206,5 +211,7 @@ class WorldFeed:
 
     def _record(self, request: Request) -> None:
         self._statuses[request.status] = self._statuses.get(request.status, 0) + 1
+        if self._world.first_request_at is None and self._handler is None:
+            self._world.first_request_at = request.at
         if self._world.keep_requests:
             self.requests.append(request)

@@ -60,6 +60,8 @@ class FeedWorld:
         self.dates = Dates()
         self.connections_opened = 0
         """Connections accepted so far: shows whether somebody connected at all."""
+        self.first_request_at: float | None = None
+        """Seconds of the Unix epoch: the first request to a page with versions; set to None, that of the next."""
         self.strays: list[Request] = []
         """Requests for pages that do not exist; the first 1,000 where requests are not kept."""
         self._feeds: dict[tuple[str | None, str], WorldFeed] = {}

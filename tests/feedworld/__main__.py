@@ -13,6 +13,7 @@ from tests.bench.figures import corpus_dir
 from tests.feedworld.codings import ALL_CODINGS
 from tests.feedworld.control import Control
 from tests.feedworld.generated import Generated
+from tests.feedworld.mixed import choose_mixed, load_mixed
 from tests.feedworld.recorded import Recording
 from tests.feedworld.wild import load_wild, read_wild
 
@@ -31,6 +32,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--recorded", action="store_true", help="the recorded polls of the corpus")
     parser.add_argument("--wild", action="store_true", help="the wild feeds of the corpus")
+    parser.add_argument(
+        "--mixed", type=int, default=0, metavar="N", help="N of the recorded and wild documents"
+    )
     parser.add_argument("--corpus", metavar="DIR", help="the corpus's folder")
     parser.add_argument(
         "--keep-requests", action="store_true", help="remember every request, not only counts"
@@ -58,6 +62,8 @@ def main() -> None:
         Recording.open(corpus_dir(options.corpus)).load(world)
     if options.wild:
         load_wild(world, read_wild(corpus_dir(options.corpus)))
+    if options.mixed:
+        load_mixed(world, choose_mixed(corpus_dir(options.corpus), options.mixed))
     if options.show:
         world.advance_all()
     control = Control(world)

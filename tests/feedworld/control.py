@@ -106,10 +106,14 @@ class Control:
             "connections": self._world.connections_opened,
             "bytes_sent": self._world.bytes_sent,
             "waiting": self._world.waiting,
+            "first_request_at": self._world.first_request_at,
         }
         if per_feed:
             counts["feeds"] = {feed.url: feed.statuses for feed in counted}
         return counts
+
+    def _do_mark(self) -> None:
+        self._world.first_request_at = None
 
     def _do_stop(self) -> None:
         self.stopped.set()
@@ -222,10 +226,15 @@ class WorldProcess:
     def recover(self, path: str) -> None:
         self.order("recover", path=path)
 
+    def mark(self) -> None:
+        """From now on ``first_request_at`` is about requests that come after this."""
+        self.order("mark")
+
     def counts(self, *, per_feed: bool = False) -> dict[str, Any]:
         """What was answered so far, orders left out.
 
         ``requests``, ``statuses`` (keys are strings), ``strays``, ``connections``, ``bytes_sent``,
-        ``waiting``, and on demand ``feeds`` (URL → statuses).
+        ``waiting``, ``first_request_at`` (seconds of the Unix epoch, of the first since :meth:`mark`), and on
+        demand ``feeds`` (URL → statuses).
         """
         return self.order("counts", per_feed=per_feed)

@@ -1,0 +1,173 @@
+"""One pass of a product over all feeds: its time, what the feed world counted, and what it cost."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import psutil
+
+from tests.feedworld.control import WorldProcess
+
+PATIENCE: Final = 240.0
+"""Seconds a pass may take."""
+LOOK_SECONDS: Final = 0.02
+"""Between two looks into a product's database."""
+MEMORY_SECONDS: Final = 0.5
+"""Between two looks at its memory: reading it costs the measured process some time."""
+
+
+class Product(Protocol):
+    """Whoever polls all feeds of the world when it is told to."""
+
+    name: str
+
+    def first(self) -> None:
+        """Learn of all feeds, fetch them, and return when all of it is stored and can be searched."""
+
+    def unchanged(self) -> None:
+        """Ask for all feeds again, and return when all of it is recorded."""
+
+    def roots(self) -> Mapping[str, int]:
+        """Its processes by role; the descendants of one belong to it."""
+
+    def entries(self) -> Mapping[str, int]:
+        """How many entries it has of each feed, by the feed's URL."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """What one pass took."""
+
+    seconds: float
+    requests: int
+    statuses: Mapping[str, int]
+    bytes_sent: int
+    cpu: Mapping[str, float]
+    """Seconds of processor time by role."""
+    server_cpu: float
+    """Those of the feed world."""
+    memory: Mapping[str, int]
+    """Largest PSS by role, bytes: what several processes share counts once."""
+
+    @property
+    def cpu_seconds(self) -> float:
+        return sum(self.cpu.values())
+
+
+class PassTooLong(Exception):
+    """A product did not come to the end of a pass."""
+
+
+def measured(world: WorldProcess, product: Product, act: Callable[[], None]) -> Pass:
+    """Let ``act`` be the pass.
+
+    Raises:
+        RuntimeError: it asked the feed world for nothing.
+    """
+    world.mark()
+    counted, cpu, server = (
+        world.counts(),
+        cpu_by_role(product.roots()),
+        _own_seconds(psutil.Process(world.pid)),
+    )
+    with _watched_memory(product) as memory:
+        act()
+        ended = time.time()
+    after, server_after = world.counts(), _own_seconds(psutil.Process(world.pid))
+    if after["first_request_at"] is None:
+        raise RuntimeError(f"{product.name} asked for no feed")
+    used = cpu_by_role(product.roots())
+    return Pass(
+        seconds=ended - after["first_request_at"],
+        requests=after["requests"] - counted["requests"],
+        statuses={
+            status: count - counted["statuses"].get(status, 0)
+            for status, count in after["statuses"].items()
+            if count != counted["statuses"].get(status, 0)
+        },
+        bytes_sent=after["bytes_sent"] - counted["bytes_sent"],
+        cpu={role: seconds - cpu.get(role, 0.0) for role, seconds in used.items()},
+        server_cpu=server_after - server,
+        memory=memory,
+    )
+
+
+def until(claim: Callable[[], bool], *, what: str, patience: float = PATIENCE) -> None:
+    """Look until ``claim()`` holds.
+
+    Raises:
+        PassTooLong: it did not, within ``patience`` seconds.
+    """
+    deadline = time.monotonic() + patience
+    while not claim():
+        if time.monotonic() > deadline:
+            raise PassTooLong(f"waited {patience:g} s for {what}")
+        time.sleep(LOOK_SECONDS)
+
+
+def cpu_by_role(roots: Mapping[str, int]) -> dict[str, float]:
+    """Processor seconds used so far: a root's own under its role, its descendants' under ``<role> children``.
+
+    Processes that have ended count with whoever waited for them.
+    """
+    found: dict[str, float] = {}
+    for role, pid in roots.items():
+        root = psutil.Process(pid)
+        children = [_all_seconds(child) for child in root.children(recursive=True)]
+        reaped = root.cpu_times().children_user + root.cpu_times().children_system
+        found[role] = _own_seconds(root)
+        if children or reaped:
+            found[f"{role} children"] = sum(children) + reaped
+    return found
+
+
+def _own_seconds(process: psutil.Process) -> float:
+    with suppress(psutil.NoSuchProcess):
+        times = process.cpu_times()
+        return float(times.user + times.system)
+    return 0.0
+
+
+def _all_seconds(process: psutil.Process) -> float:
+    with suppress(psutil.NoSuchProcess):
+        times = process.cpu_times()
+        return float(times.user + times.system + times.children_user + times.children_system)
+    return 0.0
+
+
+def memory_by_role(roots: Mapping[str, int]) -> dict[str, int]:
+    """PSS, bytes: a root's with its descendants'."""
+    found: dict[str, int] = {}
+    for role, pid in roots.items():
+        with suppress(psutil.NoSuchProcess):
+            root = psutil.Process(pid)
+            for process in (root, *root.children(recursive=True)):
+                with suppress(psutil.NoSuchProcess):
+                    found[role] = found.get(role, 0) + int(process.memory_full_info().pss)
+    return found
+
+
+@contextmanager
+def _watched_memory(product: Product) -> Iterator[dict[str, int]]:
+    largest: dict[str, int] = {}
+    ended = threading.Event()
+
+    def watch() -> None:
+        while True:
+            for role, size in memory_by_role(product.roots()).items():
+                largest[role] = max(size, largest.get(role, 0))
+            if ended.wait(MEMORY_SECONDS):
+                return
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    try:
+        yield largest
+    finally:
+        ended.set()
+        watching.join()

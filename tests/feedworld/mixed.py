@@ -1,0 +1,75 @@
+"""So many different feeds of real bytes: every wild feed, and recorded polls spread evenly over feeds and time.
+
+A recorded poll stands here for a feed of its own: 1,000 of them hold some 31,000 entries, a few of them none (polls of
+an outage, pages instead of feeds). Polls of one recorded feed share some entries, as feeds of one publisher do.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ingest.demo.feeds import WorldFeed
+from ingest.demo.pages import Version
+from ingest.demo.world import FeedWorld
+from tests.feedworld.recorded import RecordedPoll, Recording
+from tests.feedworld.wild import read_wild
+
+SEED: Final = 1
+"""Of the order: wild and recorded ones stand mixed, the same in every run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixedFeed:
+    """One document that is shown as a feed."""
+
+    name: str
+    """Where it comes from: its path in its archive."""
+    path: Path
+
+    def version(self) -> Version:
+        return Version(body=self.path, content_type="text/xml")
+
+
+def choose_mixed(corpus: Path, count: int, *, cache: Path | None = None) -> tuple[MixedFeed, ...]:
+    """The same ``count`` documents in the same order for the same corpus.
+
+    Raises:
+        CorpusAbsentError: an archive is not in the corpus.
+        ValueError: the corpus has fewer.
+    """
+    wild = [MixedFeed(name=each.name, path=each.path) for each in read_wild(corpus, cache=cache)][:count]
+    recording = Recording.open(corpus, cache=cache)
+    if count > len(wild) + len(recording.polls):
+        raise ValueError(f"the corpus has {len(wild) + len(recording.polls)} documents, fewer than {count}")
+    chosen = [*wild, *map(_mixed, _spread(recording, count - len(wild)))]
+    random.Random(SEED).shuffle(chosen)
+    return tuple(chosen)
+
+
+def _spread(recording: Recording, count: int) -> list[RecordedPoll]:
+    chosen: list[RecordedPoll] = []
+    names = sorted(recording.feeds, key=lambda name: len(recording.of(name)))
+    for number, name in enumerate(names):
+        polls = recording.of(name)
+        # What the shorter recordings could not give, the longer ones do.
+        share = min(len(polls), (count - len(chosen)) // (len(names) - number))
+        chosen += [polls[place * len(polls) // share] for place in range(share)]
+    return chosen
+
+
+def _mixed(poll: RecordedPoll) -> MixedFeed:
+    return MixedFeed(name=f"{poll.feed}/{poll.path.name}", path=poll.path)
+
+
+def load_mixed(world: FeedWorld, feeds: tuple[MixedFeed, ...]) -> dict[str, WorldFeed]:
+    """Show every one of them, by name, spread over the world's addresses, its gzip prepared."""
+    shown = {}
+    for number, mixed in enumerate(feeds):
+        host = world.addresses[number % len(world.addresses)] if len(world.addresses) > 1 else None
+        feed = shown[mixed.name] = world.feed(f"/mixed/{number}.xml", host=host)
+        feed.show(mixed.version())
+        feed.prepare("gzip")
+    return shown

@@ -1,0 +1,66 @@
+"""Many feeds of real bytes at once, for benchmarks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.bench.figures import CorpusAbsentError, corpus_dir
+from tests.feedworld import FeedWorld, loopback_addresses
+from tests.feedworld.control import WorldProcess
+from tests.feedworld.mixed import choose_mixed, load_mixed
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Path:
+    try:
+        return corpus_dir()
+    except CorpusAbsentError as absent:
+        pytest.skip(str(absent))
+
+
+def test_the_choice_is_the_same_every_time_and_takes_evenly_of_every_recorded_feed(corpus: Path) -> None:
+    chosen = choose_mixed(corpus, 1000)
+    assert chosen == choose_mixed(corpus, 1000)
+    assert len({each.path for each in chosen}) == 1000
+    recorded = Counter(each.path.parent.name for each in chosen if each.name.startswith(each.path.parent.name))
+    shares = [count for name, count in recorded.items() if name.endswith(".xml")]
+    assert len(shares) == 20
+    assert max(shares) - min(shares) <= 1
+
+
+def test_more_documents_than_the_corpus_has_are_refused(corpus: Path) -> None:
+    with pytest.raises(ValueError, match="fewer than 100000"):
+        choose_mixed(corpus, 100_000)
+
+
+def test_mixed_feeds_have_addresses_validators_and_gzip(corpus: Path) -> None:
+    with FeedWorld(addresses=loopback_addresses(5), keep_requests=False) as world, httpx.Client() as client:
+        chosen = choose_mixed(corpus, 10)
+        feeds = load_mixed(world, chosen)
+        assert len({httpx.URL(feed.url).host for feed in feeds.values()}) == 5
+        for mixed in chosen:
+            feed = feeds[mixed.name]
+            answer = client.get(feed.url, headers={"Accept-Encoding": "gzip"})
+            assert answer.headers["content-encoding"] == "gzip"
+            assert answer.content == mixed.path.read_bytes()
+            for condition, validator in (("If-None-Match", "etag"), ("If-Modified-Since", "last-modified")):
+                again = client.get(feed.url, headers={condition: answer.headers[validator]})
+                assert again.status_code == 304
+
+
+def test_the_first_request_since_a_mark_is_known_and_orders_are_none() -> None:
+    with WorldProcess(["--generated", "1", "--show"]) as world:
+        (url,) = world.urls()
+        assert world.counts()["first_request_at"] is None
+        httpx.get(url)
+        first = world.counts()["first_request_at"]
+        httpx.get(url)
+        assert world.counts()["first_request_at"] == first
+        world.mark()
+        assert world.counts()["first_request_at"] is None
+        httpx.get(url)
+        assert world.counts()["first_request_at"] > first
