@@ -1,7 +1,8 @@
 """So many different feeds of real bytes: every wild feed, and recorded polls spread evenly over feeds and time.
 
-A recorded poll stands here for a feed of its own: 1,000 of them hold some 31,000 entries, a few of them none (polls of
-an outage, pages instead of feeds). Polls of one recorded feed share some entries, as feeds of one publisher do.
+A recorded poll stands here for a feed of its own: 1,000 of them hold some 31,000 entries, a few of them none (pages
+instead of feeds, broken XML). Polls of one recorded feed share some entries, as feeds of one publisher do. Polls
+without a byte are left out: some readers record nothing of them, so nobody could tell when such a reader is done.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def _spread(recording: Recording, count: int) -> list[RecordedPoll]:
     chosen: list[RecordedPoll] = []
     names = sorted(recording.feeds, key=lambda name: len(recording.of(name)))
     for number, name in enumerate(names):
-        polls = recording.of(name)
+        polls = [poll for poll in recording.of(name) if poll.path.stat().st_size]
         # What the shorter recordings could not give, the longer ones do.
         share = min(len(polls), (count - len(chosen)) // (len(names) - number))
         chosen += [polls[place * len(polls) // share] for place in range(share)]

@@ -26,7 +26,9 @@ def test_the_choice_is_the_same_every_time_and_takes_evenly_of_every_recorded_fe
     chosen = choose_mixed(corpus, 1000)
     assert chosen == choose_mixed(corpus, 1000)
     assert len({each.path for each in chosen}) == 1000
-    recorded = Counter(each.path.parent.name for each in chosen if each.name.startswith(each.path.parent.name))
+    recorded = Counter(
+        each.path.parent.name for each in chosen if each.name.startswith(each.path.parent.name)
+    )
     shares = [count for name, count in recorded.items() if name.endswith(".xml")]
     assert len(shares) == 20
     assert max(shares) - min(shares) <= 1

@@ -21,7 +21,7 @@ from ingest.db import embedded
 from ingest.db.engine import open_engine
 from ingest.db.feeds import make_due
 from ingest.opml import write_opml
-from tests.bench.polling.passes import until
+from tests.bench.polling.passes import settle, until
 from tests.bench.service import process
 
 SETTINGS: Final = {
@@ -90,6 +90,9 @@ class Ours:
     def roots(self) -> Mapping[str, int]:
         return self._roots
 
+    def settle(self) -> None:
+        settle(self._engine)
+
     def entries(self) -> Mapping[str, int]:
         with self._engine.connect() as connection:
             counted = connection.execute(
@@ -102,6 +105,10 @@ class Ours:
     def articles(self) -> int:
         """Rows of ``articles``: what several feeds have is one of them."""
         return int(self._ask("SELECT count(*) FROM articles"))
+
+    def articles_seen(self) -> int:
+        """How many there should be, by what feeds showed."""
+        return int(self._ask("SELECT count(DISTINCT article_id) FROM seen"))
 
     def failures(self) -> Mapping[str, str]:
         """Why feeds could not be read, by URL."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Protocol
+from types import TracebackType
+from typing import Final, Protocol, Self
 
 import psutil
+from sqlalchemy import Engine, text
 
 from tests.feedworld.control import WorldProcess
 
@@ -17,14 +18,18 @@ PATIENCE: Final = 240.0
 """Seconds a pass may take."""
 LOOK_SECONDS: Final = 0.02
 """Between two looks into a product's database."""
-MEMORY_SECONDS: Final = 0.5
-"""Between two looks at its memory: reading it costs the measured process some time."""
 
 
 class Product(Protocol):
-    """Whoever polls all feeds of the world when it is told to."""
+    """Whoever polls all feeds of the world when it is told to; it runs within its ``with`` block."""
 
     name: str
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
     def first(self) -> None:
         """Learn of all feeds, fetch them, and return when all of it is stored and can be searched."""
@@ -35,8 +40,14 @@ class Product(Protocol):
     def roots(self) -> Mapping[str, int]:
         """Its processes by role; the descendants of one belong to it."""
 
+    def settle(self) -> None:
+        """Do now what its database would do some time after a pass, and then disturb the next one's."""
+
     def entries(self) -> Mapping[str, int]:
         """How many entries it has of each feed, by the feed's URL."""
+
+    def failures(self) -> Mapping[str, str]:
+        """Why feeds could not be read, by URL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +63,23 @@ class Pass:
     server_cpu: float
     """Those of the feed world."""
     memory: Mapping[str, int]
-    """Largest PSS by role, bytes: what several processes share counts once."""
+    """PSS by role at the end, bytes: what several processes share counts once."""
 
     @property
     def cpu_seconds(self) -> float:
         return sum(self.cpu.values())
+
+
+class PeerAbsentError(Exception):
+    """A peer cannot be had on this machine."""
+
+    def __init__(self, peer: str, why: str) -> None:
+        super().__init__(peer, why)
+        self.peer = peer
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"{self.peer} cannot be had: {self.why}"
 
 
 class PassTooLong(Exception):
@@ -75,9 +98,8 @@ def measured(world: WorldProcess, product: Product, act: Callable[[], None]) -> 
         cpu_by_role(product.roots()),
         _own_seconds(psutil.Process(world.pid)),
     )
-    with _watched_memory(product) as memory:
-        act()
-        ended = time.time()
+    act()
+    ended = time.time()
     after, server_after = world.counts(), _own_seconds(psutil.Process(world.pid))
     if after["first_request_at"] is None:
         raise RuntimeError(f"{product.name} asked for no feed")
@@ -93,8 +115,15 @@ def measured(world: WorldProcess, product: Product, act: Callable[[], None]) -> 
         bytes_sent=after["bytes_sent"] - counted["bytes_sent"],
         cpu={role: seconds - cpu.get(role, 0.0) for role, seconds in used.items()},
         server_cpu=server_after - server,
-        memory=memory,
+        memory=memory_by_role(product.roots()),
     )
+
+
+def settle(engine: Engine) -> None:
+    """Vacuum, analyse and write out a PostgreSQL database."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+        connection.execute(text("CHECKPOINT"))
 
 
 def until(claim: Callable[[], bool], *, what: str, patience: float = PATIENCE) -> None:
@@ -150,24 +179,3 @@ def memory_by_role(roots: Mapping[str, int]) -> dict[str, int]:
                 with suppress(psutil.NoSuchProcess):
                     found[role] = found.get(role, 0) + int(process.memory_full_info().pss)
     return found
-
-
-@contextmanager
-def _watched_memory(product: Product) -> Iterator[dict[str, int]]:
-    largest: dict[str, int] = {}
-    ended = threading.Event()
-
-    def watch() -> None:
-        while True:
-            for role, size in memory_by_role(product.roots()).items():
-                largest[role] = max(size, largest.get(role, 0))
-            if ended.wait(MEMORY_SECONDS):
-                return
-
-    watching = threading.Thread(target=watch, daemon=True)
-    watching.start()
-    try:
-        yield largest
-    finally:
-        ended.set()
-        watching.join()

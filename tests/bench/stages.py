@@ -1,6 +1,6 @@
 """Polls a second, all new and all unchanged, and MB/s read, each beside its limit in the same run.
 
-``python -m tests.bench.polls [--feeds N] [--rounds R] [--concurrency C] [--corpus DIR] [--json FILE]``
+``python -m tests.bench.stages [--feeds N] [--rounds R] [--concurrency C] [--corpus DIR] [--json FILE]``
 
 The feed world answers from a process of its own, PostgreSQL is another. The limit of unchanged polls is the
 bare loop: conditional GETs through ``httpx.AsyncClient`` over aiohttp, nothing kept of the answers; it and the
@@ -197,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=psutil.cpu_count() or 1)
     parser.add_argument("--only", choices=["polls", "reading"])
     options = parser.parse_args(arguments)
-    figures = Figures("bench polls")
+    figures = Figures("bench stages")
     try:
         if options.only != "reading":
             measure_polls(figures, options)
