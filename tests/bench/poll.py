@@ -25,7 +25,7 @@ import feedparser
 
 from tests.bench.figures import ABSENT_EXIT, CorpusAbsentError, Figures, corpus_dir
 from tests.bench.polling import miniflux, reader
-from tests.bench.polling.differences import UNKNOWN, differences
+from tests.bench.polling.differences import NO_RULE, RULES, UNKNOWN, differences
 from tests.bench.polling.miniflux import Miniflux
 from tests.bench.polling.ours import Ours
 from tests.bench.polling.passes import Pass, PeerAbsentError, Product, measured
@@ -203,33 +203,26 @@ def _unchanged_seconds(each: Measured) -> float:
 
 def tell_entries(figures: Figures, found: Mapping[str, Measured], *, names: Mapping[str, MixedFeed]) -> None:
     """What everybody stored, and why it is not the same number: each feed by name on stderr."""
+    ours = next(each.product for each in found.values() if isinstance(each.product, Ours))
     unknown = 0
     for name, each in found.items():
         figures.add(f"poll_entries_{name}", sum(each.product.entries().values()), "entries")
         if isinstance(each.product, Ours):
-            articles = each.product.articles()
-            figures.add(f"poll_articles_{name}", articles, "articles")
-            unknown += abs(each.product.articles_seen() - articles)
-    ours = next(each.product for each in found.values() if isinstance(each.product, Ours))
-    for name, each in found.items():
-        if each.product is ours:
-            continue
+            figures.add(f"poll_articles_{name}", each.product.articles(), "articles")
+        if isinstance(each.product, Miniflux):
+            figures.add(f"poll_enclosures_{name}", each.product.enclosures(), "rows")
         by_reason: dict[str, int] = {}
         for one in differences(
             ours.entries(),
             each.product.entries(),
+            rule=RULES.get(name, NO_RULE),
             refused_by_us=ours.failures(),
             refused_by_them=each.product.failures(),
             body_of=lambda url: names[url].path.read_bytes(),
         ):
             say(f"{name}, {names[one.feed_url].name}: {one.entries:+} entries: {one.reason}")
             by_reason[one.reason] = by_reason.get(one.reason, 0) + abs(one.entries)
-        figures.add(
-            f"poll_entries_{name}_explained", sum(by_reason.values()) - by_reason.get(UNKNOWN, 0), "entries"
-        )
         unknown += by_reason.get(UNKNOWN, 0)
-        if isinstance(each.product, Miniflux):
-            figures.add("poll_enclosures_miniflux", each.product.enclosures(), "rows")
     figures.add("poll_entries_unexplained", unknown, "entries", floor=0, lower_is_better=True)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 
 from tests.feedworld.control import WorldProcess
 
-PATIENCE: Final = 240.0
+PATIENCE: Final = 600.0
 """Seconds a pass may take."""
 LOOK_SECONDS: Final = 0.02
 """Between two looks into a product's database."""

@@ -1,0 +1,206 @@
+"""What the bench of polling counts and how it judges; the figures themselves are its own affair."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+import pytest
+
+from tests.bench import poll
+from tests.bench.figures import ABSENT_EXIT, CorpusAbsentError, Figures, corpus_dir
+from tests.bench.polling import miniflux
+from tests.bench.polling.differences import NO_RULE, RULES, UNKNOWN, Rule, differences
+from tests.bench.polling.ours import Ours
+from tests.bench.polling.passes import Pass, PassTooLong, measured, until
+from tests.feedworld.control import WorldProcess
+
+
+class Getter:
+    """Asks for all feeds with plain GETs, then with the ETags it got, and sleeps before it begins."""
+
+    def __init__(self, urls: Sequence[str], *, name: str = "getter", answers: int = 1) -> None:
+        self.name = name
+        self._urls = urls
+        self._etags: dict[str, str] = {}
+        self._answers = answers
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def first(self) -> None:
+        time.sleep(0.5)
+        for url in self._urls[: self._answers]:
+            self._etags[url] = httpx.get(url).headers["etag"]
+
+    def unchanged(self) -> None:
+        for url, etag in self._etags.items():
+            httpx.get(url, headers={"If-None-Match": etag})
+
+    def roots(self) -> Mapping[str, int]:
+        return {"getter": os.getpid()}
+
+    def settle(self) -> None: ...
+
+    def entries(self) -> Mapping[str, int]:
+        return dict.fromkeys(self._urls, 1)
+
+    def failures(self) -> Mapping[str, str]:
+        return {}
+
+
+def rss(*entries: str) -> bytes:
+    return f"<rss version='2.0'><channel>{''.join(f'<item>{each}</item>' for each in entries)}</channel></rss>".encode()
+
+
+def test_a_pass_begins_with_the_first_request_and_is_counted_at_the_server() -> None:
+    with WorldProcess(["--generated", "3", "--show"]) as world:
+        getter = Getter(world.urls(), answers=3)
+        began = time.monotonic()
+        first = measured(world, getter, getter.first)
+        assert first.seconds < time.monotonic() - began - 0.5
+        assert first.statuses == {"200": 3}
+        again = measured(world, getter, getter.unchanged)
+        assert (again.requests, again.statuses) == (3, {"304": 3})
+        assert again.bytes_sent < first.bytes_sent
+        assert again.memory["getter"] > 1e6
+        assert 0 < again.cpu["getter"] < 10
+
+
+def test_a_product_that_asks_for_nothing_has_no_rate() -> None:
+    with WorldProcess(["--generated", "1", "--show"]) as world:
+        getter = Getter(world.urls(), answers=0)
+        with pytest.raises(RuntimeError, match="getter asked for no feed"):
+            measured(world, getter, getter.first)
+
+
+def test_a_product_that_leaves_feeds_out_or_fetches_them_whole_again_is_refused() -> None:
+    with WorldProcess(["--generated", "3", "--show"]) as world:
+        with pytest.raises(RuntimeError, match="was to ask for 3 feeds once"):
+            poll.first_pass(world, Getter(world.urls(), answers=2), feeds=3)
+        whole = Getter(world.urls(), answers=3)
+        found = poll.first_pass(world, whole, feeds=3)
+        poll.unchanged_pass(world, found, feeds=3, failed=0)
+        whole._etags = dict.fromkeys(world.urls(), '"another"')
+        with pytest.raises(RuntimeError, match=r"of which 0 may be broken, and got \{'200': 3\}"):
+            poll.unchanged_pass(world, found, feeds=3, failed=0)
+
+
+def test_a_pass_that_does_not_end_is_told() -> None:
+    with pytest.raises(PassTooLong, match="for the end"):
+        until(lambda: False, what="the end", patience=0.05)
+
+
+GUID, OTHER = "<guid isPermaLink='false'>a</guid>", "<guid isPermaLink='false'>b</guid>"
+LINK, ANOTHER = "<link>https://e.example/1</link>", "<link>https://e.example/2</link>"
+
+
+@pytest.mark.parametrize(
+    ("peer", "body", "count"),
+    [
+        ("reader", rss(GUID + LINK, GUID + ANOTHER, OTHER), 2),
+        ("reader", rss(LINK, LINK + "<title>again</title>"), 1),
+        ("miniflux", rss(GUID + LINK, GUID + ANOTHER, OTHER), 3),
+        ("miniflux", rss(GUID + LINK, GUID + LINK, GUID + LINK), 2),
+        ("miniflux", rss(GUID, GUID, GUID), 3),
+        ("miniflux", rss(LINK, LINK + "<title>again</title>"), 1),
+        ("miniflux", rss("<title>x</title>", "<title>x</title><description>y</description>"), 2),
+    ],
+)
+def test_each_peer_has_its_own_rule_of_what_is_one_entry(peer: str, body: bytes, count: int) -> None:
+    (found,) = differences(
+        {"u": 7},
+        {"u": count},
+        rule=RULES[peer],
+        refused_by_us={},
+        refused_by_them={},
+        body_of=lambda _url: body,
+    )
+    assert (found.entries, found.reason) == (count - 7, RULES[peer].about)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "rule", "reason"),
+    [
+        (2, 0, RULES["reader"], "it refuses the feed: no id at URL"),
+        (0, 2, RULES["reader"], "we refuse the feed: empty"),
+        (5, 4, RULES["reader"], UNKNOWN),
+        (5, 4, NO_RULE, UNKNOWN),
+    ],
+)
+def test_what_neither_a_refusal_nor_a_rule_explains_is_told_so(
+    ours: int, theirs: int, rule: Rule, reason: str
+) -> None:
+    (found,) = differences(
+        {"u": ours, "same": 3},
+        {"u": theirs, "same": 3},
+        rule=rule,
+        refused_by_us={"u": "empty"},
+        refused_by_them={"u": "no id at u"},
+        body_of=lambda _url: rss(GUID, OTHER),
+    )
+    assert (found.feed_url, found.reason) == ("u", reason)
+
+
+def measured_at(product: object, *, first: float, unchanged: Sequence[float]) -> poll.Measured:
+    def one(seconds: float) -> Pass:
+        return Pass(
+            seconds=seconds,
+            requests=10,
+            statuses={},
+            bytes_sent=0,
+            cpu={"all": seconds},
+            server_cpu=0.0,
+            memory={},
+        )
+
+    return poll.Measured(product=product, first=one(first), unchanged=[one(each) for each in unchanged])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("theirs", "code"), [(3.1, 0), (2.9, 1)])
+def test_the_better_of_one_poller_and_two_is_held_against_the_floor(theirs: float, code: int) -> None:
+    figures = Figures("test")
+    found = {
+        "ours": measured_at(Ours([], pollers=1), first=4.0, unchanged=[1.0, 9.0, 1.2]),
+        "ours_2_pollers": measured_at(Ours([], pollers=2), first=2.0, unchanged=[1.5]),
+        "miniflux": measured_at(Getter([], name="miniflux"), first=theirs, unchanged=[2.5, 0.1, 2.6]),
+    }
+    poll.tell_ratios(figures, found)
+    assert figures.exit_code() == code
+    assert figures.values()["poll_first_ours_of_miniflux"] == theirs / 4
+    assert figures.values()["poll_first_best_of_miniflux"] == theirs / 2
+    assert figures.values()["poll_unchanged_best_of_miniflux"] == 2.5 / 1.2
+
+
+@pytest.fixture
+def without_go(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine on which Miniflux cannot be built and was not; the corpus stays unpacked where it is."""
+    monkeypatch.setattr(miniflux, "cache_dir", lambda: tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+@pytest.mark.usefixtures("without_go")
+def test_a_peer_that_cannot_be_had_fails_only_where_it_is_required(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    try:
+        corpus_dir()
+    except CorpusAbsentError as absent:
+        pytest.skip(str(absent))
+    assert poll.main(["--peer", "miniflux", "--require-peers"]) == ABSENT_EXIT
+    assert "miniflux cannot be had: it is built with Go" in capsys.readouterr().err
+    assert poll.main(["--peer", "miniflux", "--feeds", "6", "--rounds", "1"]) == 0
+    said = capsys.readouterr()
+    assert "PEER ABSENT: miniflux" in said.err
+    assert "poll_unchanged_ours_2_pollers " in said.out
+    assert "poll_limit_bare_loop " in said.out
+    assert "_of_miniflux" not in said.out
