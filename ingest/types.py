@@ -221,7 +221,7 @@ class Fetched:
     last_modified: str | None
     headers: Mapping[str, str] = field(default_factory=dict)
     """Lower-case names; only those a policy reads (``cache-control``, ``age``, ``expires``, ``date``,
-    ``content-language``)."""
+    ``content-language``, ``link``)."""
     moved_to: str | None = None
     """The URL that answered, where every redirect on the way to it was permanent (301, 308)."""
 
@@ -445,6 +445,7 @@ class PollResult(StrEnum):
     NOT_MODIFIED = "not-modified"
     UNCHANGED = "unchanged"  # 200, with the very bytes of the last time
     FAILED = "failed"
+    PUSHED = "pushed"  # no poll: a hub sent it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -454,7 +454,9 @@ def _feed() -> dict[str, Any]:
         "polled_at": {**_TIME_OR_NULL, "description": "the end of the last poll; null: none yet"},
         "interval": _SECONDS,
         "failures": {**_NUMBER, "description": "in a row"},
-        "last_outcome": {"enum": [*(result.value for result in PollResult), None]},
+        "last_outcome": {
+            "enum": [*(result.value for result in PollResult if result.value in FEED_STATES), None]
+        },
         "last_reason": {**_TEXT_OR_NULL, "description": "why the next poll is when it is"},
         "succeeded_at": {
             **_TIME_OR_NULL,

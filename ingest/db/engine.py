@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final, TypeVar
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, text
@@ -14,6 +14,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from ingest.errors import IngestError, Unavailable
 
 MIN_SERVER_VERSION: Final = 150000
+ATTEMPTS: Final = 5
+_Done = TypeVar("_Done")
 
 
 def driver_url(url: str) -> str:
@@ -61,6 +63,15 @@ def transaction(engine: Engine) -> Iterator[Connection]:
             yield connection
     except (DBAPIError, psycopg.Error, PoolTimeout) as error:
         raise translate(error) from error
+
+
+def trying(engine: Engine, change: Callable[[Connection], _Done]) -> _Done:
+    """The change in a transaction of its own; one that meets another is started again."""
+    for _ in range(ATTEMPTS - 1):
+        with suppress(Conflict), transaction(engine) as connection:
+            return change(connection)
+    with transaction(engine) as connection:
+        return change(connection)
 
 
 def translate(error: DBAPIError | psycopg.Error | PoolTimeout) -> Exception:

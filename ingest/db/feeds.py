@@ -17,7 +17,7 @@ from ingest.db.polls import Poll, Tell, last_polls
 from ingest.db.reading import reading
 from ingest.db.tables import feeds, polls, without_scheme
 from ingest.options import masked, read_options, spell_options
-from ingest.types import ORDINARY, Alert, AlertKind, Feed, FeedState, RequestOptions
+from ingest.types import ORDINARY, Alert, AlertKind, Feed, FeedState, PollResult, RequestOptions
 
 IMPORT_BATCH: Final = 2000
 """Rows of one INSERT: PostgreSQL takes 65,535 parameters."""
@@ -154,7 +154,7 @@ def last_failures(engine: Engine) -> dict[int, LastFailure]:
     """Of each feed that fails now, by its id, how its last poll failed; those whose history is gone are not in it."""
     last = (
         select(polls.c.failure, polls.c.status)
-        .where(polls.c.feed_id == feeds.c.id)
+        .where(polls.c.feed_id == feeds.c.id, polls.c.result != PollResult.PUSHED.value)
         .order_by(polls.c.id.desc())
         .limit(1)
         .lateral()

@@ -13,7 +13,8 @@ from sqlalchemy.dialects.postgresql import insert
 from ingest.db.engine import transaction
 from ingest.db.reading import reading
 from ingest.db.tables import feeds, hosts
-from ingest.schedule.budget import Budget, Host, Waiting, admit, is_bounded
+from ingest.schedule import budget as budgets
+from ingest.schedule.budget import Admission, Budget, Host, Waiting, is_bounded
 from ingest.types import PollOutcome
 
 # In one order, so that two pollers wait for each other and never in a circle.
@@ -60,12 +61,18 @@ def admit_due(
     connection: Connection, waiting: Sequence[Waiting], *, now: datetime, budget: Budget
 ) -> tuple[int, ...]:
     """Of feeds whose rows are locked, those that may be polled now; the others get their turns."""
-    bounded = sorted({feed.host for feed in waiting if is_bounded(feed.host, budget=budget)})
-    known = _known(connection, bounded, now=now) if bounded else {}
-    admission = admit(waiting, known, now=now, budget=budget)
+    admission = admit(connection, waiting, now=now, budget=budget)
     if admission.turns:
         given = {"ids": list(admission.turns), "turns": list(admission.turns.values())}
         connection.exec_driver_sql(_WAIT, given)
+    return admission.admitted
+
+
+def admit(connection: Connection, waiting: Sequence[Waiting], *, now: datetime, budget: Budget) -> Admission:
+    """Who of these may ask their hosts now, and when the others' turns are; the hosts know of it."""
+    bounded = sorted({feed.host for feed in waiting if is_bounded(feed.host, budget=budget)})
+    known = _known(connection, bounded, now=now) if bounded else {}
+    admission = budgets.admit(waiting, known, now=now, budget=budget)
     if admission.hosts:
         changed = admission.hosts.values()
         connection.exec_driver_sql(
@@ -76,7 +83,7 @@ def admit_due(
                 "queue_end": [host.queue_end for host in changed],
             },
         )
-    return admission.admitted
+    return admission
 
 
 def _known(connection: Connection, names: list[str], *, now: datetime) -> dict[str, Host]:

@@ -16,19 +16,18 @@ it alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import blake2b
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, Engine, Row, delete, select
 
 from ingest.db import hosts
-from ingest.db.engine import Conflict, transaction
+from ingest.db.engine import transaction, trying
 from ingest.db.feed_requests import read_agent, spell_agent
 from ingest.db.feed_state import (
     read_about,
@@ -46,8 +45,6 @@ from ingest.options import read_options
 from ingest.schedule.budget import Budget, Waiting
 from ingest.types import Alert, AlertKind, FailureKind, FeedState, Lease, PollOutcome, PollResult, Seen
 
-_Done = TypeVar("_Done")
-ATTEMPTS: Final = 5
 MAX_DETAIL: Final = 2000
 """Characters of a text that is only for people."""
 PRUNE_BATCH: Final = 5000
@@ -93,7 +90,7 @@ _COLUMNS: Final[tuple[tuple[str, str, Callable[[PollOutcome], Any]], ...]] = (
     ("result", "text", lambda o: o.result.value),
     ("status", "smallint", lambda o: o.status),
     ("failure", "text", lambda o: None if o.failure is None else o.failure.value),
-    ("detail", "text", lambda o: _clean(o.detail)),
+    ("detail", "text", lambda o: clean(o.detail)),
     ("sample", "bytea", lambda o: o.sample),
     ("body_bytes", "integer", lambda o: o.body_bytes),
     ("entries", "integer", lambda o: o.entries),
@@ -108,7 +105,7 @@ _COLUMNS: Final[tuple[tuple[str, str, Callable[[PollOutcome], Any]], ...]] = (
     ("etag", "text", lambda o: o.etag),
     ("last_modified", "text", lambda o: o.last_modified),
     ("body_hash", "bytea", lambda o: o.body_hash),
-    ("feed_title", "text", lambda o: _clean(o.feed_title)),
+    ("feed_title", "text", lambda o: clean(o.feed_title)),
     ("succeeded_at", "timestamptz", lambda o: o.succeeded_at),
     ("cadence_entries", "float8", lambda o: None if o.cadence is None else o.cadence.entries),
     ("cadence_hours", "float8", lambda o: None if o.cadence is None else o.cadence.hours),
@@ -118,12 +115,12 @@ _COLUMNS: Final[tuple[tuple[str, str, Callable[[PollOutcome], Any]], ...]] = (
     ("asked", "jsonb", lambda o: spell_asked(o.asked)),
     ("state", "text", lambda o: o.state.value),
     ("state_since", "timestamptz", lambda o: o.state_since),
-    ("state_reason", "text", lambda o: _clean(o.state_reason)),
+    ("state_reason", "text", lambda o: clean(o.state_reason)),
     ("moved_to", "text", lambda o: o.moved_to),
     ("moved_since", "timestamptz", lambda o: o.moved_since),
     ("rhythm", "jsonb", lambda o: spell_rhythm(o.rhythm)),
     ("about", "jsonb", lambda o: spell_about(o.about)),
-    ("drifted", "text", lambda o: _clean(o.drifted)),
+    ("drifted", "text", lambda o: clean(o.drifted)),
     ("read_by", "smallint", lambda o: o.read_by),
     ("agent", "jsonb", lambda o: spell_agent(o.agent)),
 )
@@ -260,7 +257,7 @@ def lease_due(
         wanted = limit - len(leases)
         # A transaction of its own for each round: hosts are locked in one order only within one.
         claim = partial(_claim, now=now, due_by=due_by or now, limit=wanted, until=now + lease, budget=budget)
-        found, looked_at = _trying(engine, claim)
+        found, looked_at = trying(engine, claim)
         leases += found
         if looked_at < wanted or len(leases) == limit:
             break
@@ -350,7 +347,7 @@ def record(
     Raises:
         Unavailable: the database; all of it was stored, or nothing.
     """
-    return _trying(engine, lambda connection: _record(connection, outcomes, unpolled, now, tell))
+    return trying(engine, lambda connection: _record(connection, outcomes, unpolled, now, tell))
 
 
 def _record(
@@ -365,39 +362,9 @@ def _record(
         arrays = {name: [read(each) for each in outcomes] for name, _, read in _COLUMNS}
         held = {row.id: row.enabled for row in connection.exec_driver_sql(_RECORD, arrays)}
     # A seen-set is only written under the lease: of two polls of one feed, the later has seen more.
-    rows = {
-        (outcome.feed_id, seen.key): (
-            outcome.feed_id,
-            seen.key,
-            seen.digest,
-            seen.article_id,
-            outcome.poll_id,
-            seen.marks,
-        )
-        for outcome in outcomes
-        if outcome.seen and outcome.feed_id in held
-        for seen in outcome.seen
-    }
+    remember(connection, [outcome for outcome in outcomes if outcome.feed_id in held])
     hosts.pause(connection, outcomes)
-    if rows:
-        connection.exec_driver_sql(
-            _REMEMBER, tuple(list(column) for column in zip(*rows.values(), strict=True))
-        )
-    if unpolled:
-        connection.exec_driver_sql(
-            _QUARANTINE,
-            (
-                now,
-                [each.stage for each in unpolled],
-                [each.topic for each in unpolled],
-                [each.place for each in unpolled],
-                [each.key for each in unpolled],
-                [each.value for each in unpolled],
-                [Jsonb(dict(each.headers)) for each in unpolled],
-                [_clean(each.error) for each in unpolled],
-                [_clean(each.detail) for each in unpolled],
-            ),
-        )
+    set_aside(connection, unpolled, now=now)
     alerts: list[Alert] = []
     for each in outcomes:
         if held.get(each.feed_id):  # of one that was muted meanwhile there is nothing to tell
@@ -409,6 +376,58 @@ def _record(
     # Last: a feed that goes takes its seen-set with it.
     settle_parts(connection, outcomes, held=held, now=now)
     return len(held)
+
+
+class Told(Protocol):
+    """A document that was read: by a poll, or because a hub sent it."""
+
+    @property
+    def feed_id(self) -> int: ...
+
+    @property
+    def poll_id(self) -> int: ...
+
+    @property
+    def seen(self) -> tuple[Seen, ...]: ...
+
+
+def remember(connection: Connection, told: Sequence[Told]) -> None:
+    """Their rows of the seen-sets."""
+    rows = {
+        (each.feed_id, seen.key): (
+            each.feed_id,
+            seen.key,
+            seen.digest,
+            seen.article_id,
+            each.poll_id,
+            seen.marks,
+        )
+        for each in told
+        for seen in each.seen
+    }
+    if rows:
+        connection.exec_driver_sql(
+            _REMEMBER, tuple(list(column) for column in zip(*rows.values(), strict=True))
+        )
+
+
+def set_aside(connection: Connection, unpolled: Sequence[Unpolled], *, now: datetime) -> None:
+    """What could not be handled goes to quarantine."""
+    if unpolled:
+        connection.exec_driver_sql(
+            _QUARANTINE,
+            (
+                now,
+                [each.stage for each in unpolled],
+                [each.topic for each in unpolled],
+                [each.place for each in unpolled],
+                [each.key for each in unpolled],
+                [each.value for each in unpolled],
+                [Jsonb(dict(each.headers)) for each in unpolled],
+                [clean(each.error) for each in unpolled],
+                [clean(each.detail) for each in unpolled],
+            ),
+        )
 
 
 def _relocated(connection: Connection, ended: PollOutcome, *, to: str, now: datetime) -> list[Alert]:
@@ -448,7 +467,7 @@ def release(engine: Engine, leases: Sequence[Lease], *, now: datetime) -> None:
         "now": now,
     }
     if leases:
-        _trying(engine, lambda connection: connection.exec_driver_sql(_RELEASE, given).rowcount)
+        trying(engine, lambda connection: connection.exec_driver_sql(_RELEASE, given).rowcount)
 
 
 def history(engine: Engine, feed_id: int, *, limit: int = SHOWN_POLLS) -> list[Poll]:
@@ -485,16 +504,7 @@ def prune_polls(engine: Engine, *, before: datetime) -> int:
             return removed
 
 
-def _trying(engine: Engine, change: Callable[[Connection], _Done]) -> _Done:
-    """The change in a transaction of its own; one that meets another is started again."""
-    for _ in range(ATTEMPTS - 1):
-        with suppress(Conflict), transaction(engine) as connection:
-            return change(connection)
-    with transaction(engine) as connection:
-        return change(connection)
-
-
-def _clean(value: str | None) -> str | None:
+def clean(value: str | None) -> str | None:
     """As PostgreSQL takes it (docs, §8.3): no NUL, no lone surrogates; and not without end."""
     if value is None:
         return None

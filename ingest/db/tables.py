@@ -3,7 +3,8 @@
 ::
 
     hosts ··< feeds ──< polls  what we may ask of a host; what we poll; how each poll ended
-                └────< seen    per feed: what each entry was when it last travelled
+                ├────< seen    per feed: what each entry was when it last travelled
+                └───── subscriptions ; pushes ; unpushed    its hub, what that sent, and what it did not
     articles ──< revisions     identity and current facts; every version in full, insert-only but for ``current``
       ├──< sightings           each record the consumer took, once: the ledger, and what makes a repeat a no-op
       └──< matches >── topics  article × topic, with its explanation
@@ -182,6 +183,64 @@ seen: Final = Table(
     PrimaryKeyConstraint("feed_id", "key"),
 )
 Index("ix_seen_article", seen.c.feed_id, seen.c.article_id)
+
+subscriptions: Final = Table(
+    "subscriptions",
+    metadata,
+    Column("feed_id", BigInteger, ForeignKey("feeds.id", ondelete="CASCADE"), primary_key=True),
+    Column("token", Text, nullable=False, unique=True, comment="names our callback; its hub alone knows it"),
+    Column("secret", Text, nullable=False, comment="its hub signs with it"),
+    Column("hubs", ARRAY(Text), nullable=False, comment="as the feed offers them"),
+    Column("hub", Text, nullable=False, comment="of these the one that is asked"),
+    Column("self_url", Text, nullable=False, comment="the topic as the feed offers it"),
+    Column("topic", Text, nullable=False, comment="the topic as its hub wants it"),
+    Column("state", Text, nullable=False),
+    Column("next_try_at", _time, comment="when its hub is asked again; null: never"),
+    Column("turn_at", _time, comment="its turn in its hub's queue, where it waits for one"),
+    Column("asked_at", _time, comment="a request that was not verified yet"),
+    Column("verified_at", _time, comment="since when it is active without a break"),
+    Column("lease_until", _time),
+    Column("failures", Integer, nullable=False, server_default=text("0"), comment="in a row"),
+    Column("trust", Double, nullable=False, comment="0 to 1"),
+    Column("pushed", BigInteger, nullable=False, server_default=text("0"), comment="good pushes"),
+    Column("pushed_at", _time),
+    Column("pinged_at", _time, comment="the last push that only said that there is something"),
+    Column(
+        "missed", BigInteger, nullable=False, server_default=text("0"), comment="entries it did not bring"
+    ),
+    Column(
+        "dropped", BigInteger, nullable=False, server_default=text("0"), comment="pushes not signed as agreed"
+    ),
+    Column("detail", Text),
+    CheckConstraint(
+        "state IN ('wanted', 'pending', 'active', 'denied', 'lapsed', 'cancelled')", name="state"
+    ),
+)
+Index("ix_subscriptions_next_try_at", subscriptions.c.next_try_at)
+
+pushes: Final = Table(
+    "pushes",
+    metadata,
+    # A poll id: what is read from it is seen by this "poll", however often it is read.
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("feed_id", BigInteger, ForeignKey("feeds.id", ondelete="CASCADE"), nullable=False),
+    Column("received_at", _time, nullable=False),
+    Column("content_type", Text),
+    Column("language", Text),
+    Column("body", LargeBinary, nullable=False),
+    Column("lease_until", _time, comment="a poller reads it until then"),
+)
+Index("ix_pushes_feed", pushes.c.feed_id, pushes.c.id)
+
+unpushed: Final = Table(
+    "unpushed",
+    metadata,
+    Column("feed_id", BigInteger, ForeignKey("feeds.id", ondelete="CASCADE"), nullable=False),
+    Column("key", LargeBinary, nullable=False, comment="an entry that a poll found before its hub told it"),
+    Column("found_at", _time, nullable=False),
+    PrimaryKeyConstraint("feed_id", "key"),
+)
+Index("ix_unpushed_found_at", unpushed.c.found_at)
 
 articles: Final = Table(
     "articles",

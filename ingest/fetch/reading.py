@@ -17,8 +17,16 @@ from ingest.fetch.failures import Stopped, WrongCoding
 from ingest.schedule.hints import retry_after
 from ingest.types import Failed, FailureKind
 
-POLICY_HEADERS: Final = ("age", "cache-control", "content-language", "date", "expires", "retry-after")
-PAGE_HEADERS: Final = (*POLICY_HEADERS, "etag", "last-modified", "link", "x-robots-tag")
+POLICY_HEADERS: Final = (
+    "age",
+    "cache-control",
+    "content-language",
+    "date",
+    "expires",
+    "link",
+    "retry-after",
+)
+PAGE_HEADERS: Final = (*POLICY_HEADERS, "etag", "last-modified", "x-robots-tag")
 SAMPLE_BYTES: Final = 1000
 SAMPLE_SECONDS: Final = 2.0
 """An error page gets this long; what it says matters less than its status."""
