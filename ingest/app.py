@@ -219,6 +219,8 @@ def poller(settings: Settings, engine: Engine, log: Log) -> Poller:
         parse_workers=settings.parse_workers,
         parse_deadline=settings.parse_deadline,
         parse_memory=settings.parse_memory,
+        public_url=settings.public_url,
+        backup=settings.poll_interval_backup,
     )
 
 

@@ -35,13 +35,16 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from types import TracebackType
-from typing import IO, Any, Final, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Self
 from uuid import UUID
 
 from ingest.errors import Unavailable, Unusable
 from ingest.schedule import Reading
 from ingest.types import About, Asked, Child, Entry, Failed, FailureKind, Message, ParsedFeed, Seen
 from ingest.urls import host_of
+
+if TYPE_CHECKING:
+    from ingest.normalise import Normalised
 
 START_SECONDS: Final = 60.0
 """A worker imports a parser before it is ready; on a busy machine that takes a while."""
@@ -77,6 +80,8 @@ class Document:
     body: bytes
     first: bool = False
     """Nothing of the feed was ever seen: there is nothing to look up."""
+    pushed: bool = False
+    """A hub sent it: it may be a part of the feed, and its entries may say less than the feed's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +101,8 @@ class Digested:
     reading: Reading
     messages: tuple[Message, ...]
     unreadable: tuple[Unreadable, ...]
+    keys: tuple[bytes, ...] = ()
+    """Of all its entries, where a hub sent it."""
 
 
 class _Worker:
@@ -298,6 +305,7 @@ def _pack(document: Document) -> bytes:
             document.language,
             document.body,
             document.first,
+            document.pushed,
         )
     )
 
@@ -323,7 +331,7 @@ def _unpack_asked(packed: tuple[Any, ...]) -> Asked:
 def _unpack(answer: tuple[Any, ...]) -> Digested:
     (_, title, entries, created, duplicates, whole, known, dates, asked, about, *rest) = answer
     name, hosts, language = about
-    messages, seen, unreadable, children = rest
+    messages, seen, unreadable, children, fresh, hubs, self_url, keys = rest
     return Digested(
         reading=Reading(
             title=title,
@@ -336,6 +344,9 @@ def _unpack(answer: tuple[Any, ...]) -> Digested:
             dates=tuple([datetime.fromtimestamp(date, UTC) for date in dates]),
             asked=_unpack_asked(asked),
             about=About(title=name, hosts=hosts, language=language),
+            fresh=fresh,
+            hubs=hubs,
+            self_url=self_url,
             seen=tuple(
                 [
                     Seen(key=key, digest=digest, article_id=UUID(bytes=article_id), marks=marks)
@@ -351,6 +362,7 @@ def _unpack(answer: tuple[Any, ...]) -> Digested:
                 for key, value, error, detail in unreadable
             ]
         ),
+        keys=keys,
     )
 
 
@@ -464,6 +476,16 @@ def _unreadable(entry: Entry, why: Unusable) -> tuple[str, bytes, str, str]:
     return blake2b(value, digest_size=16).hexdigest(), value, type(why).__name__, str(why)
 
 
+def _without_less(normalised: Normalised, seen: Mapping[bytes, Any]) -> Normalised:
+    """Hubs may send entries without their text (YouTube's does): of one that is known that is no change."""
+    less = {each.entry_key for each in normalised.articles if not each.text and each.entry_key in seen}
+    return replace(
+        normalised,
+        articles=tuple([each for each in normalised.articles if each.entry_key not in less]),
+        seen=tuple([row for row in normalised.seen if row.key not in less]),
+    )
+
+
 def _load() -> _Digest:
     """What a worker does to a document. The imports are here because only workers shall pay for them."""
     from ingest.normalise import draft, settle
@@ -472,7 +494,7 @@ def _load() -> _Digest:
     from ingest.wire import encode
 
     def digest(request: tuple[Any, ...], look_up: _LookUp) -> tuple[Any, ...]:
-        feed_id, feed_url, poll_id, seen_at, url, content_type, language, body, first = request
+        feed_id, feed_url, poll_id, seen_at, url, content_type, language, body, first, pushed = request
         parsed = parse_feed(body, content_type=content_type, url=url, language=language)
         if isinstance(parsed, Failed):
             return ("failed", parsed.kind.value, parsed.detail, parsed.sample, parsed.found)
@@ -494,7 +516,11 @@ def _load() -> _Digest:
                 for key, (known, article_id, marks) in seen.items()
             },
         )
+        if pushed:
+            normalised = _without_less(normalised, seen)
         messages = [encode(article) for article in normalised.articles]
+        ids = {row[1] for row in seen.values()}
+        fresh = [each.entry_key for each in normalised.articles if each.id.bytes not in ids]
         return (
             "digested",
             parsed.title,
@@ -510,6 +536,10 @@ def _load() -> _Digest:
             [(each.key, each.digest, each.article_id.bytes, each.marks) for each in normalised.seen],
             [_unreadable(entry, why) for entry, why in normalised.unusable],
             _pack_children(parsed),
+            tuple([key for key in fresh if key not in seen]),
+            parsed.hubs,
+            parsed.self_url,
+            drafted.keys if pushed else (),
         )
 
     return digest

@@ -86,6 +86,15 @@ def _bootstrap(text: str) -> str:
     return text
 
 
+def _public_url(text: str) -> str:
+    split = urlsplit(text)
+    if split.scheme not in {"http", "https"} or not split.hostname or "@" in split.netloc or split.port == 0:
+        raise ValueError
+    if split.query or split.fragment or " " in text or not text.isprintable():
+        raise ValueError
+    return text.rstrip("/")
+
+
 def _one_of(*choices: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in choices:
@@ -189,6 +198,12 @@ class Settings:
     )
     api_host: str = _setting("127.0.0.1", _text, "an address", "where the API listens")
     api_port: int = _setting(8080, _port, "a port from 0 (any free one) to 65535", "where the API listens")
+    public_url: str | None = _setting(
+        None,
+        _public_url,
+        "an address such as https://news.example.org, without ? and #",
+        "where hubs on the internet reach the API; without it none is asked to send what a feed has new",
+    )
     poll_concurrency: int = _setting(100, _count, _COUNT, "feeds fetched at once by one poller")
     poll_interval: timedelta = _setting(
         timedelta(minutes=15), _duration, _DURATION, "between two polls of a feed that has an entry an hour"
@@ -213,6 +228,12 @@ class Settings:
     )
     sitemap_stagger: timedelta = _setting(
         timedelta(minutes=1), _spacing, _SPACING, "between the first polls of two sitemaps of one index"
+    )
+    poll_interval_backup: timedelta = _setting(
+        timedelta(days=1),
+        _duration,
+        _DURATION,
+        "between two polls of a feed whose hub is trusted to send what is new",
     )
     host_concurrency: int = _setting(
         2, _count, _COUNT, "polls of one host under way at once, by all pollers together"

@@ -85,8 +85,10 @@ async def http_error(request: Request, exception: Exception) -> Response:
     if not isinstance(exception, HTTPException):
         raise exception
     if exception.status_code == 405:
-        answer = error(405, parameter="method", value=request.method, expected="GET")
-        answer.headers["allow"] = "GET, HEAD"
+        sent = request.url.path.startswith("/push/")
+        expected = "GET or POST" if sent else "GET"
+        answer = error(405, parameter="method", value=request.method, expected=expected)
+        answer.headers["allow"] = "GET, HEAD, POST" if sent else "GET, HEAD"
         return answer
     return error(
         exception.status_code, parameter="path", value=request.url.path, expected="a path of /openapi.json"

@@ -21,6 +21,7 @@ from ingest.api.articles import ArticleRoutes
 from ingest.api.feeds import FeedRoutes
 from ingest.api.live import LiveStreams
 from ingest.api.metrics import CountRequests, Metrics
+from ingest.api.push import PushRoutes
 from ingest.api.service import ServiceRoutes
 from ingest.api.sse import HEARTBEAT
 from ingest.api.threads import Threads
@@ -32,6 +33,8 @@ from ingest.log.postgres import PostgresLog, listen
 
 STREAM: Final = "/v1/topics/{slug}/stream"
 ALERT_STREAM: Final = "/v1/alerts/stream"
+PUSH: Final = "/push/{token}"
+PUSH_BYTES: Final = 16 * 1024**2
 GZIP_LEVEL: Final = 5
 
 
@@ -42,12 +45,15 @@ def create_api(
     ready: Callable[[], object] | None = None,
     status: Callable[[], Status] | None = None,
     heartbeat: timedelta = HEARTBEAT,
+    push: bool = False,
+    push_bytes: int = PUSH_BYTES,
 ) -> Starlette:
     """The API over a database and the streams in it.
 
     ``ready`` is asked by ``/readyz`` beside the database and its migration: it raises one of our errors where
     the service's log cannot be reached. ``status`` is what ``/v1/status`` and ``/metrics`` tell; without it, what
-    is in the database. The engine needs room for ten connections; one more is opened beside its pool.
+    is in the database. With ``push`` hubs find their callbacks here, and may send ``push_bytes`` at once. The engine
+    needs room for ten connections; one more is opened beside its pool.
     """
     log = log or PostgresLog(engine)
     threads = Threads()
@@ -60,6 +66,7 @@ def create_api(
     of_articles = ArticleRoutes(engine, threads)
     of_feeds = FeedRoutes(engine, threads)
     of_topics = TopicRoutes(engine, log, threads, live, metrics, heartbeat=heartbeat)
+    of_hubs = PushRoutes(engine, threads, enabled=push, max_bytes=push_bytes)
     of_service = ServiceRoutes(threads, metrics, checks=checks, status=status)
     routes = [
         Route("/v1/articles", of_articles.find),
@@ -74,6 +81,8 @@ def create_api(
         Route("/v1/ledger", of_articles.ledger),
         Route("/v1/status", of_service.status),
         Route("/v1/schema", of_service.schema),
+        Route(PUSH, of_hubs.verify),
+        Route(PUSH, of_hubs.receive, methods=["POST"]),
         Route("/healthz", of_service.alive),
         Route("/readyz", of_service.ready),
         Route("/metrics", of_service.metrics),

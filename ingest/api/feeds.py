@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ingest import runtime
 from ingest.api.answers import Json, NotFound
 from ingest.api.parameters import given, read_number
 from ingest.api.threads import Threads
@@ -48,10 +49,12 @@ class FeedRoutes:
         given(request)
         given_id = request.path_params["id"]
         feed_id = read_number("id", given_id, least=1, most=MAX_ID)
-        found = await self._threads.run(lambda: feeds.find_history(self._engine, feed_id))
+        now = runtime.now()
+        found = await self._threads.run(lambda: feeds.find_history(self._engine, feed_id, now=now))
         if found is None:
             raise NotFound("id", given_id, "the id of a feed of /v1/feeds")
-        return Json({"feed": {**plain(found.feed), "polls": found.polls}})
+        told = {"subscription": found.subscription, "polls": found.polls}
+        return Json({"feed": {**plain(found.feed), **told}})
 
 
 def _read_state(value: str) -> str:

@@ -108,6 +108,13 @@ def state(status: Status) -> Iterator[Metric]:
         "topic",
         ((stream.topic, stream.cursor) for stream in status.streams),
     )
+    yield labelled(
+        "ingest_subscriptions",
+        "Subscriptions with hubs, by state.",
+        "state",
+        iter(status.subscriptions.items()),
+    )
+    yield GaugeMetricFamily("ingest_pushes_waiting", "Sent by hubs and not read yet.", status.pushes_waiting)
     lag = GaugeMetricFamily(
         "ingest_log_group_lag_records", "Records not yet committed.", labels=["topic", "group"]
     )

@@ -13,6 +13,7 @@ from ingest.db.articles import DEFAULT_LIMIT, MAX_LIMIT
 from ingest.db.feed_state import FEED_STATES
 from ingest.db.polls import SHOWN_POLLS
 from ingest.log.api import ALERTS_STREAM
+from ingest.schedule.push import State
 from ingest.streams import event_schema
 from ingest.types import AgentUse, FailureKind, PollResult, TlsException
 
@@ -166,6 +167,23 @@ def _paths() -> dict[str, Any]:
             ),
             errors=(400,),
         ),
+        "/push/{token}": {
+            **_get(
+                "verifySubscription",
+                "For hubs (WebSub): whether we want what they were asked for; 404 where we do not, or without "
+                "INGEST_PUBLIC_URL",
+                _TEXT,
+                _path("token", _TEXT),
+                _query("hub.mode", {"enum": ["subscribe", "unsubscribe", "denied"]}, required=True),
+                _query("hub.topic", _TEXT, "as we asked for it", required=True),
+                _query("hub.challenge", _TEXT, "is answered"),
+                _query("hub.lease_seconds", _TEXT, "how long it is good"),
+                _query("hub.reason", _TEXT, "of a denial"),
+                media="text/plain",
+                errors=(404, 503),
+            ),
+            "post": _push(),
+        },
         "/healthz": _get("isAlive", "200 while the process answers", _ref("Health"), errors=(400,)),
         "/readyz": _get(
             "isReady",
@@ -189,6 +207,26 @@ def _last_event_id() -> dict[str, Any]:
         "in": "header",
         "schema": _CURSOR,
         "description": "as after, and wins over it: clients send it when they reconnect",
+    }
+
+
+def _push() -> dict[str, Any]:
+    kept = "kept; or not signed as agreed (X-Hub-Signature) and dropped, which only we are told"
+    errors = {
+        408: "it took too long",
+        410: "no such callback: nothing is wanted here",
+        413: "too large",
+        503: "the database is not available, or too much of this feed waits; to be sent again",
+    }
+    return {
+        "operationId": "receivePush",
+        "summary": "For hubs (WebSub): what a feed has new, signed",
+        "parameters": [_path("token", _TEXT)],
+        "requestBody": {"required": True, "content": {"*/*": {"schema": _TEXT}}},
+        "responses": {
+            "204": {"description": kept},
+            **{str(status): _answer(about, _ref("Error")) for status, about in errors.items()},
+        },
     }
 
 
@@ -348,7 +386,34 @@ def _schemas() -> dict[str, Any]:
         ),
         "Feed": _object(feed),
         "FeedHistory": _object(
-            {**feed, "polls": {**_list(_ref("Poll")), "description": f"newest first, {SHOWN_POLLS} at most"}}
+            {
+                **feed,
+                "subscription": {
+                    "anyOf": [_ref("Subscription"), {"type": "null"}],
+                    "description": "with its hub; null: there is none",
+                },
+                "polls": {**_list(_ref("Poll")), "description": f"newest first, {SHOWN_POLLS} at most"},
+            }
+        ),
+        "Subscription": _object(
+            {
+                "feed_id": _NUMBER,
+                "feed_url": _TEXT,
+                "hub": _TEXT,
+                "topic": {**_TEXT, "description": "what the hub calls the feed"},
+                "state": {"enum": [state.value for state in State]},
+                "covers": {**_FLAG, "description": "the hub is trusted: polls are only a backup"},
+                "verified_at": _TIME_OR_NULL,
+                "lease_until": _TIME_OR_NULL,
+                "next_try_at": {**_TIME_OR_NULL, "description": "when the hub is asked again"},
+                "failures": {**_NUMBER, "description": "in a row"},
+                "trust": {"type": "number", "minimum": 0, "maximum": 1},
+                "pushed": {**_NUMBER, "description": "good pushes"},
+                "pushed_at": _TIME_OR_NULL,
+                "missed": {**_NUMBER, "description": "entries that polls found and it did not bring"},
+                "dropped": {**_NUMBER, "description": "pushes that were not signed as agreed"},
+                "detail": {**_TEXT_OR_NULL, "description": "the last that the hub said, or did not"},
+            }
         ),
         "Poll": _object(
             {
@@ -356,7 +421,10 @@ def _schemas() -> dict[str, Any]:
                 "started_at": _TIME,
                 "finished_at": _TIME,
                 "result": {"enum": [result.value for result in PollResult]},
-                "status": {**_NUMBER_OR_NULL, "description": "of HTTP; null: there was no answer"},
+                "status": {
+                    **_NUMBER_OR_NULL,
+                    "description": "of HTTP; null: there was no answer, or a hub sent it",
+                },
                 "failure": {"enum": [*(kind.value for kind in FailureKind), None]},
                 "detail": {**_TEXT_OR_NULL, "description": "for people"},
                 "body_bytes": _NUMBER,
@@ -423,6 +491,12 @@ def _schemas() -> dict[str, Any]:
                 "quarantine_entries": {**_NUMBER, "description": "entries of feeds; polls bring them again"},
                 "streams": _list(_object({"topic": _TEXT, "cursor": _CURSOR, "first_cursor": _CURSOR})),
                 "groups": _list(_object({"topic": _TEXT, "group": _TEXT, "lag": _NUMBER})),
+                "subscriptions": {
+                    "type": "object",
+                    "additionalProperties": _NUMBER,
+                    "description": "with hubs, by state",
+                },
+                "pushes_waiting": {**_NUMBER, "description": "sent by hubs and not read yet"},
             }
         ),
         "Health": _object(

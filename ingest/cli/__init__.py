@@ -20,6 +20,7 @@ _MODULES: Final = {
     "demo": "demo",
     "feeds": "feeds",
     "hosts": "hosts",
+    "subscriptions": "subscriptions",
     "topics": "streams",
     "tail": "streams",
     "alerts": "streams",

@@ -15,12 +15,14 @@ from sqlalchemy import Engine
 from ingest import app, runtime
 from ingest.alerts import tell
 from ingest.cli.requests import CLEARED, read_change, request_options, told
-from ingest.cli.show import clean, table, when
+from ingest.cli.show import clean, stands, table, when
 from ingest.db import feeds as registry
 from ingest.db.feed_requests import set_request
 from ingest.db.feed_state import FEED_STATES
 from ingest.db.polls import Poll, history
+from ingest.db.reading import reading
 from ingest.db.status import poller_runs
+from ingest.db.subscriptions import known_subscription
 from ingest.errors import Refused
 from ingest.log.postgres import PostgresLog
 from ingest.opml import USER_AGENT, read_opml, write_opml
@@ -292,8 +294,10 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
     with app.open_database(settings, name=NAME) as engine:
         feed = _find(engine, name)
         last = history(engine, feed.id)
+        with reading(engine) as connection:
+            hub = known_subscription(connection, feed.id, now=runtime.now())
     if as_json:
-        _print_json({**plain(feed), "polls": last})
+        _print_json({**plain(feed), "subscription": hub, "polls": last})
         return
     click.echo(f"{feed.id}  {clean(feed.title) or '(no title yet)'}\n{feed.url}")
     click.echo(f"added      {when(feed.added_at)}")
@@ -318,6 +322,10 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
         click.echo(f"failing    {feed.failures} times in a row")
     for line in told(feed.request, feed.agent):
         click.echo(clean(line))
+    if settings.public_url is None:
+        click.echo("hub        none is asked: INGEST_PUBLIC_URL is not set")
+    elif hub is not None:
+        click.echo(f"hub        {hub.hub}  {stands(hub)}")
     click.echo("last polls" if last else "not polled yet")
     for poll in last:
         click.echo(f"  {poll.id}  {when(poll.started_at)}  {_told(poll)}")
@@ -422,8 +430,9 @@ def _find(engine: Engine, name: str) -> Feed:
 def _told(poll: Poll) -> str:
     if poll.failure is not None:
         status = "" if poll.status is None else f" {poll.status}"
-        return f"failed ({poll.failure}{status}): {clean(poll.detail)}; next because: {poll.reason}"
-    said = f"{poll.result} {poll.status}"
+        result = "failed" if poll.result == "failed" else f"{poll.result}, failed"
+        return f"{result} ({poll.failure}{status}): {clean(poll.detail)}; next because: {poll.reason}"
+    said = poll.result if poll.status is None else f"{poll.result} {poll.status}"
     if poll.entries:
         said += (
             f", {poll.entries} entries, {poll.created} new, {max(0, poll.appended - poll.created)} changed"

@@ -153,6 +153,8 @@ def serve(settings: Settings) -> None:
             engine,
             ready=lambda: app.check_ready(settings, engine),
             status=lambda: app.service_status(settings, engine),
+            push=settings.public_url is not None,
+            push_bytes=settings.fetch_max_bytes,
         )
         serve_api(
             api,

@@ -10,6 +10,8 @@ from typing import Any, Final
 import click
 
 from ingest.db.articles import Fragment
+from ingest.db.subscriptions import KnownSubscription
+from ingest.schedule.push import State
 
 KIND_COLOURS: Final = {
     "created": "green",
@@ -88,3 +90,20 @@ def table(rows: Sequence[Sequence[str]], heads: Sequence[str] = ()) -> Iterable[
         )
     for row in rows:
         yield "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+
+
+def stands(hub: KnownSubscription) -> str:
+    """How a subscription stands, in some words."""
+    said = hub.state
+    if hub.state == State.ACTIVE and hub.lease_until is not None:
+        said += f" until {when(hub.lease_until)}"
+        said += (
+            ", trusted: polls are a backup" if hub.covers else ", not relied on: polled as if there were none"
+        )
+    if hub.failures:
+        said += f", failed {hub.failures} times in a row"
+    if hub.next_try_at is not None:
+        said += f"; asked again {when(hub.next_try_at)}"
+    if hub.detail:
+        said += f" ({clean(hub.detail)})"
+    return said

@@ -35,6 +35,9 @@ def status(settings: Settings, *, as_json: bool) -> None:
     if found.feeds_failing:
         click.echo(click.style(f"  failing   {found.feeds_failing}", fg="yellow"))
     click.echo(f"polls       in the last hour: {polls}; the last {show.when(found.last_poll_at)}")
+    if any(found.subscriptions.values()):
+        hubs = ", ".join(f"{count} {state}" for state, count in found.subscriptions.items() if count)
+        click.echo(f"hubs        {hubs}; {found.pushes_waiting} pushes waiting")
     click.echo(f"articles    {found.articles} in {found.revisions} revisions")
     for stream in found.streams:
         click.echo(f"stream      {stream.topic}: cursor {stream.cursor}, held from {stream.first_cursor}")

@@ -15,6 +15,7 @@ from ingest.db.feed_requests import read_agent
 from ingest.db.feed_state import feed_fails, read_asked, read_cadence, read_rhythm
 from ingest.db.polls import Poll, Tell, last_polls
 from ingest.db.reading import reading
+from ingest.db.subscriptions import KnownSubscription, known_subscription
 from ingest.db.tables import feeds, polls, without_scheme
 from ingest.options import masked, read_options, spell_options
 from ingest.types import ORDINARY, Alert, AlertKind, Feed, FeedState, PollResult, RequestOptions
@@ -38,9 +39,10 @@ class FeedPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedHistory:
-    """A feed and its last polls, newest first, as they were at one moment."""
+    """A feed, what it has with its hub, and its last polls, newest first, as they were at one moment."""
 
     feed: Feed
+    subscription: KnownSubscription | None
     polls: tuple[Poll, ...]
 
 
@@ -174,13 +176,14 @@ def find_feed(engine: Engine, *, url: str | None = None, feed_id: int | None = N
         return _find(connection, url=url, feed_id=feed_id)
 
 
-def find_history(engine: Engine, feed_id: int) -> FeedHistory | None:
+def find_history(engine: Engine, feed_id: int, *, now: datetime) -> FeedHistory | None:
     """The feed with this id and its last polls; None: there is none."""
     with reading(engine) as connection:
         feed = _find(connection, url=None, feed_id=feed_id)
         if feed is None:
             return None
-        return FeedHistory(feed=feed, polls=tuple(last_polls(connection, feed_id)))
+        known = known_subscription(connection, feed_id, now=now)
+        return FeedHistory(feed=feed, subscription=known, polls=tuple(last_polls(connection, feed_id)))
 
 
 def _find(connection: Connection, *, url: str | None, feed_id: int | None) -> Feed | None:

@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine
 
 from ingest.db import subscriptions
 from ingest.db.engine import trying
 from ingest.db.polls import Unpolled, clean, remember, set_aside
-from ingest.db.reading import reading
 from ingest.db.tables import pushes
 from ingest.schedule import push
 from ingest.types import FailureKind, PollResult, Seen
@@ -227,9 +226,3 @@ def release(engine: Engine, given_back: Sequence[Push]) -> None:
             connection.execute(statement.values(lease_until=None))
 
     trying(engine, give_back)
-
-
-def count_waiting(engine: Engine) -> int:
-    """Pushes that were not read yet."""
-    with reading(engine) as connection:
-        return connection.scalar(select(func.count()).select_from(pushes)) or 0

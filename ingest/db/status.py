@@ -12,7 +12,8 @@ from sqlalchemy import text as sql
 
 from ingest.db.feed_state import FEED_STATES, feed_fails
 from ingest.db.reading import reading
-from ingest.db.tables import feeds, log_groups, log_topics, polls, quarantine
+from ingest.db.subscriptions import count_states
+from ingest.db.tables import feeds, log_groups, log_topics, polls, pushes, quarantine
 from ingest.log.api import ALERTS, ALERTS_STREAM, ARTICLES, STREAM_PREFIX
 from ingest.types import PollResult
 
@@ -65,6 +66,10 @@ class Status:
     streams: tuple[StreamStatus, ...]
     groups: tuple[GroupStatus, ...]
     """As :func:`read_status` tells it, those of the Postgres log; what is in Kafka the composition root adds."""
+    subscriptions: Mapping[str, int]
+    """With hubs, by state."""
+    pushes_waiting: int
+    """Sent by hubs and not read yet."""
 
 
 def read_status(engine: Engine, *, now: datetime, timeout: timedelta = timedelta(seconds=5)) -> Status:
@@ -101,6 +106,8 @@ def read_status(engine: Engine, *, now: datetime, timeout: timedelta = timedelta
             quarantine_entries=entries,
             streams=_streams(connection),
             groups=_groups(connection),
+            subscriptions=count_states(connection),
+            pushes_waiting=connection.scalar(select(func.count()).select_from(pushes)) or 0,
         )
 
 

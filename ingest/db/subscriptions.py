@@ -50,6 +50,7 @@ _NOTE: Final = """
     SELECT found.feed_id, found.key, %(now)s FROM unnest(%(feeds)s::bigint[], %(keys)s::bytea[]) AS found(feed_id, key)
     JOIN feeds ON feeds.id = found.feed_id ORDER BY found.feed_id, found.key ON CONFLICT DO NOTHING"""
 JUDGED_AT_ONCE: Final = 1000
+_WITH_FEED: Final = select(*_ROW, feeds.c.url).join(feeds, feeds.c.id == subscriptions.c.feed_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,22 +184,22 @@ def of_feeds(engine: Engine, feed_ids: Sequence[int]) -> dict[int, Subscription]
         return {row["feed_id"]: _read(row) for row in rows}
 
 
-def list_subscriptions(
-    engine: Engine, *, now: datetime, state: str | None = None, feed_id: int | None = None
-) -> list[KnownSubscription]:
+def list_subscriptions(engine: Engine, *, now: datetime, state: str | None = None) -> list[KnownSubscription]:
     """All of them, in the order of their feeds."""
-    wanted = select(*_ROW, feeds.c.url).join(feeds, feeds.c.id == subscriptions.c.feed_id)
-    if state is not None:
-        wanted = wanted.where(subscriptions.c.state == state)
-    if feed_id is not None:
-        wanted = wanted.where(subscriptions.c.feed_id == feed_id)
+    wanted = _WITH_FEED if state is None else _WITH_FEED.where(subscriptions.c.state == state)
     with reading(engine) as connection:
         rows = connection.execute(wanted.order_by(subscriptions.c.feed_id)).mappings().all()
-    return [shown(_read(row), feed_url=row["url"], now=now) for row in rows]
+    return [_shown(_read(row), feed_url=row["url"], now=now) for row in rows]
 
 
-def shown(known: Subscription, *, feed_url: str, now: datetime) -> KnownSubscription:
-    """``known`` as an operator sees it."""
+def known_subscription(connection: Connection, feed_id: int, *, now: datetime) -> KnownSubscription | None:
+    """That of one feed, within a snapshot that has more in it."""
+    wanted = _WITH_FEED.where(subscriptions.c.feed_id == feed_id)
+    row = connection.execute(wanted).mappings().one_or_none()
+    return None if row is None else _shown(_read(row), feed_url=row["url"], now=now)
+
+
+def _shown(known: Subscription, *, feed_url: str, now: datetime) -> KnownSubscription:
     plain = {name: getattr(known, name) for name in KnownSubscription.__dataclass_fields__ if name in _NAMES}
     plain["state"] = known.state.value
     return KnownSubscription(**plain, feed_url=feed_url, covers=push.covers(known, now=now))

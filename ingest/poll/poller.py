@@ -25,6 +25,7 @@ from ingest.db.polls import Unpolled
 from ingest.fetch import Fetcher, Limits, Resolver
 from ingest.parsers import Digested, Document, ParserPool
 from ingest.poll.outage import Blame, Outage
+from ingest.poll.pushing import Pushing
 from ingest.poll.writing import Appender, Ended, PollCounts, Writer
 from ingest.runtime import Stop, crash_step
 from ingest.schedule import Policy, body_hash, is_conditional, outcome, reads_again
@@ -81,6 +82,8 @@ class Poller:
         allow_private_addresses: fetch from loopback, private and link-local addresses too.
         parse_workers, parse_deadline, parse_memory: as :class:`ingest.parsers.ParserPool` takes them.
         grace: how long polls under way may take once a stop is requested.
+        public_url: where hubs reach our API; None: no hub is asked, and none is relied on.
+        backup: between two polls of a feed whose hub is trusted.
         evidence: how long a failure to reach a host waits for others to tell whether it is our network's.
         resolver: of names, as :class:`ingest.fetch.Fetcher` takes it.
         clock: the present.
@@ -103,6 +106,8 @@ class Poller:
         parse_deadline: timedelta,
         parse_memory: int,
         grace: timedelta = timedelta(seconds=10),
+        public_url: str | None = None,
+        backup: timedelta = timedelta(days=1),
         evidence: timedelta = timedelta(seconds=5),
         resolver: Resolver | None = None,
         clock: Callable[[], datetime] = runtime.now,
@@ -130,6 +135,21 @@ class Poller:
             workers=parse_workers, deadline=parse_deadline, memory=parse_memory, lookup=self._seen_of
         )
         self._parse_workers = parse_workers
+        self.pushing: Pushing | None = None
+        """The hubs' side of it, where there is one."""
+        if public_url is not None:
+            self.pushing = Pushing(
+                engine,
+                log,
+                public_url=public_url,
+                fetcher=self._fetcher,
+                parsers=self._parsers,
+                in_thread=self._in_thread,
+                budget=budget,
+                backup=backup,
+                lease=lease,
+                clock=clock,
+            )
         self._runner = asyncio.Runner()
         self._threads: ThreadPoolExecutor | None = None
         self._stop: Stop | None = None
@@ -213,13 +233,18 @@ class Poller:
         self._hungry.set()
         self._empty.set()
         self._no_more = False
+        if self.pushing is not None and until_idle:
+            await self.pushing.once()
         async with asyncio.TaskGroup() as group:
+            pushing = group.create_task(self._push(until_idle=until_idle))
             writer = group.create_task(self._write_ended())
             workers = [group.create_task(self._fetch_leased()) for _ in range(self._concurrency)]
             # Twice as many as there are parsers, so that each finds its next document waiting.
             workers += [group.create_task(self._parse_fetched()) for _ in range(2 * self._parse_workers)]
             await self._lease_feeds(until_idle=until_idle)
             given_back = await self._finish()
+            await asyncio.wait([pushing], timeout=self._grace)
+            pushing.cancel()
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
@@ -232,6 +257,11 @@ class Poller:
                 crash_step("poll.released")
                 self.counts.released += len(given_back)
                 logger.info("%d polls were given back", len(given_back))
+
+    async def _push(self, *, until_idle: bool) -> None:
+        """Ask hubs and read what they sent, until a stop is requested; what was begun then ends within the grace."""
+        if self.pushing is not None and not until_idle:
+            await self.pushing.run(self._stopping)
 
     async def _lease_feeds(self, *, until_idle: bool) -> None:
         """Lease until a stop is requested, or until no feed is left that was due at the start."""
@@ -254,6 +284,8 @@ class Poller:
             )
             if leases:
                 crash_step("poll.leased")
+                if self.pushing is not None:
+                    await self.pushing.look_up(leases)
                 self.counts.leased += len(leases)
                 self._empty.clear()
                 for lease in leases:
@@ -301,14 +333,20 @@ class Poller:
             crash_step("poll.fetched")
             now = self._clock()
             if not isinstance(result, Fetched):
-                self._end(Ended(outcome=outcome(lease, result, None, now=now, policy=self._policy)))
+                self._end(Ended(outcome=outcome(lease, result, None, now=now, policy=self._policy_of(lease))))
                 continue
             hashed = body_hash(result.body, result.content_type)
             if hashed == lease.body_hash and not reads_again(lease):
-                ended = outcome(lease, result, None, now=now, policy=self._policy, hashed=hashed)
+                policy = self._policy_of(lease)
+                ended = outcome(lease, result, None, now=now, policy=policy, hashed=hashed)
                 self._end(Ended(outcome=ended))
             else:
                 await self._fetched.put(_Body(lease=lease, fetched=result, hashed=hashed))
+
+    def _policy_of(self, lease: Lease) -> Policy:
+        if self.pushing is None:
+            return self._policy
+        return self.pushing.policy(lease, self._policy, now=self._clock())
 
     async def _blamed(self, lease: Lease, result: FetchResult) -> FetchResult:
         """``result``; where nobody could be reached because of our own network, a failure that says so."""
@@ -374,7 +412,9 @@ class Poller:
             failed = replace(answer, status=fetched.status)
             size = len(fetched.body)
             return Ended(outcome=outcome(lease, failed, None, now=now, policy=self._policy, body_bytes=size))
-        ended = outcome(lease, fetched, answer.reading, now=now, policy=self._policy, hashed=body.hashed)
+        policy = self._policy_of(lease)
+        ended = outcome(lease, fetched, answer.reading, now=now, policy=policy, hashed=body.hashed)
+        heard = None if self.pushing is None else self.pushing.heard(lease, fetched, answer.reading)
         unpolled = tuple(
             Unpolled(
                 stage="normalise",
@@ -387,7 +427,7 @@ class Poller:
             )
             for each in answer.unreadable
         )
-        return Ended(outcome=ended, messages=answer.messages, unpolled=unpolled)
+        return Ended(outcome=ended, messages=answer.messages, unpolled=unpolled, heard=heard)
 
     def _end(self, ended: Ended) -> None:
         self._ended.append(ended)
@@ -413,6 +453,9 @@ class Poller:
                 batch.append(self._ended.popleft())
                 size += batch[-1].size
             await self._in_thread(self._writer.write, batch)
+            if self.pushing is not None:
+                heard = [ended.heard for ended in batch if ended.heard is not None]
+                await self._in_thread(self.pushing.learn, heard)
             self._ended_bytes -= size
             if self._ended_bytes <= ENDED_BYTES and len(self._ended) <= ENDED_POLLS:
                 self._room.set()

@@ -16,6 +16,7 @@ from ingest.db.polls import Unpolled
 from ingest.errors import Unusable
 from ingest.log.api import ARTICLES
 from ingest.runtime import crash_step
+from ingest.schedule.push import Offer
 from ingest.types import Message, PollOutcome, PollResult
 
 
@@ -23,6 +24,27 @@ class Appender(Protocol):
     """What the poller needs of a log."""
 
     def append(self, topic: str, messages: Sequence[Message]) -> None: ...
+
+
+def append_singly(log: Appender, messages: Sequence[Message]) -> tuple[int, list[Unpolled]]:
+    """How many of these the log took, and those that it did not."""
+    refused: list[Unpolled] = []
+    for message in messages:
+        try:
+            log.append(ARTICLES, [message])
+        except Unusable as error:
+            refused.append(
+                Unpolled(
+                    stage="poll",
+                    topic=ARTICLES,
+                    key=message.key,
+                    value=message.value,
+                    error=type(error).__name__,
+                    detail=str(error),
+                    headers=message.headers,
+                )
+            )
+    return len(messages) - len(refused), refused
 
 
 @dataclass(slots=True)
@@ -68,6 +90,17 @@ _COUNTED: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What a poll means for its feed's subscription."""
+
+    feed_id: int
+    offer: Offer | None
+    """Of the feed, where it is not what we have."""
+    fresh: tuple[bytes, ...]
+    """Keys of entries that its hub should have told."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Ended:
     """A poll that has its outcome, and what has to be durable before it is recorded."""
@@ -75,6 +108,8 @@ class Ended:
     outcome: PollOutcome
     messages: tuple[Message, ...] = ()
     unpolled: tuple[Unpolled, ...] = ()
+    heard: Heard | None = None
+    """What it means for the feed's hub."""
 
     @property
     def size(self) -> int:
@@ -126,23 +161,8 @@ class Writer:
         outcomes: list[PollOutcome] = []
         refused: list[Unpolled] = []
         for ended in batch:
-            appended = 0
-            for message in ended.messages:
-                try:
-                    self._log.append(ARTICLES, [message])
-                    appended += 1
-                except Unusable as error:
-                    refused.append(
-                        Unpolled(
-                            stage="poll",
-                            topic=ARTICLES,
-                            key=message.key,
-                            value=message.value,
-                            error=type(error).__name__,
-                            detail=str(error),
-                            headers=message.headers,
-                        )
-                    )
+            appended, unpolled = append_singly(self._log, ended.messages)
+            refused += unpolled
             crash_step("poll.appended-singly")
             outcomes.append(replace(ended.outcome, appended=appended))
         return outcomes, refused

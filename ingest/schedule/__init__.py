@@ -109,6 +109,8 @@ class Policy:
     """Sitemaps of one index that are polled, at most."""
     stagger: timedelta = timedelta(minutes=1)
     """Between the first polls of two of them."""
+    backup: timedelta | None = None
+    """A hub that is trusted sends what the feed publishes: so often is often enough."""
 
     def clamp(self, delay: timedelta) -> timedelta:
         return min(max(delay, self.minimum), self.maximum)
@@ -135,6 +137,11 @@ class Reading:
     about: About | None = None
     children: tuple[Child, ...] | None = None
     """The sitemaps of an index; None: it is none."""
+    fresh: tuple[bytes, ...] = ()
+    """Keys of the entries that were never seen before."""
+    hubs: tuple[str, ...] = ()
+    """Where it can be subscribed to, as its document says; ``self_url``: what it calls itself."""
+    self_url: str | None = None
 
 
 def body_hash(body: bytes, content_type: str | None) -> bytes:
@@ -396,10 +403,13 @@ def _plan(
     for wish, why in ((asked.every, "the feed asks for it"), (fresh, "the server says it is good as long")):
         if wish is not None and wish > interval:
             interval, reason = wish, why
+    if policy.backup is not None and policy.backup > interval:
+        interval, reason = policy.backup, "its hub sends what is new, and polls are a backup"
     bounded = policy.clamp(interval)
     if bounded != interval and reason != "as set":
         reason = f"the {'least' if bounded > interval else 'most'} that is set; {reason}"
-    if policy.adaptive and rolls_over is not None and bounded > rolls_over * ROLLS:
+    # What a hub lost must still be there when the backup comes.
+    if (policy.adaptive or policy.backup) and rolls_over is not None and bounded > rolls_over * ROLLS:
         bounded = policy.clamp(rolls_over * ROLLS)
         reason = f"its {entries} entries are others after {shown(_rounded(rolls_over))}"
     return _Plan(

@@ -303,6 +303,11 @@ def after_ping(known: Subscription, *, at: datetime) -> Subscription:
     return replace(after_push(known, at=at), pinged_at=at)
 
 
+def after_dropped(known: Subscription) -> Subscription:
+    """``known`` after something came that was not signed as agreed: whoever sent it, the hub did not bring anything."""
+    return replace(known, dropped=known.dropped + 1)
+
+
 def after_missed(known: Subscription, missed: int) -> Subscription:
     """``known`` after polls found entries that the hub did not bring."""
     return replace(known, trust=known.trust * _LOSS ** min(missed, 16), missed=known.missed + missed)
