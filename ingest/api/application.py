@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -47,12 +47,14 @@ def create_api(
     heartbeat: timedelta = HEARTBEAT,
     push: bool = False,
     push_bytes: int = PUSH_BYTES,
+    clock: Callable[[], datetime] = runtime.now,
 ) -> Starlette:
     """The API over a database and the streams in it.
 
     ``ready`` is asked by ``/readyz`` beside the database and its migration: it raises one of our errors where
     the service's log cannot be reached. ``status`` is what ``/v1/status`` and ``/metrics`` tell; without it, what
-    is in the database. With ``push`` hubs find their callbacks here, and may send ``push_bytes`` at once. The engine
+    is in the database. With ``push`` hubs find their callbacks here, and may send ``push_bytes`` at once; ``clock`` is
+    the present that they meet. The engine
     needs room for ten connections; one more is opened beside its pool.
     """
     log = log or PostgresLog(engine)
@@ -66,7 +68,7 @@ def create_api(
     of_articles = ArticleRoutes(engine, threads)
     of_feeds = FeedRoutes(engine, threads)
     of_topics = TopicRoutes(engine, log, threads, live, metrics, heartbeat=heartbeat)
-    of_hubs = PushRoutes(engine, threads, enabled=push, max_bytes=push_bytes)
+    of_hubs = PushRoutes(engine, threads, enabled=push, max_bytes=push_bytes, clock=clock)
     of_service = ServiceRoutes(threads, metrics, checks=checks, status=status)
     routes = [
         Route("/v1/articles", of_articles.find),

@@ -14,7 +14,8 @@ import asyncio
 import hashlib
 import hmac
 import logging
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Engine
@@ -52,12 +53,14 @@ class PushRoutes:
         enabled: bool,
         max_bytes: int,
         patience: timedelta = BODY_PATIENCE,
+        clock: Callable[[], datetime] = runtime.now,
     ) -> None:
         self._engine = engine
         self._threads = threads
         self._enabled = enabled
         self._max_bytes = max_bytes
         self._patience = patience.total_seconds()
+        self._clock = clock
 
     async def verify(self, request: Request) -> Response:
         """A hub asks whether we want what it was asked for, or says no by itself."""
@@ -67,7 +70,7 @@ class PushRoutes:
         challenge = asked.get("hub.challenge", "")
         if mode not in ("subscribe", "unsubscribe", "denied") or len(challenge) > MAX_CHALLENGE:
             raise NotFound("hub.mode", mode, "subscribe, unsubscribe or denied, of a request of ours")
-        now = runtime.now()
+        now = self._clock()
 
         def answer(known: Subscription) -> Subscription | None:
             if topic != known.topic or (mode == "unsubscribe") is not (known.state is State.CANCELLED):
@@ -101,7 +104,7 @@ class PushRoutes:
         if not is_signed(body, request.headers.get("x-hub-signature"), secret=known.secret):
             logger.warning("feed %d: what came was not signed as agreed with %s", known.feed_id, known.hub)
             await self._threads.run(
-                lambda: subscriptions.change(self._engine, push.after_dropped, token=token, now=runtime.now())
+                lambda: subscriptions.change(self._engine, push.after_dropped, token=token, now=self._clock())
             )
             return Response(status_code=_DONE)
         plain = _decoded(body, request.headers.get("content-encoding", ""), limit=self._max_bytes)
@@ -114,7 +117,7 @@ class PushRoutes:
                 plain,
                 content_type=request.headers.get("content-type"),
                 language=request.headers.get("content-language"),
-                now=runtime.now(),
+                now=self._clock(),
             )
         )
         if not kept:

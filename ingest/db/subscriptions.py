@@ -207,10 +207,8 @@ def _shown(known: Subscription, *, feed_url: str, now: datetime) -> KnownSubscri
 
 def count_states(connection: Connection) -> dict[str, int]:
     """How many there are in each state."""
-    rows = connection.execute(
-        select(subscriptions.c.state, func.count()).group_by(subscriptions.c.state)
-    ).tuples()
-    return {**{state.value: 0 for state in State}, **dict(rows)}
+    rows = connection.execute(select(subscriptions.c.state, func.count()).group_by(subscriptions.c.state))
+    return {**{state.value: 0 for state in State}, **{row[0]: row[1] for row in rows}}
 
 
 def note_unpushed(engine: Engine, found: Mapping[int, Sequence[bytes]], *, now: datetime) -> None:
@@ -228,7 +226,7 @@ def judge(engine: Engine, *, now: datetime, grace: timedelta = push.GRACE) -> in
     def apply(connection: Connection) -> int:
         given = {"before": now - grace, "limit": JUDGED_AT_ONCE}
         total = 0
-        for feed_id, missed in connection.exec_driver_sql(_JUDGED, given).tuples():
+        for feed_id, missed in connection.exec_driver_sql(_JUDGED, given).all():
             total += missed
             change_in(connection, feed_id, lambda known, n=missed: push.after_missed(known, n), now=now)  # type: ignore[misc]  # bound at once
         return total

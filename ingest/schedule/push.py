@@ -326,11 +326,11 @@ def covers(known: Subscription | None, *, now: datetime) -> bool:
 
 
 def should_have_pushed(known: Subscription, *, polled_at: datetime | None) -> bool:
-    """Whether entries that are new since a poll at ``polled_at`` were the hub's to bring: it was verified by then, and
+    """Whether entries that are new since a poll at ``polled_at`` were the hub's to bring: it was verified before, and
     has not told since that there is something."""
     if known.state is not State.ACTIVE or known.verified_at is None or polled_at is None:
         return False
-    return known.verified_at <= polled_at and (known.pinged_at is None or known.pinged_at < polled_at)
+    return known.verified_at < polled_at and (known.pinged_at is None or known.pinged_at < polled_at)
 
 
 def _lapsed(known: Subscription, *, now: datetime) -> Subscription:
