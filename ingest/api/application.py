@@ -21,7 +21,7 @@ from ingest.api.articles import ArticleRoutes
 from ingest.api.feeds import FeedRoutes
 from ingest.api.live import LiveStreams
 from ingest.api.metrics import CountRequests, Metrics
-from ingest.api.push import PushRoutes
+from ingest.api.push import BODY_PATIENCE, PushRoutes
 from ingest.api.service import ServiceRoutes
 from ingest.api.sse import HEARTBEAT
 from ingest.api.threads import Threads
@@ -47,15 +47,16 @@ def create_api(
     heartbeat: timedelta = HEARTBEAT,
     push: bool = False,
     push_bytes: int = PUSH_BYTES,
+    push_patience: timedelta = BODY_PATIENCE,
     clock: Callable[[], datetime] = runtime.now,
 ) -> Starlette:
     """The API over a database and the streams in it.
 
     ``ready`` is asked by ``/readyz`` beside the database and its migration: it raises one of our errors where
     the service's log cannot be reached. ``status`` is what ``/v1/status`` and ``/metrics`` tell; without it, what
-    is in the database. With ``push`` hubs find their callbacks here, and may send ``push_bytes`` at once; ``clock`` is
-    the present that they meet. The engine
-    needs room for ten connections; one more is opened beside its pool.
+    is in the database. With ``push`` hubs find their callbacks here, and may send ``push_bytes`` at once, within
+    ``push_patience``; ``clock`` is the present that they meet. The engine needs room for ten connections; one more is
+    opened beside its pool.
     """
     log = log or PostgresLog(engine)
     threads = Threads()
@@ -68,7 +69,9 @@ def create_api(
     of_articles = ArticleRoutes(engine, threads)
     of_feeds = FeedRoutes(engine, threads)
     of_topics = TopicRoutes(engine, log, threads, live, metrics, heartbeat=heartbeat)
-    of_hubs = PushRoutes(engine, threads, enabled=push, max_bytes=push_bytes, clock=clock)
+    of_hubs = PushRoutes(
+        engine, threads, enabled=push, max_bytes=push_bytes, patience=push_patience, clock=clock
+    )
     of_service = ServiceRoutes(threads, metrics, checks=checks, status=status)
     routes = [
         Route("/v1/articles", of_articles.find),

@@ -529,7 +529,7 @@ def _feed() -> dict[str, Any]:
         "interval": _SECONDS,
         "failures": {**_NUMBER, "description": "in a row"},
         "last_outcome": {
-            "enum": [*(result.value for result in PollResult if result.value in FEED_STATES), None]
+            "enum": [*(result.value for result in PollResult if result is not PollResult.PUSHED), None]
         },
         "last_reason": {**_TEXT_OR_NULL, "description": "why the next poll is when it is"},
         "succeeded_at": {

@@ -89,7 +89,8 @@ def offer(engine: Engine, feed_id: int, offered: Offer, *, token: str, secret: s
         known = _locked(connection, feed_id=feed_id)
         if known is None:
             statement = insert(subscriptions).values(_values(wanted)).on_conflict_do_nothing()
-            return connection.execute(statement).rowcount == 1
+            added = connection.execute(statement.returning(subscriptions.c.feed_id))
+            return added.first() is not None
         if push.is_of(known, offered):
             _store(connection, known, replace(known, hubs=offered.hubs), now=now)
             return False

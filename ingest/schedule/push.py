@@ -192,17 +192,13 @@ def answered(known: Subscription, said: HubSaid, *, now: datetime) -> Subscripti
         return known
     if said.accepted:
         return replace(known, detail=f"accepted ({said.status}), not verified yet")
-    other = _ONLY.search(said.text)
-    if (
-        other is not None
-        and known.topic == known.self_url
-        and other[1] != known.topic
-        and _is_usable(other[1])
-    ):
+    named = _ONLY.search(said.text)
+    other = "" if named is None else named[1].rstrip(".,;:!)")  # it ends a sentence
+    if known.topic == known.self_url and other != known.topic and _is_usable(other):
         # It knows the feed by another name. Once: a hub that names a third one is not followed about.
         state = known.state if known.state is State.ACTIVE else State.WANTED
-        detail = f"it knows the feed as {other[1]}"
-        return replace(known, state=state, topic=other[1], asked_at=None, next_try_at=now, detail=detail)
+        detail = f"it knows the feed as {other}"
+        return replace(known, state=state, topic=other, asked_at=None, next_try_at=now, detail=detail)
     text = " ".join(said.text.split())[:300]
     why = text if said.status is None else f"{said.status} {text}".strip()
     return failed(known, why, now=now, wait=said.retry_after)

@@ -61,7 +61,7 @@ def library(database: Engine) -> Library:
 
 @pytest.fixture
 def server(database: Engine) -> Iterator[Running]:
-    with running(database) as started:
+    with running(database, push=True) as started:
         yield started
 
 

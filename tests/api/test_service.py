@@ -18,14 +18,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine, NullPool, create_engine, text
 
 from ingest.api import create_api, serve_api
-from ingest.api.application import ALERT_STREAM, STREAM
+from ingest.api.application import ALERT_STREAM, PUSH, STREAM
 from ingest.api.openapi import document
-from ingest.db import migrate
+from ingest.db import migrate, subscriptions
 from ingest.db.engine import driver_url
 from ingest.errors import Refused, Unavailable
 from ingest.log.api import ALERTS_STREAM
 from ingest.log.postgres import PostgresLog
 from ingest.runtime import Stop
+from ingest.schedule.push import Offer
 from tests.api.conftest import running
 from tests.conftest import Postgres
 from tests.library import NOON, Library, event
@@ -206,6 +207,9 @@ def test_the_description_names_exactly_the_parameters_that_are_taken(
     library.topic("football")
     article_id = library.article()
     for path, methods in document()["paths"].items():
+        if path == PUSH:  # hubs may send what they like beside what we read
+            assert set(methods) == {"get", "post"}
+            continue
         described = [p["name"] for p in methods["get"]["parameters"] if p["in"] == "query"]
         real = path.replace("{slug}", "football").replace("{id}", str(article_id))
         answer = client.get(real, params={"no-such-parameter": "1"})
@@ -237,7 +241,10 @@ def cases(library: Library) -> Iterator[tuple[str, str, int]]:
         cadence_hours=24.0,
         asked={"every_seconds": None, "skip_hours": [0], "skip_days": [6]},
     )
+    offer = Offer(hubs=("https://hub.example/",), topic="https://a.example/feed")
+    subscriptions.offer(library.engine, feed_id, offer, token="t", secret="s", now=NOON)
     library.poll(feed_id, NOON)
+    library.poll(feed_id, NOON, result="pushed")
     library.poll(
         feed_id, NOON, result="failed", failure="status", status=503, detail="503 Service Unavailable"
     )
@@ -279,6 +286,7 @@ def cases(library: Library) -> Iterator[tuple[str, str, int]]:
     yield "/metrics", "/metrics?x=1", 400
     yield "/openapi.json", "/openapi.json", 200
     yield "/openapi.json", "/openapi.json?x=1", 400
+    yield PUSH, "/push/unknown?hub.mode=subscribe", 404
 
 
 def fits(described: Any, path: str, answer: httpx.Response) -> tuple[str, str]:
@@ -315,8 +323,8 @@ def test_answers_are_as_described(
         for path, methods in described["paths"].items()
         for status in methods["get"]["responses"]
     }
-    # Three are no JSON, and other tests read them.
-    assert everything - shown == {(STREAM, "200"), (ALERT_STREAM, "200"), ("/metrics", "200")}
+    # Four are no JSON, and other tests read them.
+    assert everything - shown == {(STREAM, "200"), (ALERT_STREAM, "200"), ("/metrics", "200"), (PUSH, "200")}
 
 
 def test_schemas_are_valid_and_events_fit_theirs(library: Library, client: httpx.Client) -> None:

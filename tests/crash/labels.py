@@ -24,6 +24,7 @@ class Role(StrEnum):
 
 ROLES: Final = {
     "poll": Role.POLL,
+    "push": Role.POLL,
     "consume": Role.CONSUME,
     "persist": Role.CONSUME,
     "relay": Role.RELAY,

@@ -78,7 +78,9 @@ class Published:
 class Newsroom:
     """Some outlets, a feed each, writing as ``chance`` has it."""
 
-    def __init__(self, world: FeedWorld, *, feeds: int, chance: random.Random) -> None:
+    def __init__(self, world: FeedWorld, *, feeds: int, chance: random.Random, hub: str) -> None:
+        """``hub`` is the address of the one that all of them name."""
+        self._hub = hub
         self.articles: dict[str, Published] = {}
         """By address, in the order of publication."""
         self._chance = chance
@@ -86,6 +88,7 @@ class Newsroom:
             world.feed(f"/outlet-{number}.xml"): [] for number in range(feeds)
         }
         self._number = 0
+        self._versions = 0
         for feed in self._shown:
             self._publish(feed)
 
@@ -134,6 +137,11 @@ class Newsroom:
         self._number += 1
         return self._add(None, self._text(self._number), shared=True)
 
+    def publish_again(self, feed: WorldFeed) -> None:
+        """The same entries in other bytes, so that a poll reads them."""
+        self._versions += 1
+        self._publish(feed)
+
     def _new(self, feed: WorldFeed) -> Published:
         self._number += 1
         article = self._add(feed, self._text(self._number))
@@ -159,7 +167,8 @@ class Newsroom:
         entries = "".join(article.entry() for article in (*more, *self._shown[feed]))
         title = feed.path.strip("/").removesuffix(".xml")
         feed.publish(
-            f'<?xml version="1.0" encoding="utf-8"?><rss version="2.0"><channel><title>{title}</title>'
+            f'<?xml version="1.0" encoding="utf-8"?><rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom">'
+            f'<!-- {self._versions} --><channel><title>{title}</title><atom:link rel="hub" href="{self._hub}"/>'
             f"<link>https://{title}.example/</link><description>News</description>{entries}</channel></rss>".encode()
         )
 

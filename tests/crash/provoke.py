@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
+import threading
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
+import httpx
 from sqlalchemy import text
 
 from ingest.app import article_log
 from ingest.db import migrate as migrations
 from ingest.db import store, topics
 from ingest.db.engine import transaction
+from ingest.errors import IngestError
 from ingest.identity import article_id, digest
 from ingest.log.api import ARTICLES
 from ingest.runtime import now
@@ -23,7 +27,8 @@ from tests.crash.news import Newsroom, Published
 from tests.crash.parts import MAX_MESSAGE_BYTES
 from tests.crash.plan import Cycle
 from tests.crash.rig import Rig, StuckError
-from tests.feedworld import late
+from tests.feedworld import WorldFeed, late
+from tests.feedworld.hub import Hub
 
 _ELSEWHERE: Final = "https://elsewhere.example/feed"
 UNSTORABLE: Final = "persist.quarantined"
@@ -32,6 +37,8 @@ REFUSED: Final = "poll.appended-singly"
 """The step behind a message that the brokers refuse."""
 RELEASED: Final = "poll.released"
 """The step of a poller that stops with polls not begun."""
+PUSHED: Final = ("push.", "serve.push-")
+"""The steps of what has to do with hubs."""
 TRIES: Final = 5
 
 
@@ -49,7 +56,7 @@ def migrate(rig: Rig, cycle: Cycle) -> None:
             raise StuckError("ingest migrate has not loaded the topics")
 
 
-def provoke(rig: Rig, news: Newsroom, cycle: Cycle) -> int:
+def provoke(rig: Rig, news: Newsroom, hub: Hub, cycle: Cycle) -> int:
     """What it takes to reach the strikes of ``cycle``; how many records stay in quarantine because of it."""
     left = 0
     for strike in cycle.strikes:
@@ -61,6 +68,8 @@ def provoke(rig: Rig, news: Newsroom, cycle: Cycle) -> int:
             left += 1
         if strike.label.name == RELEASED:
             _stop_among_polls(rig, news)
+        if strike.label.name.startswith(PUSHED):
+            _push(rig, news, hub, strike.label.name)
         if strike.label.role is Role.REPLAY:
             _replay(rig, news.add_elsewhere())
     return left
@@ -76,6 +85,28 @@ def _stop_among_polls(rig: Rig, news: Newsroom) -> None:
         rig.ask_to_stop(Role.POLL)
         if rig.until(lambda: not any(one.label.name == RELEASED for one in rig.pending), patience=2.0):
             return
+
+
+def _push(rig: Rig, news: Newsroom, hub: Hub, label: str) -> None:
+    """A feed is subscribed to anew, and its hub sends what it shows, as often as it takes to get there."""
+    feed = news.feeds[0]
+    for _ in range(TRIES):
+        hub.subscribers.clear()
+        with suppress(IngestError), transaction(rig.postgres.engine) as connection:
+            connection.execute(text("DELETE FROM subscriptions"))
+        news.publish_again(feed)
+        rig.until(lambda: any(each.topic == feed.url for each in hub.subscribers.values()), patience=5.0)
+        # In a thread: the API may stand at the step, and waits for us.
+        sending = threading.Thread(target=_send, args=(hub, feed), daemon=True)
+        sending.start()
+        rig.until(lambda sending=sending: not sending.is_alive(), patience=5.0)  # type: ignore[misc]  # bound at once
+        if rig.until(lambda: not any(one.label.name == label for one in rig.pending), patience=3.0):
+            return
+
+
+def _send(hub: Hub, feed: WorldFeed) -> None:
+    with suppress(httpx.HTTPError):  # the API was killed: a hub would come again
+        hub.publish(feed.url, feed.body or b"")
 
 
 def _asked_again(news: Newsroom, asked: int) -> bool:

@@ -111,7 +111,7 @@ def leases(engine: Engine) -> Leases:
         given: dict[int, int] = dict(
             connection.execute(text("SELECT poll_id, feed_id FROM crash_leases")).all()
         )
-        recorded = list(connection.scalars(text("SELECT id FROM polls")))
+        recorded = list(connection.scalars(text("SELECT id FROM polls WHERE result <> 'pushed'")))
     return Leases(given=given, recorded=recorded, current=current)
 
 

@@ -111,6 +111,7 @@ class Rig:
             "topics_file": str(topics),
             "allow_private_addresses": "true",
             "api_port": str(self.port),
+            "public_url": f"http://127.0.0.1:{self.port}",
             "poll_interval": f"{self.timing.interval}ms",
             "poll_interval_min": f"{self.timing.interval_min}ms",
             "poll_interval_max": "1s",

@@ -41,6 +41,7 @@ from tests.crash.plan import Cycle
 from tests.crash.rig import CHECKOUT, PARTITIONS, Rig, StuckError, build
 from tests.crash.subscriber import Subscriber, Told
 from tests.feedworld import FeedWorld
+from tests.feedworld.hub import Hub
 
 STREAMS: Final = (EVERYTHING, STORMS)
 FEEDS: Final = 4
@@ -129,7 +130,7 @@ def run(
                 on_violation=harness.violated,
             )
         )
-        harness.go(rig, stack.enter_context(FeedWorld()), cycles)
+        harness.go(rig, stack.enter_context(FeedWorld()), stack.enter_context(Hub()), cycles)
         if outcome.violations:
             outcome.last_words = rig.last_words()
     outcome.seconds = time.monotonic() - begun
@@ -148,6 +149,7 @@ class _Run:
         self._quarantined = 0
         self._rig: Rig
         self._news: Newsroom
+        self._hub: Hub
         self._subscribers: list[Subscriber] = []
         self._readers: list[KafkaReader] = []
 
@@ -155,9 +157,11 @@ class _Run:
         self._outcome.violations.append(Violation(kind, f"{what}   [cycle: {self._cycle}]"))
         self._say(f"VIOLATION {kind}: {what}")
 
-    def go(self, rig: Rig, world: FeedWorld, cycles: Sequence[Cycle]) -> None:
+    def go(self, rig: Rig, world: FeedWorld, hub: Hub, cycles: Sequence[Cycle]) -> None:
         self._rig = rig
-        self._news = Newsroom(world, feeds=FEEDS, chance=random.Random(self._outcome.seed))
+        self._hub = hub
+        chance = random.Random(self._outcome.seed)
+        self._news = Newsroom(world, feeds=FEEDS, chance=chance, hub=hub.url)
         before = [cycle for cycle in cycles if _is_of(cycle, Role.MIGRATE)]
         live = [cycle for cycle in cycles if not _is_of(cycle, Role.MIGRATE)]
         try:
@@ -216,7 +220,7 @@ class _Run:
         self._news.publish_round()
         # Not before the news: most steps are passed all the time, and a poll that brings nothing risks nothing.
         self._rig.arm(cycle)
-        self._quarantined += provoke.provoke(self._rig, self._news, cycle)
+        self._quarantined += provoke.provoke(self._rig, self._news, self._hub, cycle)
         self._rig.until(lambda: not self._rig.pending, patience=NUDGE_SECONDS)
         for patience in REACH_SECONDS:
             if not (waiting := self._awaited()):

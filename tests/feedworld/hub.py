@@ -16,8 +16,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import sys
 import threading
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -34,6 +36,13 @@ class Subscriber:
     callback: str
     topic: str
     secret: str | None
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Whoever asked is gone, which happens to those who are killed; anything else is a fault of ours."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # as it was given
 
 
 class Hub:
@@ -83,7 +92,7 @@ class Hub:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer((self._address, 0), Handler)
+        self._server = _Server((self._address, 0), Handler)
         self._server.daemon_threads = True
         self._serving = threading.Thread(target=self._server.serve_forever, name="hub", daemon=True)
         self._serving.start()
@@ -144,6 +153,10 @@ class Hub:
         return 202, "", {}
 
     def _ask_back(self, form: dict[str, str]) -> None:
+        with suppress(httpx.HTTPError):  # nobody is there: then it is not wanted
+            self._verify(form)
+
+    def _verify(self, form: dict[str, str]) -> None:
         callback, topic, mode = form["hub.callback"], form["hub.topic"], form["hub.mode"]
         if self.denies is not None:
             self._get(callback, {"hub.mode": "denied", "hub.topic": topic, "hub.reason": self.denies})

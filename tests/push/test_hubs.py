@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import Engine, update
 
+from ingest.alerts import tell
 from ingest.db import feeds, subscriptions, tables
 from ingest.schedule import push
 from ingest.schedule.budget import Budget
@@ -440,17 +442,19 @@ def test_a_cancelled_subscription_is_ended_at_the_hub_and_not_begun_again(press:
     assert len(press.hub.requests) == 2
 
 
-def test_a_paused_feed_neither_renews_nor_reads(press: Press) -> None:
+def test_a_muted_feed_neither_renews_nor_reads(press: Press) -> None:
     press.hub.lease = "3600"
     feed = press.subscribe("one")
-    feeds.enable(press.engine, press.feed(feed).id, enabled=False)
+    telling = partial(tell, press.log)
+    feed_id = press.feed(feed).id
+    feeds.mute(press.engine, feed_id, reason="by hand", now=press.clock(), tell=telling)
     assert press.push(feed, "two") == [204]
     assert press.titles() == ["one"]
     assert press.waiting() == 0
     press.clock.pass_by(timedelta(hours=2))
     press.tend()
     assert len(press.hub.requests) == 1
-    feeds.enable(press.engine, press.feed(feed).id, enabled=True)
+    feeds.unmute(press.engine, feed_id, now=press.clock(), tell=telling)
     press.tend()
     assert len(press.hub.requests) == 2
 
