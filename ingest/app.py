@@ -35,6 +35,7 @@ from ingest.consume import GROUP, consume
 from ingest.db import embedded, migrate, topics
 from ingest.db.engine import open_engine
 from ingest.db.polls import prune_polls
+from ingest.db.robots import prune_robots
 from ingest.db.status import POLLER, GroupStatus, Status, read_status
 from ingest.errors import IngestError, Refused
 from ingest.fetch import Fetcher, Limits
@@ -299,7 +300,7 @@ def housekeeper(settings: Settings, engine: Engine, stop: Stop) -> Housekeeper:
     """Housekeeping as the settings want it; a context manager."""
     return Housekeeper(
         PostgresLog(engine),
-        lambda before: prune_polls(engine, before=before),
+        lambda before: prune_polls(engine, before=before) + prune_robots(engine, before=before),
         retention_polls=settings.retention_polls,
         retention_log=settings.retention_log,
         retention_streams=settings.retention_streams,

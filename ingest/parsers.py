@@ -2,6 +2,7 @@
 
 ::
 
+    PageBody ─frame─▶ worker: article_html ─▶ with_page_text ─▶ encode ─frame─▶ Message | Failed
     Document ─frame─▶ worker: parse_feed ─▶ draft ─keys─▶ seen-set ─rows─▶ settle ─▶ encode ─frame─▶ Digested | Failed
                       stuck:   no answer by the deadline   ─▶ killed, Failed(PARSE_LIMIT)
                       bloated: past its address space      ─▶ ends,   Failed(PARSE_LIMIT)
@@ -40,8 +41,21 @@ from uuid import UUID
 
 from ingest.errors import Unavailable, Unusable
 from ingest.schedule import Reading
-from ingest.types import About, Asked, Child, Entry, Failed, FailureKind, Message, ParsedFeed, Seen
+from ingest.types import (
+    About,
+    Article,
+    Asked,
+    Child,
+    Entry,
+    Failed,
+    FailureKind,
+    Message,
+    ParsedFeed,
+    Record,
+    Seen,
+)
 from ingest.urls import host_of
+from ingest.wire import decode, encode
 
 if TYPE_CHECKING:
     from ingest.normalise import Normalised
@@ -82,6 +96,18 @@ class Document:
     """Nothing of the feed was ever seen: there is nothing to look up."""
     pushed: bool = False
     """A hub sent it: it may be a part of the feed, and its entries may say less than the feed's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageBody:
+    """An article's page to read, and the article as its feed has it."""
+
+    article: Article
+    page_id: int
+    seen_at: datetime
+    url: str
+    content_type: str | None
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +224,19 @@ class ParserPool:
         Raises:
             Unavailable: no worker can be started.
         """
+        answer = await self._answer_to(_pack(document), document)
+        return answer if isinstance(answer, Failed) else _unpack(answer)
+
+    async def read_page(self, page: PageBody) -> Message | Failed:
+        """The article with its page's text, to append; as soon as a worker is free.
+
+        Raises:
+            Unavailable: no worker can be started.
+        """
+        answer = await self._answer_to(_pack_page(page), page)
+        return answer if isinstance(answer, Failed) else Message(key=answer[1], value=answer[2])
+
+    async def _answer_to(self, request: bytes, document: Document | PageBody) -> tuple[Any, ...] | Failed:
         worker = await self._idle.get()
         begun = time.monotonic()
         whole = False
@@ -206,8 +245,8 @@ class ParserPool:
                 self._end(worker)
                 worker = await self._start()
             asked = time.monotonic()
-            answer = await self._ask(worker, _pack(document), document, seconds=self._deadline)
-            if isinstance(answer, tuple) and answer[0] == "keys":
+            answer = await self._ask(worker, request, document, seconds=self._deadline)
+            if isinstance(answer, tuple) and answer[0] == "keys" and isinstance(document, Document):
                 left = self._deadline - (time.monotonic() - asked)
                 articles = [UUID(bytes=article) for article in answer[2]]
                 seen = await self._lookup(document.feed_id, answer[1], articles)
@@ -229,7 +268,7 @@ class ParserPool:
                 whole = True
                 return failed
             whole = True
-            return _unpack(answer)
+            return answer
         finally:
             self.busy_seconds += time.monotonic() - begun
             # A worker that was interrupted, by us or by a cancellation, is still busy: it ends.
@@ -238,7 +277,7 @@ class ParserPool:
             self._idle.put_nowait(worker if whole else None)
 
     async def _ask(
-        self, worker: _Worker, request: bytes, document: Document, *, seconds: float
+        self, worker: _Worker, request: bytes, document: Document | PageBody, *, seconds: float
     ) -> tuple[Any, ...] | Failed:
         try:
             async with asyncio.timeout(seconds):
@@ -249,7 +288,7 @@ class ParserPool:
             return self._limit("the parser ended over it", document)
         return answer
 
-    def _limit(self, why: str, document: Document) -> Failed:
+    def _limit(self, why: str, document: Document | PageBody) -> Failed:
         self.lost += 1
         return Failed(kind=FailureKind.PARSE_LIMIT, detail=why, sample=document.body[:SAMPLE_BYTES])
 
@@ -308,6 +347,12 @@ def _pack(document: Document) -> bytes:
             document.pushed,
         )
     )
+
+
+def _pack_page(page: PageBody) -> bytes:
+    value = encode(page.article).value
+    seen_at = page.seen_at.timestamp()
+    return marshal.dumps(("page", value, page.page_id, seen_at, page.url, page.content_type, page.body))
 
 
 def _pack_seen(seen: Mapping[bytes, Seen]) -> bytes:
@@ -486,14 +531,42 @@ def _without_less(normalised: Normalised, seen: Mapping[bytes, Any]) -> Normalis
     )
 
 
+def _read_page(
+    value: bytes, page_id: int, seen_at: float, url: str, content_type: str | None, body: bytes
+) -> tuple[Any, ...]:
+    """What a worker does to an article's page. The imports are slow, and here because most workers never see one."""
+    from ingest.extract import article_html, is_html
+    from ingest.normalise.pages import with_page_text
+
+    if not is_html(body, content_type):
+        return ("failed", FailureKind.NOT_HTML.value, f"it is {content_type or 'no HTML'}"[:200], None)
+    at = datetime.fromtimestamp(seen_at, UTC)
+    key = str(json.loads(value)["id"])
+    article = decode(
+        Record(topic="page", partition=0, offset=0, key=key, value=value, headers={}, appended_at=at)
+    )
+    found = with_page_text(
+        article,
+        article_html(body, content_type=content_type),
+        page_url=url,
+        page_id=page_id,
+        seen_at=at,
+    )
+    if isinstance(found, Failed):
+        return ("failed", found.kind.value, found.detail, None)
+    message = encode(found)
+    return ("page", message.key, message.value)
+
+
 def _load() -> _Digest:
     """What a worker does to a document. The imports are here because only workers shall pay for them."""
     from ingest.normalise import draft, settle
     from ingest.parse import parse_feed
     from ingest.schedule.hints import asked_by
-    from ingest.wire import encode
 
     def digest(request: tuple[Any, ...], look_up: _LookUp) -> tuple[Any, ...]:
+        if request[0] == "page":
+            return _read_page(*request[1:])
         feed_id, feed_url, poll_id, seen_at, url, content_type, language, body, first, pushed = request
         parsed = parse_feed(body, content_type=content_type, url=url, language=language)
         if isinstance(parsed, Failed):

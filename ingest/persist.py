@@ -27,7 +27,7 @@ from sqlalchemy import Connection, Engine
 
 from ingest import runtime
 from ingest.classify import Classifier, compile_topics
-from ingest.db import store
+from ingest.db import pages, store
 from ingest.db.engine import Conflict, Rejected, transaction
 from ingest.errors import Unavailable, Unusable
 from ingest.log.api import stream_topic
@@ -124,6 +124,7 @@ class Persister:
             classifier = self._topics(connection, now=now)
             changes, repeated = self._decide(connection, decoded, classifier)
             store.write(connection, changes, now=now)
+            pages.follow(connection, changes, now=now)
             crash_step("persist.written")
             for topic, messages in sorted(events(changes, now=now).items()):
                 self._outbox.append_in(connection, topic, messages)
@@ -148,13 +149,13 @@ class Persister:
         shared = {story for _, article, story in decoded if story != article.id}
         store.lock_stories(connection, shared)
         known = store.load(
-            connection, records=[(article.id, article.poll_id) for _, article, _ in decoded], stories=shared
+            connection, records=[(article.id, article.sighting) for _, article, _ in decoded], stories=shared
         )
         crash_step("persist.loaded")
         sighted, stored, stories = set(known.sighted), dict(known.stored), set(known.stories)
         changes: list[Change] = []
         for record, article, story in decoded:
-            if (article.id, article.poll_id) in sighted:
+            if (article.id, article.sighting) in sighted:
                 continue
             change = decide(
                 record,
@@ -165,7 +166,7 @@ class Persister:
                 classify=lambda article: classifier.matches(article.title, article.text),
             )
             changes.append(change)
-            sighted.add((article.id, article.poll_id))
+            sighted.add((article.id, article.sighting))
             stories.add(story)
             stored[article.id] = after(change, stored.get(article.id))
         return changes, len(decoded) - len(changes)
@@ -206,9 +207,11 @@ def decide(
     late = is_late(article, stored)
     # A sitemap has titles alone. What another feed said of the article is not taken back by one that says nothing.
     silent = article.feed_id != stored.feed_id and not article.text and not article.summary
-    if article.digest in stored.revisions or late or silent:
+    # A feed's version whose text the page gave is shown with that text, whichever feed has it again.
+    known = stored.number_of(article.digest) if article.page is None else stored.revisions.get(article.digest)
+    if known is not None or late or silent:
         # Publishers go back and forth between headlines: that is no news, but the text they show is current.
-        number = stored.revision if late or silent else stored.revisions[article.digest]
+        number = stored.revision if late or silent or known is None else known
         back = number != stored.revision
         unknown = article.digest not in stored.revisions and not silent
         return Change(
@@ -239,13 +242,17 @@ def decide(
         published_at=stored.published_at or article.published_at,
         matches=matches,
         joined=now_in - stored.topics,
-        left=stored.topics - now_in,
+        # A feed's few words are no sign that the article left a topic its page's text had matched.
+        left=frozenset() if stored.shows_page and article.page is None else stored.topics - now_in,
     )
 
 
 def is_late(article: Article, stored: StoredArticle) -> bool:
     """Whether a record tells of a time before the stored text: it was set aside and handed in again, or a poller
-    kept it past its lease. Polls of one feed are numbered in order; clocks of two pollers may differ a little."""
+    kept it past its lease. Polls of one feed are numbered in order; clocks of two pollers may differ a little. A page's
+    text is late where the feed's version it belongs to is not the one that is shown."""
+    if article.page is not None:
+        return stored.number_of(article.page.digest) != stored.revision
     if article.feed_id == stored.feed_id:
         return article.poll_id < stored.poll_id
     return article.seen_at < stored.revised_at - CLOCKS_DIFFER
@@ -253,14 +260,17 @@ def is_late(article: Article, stored: StoredArticle) -> bool:
 
 def after(change: Change, stored: StoredArticle | None) -> StoredArticle:
     """What the store holds of the article once ``change`` is written."""
-    topics = frozenset(match.topic for match in change.matches)
+    revisions = _revisions_after(change, stored)
+    pages = stored.pages if stored is not None else {}
+    if change.article.page is not None:
+        pages = {**pages, change.article.page.digest: revisions[change.article.digest]}
     if stored is not None and change.effect in (Effect.UNCHANGED, Effect.LATE):
-        return replace(stored, latest=change.latest, revisions=_revisions_after(change, stored))
+        return replace(stored, latest=change.latest, revisions=revisions, pages=pages)
     return StoredArticle(
         id=change.article.id,
         revision=change.revision,
         latest=change.latest,
-        revisions=_revisions_after(change, stored),
+        revisions=revisions,
         digest=change.article.digest,
         story_id=change.story_id,
         first_seen_at=change.first_seen_at,
@@ -268,7 +278,8 @@ def after(change: Change, stored: StoredArticle | None) -> StoredArticle:
         revised_at=change.article.seen_at,
         feed_id=change.article.feed_id,
         poll_id=change.article.poll_id,
-        topics=stored.topics if stored is not None and change.effect is Effect.REVERTED else topics,
+        topics=((stored.topics if stored is not None else frozenset()) - change.left) | change.joined,
+        pages=pages,
     )
 
 

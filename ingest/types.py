@@ -284,6 +284,9 @@ class FailureKind(StrEnum):
     PARSE_LIMIT = "parse-limit"  # the parser was killed: time or memory
     ABANDONED = "abandoned"  # the poller died holding the lease
     OUTAGE = "outage"  # our own network or resolver is down
+    ROBOTS = "robots"  # of an article's page: its host's robots.txt asks that it is not fetched
+    NOT_HTML = "not-html"  # of an article's page
+    NO_BETTER = "no-better"  # of an article's page: its text is not more of what the feed says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,6 +307,8 @@ class Failed:
     """The first bytes of a body that could not be used."""
     found: tuple[str, ...] = ()
     """Addresses of feeds that the page names which answered instead of the feed; the likeliest first."""
+    location: str | None = None
+    """Where a redirect leads that was not followed."""
 
 
 FetchResult = Fetched | NotModified | Failed
@@ -384,6 +389,18 @@ class Attribution:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FromPage:
+    """Where an article's text comes from that its feed did not have."""
+
+    id: int
+    """Names this one page's fetching for ever; of the same sequence as the ids of polls."""
+    digest: bytes
+    """Of the feed's version whose text it replaces."""
+    url: str
+    """The page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
     """What we say: one version of one article, normalised. Text is plain, html is sanitised."""
 
@@ -416,6 +433,15 @@ class Article:
     image: str | None
     published_at: datetime | None
     updated_at: datetime | None
+    link: str | None = None
+    """Its address as the feed has it, where that is not ``url``: what a page is fetched from."""
+    page: FromPage | None = None
+    """Its text and HTML are its page's; all else is as the feed said it in ``poll_id``. None: all is the feed's."""
+
+    @property
+    def sighting(self) -> int:
+        """What this record of the article is known by: a second one of it is a repeat."""
+        return self.poll_id if self.page is None else self.page.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -644,6 +670,17 @@ class StoredArticle:
     poll_id: int
     topics: frozenset[str]
     """The topics it matches."""
+    pages: Mapping[bytes, int] = field(default_factory=dict)
+    """The revision that has the page's text, by the digest of the feed's version it stands for."""
+
+    @property
+    def shows_page(self) -> bool:
+        """Its current text is a page's."""
+        return self.revision in self.pages.values()
+
+    def number_of(self, digest: bytes) -> int | None:
+        """The revision that a feed's version is shown as: its page's, where there is one; None: it is unknown."""
+        return self.pages.get(digest, self.revisions.get(digest))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

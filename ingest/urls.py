@@ -116,6 +116,21 @@ def host_of(url: str) -> str:
     return "" if parts is None else parts[1].removeprefix("www.")
 
 
+def host_in(url: str) -> str:
+    """The host of an http(s) address as budgets count it: in lower case, an IPv6 address in brackets; else empty."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+    return f"[{host}]" if ":" in host else host
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of an http(s) address, as :func:`feed_url` spells them."""
+    split = urlsplit(url)
+    return f"{split.scheme}://{split.netloc}"
+
+
 def is_loopback(host: str) -> bool:
     """Whether ``host`` (a name, or an address in brackets or without) is this machine by its spelling."""
     try:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from ingest.errors import Unusable
-from ingest.types import Article, Attribution, Message, Record
+from ingest.types import Article, Attribution, FromPage, Message, Record
 
 VERSION: Final = 1
 _BIGINT: Final = 2**63 - 1
@@ -24,7 +24,7 @@ _BIGINT: Final = 2**63 - 1
 def encode(article: Article) -> Message:
     """The message that carries ``article``; its key is the article id, so all versions keep their order."""
     attribution = article.attribution
-    body = {
+    body: dict[str, Any] = {
         "v": VERSION,
         "id": str(article.id),
         "feed_id": article.feed_id,
@@ -56,6 +56,11 @@ def encode(article: Article) -> Message:
         "published_at": None if article.published_at is None else article.published_at.isoformat(),
         "updated_at": None if article.updated_at is None else article.updated_at.isoformat(),
     }
+    if article.link is not None:
+        body["link"] = article.link
+    if article.page is not None:
+        page = article.page
+        body["page"] = {"id": page.id, "digest": page.digest.hex(), "url": page.url}
     return Message(key=str(article.id), value=_dump(body).encode())
 
 
@@ -201,6 +206,21 @@ def _read_attribution(value: Any) -> Attribution | None:
         raise _InsideError("its fields are texts, and evidence is required") from None
 
 
+def _read_page(value: Any) -> FromPage | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise TypeError
+    try:
+        return FromPage(
+            id=_read_number(value.get("id")),
+            digest=_read_hash(value.get("digest")),
+            url=_read_text(value.get("url")),
+        )
+    except TypeError:
+        raise _InsideError("it has an id, a digest and a url") from None
+
+
 def _read_optional_text(value: Any) -> str | None:
     return None if value is None else _read_text(value)
 
@@ -228,6 +248,15 @@ _ATTRIBUTION: Final = {
         "publisher": _TEXT_OR_NULL,
         "url": _TEXT_OR_NULL,
         "evidence": _described(_TEXT, "the sentence that says so"),
+    },
+}
+_PAGE: Final = {
+    "type": ["object", "null"],
+    "required": ["id", "digest", "url"],
+    "properties": {
+        "id": _described(_NUMBER, "of this fetching of the page, as poll_id is of a poll"),
+        "digest": _described(_HASH, "of the feed's version whose text it replaces"),
+        "url": _described(_TEXT, "of the page"),
     },
 }
 
@@ -322,4 +351,14 @@ _FIELDS: Final[tuple[tuple[str, _Kind], ...]] = (
     ("image", _optional_text("address of a picture")),
     ("published_at", _optional_time("as the publisher says, unless absurd")),
     ("updated_at", _optional_time("as the publisher says, unless absurd")),
+    ("link", _optional_text("its address as the feed has it, where that is not url")),
+    (
+        "page",
+        _Kind(
+            read=_read_page,
+            expected="where the text comes from, or null",
+            schema=_described(_PAGE, "text and html are those of the article's page, not of its feed"),
+            optional=True,
+        ),
+    ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,30 +12,37 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ingest.db.engine import transaction
 from ingest.db.reading import reading
-from ingest.db.tables import feeds, hosts
+from ingest.db.tables import feeds, hosts, pages
 from ingest.schedule import budget as budgets
 from ingest.schedule.budget import Admission, Budget, Host, Waiting, is_bounded
-from ingest.types import PollOutcome
+from ingest.types import Pause, PollOutcome
 
 # In one order, so that two pollers wait for each other and never in a circle.
 _LOCK: Final = """
-    SELECT host, free_at, queue_end, paused_until, spacing FROM hosts WHERE host = ANY(%(hosts)s)
-    ORDER BY host FOR UPDATE"""
+    SELECT host, free_at, queue_end, paused_until, spacing, crawl_delay, pages_end FROM hosts
+    WHERE host = ANY(%(hosts)s) ORDER BY host FOR UPDATE"""
 _MEET: Final = """
     INSERT INTO hosts (host, free_at, queue_end) SELECT host, %(now)s, %(now)s
     FROM unnest(%(hosts)s::text[]) AS met(host) ORDER BY host ON CONFLICT (host) DO NOTHING"""
 # A feed that waits for its turn may still carry a lease that ran out.
 _UNDER_WAY: Final = """
-    SELECT host, count(*) AS polls FROM feeds WHERE lease_poll_id IS NOT NULL AND host = ANY(%(hosts)s)
-        AND next_poll_at > %(now)s AND turn_at IS NULL GROUP BY host"""
+    SELECT host, count(*) AS polls FROM (
+        SELECT host FROM feeds WHERE lease_poll_id IS NOT NULL AND host = ANY(%(hosts)s)
+            AND next_poll_at > %(now)s AND turn_at IS NULL
+        UNION ALL
+        SELECT host FROM pages WHERE leased_at IS NOT NULL AND host = ANY(%(hosts)s) AND due_at > %(now)s
+    ) AS under_way GROUP BY host"""
 _KEEP: Final = """
-    UPDATE hosts SET free_at = given.free_at, queue_end = given.queue_end
-    FROM unnest(%(hosts)s::text[], %(free_at)s::timestamptz[], %(queue_end)s::timestamptz[])
-        AS given(host, free_at, queue_end) WHERE hosts.host = given.host"""
+    UPDATE hosts SET free_at = given.free_at, queue_end = given.queue_end, pages_end = given.pages_end
+    FROM unnest(%(hosts)s::text[], %(free_at)s::timestamptz[], %(queue_end)s::timestamptz[],
+        %(pages_end)s::timestamptz[]) AS given(host, free_at, queue_end, pages_end) WHERE hosts.host = given.host"""
 _WAIT: Final = """
     UPDATE feeds SET next_poll_at = given.turn, turn_at = given.turn,
         last_reason = 'its turn at ' || feeds.host || ', which is not asked more often'
     FROM unnest(%(ids)s::bigint[], %(turns)s::timestamptz[]) AS given(id, turn) WHERE feeds.id = given.id"""
+_PAGES_WAIT: Final = """
+    UPDATE pages SET due_at = given.turn, turn_at = given.turn
+    FROM unnest(%(ids)s::bigint[], %(turns)s::timestamptz[]) AS given(id, turn) WHERE pages.id = given.id"""
 _PAUSE: Final = """
     INSERT INTO hosts (host, free_at, queue_end, paused_until, pause_reason)
     SELECT host, now, now, until, reason
@@ -55,24 +62,47 @@ class KnownHost:
     pause_reason: str | None
     spacing: timedelta | None
     """Set for this host; None: as for all."""
+    crawl_delay: timedelta | None
+    """What its robots.txt asks for, as far as it was read; an operator's spacing goes before it."""
+    pages: int
+    """Articles' pages that wait to be fetched from it."""
 
 
 def admit_due(
     connection: Connection, waiting: Sequence[Waiting], *, now: datetime, budget: Budget
 ) -> tuple[int, ...]:
     """Of feeds whose rows are locked, those that may be polled now; the others get their turns."""
-    admission = admit(connection, waiting, now=now, budget=budget)
+    return _given(connection, admit(connection, waiting, now=now, budget=budget), move=_WAIT)
+
+
+def admit_due_pages(
+    connection: Connection, waiting: Sequence[Waiting], *, now: datetime, budget: Budget
+) -> tuple[int, ...]:
+    """The same for pages whose rows are locked, by their ids."""
+    admission = admit(connection, waiting, by=budgets.admit_pages, now=now, budget=budget)
+    return _given(connection, admission, move=_PAGES_WAIT)
+
+
+def _given(connection: Connection, admission: Admission, *, move: str) -> tuple[int, ...]:
+    """Whoever is admitted; the others have their turns in their rows."""
     if admission.turns:
         given = {"ids": list(admission.turns), "turns": list(admission.turns.values())}
-        connection.exec_driver_sql(_WAIT, given)
+        connection.exec_driver_sql(move, given)
     return admission.admitted
 
 
-def admit(connection: Connection, waiting: Sequence[Waiting], *, now: datetime, budget: Budget) -> Admission:
+def admit(
+    connection: Connection,
+    waiting: Sequence[Waiting],
+    *,
+    now: datetime,
+    budget: Budget,
+    by: Callable[..., Admission] = budgets.admit,
+) -> Admission:
     """Who of these may ask their hosts now, and when the others' turns are; the hosts know of it."""
     bounded = sorted({feed.host for feed in waiting if is_bounded(feed.host, budget=budget)})
     known = _known(connection, bounded, now=now) if bounded else {}
-    admission = budgets.admit(waiting, known, now=now, budget=budget)
+    admission = by(waiting, known, now=now, budget=budget)
     if admission.hosts:
         changed = admission.hosts.values()
         connection.exec_driver_sql(
@@ -81,6 +111,7 @@ def admit(connection: Connection, waiting: Sequence[Waiting], *, now: datetime, 
                 "hosts": list(admission.hosts),
                 "free_at": [host.free_at for host in changed],
                 "queue_end": [host.queue_end for host in changed],
+                "pages_end": [host.pages_end for host in changed],
             },
         )
     return admission
@@ -102,21 +133,24 @@ def _known(connection: Connection, names: list[str], *, now: datetime) -> dict[s
             paused_until=row.paused_until,
             spacing=row.spacing,
             under_way=under_way.get(row.host, 0),
+            crawl_delay=row.crawl_delay,
+            pages_end=row.pages_end,
         )
         for row in rows
     }
 
 
 def pause(connection: Connection, outcomes: Sequence[PollOutcome]) -> None:
-    """Leave those hosts alone that asked for it; of several pauses the longest counts."""
-    longest: dict[str, PollOutcome] = {}
-    for outcome in outcomes:
-        if outcome.pause is None:
-            continue
-        known = longest.get(outcome.pause.host)
-        if known is None or known.pause is None or known.pause.until < outcome.pause.until:
-            longest[outcome.pause.host] = outcome
-    pauses = [outcome.pause for outcome in longest.values() if outcome.pause is not None]
+    """Leave those hosts alone that asked for it."""
+    leave_alone(connection, [outcome.pause for outcome in outcomes if outcome.pause is not None])
+
+
+def leave_alone(connection: Connection, asked: Sequence[Pause]) -> None:
+    """Leave these hosts alone; of several pauses the longest counts."""
+    longest: dict[str, Pause] = {}
+    for each in sorted(asked, key=lambda pause: pause.until):
+        longest[each.host] = each
+    pauses = list(longest.values())
     if pauses:
         connection.exec_driver_sql(
             _PAUSE,
@@ -132,7 +166,14 @@ def pause(connection: Connection, outcomes: Sequence[PollOutcome]) -> None:
 def list_hosts(engine: Engine) -> list[KnownHost]:
     """Every host that has a feed, or that an operator gave a spacing; those with most feeds first."""
     counted = select(feeds.c.host, func.count().label("feeds")).group_by(feeds.c.host).subquery()
+    wanted = (
+        select(pages.c.host, func.count().label("pages"))
+        .where(pages.c.state == "waiting")
+        .group_by(pages.c.host)
+        .subquery()
+    )
     joined = counted.join(hosts, hosts.c.host == counted.c.host, full=True)
+    name = func.coalesce(counted.c.host, hosts.c.host)
     rows = (
         select(
             func.coalesce(counted.c.host, hosts.c.host).label("host"),
@@ -140,9 +181,16 @@ def list_hosts(engine: Engine) -> list[KnownHost]:
             hosts.c.paused_until,
             hosts.c.pause_reason,
             hosts.c.spacing,
+            hosts.c.crawl_delay,
+            func.coalesce(wanted.c.pages, 0).label("pages"),
         )
-        .select_from(joined)
-        .where(counted.c.host.is_not(None) | hosts.c.spacing.is_not(None))
+        .select_from(joined.outerjoin(wanted, wanted.c.host == name))
+        .where(
+            counted.c.host.is_not(None)
+            | hosts.c.spacing.is_not(None)
+            | hosts.c.crawl_delay.is_not(None)
+            | wanted.c.host.is_not(None)
+        )
         .order_by(func.coalesce(counted.c.feeds, 0).desc(), "host")
     )
     with reading(engine) as connection:
@@ -159,12 +207,25 @@ def set_spacing(engine: Engine, host: str, spacing: timedelta | None, *, now: da
         )
 
 
+def set_crawl_delay(connection: Connection, host: str, delay: timedelta | None, *, now: datetime) -> None:
+    """What the robots.txt of ``host`` asks for now; None: nothing."""
+    row = {"host": host, "free_at": now, "queue_end": now, "crawl_delay": delay}
+    statement = insert(hosts).values(row)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[hosts.c.host],
+            set_={"crawl_delay": delay},
+            where=hosts.c.crawl_delay.is_distinct_from(delay),
+        )
+    )
+
+
 def end_pause(engine: Engine, host: str, *, now: datetime) -> bool:
     """Ask ``host`` again, those first that wait for it; False: it was not paused."""
     ended = (
         hosts.update()
         .where(hosts.c.host == host, hosts.c.paused_until > now)
-        .values(paused_until=None, pause_reason=None, queue_end=now)
+        .values(paused_until=None, pause_reason=None, queue_end=now, pages_end=None)
     )
     # Their turns lie behind the pause: they are due, and get others.
     again = (
@@ -176,4 +237,9 @@ def end_pause(engine: Engine, host: str, *, now: datetime) -> bool:
         if connection.execute(ended).rowcount == 0:
             return False
         connection.execute(again)
+        connection.execute(
+            pages.update()
+            .where(pages.c.host == host, pages.c.state == "waiting", pages.c.turn_at > now)
+            .values(due_at=now, turn_at=None)
+        )
         return True

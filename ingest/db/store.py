@@ -31,6 +31,9 @@ _STORED: Final = """
     WHERE a.id = ANY(%s::uuid[]) ORDER BY a.id FOR UPDATE OF a"""
 _MATCHED: Final = "SELECT article_id, topic FROM matches WHERE article_id = ANY(%s::uuid[])"
 _REVISIONS: Final = "SELECT article_id, digest, number FROM revisions WHERE article_id = ANY(%s::uuid[])"
+_PAGES: Final = """
+    SELECT article_id, digest, revision FROM pages
+    WHERE article_id = ANY(%s::uuid[]) AND revision IS NOT NULL"""
 _STORIES: Final = "SELECT DISTINCT story_id FROM articles WHERE story_id = ANY(%s::uuid[])"
 _LOCK_STORIES: Final = "SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key"
 
@@ -136,7 +139,7 @@ def lock_stories(connection: Connection, stories: Collection[UUID]) -> None:
 
 
 def load(connection: Connection, *, records: Sequence[tuple[UUID, int]], stories: Collection[UUID]) -> Known:
-    """What is known of ``records`` (article id, poll id) and ``stories``; the stored articles are row-locked."""
+    """What is known of ``records`` (article id, sighting) and ``stories``; the stored articles are row-locked."""
     driver = driver_of(connection)
     articles = list({article for article, _ in records})
     rows = driver.execute(_STORED, (articles,)).fetchall()
@@ -144,7 +147,10 @@ def load(connection: Connection, *, records: Sequence[tuple[UUID, int]], stories
     known_stories = driver.execute(_STORIES, (list(stories),)).fetchall()
     topics: dict[UUID, set[str]] = {row[0]: set() for row in rows}
     revisions: dict[UUID, dict[bytes, int]] = {row[0]: {} for row in rows}
+    pages: dict[UUID, dict[bytes, int]] = {row[0]: {} for row in rows}
     if rows:
+        for article_id, digest, number in driver.execute(_PAGES, (list(pages),)):
+            pages[article_id][bytes(digest)] = number
         for article_id, topic in driver.execute(_MATCHED, (list(topics),)):
             topics[article_id].add(topic)
         for article_id, digest, number in driver.execute(_REVISIONS, (list(revisions),)):
@@ -165,6 +171,7 @@ def load(connection: Connection, *, records: Sequence[tuple[UUID, int]], stories
                 feed_id=row[8],
                 poll_id=row[9],
                 topics=frozenset(topics[row[0]]),
+                pages=pages[row[0]],
             )
             for row in rows
         },
@@ -306,7 +313,7 @@ def _sighting_row(change: Change) -> tuple[Any, ...]:
     place = f"{record.topic}/{record.partition}/{record.offset}"
     return (
         article.id,
-        article.poll_id,
+        article.sighting,
         article.feed_id,
         article.seen_at,
         change.effect.value,

@@ -5,6 +5,7 @@
     hosts ··< feeds ──< polls  what we may ask of a host; what we poll; how each poll ended
                 ├────< seen    per feed: what each entry was when it last travelled
                 └───── subscriptions ; pushes ; unpushed    its hub, what that sent, and what it did not
+    pages ; robots             articles' pages that are wanted, and what became of them; what hosts ask of robots
     articles ──< revisions     identity and current facts; every version in full, insert-only but for ``current``
       ├──< sightings           each record the consumer took, once: the ledger, and what makes a repeat a no-op
       └──< matches >── topics  article × topic, with its explanation
@@ -126,6 +127,13 @@ feeds: Final = Table(
         ForeignKey("feeds.id", ondelete="CASCADE"),
         comment="the index of sitemaps that names it, if one does",
     ),
+    Column(
+        "full_text",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="its articles' pages are fetched too",
+    ),
 )
 Index("ix_feeds_state", feeds.c.state, feeds.c.id)
 Index("ix_feeds_due", feeds.c.next_poll_at, postgresql_where=feeds.c.enabled)
@@ -143,6 +151,8 @@ hosts: Final = Table(
     Column("paused_until", _time),
     Column("pause_reason", Text),
     Column("spacing", Interval, comment="an operator's; null: the setting"),
+    Column("crawl_delay", Interval, comment="what its robots.txt asks for"),
+    Column("pages_end", _time, comment="the first turn that no page waits for"),
 )
 
 polls: Final = Table(
@@ -241,6 +251,50 @@ unpushed: Final = Table(
     PrimaryKeyConstraint("feed_id", "key"),
 )
 Index("ix_unpushed_found_at", unpushed.c.found_at)
+pages: Final = Table(
+    "pages",
+    metadata,
+    Column("id", BigInteger, primary_key=True, server_default=poll_ids.next_value()),
+    Column("article_id", Uuid, nullable=False),
+    Column(
+        "digest", LargeBinary, nullable=False, comment="of the feed's version whose text it is to replace"
+    ),
+    Column("feed_id", BigInteger, nullable=False),
+    Column("entry_key", LargeBinary, nullable=False),
+    Column("url", Text, nullable=False, comment="the next one to ask, where it redirects"),
+    Column("host", Text, Computed(HOST_OF_URL, persisted=True), nullable=False),
+    Column("hops", SmallInteger, nullable=False, server_default=text("0"), comment="redirects so far"),
+    Column("state", Text, nullable=False, server_default=text("'waiting'")),
+    Column("wanted_at", _time, nullable=False),
+    # Doubles as the end of the lease, as in feeds.
+    Column("due_at", _time, nullable=False),
+    Column("leased_at", _time),
+    Column("turn_at", _time, comment="its turn in its host's queue of pages, where it waits for one"),
+    Column("tries", SmallInteger, nullable=False, server_default=text("0")),
+    Column("tried_at", _time),
+    Column("status", SmallInteger),
+    Column("failure", Text),
+    Column("detail", Text),
+    Column("revision", Integer, comment="that has its text"),
+    UniqueConstraint("article_id", "digest"),
+    CheckConstraint("state IN ('waiting', 'taken', 'given-up')", name="state"),
+)
+Index("ix_pages_due", pages.c.due_at, postgresql_where=pages.c.state == text("'waiting'"))
+Index("ix_pages_leased", pages.c.host, postgresql_where=pages.c.leased_at.is_not(None))
+Index("ix_pages_tried", pages.c.tried_at)
+Index("ix_pages_feed", pages.c.feed_id, postgresql_where=pages.c.state == text("'waiting'"))
+
+robots: Final = Table(
+    "robots",
+    metadata,
+    Column("origin", Text, primary_key=True, comment="scheme, host and port"),
+    Column("fetched_at", _time, nullable=False),
+    Column("expires_at", _time, nullable=False),
+    Column("status", SmallInteger, comment="null: nobody answered"),
+    Column("reachable", Boolean, nullable=False, comment="false: nothing may be fetched for now"),
+    Column("rules", JSONB, nullable=False, comment="for us: [allowed, pattern] each"),
+    Column("crawl_delay", Interval),
+)
 
 articles: Final = Table(
     "articles",

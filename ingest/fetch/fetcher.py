@@ -281,7 +281,8 @@ class Fetcher:
             visited.add(str(url))
             if way.redirects > limits.max_redirects:
                 detail = f"more than {limits.max_redirects} redirects"
-                raise Stopped(Failed(kind=FailureKind.REDIRECT, detail=detail, status=status))
+                failed = Failed(kind=FailureKind.REDIRECT, detail=detail, status=status, location=str(url))
+                raise Stopped(failed)
             if asked.content and left.scheme == "https" and url.scheme != "https":
                 detail = f"from https to {str(url)[:500]}, where anybody could read what is sent"
                 raise Stopped(Failed(kind=FailureKind.REDIRECT, detail=detail, status=status))

@@ -21,12 +21,12 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 from uuid import UUID
 
-from ingest.errors import Unusable
+from ingest.errors import Refused, Unusable
 from ingest.identity import article_id, digest, entry_key, is_another, marks
 from ingest.normalise import markup
 from ingest.normalise.reposts import cleaned
 from ingest.types import Article, Attribution, Entry, ParsedFeed, Seen
-from ingest.urls import absolute, canonical, host_of, is_home
+from ingest.urls import absolute, canonical, feed_url, host_of, is_home
 
 MAX_TEXT_CHARACTERS: Final = 1_000_000
 MAX_SUMMARY_CHARACTERS: Final = 10_000
@@ -251,11 +251,11 @@ def _draft(entry: Entry, *, base: str) -> _Draft | None:
     title = markup.line(entry.title) if entry.title else ""
     text, attribution = cleaned(text, title=title, markup=html)
     if not title:
-        title = _cut(" ".join(text.split()), TITLE_FROM_TEXT, mark="…") or url or (entry.link or "")
+        title = cut(" ".join(text.split()), TITLE_FROM_TEXT, mark="…") or url or (entry.link or "")
     if not title:
         return None
     named = entry if entry.guid or entry.link or entry.title else replace(entry, title=title)
-    title, text = _cut(title, MAX_TITLE_CHARACTERS), _cut(text, MAX_TEXT_CHARACTERS)
+    title, text = cut(title, MAX_TITLE_CHARACTERS), cut(text, MAX_TEXT_CHARACTERS)
     if summary and summary != text:
         summary = cleaned(summary, title=title, markup="")[0]
     return _Draft(
@@ -265,7 +265,7 @@ def _draft(entry: Entry, *, base: str) -> _Draft | None:
         digest=digest(title, text if summary in text else f"{summary}\n{text}"),
         url=url,
         title=title,
-        summary=_cut(summary, MAX_SUMMARY_CHARACTERS),
+        summary=cut(summary, MAX_SUMMARY_CHARACTERS),
         text=text,
         html=html,
         attribution=attribution,
@@ -306,7 +306,7 @@ def _article(
         digest=draft.digest,
         seen_at=seen_at,
         url=draft.url,
-        guid=None if entry.guid is None else _cut(entry.guid, MAX_GUID_CHARACTERS),
+        guid=None if entry.guid is None else cut(entry.guid, MAX_GUID_CHARACTERS),
         title=draft.title,
         authors=authors,
         publisher=publisher,
@@ -320,7 +320,21 @@ def _article(
         image=absolute(entry.image, base=base) if entry.image else None,
         published_at=published if published is not None and published <= latest else None,
         updated_at=entry.updated if entry.updated is not None and entry.updated <= latest else None,
+        link=_link(draft, base=base),
     )
+
+
+def _link(draft: _Draft, *, base: str) -> str | None:
+    """An entry's address as it can be fetched, with the scheme and parameters the feed has; None: as ``url`` has it."""
+    address = draft.entry.link or draft.entry.guid
+    if draft.url is None or address is None or address == draft.url:
+        return None
+    found = absolute(address, base=base)
+    try:
+        link = None if found is None else feed_url(found)
+    except Refused:
+        return None
+    return None if link == draft.url else link
 
 
 def _names(names: Iterable[str]) -> tuple[str, ...]:
@@ -329,7 +343,7 @@ def _names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _name(text: str | None) -> str | None:
-    return (_cut(markup.line(text), MAX_NAME_CHARACTERS) or None) if text else None
+    return (cut(markup.line(text), MAX_NAME_CHARACTERS) or None) if text else None
 
 
 def _language(tag: str | None) -> str | None:
@@ -342,5 +356,6 @@ def _language(tag: str | None) -> str | None:
     return folded
 
 
-def _cut(text: str, limit: int, *, mark: str = CUT) -> str:
+def cut(text: str, limit: int, *, mark: str = CUT) -> str:
+    """``text``, and where it is longer than ``limit`` characters its beginning."""
     return text if len(text) <= limit else text[: limit - len(mark)].rstrip() + mark

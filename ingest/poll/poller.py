@@ -25,6 +25,7 @@ from ingest.db.polls import Unpolled
 from ingest.fetch import Fetcher, Limits, Resolver
 from ingest.parsers import Digested, Document, ParserPool
 from ingest.poll.outage import Blame, Outage
+from ingest.poll.pages import PageStage
 from ingest.poll.pushing import Pushing
 from ingest.poll.writing import Appender, Ended, PollCounts, Writer
 from ingest.runtime import Stop, crash_step
@@ -150,6 +151,19 @@ class Poller:
                 lease=lease,
                 clock=clock,
             )
+        self._pages = PageStage(
+            engine,
+            log,
+            fetcher=self._fetcher,
+            parsers=self._parsers,
+            user_agent=user_agent,
+            budget=budget,
+            lease=lease,
+            limits=limits,
+            outage=lambda: self.outage,
+            in_thread=self._in_thread,
+            clock=clock,
+        )
         self._runner = asyncio.Runner()
         self._threads: ThreadPoolExecutor | None = None
         self._stop: Stop | None = None
@@ -159,6 +173,11 @@ class Poller:
     def counts(self) -> PollCounts:
         """Of everything since it was made."""
         return self._writer.counts
+
+    @property
+    def pages(self) -> PageStage:
+        """What fetches articles' pages beside its polls."""
+        return self._pages
 
     @property
     def parsers(self) -> ParserPool:
@@ -241,6 +260,7 @@ class Poller:
             workers = [group.create_task(self._fetch_leased()) for _ in range(self._concurrency)]
             # Twice as many as there are parsers, so that each finds its next document waiting.
             workers += [group.create_task(self._parse_fetched()) for _ in range(2 * self._parse_workers)]
+            group.create_task(self._pages.run(self._stopping, until_idle=until_idle))
             await self._lease_feeds(until_idle=until_idle)
             given_back = await self._finish()
             await asyncio.wait([pushing], timeout=self._grace)

@@ -466,7 +466,7 @@ def _failed(lease: Lease, failed: Failed, *, now: datetime, policy: Policy, body
         drifted=lease.drifted,
         read_by=lease.read_by,
         wait_until=None if failed.retry_after is None else now + min(failed.retry_after, policy.maximum),
-        pause=_pause(lease, failed, now=now),
+        pause=pause_for(lease.url, failed, now=now),
     )
 
 
@@ -487,15 +487,15 @@ def _backoff(lease: Lease, failed: Failed, failures: int, *, policy: Policy) -> 
     return delay, reason
 
 
-def _pause(lease: Lease, failed: Failed, *, now: datetime) -> Pause | None:
+def pause_for(url: str, failed: Failed, *, now: datetime) -> Pause | None:
     """Too many requests is said of us, not of one feed."""
     if failed.status != 429 and (failed.status != 503 or failed.retry_after is None):
         return None
     length = min(max(failed.retry_after or PAUSE, PAUSE), LONGEST_PAUSE)
-    said = f"{failed.status} for {lease.url}"
+    said = f"{failed.status} for {url}"
     if failed.retry_after is not None:
         said += f", Retry-After {shown(failed.retry_after)}"
-    host = urlsplit(failed.url or lease.url).hostname or ""
+    host = urlsplit(failed.url or url).hostname or ""
     return Pause(host=f"[{host}]" if ":" in host else host, at=now, until=now + length, reason=said)
 
 

@@ -9,6 +9,9 @@ All pollers share a host's state through the database, so its budget holds for a
 in the order it came; it is moved once, to its turn, however long the queue is. Pacing is a virtual clock (GCRA,
 ITU-T I.371): each admission moves ``free_at`` on by the spacing, and the clock may run ahead by as many as may be
 under way at once, so that a poller that looks once a second keeps up with a spacing of half a second.
+
+Pages of articles are asked for out of the same budget (:func:`admit_pages`), behind all feeds: they have a queue of
+their own, which no feed waits for.
 """
 
 from __future__ import annotations
@@ -58,6 +61,19 @@ class Host:
     spacing: timedelta | None = None
     """An operator's, for this host; None: the budget's."""
     under_way: int = 0
+    crawl_delay: timedelta | None = None
+    """What its robots.txt asks for."""
+    pages_end: datetime | None = None
+    """The first turn of a page that no page has; None, or in the past, where none waits."""
+
+    def pace(self, budget: Budget) -> tuple[timedelta, int]:
+        """The time between two requests, and how many may be under way. A host that names its own pace in robots.txt
+        is asked one thing after the other; an operator's spacing goes before all."""
+        if self.spacing is not None:
+            return self.spacing, budget.concurrency
+        if self.crawl_delay is not None and self.crawl_delay > budget.spacing:
+            return self.crawl_delay, 1
+        return budget.spacing, budget.concurrency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +98,8 @@ def admit(
             admitted.append(feed.feed_id)
             continue
         host = changed.get(feed.host) or hosts[feed.host]
-        spacing = budget.spacing if host.spacing is None else host.spacing
-        if _has_room(host, feed, spacing=spacing, now=now, budget=budget):
+        spacing, concurrency = host.pace(budget)
+        if _has_room(host, feed, spacing=spacing, now=now, concurrency=concurrency):
             admitted.append(feed.feed_id)
             free_at = max(host.free_at, now) + spacing
             changed[feed.host] = replace(host, free_at=free_at, under_way=host.under_way + 1)
@@ -94,16 +110,45 @@ def admit(
     return Admission(admitted=tuple(admitted), turns=turns, hosts=changed)
 
 
+def admit_pages(
+    waiting: Sequence[Waiting], hosts: Mapping[str, Host], *, now: datetime, budget: Budget
+) -> Admission:
+    """As :func:`admit`, for pages (their ids stand in ``feed_id``): one is admitted where no feed waits for the host
+    and no page is before it; the others get turns that no feed waits for."""
+    admitted: list[int] = []
+    turns: dict[int, datetime] = {}
+    changed: dict[str, Host] = {}
+    for page in waiting:
+        if not is_bounded(page.host, budget=budget):
+            admitted.append(page.feed_id)
+            continue
+        host = changed.get(page.host) or hosts[page.host]
+        spacing, concurrency = host.pace(budget)
+        last = host.pages_end or now
+        behind = replace(page, turn_came=False)  # of the feeds' queue, in which it has no turn
+        first = page.turn_came or last <= now
+        if first and _has_room(host, behind, spacing=spacing, now=now, concurrency=concurrency):
+            admitted.append(page.feed_id)
+            free_at = max(host.free_at, now) + spacing
+            changed[page.host] = replace(host, free_at=free_at, under_way=host.under_way + 1)
+            continue
+        soonest = max(host.queue_end, host.free_at, now + LEAST_WAIT, host.paused_until or now)
+        # One whose turn came and that a feed went before stays in front of those who wait behind it.
+        turns[page.feed_id] = turn = soonest if page.turn_came else max(last, soonest)
+        changed[page.host] = replace(host, pages_end=max(last, turn + spacing))
+    return Admission(admitted=tuple(admitted), turns=turns, hosts=changed)
+
+
 def is_bounded(host: str, *, budget: Budget) -> bool:
     """Whether a host has a budget."""
     return not (budget.spare_loopback and is_loopback(host))
 
 
-def _has_room(host: Host, feed: Waiting, *, spacing: timedelta, now: datetime, budget: Budget) -> bool:
+def _has_room(host: Host, feed: Waiting, *, spacing: timedelta, now: datetime, concurrency: int) -> bool:
     if host.paused_until is not None and host.paused_until > now:
         return False
-    if host.under_way >= budget.concurrency:
+    if host.under_way >= concurrency:
         return False
     if not feed.turn_came and host.queue_end > now:
         return False
-    return host.free_at - now <= spacing * (budget.concurrency - 1)
+    return host.free_at - now <= spacing * (concurrency - 1)

@@ -1,0 +1,79 @@
+"""A page's text in place of its feed's, where it is more of the same. Pure.
+
+A page may be the whole article, and it may be a wall of cookies, a call to subscribe, another article that took its
+place, or less than the feed already has. The feed's own words tell: a longer text that has a fair share of them, and
+of the title's, is the article.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from ingest.identity import digest
+from ingest.normalise import MAX_TEXT_CHARACTERS, cut, markup
+from ingest.normalise.reposts import cleaned
+from ingest.types import Article, Failed, FailureKind, FromPage
+
+LEAST_CHARACTERS: Final = 200
+"""A page with less says nothing that a feed's summary does not."""
+LONGER: Final = 1.1
+"""A page's text is at least so many times as long as the feed's; less is another spelling of the same."""
+WHOLE_CHARACTERS: Final = 600
+"""A feed's text of this length is a part of the article and not a teaser, which may be written anew."""
+SHARE_OF_TEASER: Final = 0.35
+SHARE_OF_WHOLE: Final = 0.6
+# Words of three letters stand in every text of their language; in scripts without spaces pairs of characters are words.
+_WORDS: Final = re.compile(r"[^\W\d_]{4,}|\d+")
+_UNSPACED: Final = re.compile(r"(?=([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0e7f]{2}))")
+
+
+def with_page_text(
+    article: Article, extracted: str, *, page_url: str, page_id: int, seen_at: datetime
+) -> Article | Failed:
+    """``article`` with the text of its page, of which ``extracted`` is the HTML; or why it keeps its own."""
+    html = markup.sanitised(extracted, base=page_url)
+    text, attribution = cleaned(markup.plain(html), title=article.title, markup=html)
+    text = cut(text, MAX_TEXT_CHARACTERS)
+    why = no_better(text, title=article.title, own=article.text)
+    if why is not None:
+        return Failed(kind=FailureKind.NO_BETTER, detail=why)
+    summary = article.summary
+    found = replace(
+        article,
+        digest=digest(article.title, text if summary in text else f"{summary}\n{text}"),
+        seen_at=seen_at,
+        text=text,
+        html=html,
+        page=FromPage(id=page_id, digest=article.digest, url=page_url),
+    )
+    if attribution is None or article.attribution is not None:
+        return found
+    return replace(
+        found,
+        attribution=attribution,
+        authors=found.authors if attribution.author is None else (attribution.author,),
+        publisher=attribution.publisher or found.publisher,
+    )
+
+
+def no_better(text: str, *, title: str, own: str) -> str | None:
+    """Why a page's text is no better than a feed's ``own``; None: it is."""
+    if len(text) < LEAST_CHARACTERS:
+        return f"the page has {len(text)} characters of text"
+    if len(text) < LONGER * len(own):
+        return f"the page has {len(text)} characters of text, the feed {len(own)}"
+    wanted = words(f"{title}\n{own}")
+    share = len(wanted & words(text)) / len(wanted) if wanted else 1.0
+    least = SHARE_OF_WHOLE if len(own) >= WHOLE_CHARACTERS else SHARE_OF_TEASER
+    if share < least:
+        return f"the page has {share:.0%} of the feed's words: it is about something else"
+    return None
+
+
+def words(text: str) -> frozenset[str]:
+    """By which two texts are known to be about the same."""
+    folded = text.casefold()
+    return frozenset(_WORDS.findall(folded)) | frozenset(_UNSPACED.findall(folded))
