@@ -163,6 +163,8 @@ class Feed:
     """None: our own user agent does, as far as is known."""
     parent_id: int | None = None
     """The index of sitemaps that names it, if one does."""
+    full_text: bool = False
+    """The pages of its articles are fetched too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

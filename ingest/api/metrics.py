@@ -92,6 +92,10 @@ def state(status: Status) -> Iterator[Metric]:
         status.due_lag.total_seconds(),
     )
     yield labelled("ingest_polls_last_hour", "Polls by result.", "result", iter(status.polls.items()))
+    yield GaugeMetricFamily("ingest_pages_waiting", "Articles' pages to be fetched.", status.pages_waiting)
+    yield labelled(
+        "ingest_pages_last_hour", "Tries of articles' pages by result.", "result", iter(status.pages.items())
+    )
     yield GaugeMetricFamily("ingest_articles", "Articles stored (large: an estimate).", status.articles)
     yield GaugeMetricFamily("ingest_revisions", "Revisions stored (large: an estimate).", status.revisions)
     yield GaugeMetricFamily(

@@ -13,6 +13,7 @@ from ingest.db.articles import DEFAULT_LIMIT, MAX_LIMIT
 from ingest.db.feed_state import FEED_STATES
 from ingest.db.polls import SHOWN_POLLS
 from ingest.log.api import ALERTS_STREAM
+from ingest.schedule.pages import PageState
 from ingest.schedule.push import State
 from ingest.streams import event_schema
 from ingest.types import AgentUse, FailureKind, PollResult, TlsException
@@ -296,6 +297,25 @@ def _schemas() -> dict[str, Any]:
                         }
                     )
                 ),
+                "pages": {
+                    **_list(_ref("Page")),
+                    "description": "where a feed asks for full text: once for each of its versions, newest first",
+                },
+            }
+        ),
+        "Page": _object(
+            {
+                "id": _NUMBER,
+                "url": _TEXT,
+                "state": {"enum": [state.value for state in PageState]},
+                "wanted_at": _TIME,
+                "tries": _NUMBER,
+                "tried_at": _TIME_OR_NULL,
+                "due_at": {**_TIME, "description": "when it is tried next, where it is waiting"},
+                "status": {"type": ["integer", "null"]},
+                "failure": _TEXT_OR_NULL,
+                "detail": _TEXT_OR_NULL,
+                "revision": {"type": ["integer", "null"], "description": "that has its text"},
             }
         ),
         "Revision": _object(
@@ -487,6 +507,8 @@ def _schemas() -> dict[str, Any]:
                 "last_poll_at": _TIME_OR_NULL,
                 "articles": _NUMBER,
                 "revisions": _NUMBER,
+                "pages_waiting": {**_NUMBER, "description": "articles' pages to be fetched"},
+                "pages_last_hour": {"type": "object", "additionalProperties": _NUMBER},
                 "quarantine": {**_NUMBER, "description": "records of the log that wait to be replayed"},
                 "quarantine_entries": {**_NUMBER, "description": "entries of feeds; polls bring them again"},
                 "streams": _list(_object({"topic": _TEXT, "cursor": _CURSOR, "first_cursor": _CURSOR})),
@@ -566,6 +588,7 @@ def _feed() -> dict[str, Any]:
             "type": ["integer", "null"],
             "description": "the feed that is an index of sitemaps and names it, if one does",
         },
+        "full_text": {**_FLAG, "description": "the pages of its articles are fetched too"},
     }
 
 

@@ -12,6 +12,7 @@ from ingest import app
 from ingest.cli import show
 from ingest.db import articles as stored
 from ingest.db import ledger as books
+from ingest.db.pages import WantedPage
 from ingest.errors import Refused
 from ingest.plain import line, plain
 from ingest.settings import Settings
@@ -221,6 +222,8 @@ def _show_history(history: books.History) -> None:
     for event in history.events:
         kind = click.style(event.kind, fg=show.KIND_COLOURS.get(event.kind))
         click.echo(f"  event      {event.topic} cursor {event.cursor}: {kind}, {show.when(event.at)}")
+    for page in history.pages:
+        click.echo(f"  page       {show.clean(page.url)}: {_became(page)}")
     for sighting in history.sightings:
         feed = f"feed {sighting.feed_id} ({show.clean(sighting.feed_url) or 'removed'})"
         click.echo(
@@ -229,6 +232,19 @@ def _show_history(history: books.History) -> None:
         click.echo(f"             record {sighting.place}, revision {sighting.revision} afterwards")
     if history.sightings_total > len(history.sightings):
         click.echo(f"             and {history.sightings_total - len(history.sightings)} older")
+
+
+def _became(page: WantedPage) -> str:
+    why = ": ".join(each for each in (page.failure, show.clean(page.detail)) if each)
+    because = f" ({why})" if why else ""
+    match page.state:
+        case "taken" if page.revision is None:
+            return f"fetched {show.when(page.tried_at)}, its text is on its way"
+        case "taken":
+            return f"fetched {show.when(page.tried_at)}, revision {page.revision} has its text"
+        case "given-up":
+            return f"given up{because}; the text is the feed's"
+    return f"waits until {show.when(page.due_at)}{because}"
 
 
 commands: tuple[click.Command, ...] = (articles, explain)

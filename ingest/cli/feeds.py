@@ -180,6 +180,27 @@ def resume(settings: Settings, names: tuple[str, ...]) -> None:
     _enable(settings, names, enabled=True)
 
 
+@feeds.command("full-text")
+@click.argument("wanted", metavar="on|off", type=click.Choice(["on", "off"]))
+@click.argument("names", metavar="URL|ID...", nargs=-1, required=True)
+@click.pass_obj
+def full_text(settings: Settings, wanted: str, names: tuple[str, ...]) -> None:
+    """Fetch the pages of the articles that feeds bring from now on, for the text that is not in the feed; or do not.
+
+    Articles are stored with their feed's text at once. A page's text comes as a revision, where it is more of the same;
+    robots.txt, Crawl-delay and the budget of the page's host are kept to.
+
+    
+    Examples:
+      ingest feeds full-text on https://example.org/news.xml
+      ingest feeds full-text off 12
+    """
+    with app.open_database(settings, name=NAME) as engine:
+        for feed in [_find(engine, name) for name in names]:
+            if registry.set_full_text(engine, feed.id, wanted=wanted == "on"):
+                click.echo(f"full text {wanted}: {feed.id} {feed.url}")
+
+
 def _enable(settings: Settings, names: tuple[str, ...], *, enabled: bool) -> None:
     with app.open_database(settings, name=NAME) as engine:
         telling = partial(tell, PostgresLog(engine))
@@ -318,6 +339,8 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
     overdue = expected_by(feed.rhythm)
     if overdue is not None:
         click.echo(f"expected   something new by {when(overdue)}")
+    if feed.full_text:
+        click.echo("full text  the pages of its articles are fetched too")
     if feed.failures:
         click.echo(f"failing    {feed.failures} times in a row")
     for line in told(feed.request, feed.agent):

@@ -34,7 +34,7 @@ def hosts() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def list_(settings: Settings, *, as_json: bool) -> None:
-    """All hosts, those with most feeds first: feeds, time between two polls, and a pause with its reason.
+    """All hosts, those with most feeds first: feeds, time between two requests, and a pause with its reason.
 
     \b
     Examples:
@@ -48,8 +48,11 @@ def list_(settings: Settings, *, as_json: bool) -> None:
         click.echo(json.dumps(plain(found), indent=2))
         return
     for host in found:
-        spacing = shown(settings.host_spacing if host.spacing is None else host.spacing)
-        line = f"{host.feeds:>6}  {spacing:>6}  {host.host}"
+        line = f"{host.feeds:>6}  {shown(_pace(settings, host)):>6}  {host.host}"
+        if host.crawl_delay is not None and host.spacing is None and host.crawl_delay > settings.host_spacing:
+            line += "  as its robots.txt asks (Crawl-delay)"
+        if host.pages:
+            line += f"  {host.pages} pages waiting"
         if host.paused_until is not None and host.paused_until > now:
             line += f"  paused until {when(host.paused_until)}: {clean(host.pause_reason)}"
         click.echo(line)
@@ -90,6 +93,12 @@ def resume(settings: Settings, host: str) -> None:
         name = _known(known_hosts.list_hosts(engine), host)
         ended = known_hosts.end_pause(engine, name, now=runtime.now())
     click.echo(f"{name}: {'asked again from now on' if ended else 'it was not paused'}")
+
+
+def _pace(settings: Settings, host: KnownHost) -> timedelta:
+    if host.spacing is not None:
+        return host.spacing
+    return max(settings.host_spacing, host.crawl_delay or timedelta(0))
 
 
 commands: tuple[click.Command, ...] = (hosts,)

@@ -39,6 +39,9 @@ def status(settings: Settings, *, as_json: bool) -> None:
         hubs = ", ".join(f"{count} {state}" for state, count in found.subscriptions.items() if count)
         click.echo(f"hubs        {hubs}; {found.pushes_waiting} pushes waiting")
     click.echo(f"articles    {found.articles} in {found.revisions} revisions")
+    if found.pages_waiting or any(found.pages.values()):
+        ended = ", ".join(f"{count} {result}" for result, count in found.pages.items() if count) or "none"
+        click.echo(f"pages       {found.pages_waiting} waiting; in the last hour: {ended}")
     for stream in found.streams:
         click.echo(f"stream      {stream.topic}: cursor {stream.cursor}, held from {stream.first_cursor}")
     for group in found.groups:

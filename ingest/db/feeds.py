@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from ingest.db.engine import transaction
 from ingest.db.feed_requests import read_agent
 from ingest.db.feed_state import feed_fails, read_asked, read_cadence, read_rhythm
+from ingest.db.pages import give_up_waiting
 from ingest.db.polls import Poll, Tell, last_polls
 from ingest.db.reading import reading
 from ingest.db.subscriptions import KnownSubscription, known_subscription
@@ -120,6 +121,7 @@ def add_feeds(
 def remove_feed(engine: Engine, feed_id: int) -> bool:
     """Stop polling it for good and forget its seen-set; False: there is none. Its articles and polls stay."""
     with transaction(engine) as connection:
+        give_up_waiting(connection, feed_id, "its feed was removed")
         return connection.execute(delete(feeds).where(feeds.c.id == feed_id)).rowcount == 1
 
 
@@ -284,6 +286,17 @@ def _turn(
             )
         ],
     )
+
+
+def set_full_text(engine: Engine, feed_id: int, *, wanted: bool) -> bool:
+    """Fetch the pages of the articles that this feed brings from now on, or of none. False: no such feed."""
+    with transaction(engine) as connection:
+        statement = update(feeds).where(feeds.c.id == feed_id).values(full_text=wanted)
+        if connection.execute(statement).rowcount == 0:
+            return False
+        if not wanted:
+            give_up_waiting(connection, feed_id, "full text was turned off for its feed")
+        return True
 
 
 def _at(url: str) -> ColumnElement[bool]:

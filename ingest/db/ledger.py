@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, and_, func, or_, select
 from sqlalchemy import text as sql
 
 from ingest import urls
+from ingest.db.pages import WantedPage, pages_of
 from ingest.db.reading import reading
 from ingest.db.tables import (
     articles,
@@ -129,6 +130,8 @@ class History:
     matches: tuple[ArticleMatch, ...]
     events: tuple[StreamEvent, ...]
     copies: tuple[Copy, ...]
+    pages: tuple[WantedPage, ...]
+    """Its page, once for each version of a feed with full text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +252,7 @@ def _history(connection: Connection, article_id: UUID, *, before: int | None) ->
         matches=_matches(connection, article_id),
         events=_events(connection, article_id),
         copies=_copies(connection, article_id, row["story_id"]),
+        pages=pages_of(connection, article_id),
     )
 
 

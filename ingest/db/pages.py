@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, Row, select, update
+from sqlalchemy import Connection, Engine, Row, case, func, literal, select, update
 
 from ingest.db import hosts
 from ingest.db.engine import transaction
@@ -46,7 +46,8 @@ _WANT: Final = f"""
         AND {HOST_OF_URL.replace("url", "n.url")} IS NOT NULL
     ON CONFLICT (article_id, digest) DO NOTHING"""  # noqa: S608 - our own expression
 _STORED: Final = f"""
-    UPDATE pages p SET revision = r.number, state = '{PageState.TAKEN}', leased_at = NULL
+    UPDATE pages p SET revision = r.number, state = '{PageState.TAKEN}', leased_at = NULL, failure = NULL,
+        detail = NULL, tried_at = coalesce(tried_at, %(now)s)
     FROM unnest(%(article_id)s::uuid[], %(digest)s::bytea[], %(text)s::bytea[]) AS n(article_id, digest, text)
     JOIN revisions r ON r.article_id = n.article_id AND r.digest = n.text
     WHERE p.article_id = n.article_id AND p.digest = n.digest"""  # noqa: S608
@@ -146,6 +147,7 @@ def follow(connection: Connection, changes: Sequence[Change], *, now: datetime) 
         connection.exec_driver_sql(
             _STORED,
             {
+                "now": now,
                 "article_id": [article.id for article, _ in read],
                 "digest": [page.digest for _, page in read],
                 "text": [article.digest for article, _ in read],
@@ -265,13 +267,33 @@ def release(engine: Engine, leases: Sequence[PageLease]) -> None:
             connection.exec_driver_sql(_RELEASE, given)
 
 
-def give_up_waiting(connection: Connection, feed_id: int, why: str, *, now: datetime) -> None:
+def give_up_waiting(connection: Connection, feed_id: int, why: str) -> None:
     """No page of this feed is waited for any more."""
     connection.execute(
         update(pages)
         .where(pages.c.feed_id == feed_id, pages.c.state == PageState.WAITING.value)
-        .values(state=PageState.GIVEN_UP.value, leased_at=None, tried_at=now, detail=why)
+        .values(state=PageState.GIVEN_UP.value, leased_at=None, failure=None, detail=why)
     )
+
+
+def count_waiting(connection: Connection) -> int:
+    """Pages that wait to be fetched, for the first time or again."""
+    waiting = select(func.count()).select_from(pages).where(pages.c.state == PageState.WAITING.value)
+    return connection.scalar(waiting) or 0
+
+
+def count_ended(connection: Connection, *, since: datetime) -> dict[str, int]:
+    """What tries of pages came to since then: ``taken``, or how they failed."""
+    ended = case(
+        (pages.c.state == PageState.TAKEN.value, literal(PageState.TAKEN.value)), else_=pages.c.failure
+    )
+    rows = connection.execute(
+        select(ended, func.count())
+        .where(pages.c.tried_at > since, ended.is_not(None))
+        .group_by(ended)
+        .order_by(ended)
+    )
+    return {PageState.TAKEN.value: 0} | {row[0]: row[1] for row in rows}
 
 
 def pages_of(connection: Connection, article_id: UUID) -> tuple[WantedPage, ...]:

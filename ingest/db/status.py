@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, func, literal, or_, select
 from sqlalchemy import text as sql
 
 from ingest.db.feed_state import FEED_STATES, feed_fails
+from ingest.db.pages import count_ended, count_waiting
 from ingest.db.reading import reading
 from ingest.db.subscriptions import count_states
 from ingest.db.tables import feeds, log_groups, log_topics, polls, pushes, quarantine
@@ -59,6 +60,10 @@ class Status:
     last_poll_at: datetime | None
     articles: int
     revisions: int
+    pages_waiting: int
+    """Articles' pages that wait to be fetched."""
+    pages: Mapping[str, int]
+    """Tries of pages by what they came to, within ``POLLS_WITHIN``."""
     quarantine: int
     """Records of the log set aside and not yet replayed."""
     quarantine_entries: int
@@ -102,6 +107,8 @@ def read_status(engine: Engine, *, now: datetime, timeout: timedelta = timedelta
             last_poll_at=connection.scalar(select(func.max(polls.c.finished_at))),
             articles=_count(connection, "articles"),
             revisions=_count(connection, "revisions"),
+            pages_waiting=count_waiting(connection),
+            pages=count_ended(connection, since=now - POLLS_WITHIN),
             quarantine=records,
             quarantine_entries=entries,
             streams=_streams(connection),
@@ -132,6 +139,7 @@ def status_body(status: Status) -> dict[str, Any]:
     body = {field.name: getattr(status, field.name) for field in fields(status)}
     body["due_lag_seconds"] = body.pop("due_lag").total_seconds()
     body["polls_last_hour"] = body.pop("polls")
+    body["pages_last_hour"] = body.pop("pages")
     return body
 
 

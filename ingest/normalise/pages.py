@@ -23,8 +23,9 @@ LONGER: Final = 1.1
 """A page's text is at least so many times as long as the feed's; less is another spelling of the same."""
 WHOLE_CHARACTERS: Final = 600
 """A feed's text of this length is a part of the article and not a teaser, which may be written anew."""
-SHARE_OF_TEASER: Final = 0.35
+SHARE_OF_TEASER: Final = 0.4
 SHARE_OF_WHOLE: Final = 0.6
+_HEADLINE: Final = re.compile(r"<h1\b[^>]*>.*?</h1>", re.DOTALL)
 # Words of three letters stand in every text of their language; in scripts without spaces pairs of characters are words.
 _WORDS: Final = re.compile(r"[^\W\d_]{4,}|\d+")
 _UNSPACED: Final = re.compile(r"(?=([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0e7f]{2}))")
@@ -34,7 +35,7 @@ def with_page_text(
     article: Article, extracted: str, *, page_url: str, page_id: int, seen_at: datetime
 ) -> Article | Failed:
     """``article`` with the text of its page, of which ``extracted`` is the HTML; or why it keeps its own."""
-    html = markup.sanitised(extracted, base=page_url)
+    html = _without_headline(markup.sanitised(extracted, base=page_url))
     text, attribution = cleaned(markup.plain(html), title=article.title, markup=html)
     text = cut(text, MAX_TEXT_CHARACTERS)
     why = no_better(text, title=article.title, own=article.text)
@@ -71,6 +72,14 @@ def no_better(text: str, *, title: str, own: str) -> str | None:
     if share < least:
         return f"the page has {share:.0%} of the feed's words: it is about something else"
     return None
+
+
+def _without_headline(html: str) -> str:
+    """``html`` without the heading it begins with: the title is the feed's, which may be worded otherwise."""
+    found = _HEADLINE.search(html)
+    if found is None or markup.plain(html[: found.start()]):
+        return html
+    return html[: found.start()] + html[found.end() :]
 
 
 def words(text: str) -> frozenset[str]:

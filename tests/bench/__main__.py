@@ -21,6 +21,7 @@ BENCHES: Final = {
     "poll": "feeds a second, from bytes to articles that can be searched, beside Miniflux and lemon24/reader",
     "stages": "the poller alone, beside a raw HTTP loop; the parsers alone, beside bare feedparser",
     "store": "articles a second from the log into the store, beside COPY",
+    "fulltext": "F1 of the article found in its page, beside all text of the page; pages a second",
     "latency": "from publishing to the subscriber, on both logs",
 }
 _MODULES: Final = {"feedworld": "feedworld_rate"}
