@@ -99,7 +99,7 @@ def shown(page: bytes) -> str:
 def teaser_of(page: bytes) -> tuple[str, str]:
     """Title and teaser as the page itself gives them to others, which is what outlets put into their feeds."""
     head = page[:200_000].decode("utf-8", "replace")
-    found = {}
+    found: dict[str, str] = {}
     for tag in re.findall(r"<meta\b[^>]*>", head, re.IGNORECASE):
         name = re.search(
             r"""(?:property|name)\s*=\s*["']?(og:title|og:description|description)\b""", tag, re.IGNORECASE

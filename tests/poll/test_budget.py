@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.schedule.budget import LEAST_WAIT, Budget, Host, Waiting, admit, is_bounded
+from ingest.schedule.budget import LEAST_WAIT, Budget, Host, Waiting, admit, admit_pages, is_bounded
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -107,7 +107,7 @@ def test_however_late_the_pollers_look_a_host_gets_no_more_than_its_budget_and_e
     done: list[tuple[datetime, int]] = []
     moved: Counter[int] = Counter()
     paused: tuple[datetime, datetime] | None = None
-    for look in range(10 * feeds + 400):
+    for look in range(20 * feeds + 400):
         if not waiting:
             break
         if look == pause_at:
@@ -135,3 +135,44 @@ def test_however_late_the_pollers_look_a_host_gets_no_more_than_its_budget_and_e
         assert paused is None or not paused[0] <= at < paused[1]
         within = sum(1 for other, _ in done if at <= other < at + 10 * budget.spacing)
         assert spacing == 0 or within <= 10 + concurrency
+
+
+def test_a_page_has_room_where_no_feed_waits_and_the_rest_gets_turns_that_no_feed_waits_for() -> None:
+    found = admit_pages(due(1, 2, 3, 4), {"a.example": IDLE}, now=NOW, budget=BUDGET)
+    assert found.admitted == (1, 2)
+    assert found.turns == {3: NOW + 20 * SECOND, 4: NOW + 30 * SECOND}
+    host = found.hosts["a.example"]
+    assert (host.queue_end, host.pages_end) == (IDLE.queue_end, NOW + 40 * SECOND)
+    # A feed that comes now waits for the two under way, not for the pages.
+    feed = admit(due(9), {"a.example": replace(host, under_way=0)}, now=NOW + 10 * SECOND, budget=BUDGET)
+    assert feed.admitted == (9,)
+
+
+def test_pages_wait_while_a_feed_does_and_one_whose_turn_came_stays_in_front() -> None:
+    crowded = replace(IDLE, queue_end=NOW + MINUTE, pages_end=NOW + 10 * MINUTE)
+    hosts = {"a.example": crowded}
+    assert admit_pages(due(1), hosts, now=NOW, budget=BUDGET).turns == {1: NOW + 10 * MINUTE}
+    found = admit_pages(due(1, turn_came=True), hosts, now=NOW, budget=BUDGET)
+    assert found.turns == {1: NOW + MINUTE}
+    assert found.hosts["a.example"].pages_end == NOW + 10 * MINUTE
+    free = {"a.example": replace(IDLE, pages_end=NOW + MINUTE)}
+    assert admit_pages(due(1), free, now=NOW, budget=BUDGET).admitted == ()
+    assert admit_pages(due(1, turn_came=True), free, now=NOW, budget=BUDGET).admitted == (1,)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "crawl_delay", "pace"),
+    [
+        (None, None, (10 * SECOND, 2)),
+        (None, 45 * SECOND, (45 * SECOND, 1)),
+        (None, 5 * SECOND, (10 * SECOND, 2)),
+        (SECOND, 45 * SECOND, (SECOND, 2)),
+        (MINUTE, 45 * SECOND, (MINUTE, 2)),
+    ],
+)
+def test_a_crawl_delay_slows_and_never_hastens_and_an_operator_goes_before_it(
+    spacing: timedelta | None, crawl_delay: timedelta | None, pace: tuple[timedelta, int]
+) -> None:
+    host = replace(IDLE, spacing=spacing, crawl_delay=crawl_delay)
+    assert host.pace(BUDGET) == pace
+    assert len(admit(due(1, 2, 3), {"a.example": host}, now=NOW, budget=BUDGET).admitted) == pace[1]
