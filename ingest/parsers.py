@@ -137,6 +137,7 @@ class _Worker:
     def __init__(self, process: subprocess.Popen[bytes], streams: tuple[Any, Any]) -> None:
         self.process = process
         self.documents = 0
+        self.reads_pages = False
         self._reader: asyncio.StreamReader = streams[0]
         self._writer: asyncio.StreamWriter = streams[1]
 
@@ -244,8 +245,12 @@ class ParserPool:
             if worker is None or not worker.fit:
                 self._end(worker)
                 worker = await self._start()
+            seconds = self._deadline
+            if isinstance(document, PageBody) and not worker.reads_pages:
+                seconds += START_SECONDS  # it imports what reads pages first
+                worker.reads_pages = True
             asked = time.monotonic()
-            answer = await self._ask(worker, request, document, seconds=self._deadline)
+            answer = await self._ask(worker, request, document, seconds=seconds)
             if isinstance(answer, tuple) and answer[0] == "keys" and isinstance(document, Document):
                 left = self._deadline - (time.monotonic() - asked)
                 articles = [UUID(bytes=article) for article in answer[2]]

@@ -56,8 +56,8 @@ ROBOTS_LIMITS: Final = Limits(deadline=timedelta(seconds=20), max_bytes=8 * MAX_
 LINGER_SECONDS: Final = 0.02
 """A page that ended waits this long for others to share its transaction."""
 IDLE_SECONDS: Final = 1.0
-GRACE_SECONDS: Final = 5.0
-"""A page under way may take this long once a stop is requested; it is nothing to wait for."""
+GRACE_SECONDS: Final = 0.5
+"""A page under way may take this long once a stop is requested: it is nothing to wait for, and is asked for again."""
 
 
 class InThread(Protocol):

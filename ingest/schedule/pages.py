@@ -26,14 +26,13 @@ RETRIES: Final = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
 """After the first try that failed, the second …"""
 MAX_TRIES: Final = len(RETRIES) + 1
 MAX_HOPS: Final = 5
-TRIES_FOR_MORE: Final = 2
-"""A page that says no more than the feed may not have been finished when it was announced: it is looked at again."""
+TWICE: Final = frozenset({FailureKind.NO_BETTER, FailureKind.PARSE_LIMIT})
+"""What is looked at once more: a page may not have been finished when it was announced, or our machine was busy."""
 LONGEST_WAIT: Final = timedelta(days=1)
 FINAL: Final = frozenset(
     {
         FailureKind.ADDRESS,
         FailureKind.NOT_HTML,
-        FailureKind.PARSE_LIMIT,
         FailureKind.REDIRECT,
         FailureKind.TOO_LARGE,
         FailureKind.UNPARSABLE,
@@ -107,7 +106,7 @@ def failed_page(url: str, failed: Failed, *, tries: int, outage: bool, now: date
         or failed.status in FINAL_STATUSES
         or tries >= MAX_TRIES
         or (failed.kind is FailureKind.ROBOTS and failed.retry_after is None)
-        or (failed.kind is FailureKind.NO_BETTER and tries >= TRIES_FOR_MORE)
+        or (failed.kind in TWICE and tries > 1)
     )
     if final:
         detail += f" (tried {tries} times)" if tries > 1 else ""
@@ -119,7 +118,7 @@ def failed_page(url: str, failed: Failed, *, tries: int, outage: bool, now: date
             pause=pause_for(url, failed, now=now),
         )
     wait = RETRIES[min(tries, len(RETRIES)) - 1]
-    if failed.kind is FailureKind.NO_BETTER:
+    if failed.kind in TWICE:
         wait = max(RETRIES[1], wait)
     if failed.retry_after is not None:
         wait = min(max(wait, failed.retry_after), LONGEST_WAIT)

@@ -65,11 +65,13 @@ class Published:
     """Two feeds have it. Then it is never revised: one would show the old text after the other's new one."""
     reposted: bool = False
     """Another address has the same text."""
+    page: str | None = None
+    """Where its page is: the feed has the first of its texts, the page the last."""
 
     def entry(self) -> str:
-        text = self.texts[-1]
+        text = self.texts[-1] if self.page is None else self.texts[0]
         return (
-            f"<item><guid>{escape(self.url)}</guid><link>{escape(self.url)}</link>"
+            f"<item><guid>{escape(self.url)}</guid><link>{escape(self.page or self.url)}</link>"
             f"<title>{escape(text.title)}</title><description>{escape(text.body)}</description>"
             f"<pubDate>{format_datetime(self.at)}</pubDate></item>"
         )
@@ -87,10 +89,16 @@ class Newsroom:
         self._shown: dict[WorldFeed, list[Published]] = {
             world.feed(f"/outlet-{number}.xml"): [] for number in range(feeds)
         }
+        self.with_pages = world.feed("/with-pages.xml")
+        """Has a few words of each article; the rest is on the article's page."""
+        self.last_page: WorldFeed | None = None
+        self._world = world
+        self._shown_with_pages: list[Published] = []
         self._number = 0
         self._versions = 0
         for feed in self._shown:
             self._publish(feed)
+        self._show_with_pages()
 
     @property
     def feeds(self) -> list[WorldFeed]:
@@ -102,7 +110,8 @@ class Newsroom:
         return sum(len(article.texts) for article in self.articles.values())
 
     def publish_round(self) -> None:
-        """Every outlet has a new article; one is revised, one reposted elsewhere, one shared by two feeds."""
+        """Every outlet has a new article; one is revised, one reposted elsewhere, one shared by two feeds; one has most
+        of its text on its page."""
         old = [
             (feed, article)
             for feed, shown in self._shown.items()
@@ -124,6 +133,7 @@ class Newsroom:
         self._show(shared_with, shared)
         for feed in self._shown:
             self._publish(feed)
+        self._new_with_page()
 
     def publish_oversized(self, size: int) -> None:
         """One feed has, until the next round, an article of ``size`` bytes: more than the log is made to take."""
@@ -141,6 +151,33 @@ class Newsroom:
         """The same entries in other bytes, so that a poll reads them."""
         self._versions += 1
         self._publish(feed)
+
+    def _new_with_page(self) -> None:
+        self._number += 1
+        whole = self._text(self._number)
+        sentences = [f"{sentence.rstrip('.')}." for sentence in whole.body.split(". ")]
+        page = self._world.feed(f"/pages/{self._number}.html")
+        paragraphs = "".join(f"<p>{sentence}</p>" for sentence in sentences)
+        page.publish(
+            f"<!doctype html><html><head><title>{escape(whole.title)}</title></head><body><article>"
+            f"<h1>{escape(whole.title)}</h1>{paragraphs}</article></body></html>".encode(),
+            "text/html; charset=utf-8",
+        )
+        teaser = Text(title=whole.title, body=" ".join(sentences[:2]))
+        url = page.url.replace("http://", "https://", 1)
+        at = _START + timedelta(minutes=len(self.articles))
+        article = Published(url=url, at=at, texts=[teaser, whole], shared=True, page=page.url)
+        self.articles[url] = article
+        self.last_page = page
+        self._shown_with_pages.insert(0, article)
+        del self._shown_with_pages[WINDOW:]
+        self._show_with_pages()
+
+    def _show_with_pages(self) -> None:
+        entries = "".join(article.entry() for article in self._shown_with_pages)
+        self.with_pages.publish(
+            f"<rss version='2.0'><channel><title>Pages</title>{entries}</channel></rss>".encode()
+        )
 
     def _new(self, feed: WorldFeed) -> Published:
         self._number += 1

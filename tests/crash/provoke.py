@@ -18,10 +18,12 @@ from ingest.db.engine import transaction
 from ingest.errors import IngestError
 from ingest.identity import article_id, digest
 from ingest.log.api import ARTICLES
+from ingest.poll.pages import GRACE_SECONDS
 from ingest.runtime import now
 from ingest.settings import read_settings
 from ingest.types import Article, Message, Record
 from ingest.wire import encode
+from tests.crash import reading
 from tests.crash.labels import Role
 from tests.crash.news import Newsroom, Published
 from tests.crash.parts import MAX_MESSAGE_BYTES
@@ -39,6 +41,10 @@ RELEASED: Final = "poll.released"
 """The step of a poller that stops with polls not begun."""
 PUSHED: Final = ("push.", "serve.push-")
 """The steps of what has to do with hubs."""
+PAGE_RELEASED: Final = "poll.page-released"
+"""The step of a poller that stops while a page has not answered."""
+ROBOTS: Final = ("poll.robots-fetched", "poll.robots-recorded")
+"""Steps that are passed once a day for each host."""
 TRIES: Final = 5
 
 
@@ -70,6 +76,10 @@ def provoke(rig: Rig, news: Newsroom, hub: Hub, cycle: Cycle) -> int:
             _stop_among_polls(rig, news)
         if strike.label.name.startswith(PUSHED):
             _push(rig, news, hub, strike.label.name)
+        if strike.label.name in ROBOTS:
+            _forget_robots(rig)
+        if strike.label.name == PAGE_RELEASED:
+            _stop_within_a_page(rig, news)
         if strike.label.role is Role.REPLAY:
             _replay(rig, news.add_elsewhere())
     return left
@@ -107,6 +117,27 @@ def _push(rig: Rig, news: Newsroom, hub: Hub, label: str) -> None:
 def _send(hub: Hub, feed: WorldFeed) -> None:
     with suppress(httpx.HTTPError):  # the API was killed: a hub would come again
         hub.publish(feed.url, feed.body or b"")
+
+
+def _forget_robots(rig: Rig) -> None:
+    """robots.txt has to be asked for again before the next page is."""
+    with transaction(rig.postgres.engine) as connection:
+        connection.execute(text("DELETE FROM robots"))
+
+
+def _stop_within_a_page(rig: Rig, news: Newsroom) -> None:
+    """The page takes longer than a poller that stops waits for one."""
+    page = news.last_page
+    assert page is not None
+    page.fail_always(late(4 * GRACE_SECONDS))
+    for _ in range(TRIES):
+        asked = page.request_count
+        rig.until(lambda asked=asked: page.request_count > asked, patience=10.0)  # type: ignore[misc]
+        rig.ask_to_stop(Role.POLL)
+        if rig.until(lambda: not any(one.label.name == PAGE_RELEASED for one in rig.pending), patience=5.0):
+            break
+        reading.hasten_pages(rig.postgres.engine)
+    page.recover()
 
 
 def _asked_again(news: Newsroom, asked: int) -> bool:

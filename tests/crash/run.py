@@ -193,6 +193,8 @@ class _Run:
         interval = timedelta(milliseconds=rig.timing.interval)
         urls = [(feed.url, None) for feed in self._news.feeds]
         feeds.add_feeds(rig.postgres.engine, urls, now=now(), interval=interval)
+        feed, _ = feeds.add_feed(rig.postgres.engine, self._news.with_pages.url, now=now(), interval=interval)
+        feeds.set_full_text(rig.postgres.engine, feed.id, wanted=True)
         rig.start()
         self._subscribers = [Subscriber(rig.port, topic).__enter__() for topic in STREAMS]
         if rig.kafka is not None:
@@ -252,6 +254,7 @@ class _Run:
         """What has not come through yet, in words; empty when everything has."""
         try:
             found = reading.progress(self._rig.postgres.engine, STREAMS)
+            reading.hasten_pages(self._rig.postgres.engine)
         except Unavailable as error:
             return str(error)
         wanted = {topic: self._wanted(topic) for topic in STREAMS}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select, text, update
 
+from ingest.alerts import tell
 from ingest.db import hosts, ledger
-from ingest.db.feeds import enable, set_full_text
+from ingest.db.feeds import mute, set_full_text, unmute
 from ingest.db.ledger import History
 from ingest.db.tables import pages, robots, sightings
 from ingest.errors import Unavailable
@@ -466,11 +468,12 @@ def test_pages_of_a_paused_feed_wait_and_those_of_one_without_full_text_are_give
     feed_id = press.desk.feed(press.feed).id
     press.desk.poll()
     press.persist()
-    enable(press.desk.engine, feed_id, enabled=False)
+    telling = partial(tell, press.desk.log)
+    mute(press.desk.engine, feed_id, reason="by hand", now=press.desk.clock(), tell=telling)
     press.fetch_pages()
     assert press.article().pages[0].state == "waiting"
     set_full_text(press.desk.engine, feed_id, wanted=False)
-    enable(press.desk.engine, feed_id, enabled=True)
+    unmute(press.desk.engine, feed_id, now=press.desk.clock(), tell=telling)
     press.fetch_pages()
     (wanted,) = press.article().pages
     assert (wanted.state, wanted.detail) == ("given-up", "full text was turned off for its feed")
