@@ -230,13 +230,15 @@ class PageStage:
         )
 
     async def _robots(self, origin: str) -> tuple[Robots | None, bool]:
-        """What ``origin`` asks of robots, and whether it had to be asked for that; None: our own network is down."""
+        """What ``origin`` asks of robots, and whether it had to be asked for that, by whomever: it may have named a pace
+        that the turn of this page knew nothing of. None: our own network is down."""
         lock = self._asking.setdefault(origin, asyncio.Lock())
+        asked = lock.locked()
         try:
             async with lock:
                 known = await self._in_thread(load_robots, self._engine, origin, now=self._clock())
                 if known is not None:
-                    return known, False
+                    return known, asked
                 answer = await self._fetcher.get(
                     f"{origin}/robots.txt", accept=ACCEPT_ROBOTS, now=self._clock(), limits=ROBOTS_LIMITS
                 )
