@@ -37,12 +37,14 @@ from ingest.db.engine import open_engine
 from ingest.db.polls import prune_polls
 from ingest.db.robots import prune_robots
 from ingest.db.status import POLLER, GroupStatus, Status, read_status
+from ingest.discovery import Discoverer, Discovery
 from ingest.errors import IngestError, Refused
 from ingest.fetch import Fetcher, Limits
 from ingest.housekeep import Housekeeper
 from ingest.log.api import ARTICLES, Log
 from ingest.log.postgres import PostgresLog, PostgresStreamSource
 from ingest.notify import notify
+from ingest.parsers import ParserPool
 from ingest.persist import Persister
 from ingest.poll import Poller
 from ingest.runtime import Stop
@@ -223,6 +225,35 @@ def poller(settings: Settings, engine: Engine, log: Log) -> Poller:
         public_url=settings.public_url,
         backup=settings.poll_interval_backup,
     )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        deadline=settings.fetch_deadline,
+        max_bytes=settings.fetch_max_bytes,
+        max_redirects=settings.fetch_max_redirects,
+    )
+
+
+def discover_feeds(settings: Settings, url: str) -> Discovery:
+    """The feeds of a site, asked for now, within the limits and guards of a poll.
+
+    Raises:
+        Unavailable: no parser can be started.
+    """
+
+    async def discover() -> Discovery:
+        fetcher = Fetcher(
+            user_agent=settings.user_agent,
+            limits=_limits(settings),
+            allow_private_addresses=settings.allow_private_addresses,
+        )
+        parsers = ParserPool(workers=1, deadline=settings.parse_deadline, memory=settings.parse_memory)
+        async with fetcher, parsers:
+            discoverer = Discoverer(fetcher, parsers, spacing=settings.host_spacing, clock=runtime.now)
+            return await discoverer.discover(url)
+
+    return asyncio.run(discover())
 
 
 def run_consumer(settings: Settings, stop: Stop) -> None:

@@ -32,7 +32,7 @@ from ingest.schedule.absence import expected_by
 from ingest.schedule.cadence import shown
 from ingest.settings import Settings
 from ingest.types import ORDINARY, Feed, FeedState, RequestOptions
-from ingest.urls import feed_url
+from ingest.urls import feed_url, is_home
 
 NAME = "ingest feeds"
 HEADS = ("id", "state", "failure", "next poll", "title and URL")
@@ -55,26 +55,44 @@ def feeds() -> None:
 @feeds.command()
 @click.argument("urls", metavar="URL...", nargs=-1, required=True)
 @click.option("--title", help="What to call it; without this, what it calls itself.")
+@click.option("--first", is_flag=True, help="Of several feeds that a page names, take the likeliest.")
+@click.option("--as-given", is_flag=True, help="Do not look for the feeds of a front page.")
 @request_options
 @_as_json
 @click.pass_obj
 def add(
-    settings: Settings, /, urls: tuple[str, ...], *, title: str | None, as_json: bool, **request: Any
+    settings: Settings,
+    /,
+    urls: tuple[str, ...],
+    *,
+    title: str | None,
+    first: bool,
+    as_given: bool,
+    as_json: bool,
+    **request: Any,
 ) -> None:
     """Have feeds polled, beginning at once. Adding one that is there changes nothing.
+
+    The front page of a site (an address without a path) is looked at now, and the feed that it names is added in its
+    place; of several none is, unless with --first. Any other address is taken as it is.
 
     \b
     Examples:
       ingest feeds add https://example.org/news.xml
       ingest feeds add https://example.org/rss --title "The Example"
+      ingest feeds add https://example.org/ --first
       ingest feeds add https://example.org/members.xml --headers-from token.txt
     """
     asked_with = read_change(**request)(ORDINARY)
+    if first and as_given:
+        raise Refused("--first", "with --as-given", "one of them: what is taken as given is not looked at")
     wanted = [feed_url(url) for url in urls]
     if title is not None and len(wanted) != 1:
         raise Refused("--title", title, "one URL beside it: a title belongs to one feed")
     if title is not None and (not title.strip() or not title.isprintable()):
         raise Refused("--title", title, "one line of text")
+    if not as_given:
+        wanted = [_looked_for(settings, url, first=first) if is_home(url) else url for url in wanted]
     with app.open_database(settings, name=NAME) as engine:
         added = [
             registry.add_feed(
@@ -135,6 +153,60 @@ def set_(settings: Settings, /, names: tuple[str, ...], *, as_json: bool, **requ
         click.echo(f"set: {feed.id} {feed.url}")
         for line in told(feed.request, feed.agent) or ["asked as all are"]:
             click.echo(f"  {clean(line)}")
+
+
+def _looked_for(settings: Settings, url: str, *, first: bool) -> str:
+    """The feed that the front page at ``url`` names; ``url`` where nothing better is known.
+
+    Raises:
+        Refused: it names several.
+    """
+    found = app.discover_feeds(settings, url)
+    if found.is_feed:
+        return url
+    if found.failed is not None or not found.likely:
+        why = "it names no feed" if found.failed is None else clean(found.failed.detail)
+        click.echo(f"{url} is added as it is: {why}", err=True)
+        return url
+    if len(found.likely) > 1 and not first:
+        named = ", ".join(f"{feed.url} ({clean(feed.title) or 'no title'})" for feed in found.likely)
+        raise Refused("feed URL", url, f"one feed, where this page names {named}; --first takes the first")
+    return found.likely[0].url
+
+
+@feeds.command()
+@click.argument("url", metavar="URL")
+@_as_json
+@click.pass_obj
+def discover(settings: Settings, url: str, *, as_json: bool) -> None:
+    """Which feeds a page has: those it names, else those in the usual places. Nothing is added.
+
+    Each is asked for, and shown with its number of entries if it answers as a feed; those of readers' comments last.
+
+    \b
+    Examples:
+      ingest feeds discover https://example.org/
+      ingest feeds discover https://example.org/world --json | jq -r '.feeds[].url'
+    """
+    found = app.discover_feeds(settings, feed_url(url))
+    if found.failed is not None:
+        raise Refused("URL", found.url, f"a page or feed that answers ({clean(found.failed.detail)})")
+    if as_json:
+        _print_json(found)
+        return
+    if not found.feeds:
+        click.echo("no feeds: the page names none, and the usual places have none", err=True)
+        return
+    rows = [
+        (
+            feed.url,
+            f"{feed.entries} entries",
+            clean(feed.title) + (" (comments)" if feed.about_comments else ""),
+        )
+        for feed in found.feeds
+    ]
+    for text in table(rows, ("URL", "entries", "title") if sys.stdout.isatty() else ()):
+        click.echo(text)
 
 
 @feeds.command()
