@@ -319,14 +319,6 @@ def run_notifier(settings: Settings, stop: Stop) -> None:
             runner.run(fetcher.__aexit__(None, None, None))
 
 
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        deadline=settings.fetch_deadline,
-        max_bytes=settings.fetch_max_bytes,
-        max_redirects=settings.fetch_max_redirects,
-    )
-
-
 def housekeeper(settings: Settings, engine: Engine, stop: Stop) -> Housekeeper:
     """Housekeeping as the settings want it; a context manager."""
     return Housekeeper(

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.schedule import push
+from ingest.schedule import Policy, outcome, push
 from ingest.schedule.push import HubSaid, Offer, State, Subscription
+from ingest.types import Cadence, Lease, NotModified
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -237,3 +238,41 @@ def test_what_is_cancelled_is_told_to_the_hub_a_few_times_and_then_let_be() -> N
         assert known.state is State.CANCELLED
     assert tries == push.TRIES_OF_A_HUB
     assert push.wanted_again(known, now=NOW).state is State.WANTED
+
+
+@pytest.mark.parametrize("adaptive", [True, False])
+@pytest.mark.parametrize(
+    ("entries", "backup", "expected"),
+    [
+        (1000, None, timedelta(minutes=15)),
+        (1000, DAY, DAY),
+        (1000, MINUTE, timedelta(minutes=15)),
+        (1000, 9 * DAY, 2 * DAY),  # what is set stands over it
+        (10, DAY, timedelta(hours=5)),  # ten entries, one an hour
+    ],
+)
+def test_a_backup_comes_in_time_for_what_a_hub_lost(
+    adaptive: bool,
+    entries: int,
+    backup: timedelta | None,
+    expected: timedelta,
+) -> None:
+    policy = Policy(maximum=2 * DAY, adaptive=adaptive, backup=backup)
+    lease = Lease(
+        feed_id=0,
+        poll_id=1,
+        url=FEED,
+        leased_at=NOW,
+        until=NOW + MINUTE,
+        etag='"1"',
+        last_modified=None,
+        body_hash=None,
+        interval=timedelta(minutes=15),
+        failures=0,
+        succeeded_at=NOW,
+        entries=entries,
+        cadence=Cadence(entries=100, hours=100),
+    )
+    same = NotModified(url=FEED, etag=None, last_modified=None)
+    ended = outcome(lease, same, None, now=NOW, policy=policy)
+    assert abs(ended.interval - expected) < MINUTE
