@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ from ingest.db.status import poller_runs
 from ingest.db.subscriptions import known_subscription
 from ingest.errors import Refused
 from ingest.log.postgres import PostgresLog
-from ingest.opml import USER_AGENT, read_opml, write_opml
+from ingest.opml import USER_AGENT, Outline, read_opml, write_opml
 from ingest.options import NOTHING_SHOWN, read_user_agent
 from ingest.plain import plain
 from ingest.schedule.absence import expected_by
@@ -433,12 +434,15 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
 def import_(settings: Settings, file: BinaryIO, *, as_json: bool) -> None:
     """Add the feeds of an OPML file (`-`: standard input). Rows that cannot be used are told, the rest is added.
 
+    Each row is counted once: as added, as already there (told where its feed is there under another spelling), or as
+    not usable. --json names the feed of each row that brought no new one (twins).
+
     \b
     Examples:
       ingest feeds import subscriptions.opml
       curl -s https://example.org/blogroll.opml | ingest feeds import -
     """
-    rows: list[tuple[str, str | None]] = []
+    rows: list[tuple[Outline, str]] = []
     requests: dict[str, RequestOptions] = {}
     unusable: list[dict[str, Any]] = []
     for outline in read_opml(file.read(), name=getattr(file, "name", "<stdin>")):
@@ -447,20 +451,50 @@ def import_(settings: Settings, file: BinaryIO, *, as_json: bool) -> None:
             if outline.user_agent is not None:
                 agent = read_user_agent(USER_AGENT, outline.user_agent)
                 requests.setdefault(url, RequestOptions(user_agent=agent))
-            rows.append((url, outline.title))
+            rows.append((outline, url))
         except Refused as refused:
             unusable.append({"line": outline.line, "url": outline.url, "why": str(refused)})
     with app.open_database(settings, name=NAME) as engine:
         added = registry.add_feeds(
-            engine, rows, requests=requests, now=runtime.now(), interval=settings.poll_interval
+            engine,
+            [(url, outline.title) for outline, url in rows],
+            requests=requests,
+            now=runtime.now(),
+            interval=settings.poll_interval,
         )
-    there = len({url for url, _ in rows}) - len(added)
+        there = _already_there(engine, rows, added)
     if as_json:
-        _print_json({"added": sorted(added), "already_there": there, "unusable": unusable})
+        _print_json(
+            {
+                "lines": len(rows) + len(unusable),
+                "added": sorted(added),
+                "already_there": len(there),
+                "twins": there,
+                "unusable": unusable,
+            }
+        )
         return
     for row in unusable:
         click.echo(f"line {row['line']}: {row['why']}", err=True)
-    click.echo(f"{len(added)} added, {there} already there, {len(unusable)} not usable")
+    for row in there:
+        if row["feed"] != row["url"]:
+            click.echo(f"line {row['line']}: {row['url']} is {row['feed']}", err=True)
+    click.echo(f"{len(added)} added, {len(there)} already there, {len(unusable)} not usable")
+
+
+def _already_there(
+    engine: Engine, rows: Sequence[tuple[Outline, str]], added: frozenset[str]
+) -> list[dict[str, Any]]:
+    """The lines that brought no feed, each with the feed that it names: one from before, or of an earlier line."""
+    waiting = set(added)
+    others: list[tuple[Outline, str]] = []
+    for outline, url in rows:
+        if url in waiting:
+            waiting.remove(url)
+        else:
+            others.append((outline, url))
+    feeds = registry.registered_at(engine, [url for _, url in others])
+    return [{"line": outline.line, "url": outline.url, "feed": feeds.get(url)} for outline, url in others]
 
 
 @feeds.command()

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, func, literal, null, select, true, update
-from sqlalchemy.dialects.postgresql import insert
+from psycopg.types.json import Jsonb
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Text,
+    any_,
+    delete,
+    func,
+    literal,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from ingest.db.engine import transaction
 from ingest.db.feed_requests import read_agent
@@ -21,9 +35,20 @@ from ingest.db.tables import feeds, polls, without_scheme
 from ingest.options import masked, read_options, spell_options
 from ingest.types import ORDINARY, Alert, AlertKind, Feed, FeedState, PollResult, RequestOptions
 
-IMPORT_BATCH: Final = 2000
-"""Rows of one INSERT: PostgreSQL takes 65,535 parameters."""
+IMPORT_BATCH: Final = 10_000
+"""Rows of one INSERT."""
 
+LOOKUP_BATCH: Final = 10_000
+_TEXTS: Final = ARRAY(Text)
+_SCHEME: Final = re.compile("^https?")
+
+# As arrays: a statement with a parameter for each value takes longer to put together than to carry out.
+_ADD: Final = """
+    INSERT INTO feeds (url, title, request, added_at, next_poll_at, "interval")
+    SELECT url, title, request, %(now)s, %(now)s, %(interval)s
+    FROM unnest(%(urls)s::text[], %(titles)s::text[], %(requests)s::jsonb[])
+        WITH ORDINALITY AS given(url, title, request, place) ORDER BY place
+    ON CONFLICT DO NOTHING RETURNING url"""
 _VALUES: Final = ("cadence_entries", "cadence_hours", "asked", "rhythm", "state", "request", "agent")
 _SPELT: Final = ("cadence", "asked", "rhythm", "state", "request", "agent")
 _PLAIN: Final = tuple(name for name in Feed.__dataclass_fields__ if name not in _SPELT)
@@ -94,28 +119,34 @@ def add_feeds(
     titles: dict[str, str | None] = {}
     for url, title in rows:
         titles[url] = titles.get(url) or title
-    given = [
-        {
-            "url": url,
-            "title": title,
-            "added_at": now,
-            "next_poll_at": now,
-            "interval": interval,
-            "request": spell_options(requests.get(url, ORDINARY)) or null(),
-        }
-        for url, title in titles.items()
-    ]
+    given = list(titles.items())
     added: set[str] = set()
     with transaction(engine) as connection:
         for at in range(0, len(given), IMPORT_BATCH):
-            statement = (
-                insert(feeds)
-                .values(given[at : at + IMPORT_BATCH])
-                .on_conflict_do_nothing()
-                .returning(feeds.c.url)
-            )
-            added.update(connection.scalars(statement))
+            urls, names = zip(*given[at : at + IMPORT_BATCH], strict=True)
+            spelt = [spell_options(requests.get(url, ORDINARY)) for url in urls]
+            values = {
+                "urls": list(urls),
+                "titles": list(names),
+                "requests": [None if each is None else Jsonb(each) for each in spelt],
+                "now": now,
+                "interval": interval,
+            }
+            added.update(connection.exec_driver_sql(_ADD, values).scalars())
     return frozenset(added)
+
+
+def registered_at(engine: Engine, urls: Sequence[str]) -> dict[str, str]:
+    """The URL of the feed at each of these addresses, its own or the one under the other of http and https."""
+    found: dict[str, str] = {}
+    with reading(engine) as connection:
+        for at in range(0, len(urls), LOOKUP_BATCH):
+            by_address = {_SCHEME.sub("", url): url for url in urls[at : at + LOOKUP_BATCH]}
+            wanted = select(feeds.c.url).where(
+                without_scheme(feeds.c.url) == any_(literal(list(by_address), _TEXTS))
+            )
+            found.update((_SCHEME.sub("", url), url) for url in connection.scalars(wanted))
+    return {url: found[_SCHEME.sub("", url)] for url in urls if _SCHEME.sub("", url) in found}
 
 
 def remove_feed(engine: Engine, feed_id: int) -> bool:

@@ -221,7 +221,8 @@ def test_an_import_adds_what_it_can_and_names_the_rest_by_line(
     assert imported.exit_code == 0, imported.output
     assert "line 3: feed URL: 'nowhere' is not accepted" in imported.stderr
     assert "line 6: feed URL: '' is not accepted" in imported.stderr
-    assert imported.stdout == "2 added, 0 already there, 2 not usable\n"
+    assert "line 5: https://A.example/rss#x is https://a.example/rss\n" in imported.stderr
+    assert imported.stdout == "2 added, 1 already there, 2 not usable\n"
     assert [(feed.url, feed.title) for feed in list_feeds(database)] == [
         ("https://a.example/rss", "a"),
         ("http://b.example/rss", "b"),
@@ -229,9 +230,15 @@ def test_an_import_adds_what_it_can_and_names_the_rest_by_line(
     again = json.loads(feeds("import", "-", "--json", given=OPML).output)
     assert (again["added"], again["already_there"], [row["line"] for row in again["unusable"]]) == (
         [],
-        2,
+        3,
         [3, 6],
     )
+    assert [(row["line"], row["url"], row["feed"]) for row in again["twins"]] == [
+        (2, "https://a.example/rss", "https://a.example/rss"),
+        (4, "http://b.example/rss", "http://b.example/rss"),
+        (5, "https://A.example/rss#x", "https://a.example/rss"),
+    ]
+    assert again["lines"] == 5
 
 
 @pytest.mark.parametrize("document", [b"", b"<html/>", b"<!DOCTYPE opml []><opml/>", OPML[:-5]])
