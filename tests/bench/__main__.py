@@ -22,6 +22,7 @@ BENCHES: Final = {
     "stages": "the poller alone, beside a raw HTTP loop; the parsers alone, beside bare feedparser",
     "store": "articles a second from the log into the store, beside COPY",
     "fulltext": "F1 of the article found in its page, beside all text of the page; pages a second",
+    "registry": "leases and outcomes with ten thousand and with a million feeds",
     "latency": "from publishing to the subscriber, on both logs",
 }
 _MODULES: Final = {"feedworld": "feedworld_rate"}
