@@ -260,7 +260,7 @@ def _fitted_sizes() -> NDArray[np.int64]:
 def draw_hosts(sizes: Sequence[int], *, share: float) -> list[tuple[int, float]]:
     """Numbers of hosts that stand for all, each with its weight.
 
-    Of sizes between two powers of two, this share of the hosts, evenly, and two at least: the few large ones are
+    Of sizes between two powers of two, this share of the hosts, evenly, and one at least: the few large ones are
     what budgets are for.
     """
     strata: dict[int, list[int]] = {}
@@ -268,7 +268,7 @@ def draw_hosts(sizes: Sequence[int], *, share: float) -> list[tuple[int, float]]
         strata.setdefault(size.bit_length(), []).append(number)
     drawn: list[tuple[int, float]] = []
     for numbers in strata.values():
-        wanted = min(len(numbers), max(2, round(len(numbers) * share)))
+        wanted = min(len(numbers), max(1, round(len(numbers) * share)))
         chosen = [numbers[int((k + 0.5) * len(numbers) / wanted)] for k in range(wanted)]
         # By feeds, not by hosts: they are what is counted.
         weight = sum(sizes[number] for number in numbers) / sum(sizes[number] for number in chosen)
