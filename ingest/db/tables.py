@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -40,6 +41,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    event,
     false,
     func,
     literal_column,
@@ -454,3 +456,15 @@ Index(
     func.md5(quarantine.c.value),
     unique=True,
 )
+
+# pglz halves a text and costs a fifth of all that PostgreSQL does for an article; vectors it does not make smaller at
+# all (docs/benchmarks.md). SQLAlchemy has no word for a column's storage.
+UNCOMPRESSED: Final = (revisions.c.text, revisions.c.html, revisions.c.search, log_records.c.value)
+for _column in UNCOMPRESSED:
+    event.listen(
+        _column.table,
+        "after_create",
+        DDL(  # type: ignore[no-untyped-call]
+            f'ALTER TABLE {_column.table.name} ALTER COLUMN "{_column.name}" SET STORAGE EXTERNAL'
+        ),
+    )
