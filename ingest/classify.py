@@ -30,6 +30,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import yaml
@@ -38,6 +39,7 @@ from ingest.errors import Refused, RefusedTogether
 from ingest.log.api import ALERTS_STREAM
 from ingest.plain import plain
 from ingest.types import Match, Topic
+from ingest.words import short_way
 
 LEDE_WORDS: Final = 60
 """The lede is the title and this many first words of the text."""
@@ -72,12 +74,10 @@ class Words:
     def __init__(self, title: str, text: str) -> None:
         self.title = title
         self.text = text
-        self._title_spans = [found.span() for found in _WORDS.finditer(title)]
-        words = [title[start:end] for start, end in self._title_spans]
-        self.title_words = len(words)
-        words.extend(_WORDS.findall(text)[:SCANNED_WORDS])
-        # Folding may lengthen a word but never adds a line to it, so the count of words stays.
-        self.folded = "\n".join(words).casefold().split("\n") if words else []
+        self.folded = _folded(title)
+        self.title_words = len(self.folded)
+        self.folded += _folded(text)[:SCANNED_WORDS]
+        self._title_spans: list[tuple[int, int]] | None = None
         self._text_spans: list[tuple[int, int]] | None = None
         self.starts: dict[str, list[int]] = {}
         """Where each phrase that was found begins."""
@@ -88,7 +88,10 @@ class Words:
 
     def _quoted(self, place: Place) -> dict[str, Any]:
         if place.start < self.title_words:
-            where, source, spans = "title", self.title, self._title_spans
+            where, source = "title", self.title
+            if self._title_spans is None:
+                self._title_spans = [found.span() for found in _WORDS.finditer(source)]
+            spans = self._title_spans
             first, last = place.start, place.end - 1
         else:
             where, source = "text", self.text
@@ -99,6 +102,16 @@ class Words:
         at, end = spans[first][0], spans[last][1]
         quote = _around(source, at, end)
         return {"where": where, "phrase": place.phrase, "at": at, "quote": " ".join(quote.split())}
+
+
+def _folded(text: str) -> list[str]:
+    """The words of ``text`` as phrases are compared with them; as many as ``_WORDS`` finds."""
+    words = short_way(text)
+    if words is None:
+        # Folding may lengthen a word but never adds a line to it, so the count of words stays.
+        found = _WORDS.findall(text)
+        words = "\n".join(found).casefold().split("\n") if found else []
+    return words
 
 
 def _around(source: str, at: int, end: int) -> str:
@@ -120,24 +133,28 @@ class Classifier:
 
     def __init__(self, topics: Sequence[Topic]) -> None:
         self._index = _PhraseIndex()
-        self._rules = [(topic.slug, self._compile(topic)) for topic in topics]
+        self._rules = [self._compile(topic) for topic in topics]
 
     def matches(self, title: str, text: str) -> tuple[Match, ...]:
         """The topics the article belongs to, in the order they were given, each with its explanation."""
         words = Words(title, text)
         self._index.find(words)
         found = []
-        for slug, (rule, branches) in self._rules:
-            places = rule(words, 0, len(words.folded))
+        for topic in self._rules:
+            # Most articles have nothing of most topics: what is met by none of its phrases was found out beforehand.
+            if not topic.met_by_silence and topic.phrases.isdisjoint(words.starts):
+                continue
+            places = topic.rule(words, 0, len(words.folded))
             if places is None:
                 continue
             reason = next(
-                (said for said, branch in branches if branch(words, 0, len(words.folded)) is not None), ""
+                (said for said, branch in topic.branches if branch(words, 0, len(words.folded)) is not None),
+                "",
             )
-            found.append(Match(topic=slug, explanation={"rule": reason, "found": words.found(places)}))
+            found.append(Match(topic=topic.slug, explanation={"rule": reason, "found": words.found(places)}))
         return tuple(found)
 
-    def _compile(self, topic: Topic) -> tuple[Condition, list[tuple[str, Condition]]]:
+    def _compile(self, topic: Topic) -> _Rule:
         compiler = _Compiler(topic, self._index)
         rule = topic.rule.get("rule", topic.rule)
         whole = compiler.condition(rule, "rule")
@@ -145,7 +162,23 @@ class Classifier:
             raise _together(compiler.refusals)
         # An explanation names the alternative that was met, not the whole rule.
         branches = rule["any"] if isinstance(rule, Mapping) and set(rule) == {"any"} else [rule]
-        return whole, [(_said(branch), compiler.condition(branch, "rule")) for branch in branches]
+        return _Rule(
+            slug=topic.slug,
+            rule=whole,
+            branches=[(_said(branch), compiler.condition(branch, "rule")) for branch in branches],
+            phrases=frozenset(compiler.phrases),
+            met_by_silence=whole(Words("", ""), 0, 0) is not None,
+        )
+
+
+class _Rule(NamedTuple):
+    """One topic, compiled. A condition only looks at places of phrases, so that without any it has one answer."""
+
+    slug: str
+    rule: Condition
+    branches: list[tuple[str, Condition]]
+    phrases: frozenset[str]
+    met_by_silence: bool
 
 
 def compile_topics(topics: Sequence[Topic]) -> Classifier:
@@ -162,10 +195,12 @@ class _PhraseIndex:
     def __init__(self) -> None:
         self._exact: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
         self._prefix: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
-        self._prefix_lengths: list[int] = []
+        self._prefix_lengths: dict[str, list[int]] = {}
+        """Of two and more, by the first two characters."""
         self._known: set[str] = set()
         # What begins with a word, by the word: most of the words of an article stood in the one before too.
         self._starting: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {}
+        self._barren: set[str] = set()
 
     def add(self, phrase: str) -> None:
         if phrase in self._known:
@@ -174,21 +209,30 @@ class _PhraseIndex:
         first, *rest = _PHRASE_WORDS.findall(phrase.casefold())
         by_first = self._prefix if first.endswith("*") else self._exact
         by_first.setdefault(first.rstrip("*"), []).append((phrase, tuple(rest)))
-        self._prefix_lengths = sorted({len(prefix) for prefix in self._prefix})
+        self._prefix_lengths = {}
+        for length, start in sorted({(len(prefix), prefix[:2]) for prefix in self._prefix}):
+            if length > 1:
+                self._prefix_lengths.setdefault(start, []).append(length)
+        self._forget()
+
+    def _forget(self) -> None:
         self._starting.clear()
+        self._barren.clear()
 
     def find(self, words: Words) -> None:
         folded = words.folded
-        remembered = self._starting
-        if len(remembered) > REMEMBERED_WORDS:
-            remembered.clear()
+        if len(self._barren) > REMEMBERED_WORDS:
+            self._forget()
         candidates: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {}
-        for word in set(folded):
-            starting = remembered.get(word)
+        for word in set(folded) - self._barren:
+            starting = self._starting.get(word)
             if starting is None:
-                starting = remembered[word] = self._starting_with(word)
-            if starting:
-                candidates[word] = starting
+                starting = self._starting_with(word)
+                if not starting:
+                    self._barren.add(word)
+                    continue
+                self._starting[word] = starting
+            candidates[word] = starting
         if not candidates:
             return
         for at in [at for at, word in enumerate(folded) if word in candidates]:
@@ -201,7 +245,8 @@ class _PhraseIndex:
 
     def _starting_with(self, word: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
         found = list(self._exact.get(word, ()))
-        for length in self._prefix_lengths:
+        found += self._prefix.get(word[:1], ())
+        for length in self._prefix_lengths.get(word[:2], ()):
             if length > len(word):
                 break
             found += self._prefix.get(word[:length], ())
@@ -227,6 +272,7 @@ class _Compiler:
         self._topic = topic.slug
         self._index = index
         self.refusals: list[Refused] = []
+        self.phrases: set[str] = set()
         groups = topic.rule.get("phrases", {})
         if not isinstance(groups, Mapping):
             self._refuse("phrases", groups, "a mapping of group names to lists of phrases")
@@ -371,6 +417,7 @@ class _Compiler:
         for phrase in phrases:
             if isinstance(phrase, str) and _PHRASE_WORDS.findall(phrase):
                 self._index.add(phrase)
+                self.phrases.add(phrase)
                 good.append(phrase)
             else:
                 self._refuse(where, phrase, "a phrase of at least one word, in quotes where YAML needs them")
@@ -407,10 +454,15 @@ def _places(words: Words, phrases: Sequence[str], start: int, end: int) -> list[
     found = []
     for phrase in phrases:
         if starts := words.starts.get(phrase):
-            length = len(_PHRASE_WORDS.findall(phrase))
+            length = _length(phrase)
             found += [Place(at, at + length, phrase) for at in starts if start <= at and at + length <= end]
     found.sort()
     return found
+
+
+@lru_cache(maxsize=10_000)
+def _length(phrase: str) -> int:
+    return len(_PHRASE_WORDS.findall(phrase))
 
 
 def _nearest(place: Place, others: Sequence[Place], *, behind: int) -> Place | None:

@@ -13,6 +13,8 @@ import unicodedata
 from typing import Final
 from uuid import UUID, uuid5
 
+from ingest.words import short_way
+
 STORY_WORDS: Final = 48
 """A text with fewer words is a story of its own."""
 
@@ -24,7 +26,9 @@ _UNSPACED: Final = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\
 
 def story_id(article_id: UUID, text: str) -> UUID:
     """The story of an article: shared by all whose cleaned text is the same, else the article's own id."""
-    words = _WORDS.findall(unicodedata.normalize("NFKC", text).casefold())
+    words = short_way(text)
+    if words is None:
+        words = _WORDS.findall(unicodedata.normalize("NFKC", text).casefold())
     if len(words) < STORY_WORDS and len(words) + len(_UNSPACED.findall(text)) // 2 < STORY_WORDS:
         return article_id
     return uuid5(_STORIES, " ".join(words))

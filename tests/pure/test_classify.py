@@ -27,6 +27,12 @@ def matches(rule: Any, title: str, text: str = "") -> bool:
         ("summit", "The Summit", "", True),
         ("summit", "Summits", "", False),
         ("summit*", "Summits", "", True),
+        ("с*", "с", "", True),
+        ("с*", "союз", "", True),
+        ("со*", "союз", "", True),
+        ("со*", "с", "", False),
+        ("союз*", "со", "", False),
+        ("$russia", "“Russia’s”", "", True),
         ("north korea", "North-Korea", "", True),
         ("north korea", "North", "Korea", False),
         ("$russia", "", "in Russian hands", True),
@@ -38,6 +44,8 @@ def matches(rule: Any, title: str, text: str = "") -> bool:
         ({"any": ["a", "b"]}, "", "b", True),
         ({"all": ["a", {"none": ["b"]}]}, "a", "", True),
         ({"all": ["a", {"none": ["b"]}]}, "a", "b", False),
+        ({"none": ["a"]}, "b", "", True),
+        ({"none": ["a"]}, "a", "", False),
         ({"title": "a"}, "", "a", False),
         ({"text": "a"}, "a", "", False),
         ({"lede": "a"}, "", "word " * 59 + "a", True),
@@ -86,6 +94,14 @@ def test_a_quote_is_not_cut_within_a_word(text: str, quote: str) -> None:
     topic = Topic(slug="t", title="T", description="", rule={"rule": "pact"})
     (match,) = compile_topics([topic]).matches("", text)
     assert match.explanation["found"][0]["quote"] == quote
+
+
+def test_places_are_those_of_the_text_where_its_quotes_and_dashes_are_set() -> None:
+    topic = Topic(slug="t", title="T", description="", rule={"any": ["pact"]})
+    (match,) = compile_topics([topic]).matches("“One” title", "Russia’s — or “their” — pact…")
+    assert match.explanation["found"] == [
+        {"where": "text", "phrase": "pact", "at": 24, "quote": "Russia’s — or “their” — pact…"}
+    ]
 
 
 def test_letters_that_grow_when_folded_do_not_shift_the_quotes() -> None:
