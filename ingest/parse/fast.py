@@ -34,6 +34,8 @@ from ingest.parse.reference import HANDLED, join, looks_like_html, name_author, 
 from ingest.types import Entry
 
 MAX_DEPTH: Final = 60
+MAX_ATTRIBUTES: Final = 100
+"""Of one tag. Above it the reference is asked, which has its own limit."""
 _MARK: Final = "ingest-mark-3c1f"
 _MARK_BYTES: Final = _MARK.encode()
 _ROOT: Final = re.compile(rb"<(?:(rss|rdf:RDF)|(feed))[\s>]")
@@ -93,7 +95,7 @@ def read(
     if document is None:
         return None
     try:
-        split = _Split.of(document) if cache is not None else None
+        split = _Split.of(document)
         if split is not None:
             try:
                 return Reader(split, url=url, make=make, cache=cache).document()
@@ -216,6 +218,8 @@ class Reader:
         self._known: dict[int, Entry] = {}
         self._state: tuple[object, ...] | None = None
         self._parent: ET.Element | None = None
+        self._mark = ""
+        self._shapes: dict[tuple[str, ...], tuple[bool, bool]] = {}
         self._found: list[Entry] = []
         self._read = 0
         # feedparser's own state, under its own names where they say something.
@@ -288,8 +292,9 @@ class Reader:
             return
         wanted = [str(number) for number in range(len(self._split.entries))]
         for parent in (self._root, *self._root):
-            if [child.get("n") for child in parent if child.tag == _MARK] == wanted:
-                self._parent = parent
+            marks = [child for child in parent if child.tag.endswith(_MARK)]
+            if [mark.get("n") for mark in marks] == wanted:
+                self._parent, self._mark = parent, marks[0].tag  # in the default namespace, if there is one
                 return
         raise _Miscut
 
@@ -297,8 +302,19 @@ class Reader:
         """Its attributes; from here on its base and language hold."""
         if not element.attrib:
             return _NO_ATTRIBUTES
-        attributes = self._attributes(element)
-        if not _SCOPE.isdisjoint(attributes):
+        found = element.attrib
+        names = tuple(found)
+        shape = self._shapes.get(names)
+        if shape is None:
+            shape = self._shapes[names] = self._shape(names)
+        plain, scoped = shape
+        attributes: _Attributes = found
+        if not plain:
+            attributes = {self._attribute_names[name]: value for name, value in found.items()}
+            for name in ("rel", "type"):
+                if name in attributes:
+                    attributes[name] = attributes[name].lower()
+        if scoped:
             base = attributes.get("xml:base", attributes.get("base"))
             if base:
                 self.base = (safe_base(self.base, base) or self.base) if self.base else join("", base)
@@ -309,14 +325,13 @@ class Reader:
                 self.lang = lang or None
         return attributes
 
-    def _attributes(self, element: ET.Element) -> _Attributes:
-        names = self._attribute_names
-        attributes = {names[name]: value for name, value in element.attrib.items()}
-        if "rel" in attributes:
-            attributes["rel"] = attributes["rel"].lower()
-        if "type" in attributes:
-            attributes["type"] = attributes["type"].lower()
-        return attributes
+    def _shape(self, names: tuple[str, ...]) -> tuple[bool, bool]:
+        """Whether attributes of these names are as feedparser has them, and whether some hold for what is within."""
+        if len(names) > MAX_ATTRIBUTES:
+            raise Outside
+        found = tuple([self._attribute_names[name] for name in names])
+        plain = found == names and "rel" not in found and "type" not in found
+        return plain, not _SCOPE.isdisjoint(found)
 
     def _context(self) -> dict[str, Any]:
         if self.in_image and self.image is not None:
@@ -331,7 +346,7 @@ class Reader:
         if depth > MAX_DEPTH:
             raise Outside
         tag = element.tag
-        if tag == _MARK:
+        if tag == self._mark:
             self._marked(int(element.get("n", "")), depth)
             return
         name = self._names[tag]

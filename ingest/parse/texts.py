@@ -15,6 +15,7 @@ LONGEST_DATE: Final = 100
 _UNWANTED: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
+_CONTROLS_AND_DELETE: Final = bytes({*range(32), 0x7F} - set(b"\t\n\r"))
 _SLASHED: Final = re.compile(r"(\d{4})/(\d{1,2})/(\d{1,2})(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
 _EPOCH: Final = re.compile(r"(\d{9,10})(\d{3})?(?:\.\d{1,9})?")
 _LEAP: Final = re.compile(r"(?<=:\d\d):60(?!\d)")
@@ -30,7 +31,13 @@ def optional(value: object) -> str | None:
 
 def text(value: str) -> str:
     """``value`` without control characters, halves of pairs and what else is no character."""
-    return value if value.isascii() and value.isprintable() else _UNWANTED.sub("", value)
+    if value.isascii():
+        if value.isprintable():
+            return value
+        plain = value.encode("ascii")
+        kept = plain.translate(None, _CONTROLS_AND_DELETE)
+        return value if len(kept) == len(plain) else kept.decode("ascii")
+    return _UNWANTED.sub("", value)
 
 
 def read_date(raw: str | None) -> datetime | None:

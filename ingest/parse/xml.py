@@ -63,7 +63,10 @@ _CAPTION: Final = re.compile(rb"<(/?)media:description\b[^<>]*?(/?)>")
 _SKIP_HOURS: Final = re.compile(rb"<skiphours\s*>([^!]{0,2000}?)</skiphours", re.IGNORECASE)
 _SKIP_DAYS: Final = re.compile(rb"<skipdays\s*>([^!]{0,2000}?)</skipdays", re.IGNORECASE)
 _SKIPPED: Final = re.compile(rb"<(?:hour|day)\s*>\s*([A-Za-z0-9]{1,9})\s*<", re.IGNORECASE)
-_REFERENCE: Final = re.compile(rb"&#(?:[xX]([0-9a-fA-F]{1,8})|([0-9]{1,8}));")
+# Those that may name no character: most numbers in use need no second look.
+_REFERENCE: Final = re.compile(
+    rb"&#(?:[xX]([0-9a-fA-F]{1,8})|(0[0-9]{0,7}|[12]?[0-9]|3[01]|5[5-7][0-9]{3}|6553[45]|[0-9]{7,8}));"
+)
 _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r\x1b"))
 _ASCII: Final = bytes(range(128))
 _WIDE: Final = (codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF32_LE)
@@ -96,8 +99,7 @@ def parse_feed(
     if refusal is not None:
         return Failed(kind=FailureKind.UNPARSABLE, detail=refusal, sample=body[:SAMPLE_BYTES])
     prepared, charset, warnings = _prepare(body, content_type)
-    if b"media:description" in prepared:
-        prepared = _CAPTION.sub(rb"<\1media:caption\2>", prepared)
+    prepared = _with_captions(prepared)
     try:
         if quick:
             said = fast.read(
@@ -121,6 +123,12 @@ def parse_feed(
     except Exception as error:  # noqa: BLE001
         detail = f"the parser gave up: {type(error).__name__}: {error}"[:500]
         return Failed(kind=FailureKind.UNPARSABLE, detail=_text(detail), sample=body[:SAMPLE_BYTES])
+
+
+def _with_captions(body: bytes) -> bytes:
+    body = body.replace(b"<media:description>", b"<media:caption>")
+    body = body.replace(b"</media:description>", b"</media:caption>")
+    return _CAPTION.sub(rb"<\1media:caption\2>", body) if b"media:description" in body else body
 
 
 def _by_reference(
