@@ -8,9 +8,10 @@
                       bloated: past its address space      ─▶ ends,   Failed(PARSE_LIMIT)
 
 A worker does everything that costs, so its parent only moves bytes, and a lost worker loses one document;
-another takes its place. Frames are a length and a ``marshal`` value of builtin types: both ends are one
-interpreter's. No worker outlives its parent: the kernel kills it with the thread that started it, and while
-it waits the end of its socket ends it.
+another takes its place. A worker remembers the entries it read (``EntryCache``), so a feed's documents go to
+the same one where that is free, and to any other where it is not. Frames are a length and a ``marshal`` value
+of builtin types: both ends are one interpreter's. No worker outlives its parent: the kernel kills it with the
+thread that started it, and while it waits the end of its socket ends it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -63,6 +64,10 @@ if TYPE_CHECKING:
 START_SECONDS: Final = 60.0
 """A worker imports a parser before it is ready; on a busy machine that takes a while."""
 READ_BUFFER: Final = 1024**2
+ENTRY_CACHE: Final = 64 * 1024**2
+"""Bytes of entries that one worker remembers; never more than an eighth of its memory."""
+PATIENCE: Final = 8
+"""How many may go before whoever waits longest, because the free worker is theirs."""
 DOCUMENTS_PER_WORKER: Final = 20_000
 """Then another takes its place, so that a slow leak stays slow."""
 SAMPLE_BYTES: Final = 1000
@@ -164,6 +169,56 @@ class _Worker:
         self.process.kill()
 
 
+@dataclass(slots=True, kw_only=True)
+class _Waiting:
+    own: int
+    worker: asyncio.Future[tuple[int, _Worker | None]]
+    passed_over: int = 0
+
+
+class _Idle:
+    """The workers without a document, each at its number, and who waits for one."""
+
+    def __init__(self) -> None:
+        self._free: dict[int, _Worker | None] = {}
+        self._waiting: deque[_Waiting] = deque()
+
+    async def take(self, own: int) -> tuple[int, _Worker | None]:
+        """The worker ``own``, or else any other, as soon as one is free; None: it has to be started."""
+        if self._free:
+            number = own if own in self._free else next(reversed(self._free))
+            return number, self._free.pop(number)
+        waiting = _Waiting(own=own, worker=asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        try:
+            return await waiting.worker
+        except asyncio.CancelledError:
+            if waiting.worker.done() and not waiting.worker.cancelled():
+                self.put(*waiting.worker.result())
+            elif waiting in self._waiting:
+                self._waiting.remove(waiting)
+            raise
+
+    def put(self, number: int, worker: _Worker | None) -> None:
+        while self._waiting:
+            longest = self._waiting[0]
+            chosen = longest
+            if longest.passed_over < PATIENCE:
+                chosen = next((each for each in self._waiting if each.own == number), longest)
+            longest.passed_over += chosen is not longest
+            self._waiting.remove(chosen)
+            if not chosen.worker.done():
+                chosen.worker.set_result((number, worker))
+                return
+        self._free[number] = worker
+
+    def clear(self) -> list[_Worker | None]:
+        """Take those that are free, whoever's they are."""
+        workers = list(self._free.values())
+        self._free.clear()
+        return workers
+
+
 Lookup = Callable[[int, Sequence[bytes], Sequence[UUID]], Awaitable[Mapping[bytes, Seen]]]
 """Finds rows of a feed's seen-set by their keys or articles."""
 
@@ -192,7 +247,7 @@ class ParserPool:
         self._count = workers
         self._deadline = deadline.total_seconds()
         self._memory = memory
-        self._idle: asyncio.LifoQueue[_Worker | None] = asyncio.LifoQueue()
+        self._idle = _Idle()
         self._workers: set[_Worker] = set()
         self._ended: list[subprocess.Popen[bytes]] = []
         self.lost = 0
@@ -202,8 +257,9 @@ class ParserPool:
 
     async def __aenter__(self) -> Self:
         try:
-            for worker in await asyncio.gather(*(self._start() for _ in range(self._count))):
-                self._idle.put_nowait(worker)
+            workers = await asyncio.gather(*(self._start() for _ in range(self._count)))
+            for number, worker in enumerate(workers):
+                self._idle.put(number, worker)
         except BaseException:
             await self._close()
             raise
@@ -238,7 +294,9 @@ class ParserPool:
         return answer if isinstance(answer, Failed) else Message(key=answer[1], value=answer[2])
 
     async def _answer_to(self, request: bytes, document: Document | PageBody) -> tuple[Any, ...] | Failed:
-        worker = await self._idle.get()
+        # Pages go to one that has read some: what reads them is slow to import.
+        own = document.feed_id % self._count if isinstance(document, Document) else 0
+        number, worker = await self._idle.take(own)
         begun = time.monotonic()
         whole = False
         try:
@@ -279,7 +337,7 @@ class ParserPool:
             # A worker that was interrupted, by us or by a cancellation, is still busy: it ends.
             if not whole:
                 self._end(worker)
-            self._idle.put_nowait(worker if whole else None)
+            self._idle.put(number, worker if whole else None)
 
     async def _ask(
         self, worker: _Worker, request: bytes, document: Document | PageBody, *, seconds: float
@@ -322,8 +380,8 @@ class ParserPool:
             self._ended = [process for process in self._ended if process.poll() is None]
 
     async def _close(self) -> None:
-        while not self._idle.empty():
-            self._end(self._idle.get_nowait())
+        for worker in self._idle.clear():
+            self._end(worker)
         for process in self._ended:
             await asyncio.to_thread(process.wait)
 
@@ -444,7 +502,7 @@ def work(descriptor: int, memory: int, parent: int) -> None:
     connection = socket.socket(fileno=descriptor)
     connection.set_inheritable(False)
     with connection, connection.makefile("rb") as requests, connection.makefile("wb") as answers:
-        digest = _load()
+        digest = _load(min(ENTRY_CACHE, memory // 8))
         gc.freeze()
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         _send(answers, ("ready",))
@@ -563,17 +621,22 @@ def _read_page(
     return ("page", message.key, message.value)
 
 
-def _load() -> _Digest:
-    """What a worker does to a document. The imports are here because only workers shall pay for them."""
+def _load(remembered: int) -> _Digest:
+    """What a worker does to a document, remembering so many bytes of entries.
+
+    The imports are here because only workers shall pay for them.
+    """
     from ingest.normalise import draft, settle
-    from ingest.parse import parse_feed
+    from ingest.parse import EntryCache, parse_feed
     from ingest.schedule.hints import asked_by
+
+    cache = EntryCache(remembered)
 
     def digest(request: tuple[Any, ...], look_up: _LookUp) -> tuple[Any, ...]:
         if request[0] == "page":
             return _read_page(*request[1:])
         feed_id, feed_url, poll_id, seen_at, url, content_type, language, body, first, pushed = request
-        parsed = parse_feed(body, content_type=content_type, url=url, language=language)
+        parsed = parse_feed(body, content_type=content_type, url=url, language=language, cache=cache)
         if isinstance(parsed, Failed):
             return ("failed", parsed.kind.value, parsed.detail, parsed.sample, parsed.found)
         # JSON that was cut is no JSON: what could be read is whole.

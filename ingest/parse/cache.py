@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from typing import Final
 
 from ingest.types import Entry
 
 OVERHEAD: Final = 700
-"""Bytes of an entry beside its texts: the object, its tuples, its dates, the place in the cache (measured)."""
+"""Bytes of an entry beside its texts: the object, its dates, the place in the cache (measured)."""
 
 
 class EntryCache:
@@ -33,9 +34,8 @@ class EntryCache:
         self._entries.move_to_end(key)
         return found[0]
 
-    def put(self, key: bytes, entry: Entry, *, size: int) -> None:
-        """``size``: of the entry's bytes in the document, which bound the length of its texts."""
-        size += OVERHEAD
+    def put(self, key: bytes, entry: Entry) -> None:
+        size = _size(entry)
         if key in self._entries or size > self.limit:
             return
         self._entries[key] = (entry, size)
@@ -43,3 +43,12 @@ class EntryCache:
         while self.size > self.limit:
             _, (_, freed) = self._entries.popitem(last=False)
             self.size -= freed
+
+
+def _size(entry: Entry) -> int:
+    texts = (
+        *(entry.guid, entry.link, entry.title, entry.summary, entry.content, entry.published_raw),
+        *(entry.language, entry.source_title, entry.source_url, entry.image, entry.base),
+        *(entry.authors, *entry.authors, entry.categories, *entry.categories),
+    )
+    return OVERHEAD + sum([sys.getsizeof(text) for text in texts if text])

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Final
 
 from ingest.parse import jsonfeed, sitemap, xml
+from ingest.parse.cache import EntryCache
 from ingest.parse.discover import discover
 from ingest.types import Failed, FailureKind, ParsedFeed
 
@@ -22,19 +23,28 @@ TOLD: Final = 5
 
 
 def parse_feed(
-    body: bytes, *, url: str, content_type: str | None = None, language: str | None = None
+    body: bytes,
+    *,
+    url: str,
+    content_type: str | None = None,
+    language: str | None = None,
+    cache: EntryCache | None = None,
+    quick: bool = True,
 ) -> ParsedFeed | Failed:
     """What the feed at ``url`` said; a value for every input, never an exception but ``MemoryError``.
 
     ``content_type`` and ``language`` are the response's ``Content-Type`` and ``Content-Language``. A document
     that is well-formed and has no entries is a feed that says nothing now; one that is broken and has none is
-    a failure, so that its validators are not remembered.
+    a failure, so that its validators are not remembered. ``cache`` and ``quick``: as
+    :func:`ingest.parse.xml.parse_feed` takes them.
     """
     if jsonfeed.is_json(body):
         return jsonfeed.parse_json_feed(body, url=url, language=language)
     if sitemap.is_sitemap(body):
         return sitemap.parse_sitemap(body, url=url)
-    read = xml.parse_feed(body, url=url, content_type=content_type, language=language)
+    read = xml.parse_feed(
+        body, url=url, content_type=content_type, language=language, cache=cache, quick=quick
+    )
     if isinstance(read, Failed) and read.kind is FailureKind.NOT_A_FEED:
         return _with_what_it_names(read, body, url=url)
     return read

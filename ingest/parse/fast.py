@@ -464,7 +464,7 @@ class Reader:
                 # Its xml:base holds for those that follow too, so none of them is what it says alone.
                 self._cache = None
             elif self._cache is not None and self.timeless:
-                self._cache.put(self._keys[number], self._found[-1], size=len(self._split.entries[number]))
+                self._cache.put(self._keys[number], self._found[-1])
         else:
             self._found.append(entry)
             self._after_entry(depth)

@@ -20,6 +20,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import struct_time
 from typing import Any, Final
 
@@ -102,18 +103,11 @@ def parse_feed(
     prepared = _with_captions(prepared)
     try:
         if quick:
-            said = fast.read(
-                prepared, charset=charset, url=url, make=lambda entry: _entry(entry, url=url), cache=cache
-            )
+            said = fast.read(prepared, charset=charset, url=url, make=partial(_entry, url=url), cache=cache)
             if said is not None:
+                about, entries, version = said.feed, said.entries, said.version
                 return _parsed(
-                    said.feed,
-                    said.entries,
-                    body,
-                    url=url,
-                    version=said.version,
-                    language=language,
-                    warnings=warnings,
+                    about, entries, body, url=url, version=version, language=language, warnings=warnings
                 )
         return _by_reference(prepared, charset, body, url=url, language=language, warnings=warnings)
     except MemoryError:  # no fault of the document's form: whoever bounds our memory has to hear of it
@@ -123,6 +117,15 @@ def parse_feed(
     except Exception as error:  # noqa: BLE001
         detail = f"the parser gave up: {type(error).__name__}: {error}"[:500]
         return Failed(kind=FailureKind.UNPARSABLE, detail=_text(detail), sample=body[:SAMPLE_BYTES])
+
+
+def takes_the_fast_lane(body: bytes, *, url: str, content_type: str | None = None) -> bool:
+    """Whether :func:`parse_feed` reads this document without the reference."""
+    if not body.strip(b" \t\r\n\0") or _refusal(body) is not None:
+        return False
+    prepared, charset, _ = _prepare(body, content_type)
+    make = partial(_entry, url=url)
+    return fast.read(_with_captions(prepared), charset=charset, url=url, make=make) is not None
 
 
 def _with_captions(body: bytes) -> bytes:
