@@ -20,7 +20,7 @@ import pytest
 
 from ingest import parsers
 from ingest.errors import Unavailable
-from ingest.parsers import Digested, Document, ParserPool
+from ingest.parsers import PATIENCE, Digested, Document, ParserPool, _Idle
 from ingest.types import Failed, FailureKind, Seen
 from tests.poll.conftest import rss
 
@@ -289,3 +289,70 @@ def test_a_document_of_another_format_with_a_warning_is_whole_unless_it_was_cut(
             assert (answer.reading.whole, len(answer.messages)) == (whole, 1)
 
     in_pool(use)
+
+
+def test_a_feeds_documents_go_to_the_worker_that_knows_it() -> None:
+    async def run() -> list[int]:
+        idle = _Idle()
+        for number in range(3):
+            idle.put(number, None)
+        taken = []
+        for own in (1, 1, 0, 1):
+            number, worker = await idle.take(own)
+            taken.append(number)
+            idle.put(number, worker)
+        return taken
+
+    assert asyncio.run(run()) == [1, 1, 0, 1]
+
+
+def test_no_document_waits_for_a_worker_while_another_one_is_free() -> None:
+    async def run() -> list[int]:
+        idle = _Idle()
+        idle.put(0, None)
+        idle.put(1, None)
+        return [(await idle.take(1))[0], (await idle.take(1))[0]]
+
+    assert asyncio.run(run()) == [1, 0]
+
+
+def test_a_free_worker_takes_its_own_feeds_first_but_passes_nobody_over_for_long() -> None:
+    async def run() -> list[str]:
+        idle = _Idle()
+        served: list[str] = []
+
+        async def ask(own: int, name: str) -> None:
+            await idle.take(own)
+            served.append(name)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(ask(1, "of the other worker"))
+            for _ in range(PATIENCE + 2):
+                group.create_task(ask(0, "own"))
+            for _ in range(PATIENCE + 3):
+                await asyncio.sleep(0)
+                idle.put(0, None)
+        return served
+
+    served = asyncio.run(run())
+    assert served.index("of the other worker") == PATIENCE
+
+
+def test_a_worker_given_to_one_who_no_longer_waits_is_free_again() -> None:
+    async def run() -> int:
+        idle = _Idle()
+        waiting = asyncio.create_task(idle.take(0))
+        await asyncio.sleep(0)
+        idle.put(0, None)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        gone = asyncio.create_task(idle.take(0))
+        number, _ = await asyncio.wait_for(gone, 1)
+        cancelled = asyncio.create_task(idle.take(0))
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        await asyncio.gather(cancelled, return_exceptions=True)
+        idle.put(number, None)
+        return (await asyncio.wait_for(idle.take(0), 1))[0]
+
+    assert asyncio.run(run()) == 0
