@@ -26,6 +26,8 @@ def optional(value: object) -> str | None:
     """A text without what cannot be stored; None for an empty one, and for what is no text."""
     if not isinstance(value, str):
         return None
+    if value.isascii() and value.isprintable():
+        return value.strip() or None
     return text(value).strip() or None
 
 

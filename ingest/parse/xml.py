@@ -20,7 +20,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from time import struct_time
 from typing import Any, Final
 
@@ -359,27 +359,32 @@ def _no_feed(body: bytes, broken: object) -> Failed:
 
 def _entry(entry: Any, *, url: str) -> Entry:
     # dict.get, where feedparser's own would answer for a missing key with another one and a warning.
-    content = _content(entry)
-    published_raw = _optional(dict.get(entry, "published"))
-    updated_raw = _optional(dict.get(entry, "updated"))
-    source = dict.get(entry, "source") or {}
+    get = dict.get
+    published_raw = _optional(get(entry, "published"))
+    updated_raw = _optional(get(entry, "updated"))
+    title_detail = get(entry, "title_detail")
+    contents = get(entry, "content") or ()
+    source = get(entry, "source") or {}
+    authors = get(entry, "authors")
+    author = _optional(get(entry, "author")) if not authors else None
+    tags = get(entry, "tags")
     return Entry(
-        guid=_optional(dict.get(entry, "id")),
+        guid=_optional(get(entry, "id")),
         link=_link(entry),
-        title=_marked_up(entry.get("title"), dict.get(entry, "title_detail")),
+        title=_marked_up(entry.get("title"), title_detail),
         summary=_summary(entry),
-        content=content,
-        authors=tuple(dict.fromkeys(_authors(entry))),
-        categories=tuple(dict.fromkeys(_categories(entry))),
-        published=_date(published_raw, dict.get(entry, "published_parsed")),
+        # The longest of the entry's bodies: several are alternatives of one text.
+        content=_longest([_marked_up(each.get("value"), each) for each in contents]) if contents else None,
+        authors=tuple(dict.fromkeys(_authors(authors))) if authors else (author,) if author else (),
+        categories=tuple(dict.fromkeys(_categories(tags))) if tags else (),
+        published=_date(published_raw, get(entry, "published_parsed")),
         published_raw=published_raw,
-        updated=_date(updated_raw, dict.get(entry, "updated_parsed")),
-        language=_optional(dict.get(entry, "language"))
-        or _optional((dict.get(entry, "title_detail") or {}).get("language")),
-        source_title=_optional(dict.get(source, "title")),
-        source_url=_optional(dict.get(source, "href")) or _optional(dict.get(source, "link")),
+        updated=_date(updated_raw, get(entry, "updated_parsed")),
+        language=_optional(get(entry, "language")) or _optional((title_detail or {}).get("language")),
+        source_title=_optional(get(source, "title")) if source else None,
+        source_url=(_optional(get(source, "href")) or _optional(get(source, "link"))) if source else None,
         image=_image(entry),
-        base=_base(entry, url),
+        base=_base(contents, get(entry, "summary_detail"), url),
     )
 
 
@@ -392,9 +397,7 @@ def _summary(entry: Any) -> str | None:
     return said
 
 
-def _content(entry: Any) -> str | None:
-    """The longest of the entry's bodies: several are alternatives of one text."""
-    values = [_marked_up(each.get("value"), each) for each in dict.get(entry, "content") or ()]
+def _longest(values: Sequence[str | None]) -> str | None:
     return max((value for value in values if value), key=len, default=None)
 
 
@@ -409,28 +412,29 @@ def _link(entry: Any) -> str | None:
     return None if is_a_name else link
 
 
-def _base(entry: Any, url: str) -> str | None:
+def _base(contents: Sequence[Any], summary: Any, url: str) -> str | None:
     """``xml:base`` of the entry's HTML, where it is not the feed's own address."""
-    for detail in (*(dict.get(entry, "content") or ()), dict.get(entry, "summary_detail") or {}):
-        base = absolute(_optional(detail.get("base")) or "", base=url)
+    for detail in (*contents, summary) if summary else contents:
+        base = _absolute(detail.get("base"), url)
         if base is not None and base != url:
             return base
     return None
 
 
-def _authors(entry: Any) -> Iterator[str]:
-    for author in dict.get(entry, "authors") or ():
+@lru_cache(maxsize=256)
+def _absolute(base: str | None, url: str) -> str | None:
+    return absolute(_optional(base) or "", base=url)
+
+
+def _authors(authors: Sequence[Any]) -> Iterator[str]:
+    for author in authors:
         name = _optional(author.get("name")) or _optional(author.get("email"))
         if name is not None:
             yield name
-    if not dict.get(entry, "authors"):
-        name = _optional(dict.get(entry, "author"))
-        if name is not None:
-            yield name
 
 
-def _categories(entry: Any) -> Iterator[str]:
-    for tag in dict.get(entry, "tags") or ():
+def _categories(tags: Sequence[Any]) -> Iterator[str]:
+    for tag in tags:
         name = _optional(tag.get("label")) or _optional(tag.get("term"))
         if name is not None:
             yield name
@@ -465,7 +469,7 @@ def _marked_up(value: object, detail: Any) -> str | None:
 def _date(raw: str | None, parsed: struct_time | datetime | None) -> datetime | None:
     """The date, or None where it is missing or absurd; feedparser's reading but for what it gets wrong."""
     try:
-        if raw is not None:
+        if raw is not None and raw[0].isdigit():
             slashed = _SLASHED.fullmatch(raw)
             if slashed:  # feedparser#75: read as the first of some month
                 return _plausible(datetime(*(int(part or 0) for part in slashed.groups()), tzinfo=UTC))  # type: ignore[misc,arg-type]

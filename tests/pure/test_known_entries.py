@@ -102,3 +102,25 @@ def test_an_entry_larger_than_all_the_memory_is_not_kept() -> None:
     cache = EntryCache(2_000)
     read(rss(f"<title>One</title><description>{'long ' * 1_000}</description>"), cache)
     assert (len(cache), cache.size) == (0, 0)
+
+
+SEEN = "<media:community><media:starRating count='{}' average='4.5'/><media:statistics views='{}'/></media:community>"
+
+
+def test_how_often_a_film_was_seen_makes_no_other_entry() -> None:
+    cache = EntryCache(1024**2)
+    seen = SEEN.replace("'", '"')
+    (known,) = read(atom(ONE + seen.format(1, 10)), cache)
+    assert read(atom(ONE + seen.format(2, 11)), cache)[0] is known
+
+
+@pytest.mark.parametrize("written", ["<![CDATA[{}]]>", "<!-- -->{}"])
+def test_counts_that_may_be_text_make_another_entry(written: str) -> None:
+    cache = EntryCache(1024**2)
+    summary = f"<summary>{written}</summary>"
+    statistics = '<media:statistics views="{}"/>'
+    body = atom(ONE + summary.format(statistics.format(1)))
+    other = atom(ONE + summary.format(statistics.format(2)))
+    first, second = read(body, cache)[0], read(other, cache)[0]
+    assert second == read(other, EntryCache(1024**2))[0]
+    assert second is not first
