@@ -268,22 +268,21 @@ class Reader:
             raise Outside
         if self.lang and name in ("rss", "feed"):
             self.feed["language"] = self.lang.replace("_", "-")
-        lang = self.lang
+        lang, base = self.lang, self.base
         for child in root:
             if name != "feed" and self._names[child.tag] == "channel":
-                base = self.base
                 attributes = self._enter(child)
                 if "href" in attributes or "lastmod" in attributes:
                     raise Outside
                 self.in_feed, self.in_image, self.in_input = True, False, False
-                inner = self.lang
+                inner, inner_base = self.lang, self.base
                 for each in child:
-                    self._around(each, 3)
+                    self._around(each, 3, inner_base)
                     self.lang = inner
                 self.in_feed = False
                 self.base = base or self.base
             else:
-                self._around(child, 2)
+                self._around(child, 2, base)
             self.lang = lang
         if len(self._found) < len(self._split.entries):
             raise _Miscut
@@ -344,16 +343,18 @@ class Reader:
             return self.text_input
         return self.feed
 
-    def _around(self, element: ET.Element, depth: int) -> None:
-        """One element, and what is in it, outside of all entries; whoever calls restores the language."""
+    def _around(self, element: ET.Element, depth: int, outer: str) -> None:
+        """One element, and what is in it, outside of all entries; whoever calls restores the language.
+
+        ``outer``: the base that its parent began with. Where that had none, the element's own outlives it.
+        """
         if depth > MAX_DEPTH:
             raise Outside
         tag = element.tag
         if tag == self._mark:
-            self._marked(int(element.get("n", "")), depth)
+            self._marked(int(element.get("n", "")), depth, outer)
             return
         name = self._names[tag]
-        base = self.base
         attributes = self._enter(element)
         if "_" not in name:
             if name not in _IN_INPUT:
@@ -370,7 +371,7 @@ class Reader:
             raise Outside
         else:
             self._container(element, attributes, name, depth)
-        self.base = base or self.base
+        self.base = outer or self.base
 
     def _container(self, element: ET.Element, attributes: _Attributes, name: str, depth: int) -> None:
         """An element that is kept, or passed over, with whatever is in it."""
@@ -386,9 +387,9 @@ class Reader:
             if self._context() is not self.feed:
                 raise Outside
             self.image = {}
-        lang = self.lang
+        lang, base = self.lang, self.base
         for child in element:
-            self._around(child, depth + 1)
+            self._around(child, depth + 1, base)
             self.lang = lang
         if name == "image":
             self.in_image = False
@@ -449,7 +450,7 @@ class Reader:
 
     # Entries.
 
-    def _marked(self, number: int, depth: int) -> None:
+    def _marked(self, number: int, depth: int, outer: str) -> None:
         state = (self.version, self.base, self.lang, self.has_content, self.image is None, depth)
         if state != self._state:
             self._prepare(number, state)
@@ -459,10 +460,10 @@ class Reader:
             base = self.base
             self.in_image = self.in_input = False
             self.timeless = True
-            outer = self.lang
+            lang = self.lang
             self._item(tree, self._enter(tree), depth)
-            self.lang = outer
-            self.base = base or self.base
+            self.lang = lang
+            self.base = outer or self.base
             if self.base != base:
                 # Its xml:base holds for those that follow too, so none of them is what it says alone.
                 self._cache = None
@@ -540,10 +541,10 @@ class Reader:
 
     def _children(self, element: ET.Element, depth: int) -> None:
         handlers = self._handlers
+        base, lang = self.base, self.lang
         for child in element:
             handler, name = handlers[child.tag]
             if child.attrib:
-                base, lang = self.base, self.lang
                 attributes = self._enter(child)
                 handler(self, child, attributes, name, depth)
                 self.base, self.lang = base or self.base, lang
@@ -683,7 +684,9 @@ class Reader:
                 tail = child.tail
                 if len(child) or (tail and not tail.isspace()):
                     raise Outside
-                if child.attrib and child.text and not child.text.isspace():
+                handler, _ = self._handlers[child.tag]
+                # Text of an element without a place of its own would be the author's.
+                if handler is not Reader.author_part and child.text and not child.text.isspace():
                     raise Outside
             self._children(element, depth + 1)
             self.in_author = False

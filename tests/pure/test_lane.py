@@ -162,6 +162,14 @@ def test_an_xml_base_outlives_its_element() -> None:
     assert (second.link, second.guid) == ("https://base.example/two", "https://base.example/three")
 
 
+def test_of_several_bases_the_last_one_outlives_its_element() -> None:
+    inner = "<x:y xml:base='https://a.example/'/><x:y xml:base='b/'/><link href='c'/>"
+    entries = taken(atom(inner, "<link href='d'/>")).entries
+    assert [entry.link for entry in entries] == ["https://a.example/b/c", "https://a.example/b/d"]
+    entries = taken(atom(inner, "<link href='d'/>", around="<x:y xml:base='https://e.example/'/>")).entries
+    assert [entry.link for entry in entries] == ["https://e.example/c", "https://e.example/d"]
+
+
 def test_utf_8_that_was_encoded_twice_is_mended() -> None:
     assert entry(f"<title>{'Café'.encode().decode('latin-1')}</title>").title == "Café"
 
@@ -220,7 +228,8 @@ OUTSIDE = {
     ),
     "a name that feedparser uses itself": rss("<title>One</title><date>2026-01-01</date>"),
     "a page": b"<html><body><p>Not a feed</p></body></html>",
-    "chapters": rss("<title>One</title><body>Text</body>"),
+    "text of another element in an author": rss("<author><media:content>Joe</media:content></author>"),
+    "a body": rss("<title>One</title><body>Text</body>"),
 }
 
 
