@@ -416,13 +416,14 @@ class Reader:
     def around_link(self, element: ET.Element, attributes: _Attributes, _name: str, _depth: int) -> None:
         link = self._link(attributes)
         context = self._context()
+        context.setdefault("links", []).append(link)
         if "href" in link:
             if link["rel"] == "alternate" and link["type"] in _HTML_TYPES:
                 context["link"] = link["href"]
         else:
             text = _text(element)
             if self.in_feed:
-                context["link"] = _QUERY.sub(r"&\g<1>", _fixed(self._resolved(text)))
+                context["link"] = link["href"] = _QUERY.sub(r"&\g<1>", _fixed(self._resolved(text)))
 
     def around_guid(self, element: ET.Element, attributes: _Attributes, _name: str, _depth: int) -> None:
         if attributes.get("ispermalink", "true") == "true":
