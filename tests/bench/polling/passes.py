@@ -16,8 +16,8 @@ from tests.feedworld.control import WorldProcess
 
 PATIENCE: Final = 600.0
 """Seconds a pass may take."""
-LOOK_SECONDS: Final = 0.02
-"""Between two looks into a product's database."""
+LOOK_SECONDS: Final = (0.01, 0.2)
+"""Between two looks into a product's database, which cost it something: a hundredth of the pass so far, within these."""
 
 
 class Product(Protocol):
@@ -132,11 +132,12 @@ def until(claim: Callable[[], bool], *, what: str, patience: float = PATIENCE) -
     Raises:
         PassTooLong: it did not, within ``patience`` seconds.
     """
-    deadline = time.monotonic() + patience
+    begun = time.monotonic()
     while not claim():
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - begun
+        if waited > patience:
             raise PassTooLong(f"waited {patience:g} s for {what}")
-        time.sleep(LOOK_SECONDS)
+        time.sleep(min(max(LOOK_SECONDS[0], waited / 100), LOOK_SECONDS[1]))
 
 
 def cpu_by_role(roots: Mapping[str, int]) -> dict[str, float]:

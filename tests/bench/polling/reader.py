@@ -36,9 +36,12 @@ def installed() -> Path:
         packages = [f"reader=={VERSION}", "sgmllib3k==1.0.0"]
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
         for command in ([sys.executable, "-m", "venv", "--clear", str(folder)], pip):
-            made = subprocess.run(
-                command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
-            )
+            try:
+                made = subprocess.run(
+                    command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+                )
+            except subprocess.TimeoutExpired:
+                raise PeerAbsentError("reader", f"not installed within {INSTALL_SECONDS} s") from None
             if made.returncode:
                 said = (made.stderr or made.stdout).strip().splitlines() or ["no reason given"]
                 raise PeerAbsentError("reader", said[-1])
