@@ -66,8 +66,8 @@ def say(words: str) -> None:
 
 
 def peers_to_be_had(
-    names: Sequence[str],
-) -> tuple[dict[str, Callable[[Sequence[str]], Product]], list[PeerAbsentError]]:
+    names: Sequence[str], *, miniflux_workers: int
+) -> tuple[dict[str, MakeProduct], list[PeerAbsentError]]:
     """How to make each peer that can be had, and why the others cannot."""
     found: dict[str, MakeProduct] = {}
     absent = []
@@ -75,7 +75,7 @@ def peers_to_be_had(
         say(f"{name}: looked for in the cache folder, else installed there")
         try:
             if name == "miniflux":
-                found[name] = partial(Miniflux, program=miniflux.installed())
+                found[name] = partial(Miniflux, program=miniflux.installed(), workers=miniflux_workers)
             else:
                 found[name] = partial(Reader, python=reader.installed())
         except PeerAbsentError as error:
@@ -235,13 +235,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--peer", choices=PEERS, action="append", help="beside this one alone; may be repeated"
     )
+    parser.add_argument(
+        "--miniflux-workers",
+        type=int,
+        default=miniflux.WORKERS,
+        metavar="N",
+        help="feeds it has under way at once",
+    )
     parser.add_argument("--require-peers", action="store_true", help="fail where a peer cannot be had")
     options = parser.parse_args(arguments)
     figures = Figures("bench poll")
     began = time.monotonic()
     try:
         corpus_dir(options.corpus)
-        peers, absent = peers_to_be_had(options.peer or PEERS)
+        peers, absent = peers_to_be_had(options.peer or PEERS, miniflux_workers=options.miniflux_workers)
         if absent and options.require_peers:
             return ABSENT_EXIT
         measure(figures, options, peers)

@@ -34,12 +34,9 @@ MODULE: Final = "miniflux.app/v2"
 _SOURCE: Final = Path(__file__).with_name("go")
 BUILD_SECONDS: Final = 600
 WORKERS: Final = 32
+"""Feeds it has under way at once; between 16 and 100 it hardly matters."""
 _LOGIN: Final = ("admin", "for the bench alone")
 SETTINGS: Final = {
-    "WORKER_POOL_SIZE": str(WORKERS),
-    # Of its connections it keeps the least number open while they are idle: 1 unless told.
-    "DATABASE_MIN_CONNS": str(WORKERS + 8),
-    "DATABASE_MAX_CONNS": str(WORKERS + 8),
     "FETCHER_ALLOW_PRIVATE_NETWORKS": "1",
     "POLLING_PARSING_ERROR_LIMIT": "0",
     "DISABLE_SCHEDULER_SERVICE": "1",
@@ -93,8 +90,9 @@ class Miniflux:
 
     name = "miniflux"
 
-    def __init__(self, urls: Sequence[str], *, program: Path) -> None:
+    def __init__(self, urls: Sequence[str], *, program: Path, workers: int = WORKERS) -> None:
         self._urls = urls
+        self._workers = workers
         self._program = program
         self._stack = ExitStack()
 
@@ -117,6 +115,10 @@ class Miniflux:
                     f" port={options['port'][0]} sslmode=disable",
                     "LISTEN_ADDR": f"127.0.0.1:{self._port}",
                     "BATCH_SIZE": str(2 * len(self._urls)),
+                    "WORKER_POOL_SIZE": str(self._workers),
+                    # It keeps this many idle connections open, 1 unless told; with fewer than workers it reconnects.
+                    "DATABASE_MIN_CONNS": str(self._workers + 8),
+                    "DATABASE_MAX_CONNS": str(self._workers + 8),
                 },
             )
             stack.callback(daemon.wait, timeout=30)
