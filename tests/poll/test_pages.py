@@ -16,8 +16,10 @@ from sqlalchemy import Engine, select, text, update
 from ingest.alerts import tell
 from ingest.cli import root
 from ingest.db import hosts, ledger
-from ingest.db.feeds import mute, remove_feed, set_full_text, unmute
+from ingest.db.feeds import make_due, mute, remove_feed, set_full_text, unmute
 from ingest.db.ledger import History
+from ingest.db.pages import lease_pages, release
+from ingest.db.polls import lease_due
 from ingest.db.status import read_status
 from ingest.db.tables import pages, robots, sightings
 from ingest.db.topics import load
@@ -336,16 +338,20 @@ def test_a_page_that_comes_after_its_version_was_replaced_is_kept_and_not_shown(
 
 
 class DyingLog:
-    """The real log, which fails once it has taken a page's text: the poller dies between the append and the record."""
+    """The real log, which fails once it has taken a page's text (or, ``before``, once it is to take one): the poller
+    dies between the append and the record."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, before: bool = False) -> None:
         self._log = PostgresLog(engine)
+        self._before = before
         self.deadly = True
 
     def append(self, topic: str, messages: Any) -> None:
-        self._log.append(topic, messages)
-        if self.deadly and any(b'"page":' in message.value for message in messages):
-            raise Unavailable("log", "it died just after it took a page")
+        dies = self.deadly and any(b'"page":' in message.value for message in messages)
+        if not (dies and self._before):
+            self._log.append(topic, messages)
+        if dies:
+            raise Unavailable("log", "it died over a page")
 
 
 def test_a_poller_that_dies_between_append_and_record_makes_no_second_revision(
@@ -365,6 +371,20 @@ def test_a_poller_that_dies_between_append_and_record_makes_no_second_revision(
     assert press.text() == "\n".join(STORY)
     assert [each.number for each in press.article().revisions] == [2, 1]
     assert press.effects() == ["created", "updated"]
+
+
+def test_a_text_that_the_log_did_not_take_is_fetched_again(
+    database: Engine, make_desk: Callable[..., Desk]
+) -> None:
+    log = DyingLog(database, before=True)
+    press = Press(make_desk(log=log))
+    press.desk.poll()
+    press.persist()
+    with pytest.raises(Unavailable):
+        press.fetch_pages()
+    log.deadly = False
+    press.fetch_pages(after=timedelta(minutes=6))
+    assert press.text() == "\n".join(STORY)
 
 
 def test_a_text_that_was_stored_is_not_fetched_again_though_its_poller_died(
@@ -602,3 +622,23 @@ def test_an_article_does_not_leave_a_topic_because_its_feed_says_less_than_its_p
         ("created", 1),
         ("updated", 2),
     ]
+
+
+def test_pages_under_way_count_among_what_a_host_is_asked_at_once(far: Press) -> None:
+    engine, clock = far.desk.engine, far.desk.clock
+    budget, lease = Budget(concurrency=2, spacing=timedelta(seconds=1)), timedelta(minutes=10)
+    far.show(links=3)
+    far.desk.poll()
+    far.persist()
+    clock.pass_by(timedelta(minutes=1))
+    leased = lease_pages(engine, now=clock(), limit=9, lease=lease, budget=budget)
+    assert len(leased) == 2
+    clock.pass_by(timedelta(minutes=5))
+    make_due(engine, now=clock())
+    assert lease_due(engine, now=clock(), limit=9, lease=lease, budget=budget) == []
+    release(engine, leased)
+    clock.pass_by(timedelta(minutes=1))
+    assert len(lease_due(engine, now=clock(), limit=9, lease=lease, budget=budget)) == 1
+    # What was given back was not tried.
+    (again, *_) = lease_pages(engine, now=clock(), limit=9, lease=lease, budget=budget)
+    assert again.tries == 1
