@@ -230,7 +230,7 @@ class PageStage:
         )
 
     async def _robots(self, origin: str) -> tuple[Robots | None, bool]:
-        """What ``origin`` asks of robots, and whether it had to be asked for that, by whomever: it may have named a
+        """What ``origin`` asks of robots, and whether it was asked for that just now, by whomever: it may have named a
         pace that the turn of this page knew nothing of. None: our own network is down."""
         lock = self._asking.setdefault(origin, asyncio.Lock())
         asked = lock.locked()
