@@ -14,21 +14,25 @@ ids when it is first wanted, so its text, however often it is fetched and append
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, Row, case, func, literal, select, update
 
 from ingest.db import hosts
-from ingest.db.engine import transaction
+from ingest.db.engine import Conflict, transaction
 from ingest.db.tables import HOST_OF_URL, pages
 from ingest.schedule.budget import Budget, Waiting
 from ingest.schedule.pages import MAX_TRIES, PageOutcome, PageState
 from ingest.types import Article, Attribution, Change, Effect, FailureKind
 
+_Done = TypeVar("_Done")
+ATTEMPTS: Final = 5
 LEASE_ROUNDS: Final = 20
 """How often one call looks for other pages, where those it found must wait for their hosts."""
 MAX_DETAIL: Final = 2000
@@ -172,17 +176,19 @@ def lease_pages(
     leases: list[PageLease] = []
     for _ in range(LEASE_ROUNDS):
         wanted = limit - len(leases)
-        with transaction(engine) as connection:
-            rows = connection.exec_driver_sql(_DUE, {"due_by": due_by or now, "limit": wanted}).all()
-            leases += _claim(connection, rows, now=now, until=now + lease, budget=budget)
-        if len(rows) < wanted or len(leases) == limit:
+        claim = partial(_claim, now=now, due_by=due_by or now, limit=wanted, until=now + lease, budget=budget)
+        found, looked_at = _trying(engine, claim)
+        leases += found
+        if looked_at < wanted or len(leases) == limit:
             break
     return leases
 
 
 def _claim(
-    connection: Connection, rows: Sequence[Row[Any]], *, now: datetime, until: datetime, budget: Budget
-) -> list[PageLease]:
+    connection: Connection, *, now: datetime, due_by: datetime, limit: int, until: datetime, budget: Budget
+) -> tuple[list[PageLease], int]:
+    """Leases on up to ``limit`` pages, and how many were looked at for that."""
+    rows = connection.exec_driver_sql(_DUE, {"due_by": due_by, "limit": limit}).all()
     lost = [row.id for row in rows if row.tries >= MAX_TRIES]
     if lost:
         connection.exec_driver_sql(_ABANDON, {"ids": lost, "now": now})
@@ -193,10 +199,10 @@ def _claim(
     ]
     admitted = hosts.admit_due_pages(connection, waiting, now=now, budget=budget)
     if not admitted:
-        return []
+        return [], len(rows)
     given = {"ids": list(admitted), "now": now, "until": until}
     claimed = connection.exec_driver_sql(_CLAIM, given).all()
-    return [_lease(row, now=now, until=until) for row in claimed]
+    return [_lease(row, now=now, until=until) for row in claimed], len(rows)
 
 
 def _lease(row: Row[Any], *, now: datetime, until: datetime) -> PageLease:
@@ -235,24 +241,26 @@ def finish(engine: Engine, ended: Sequence[tuple[PageLease, PageOutcome]], *, no
     Raises:
         Unavailable: the database; all of it was stored, or nothing.
     """
-    with transaction(engine) as connection:
-        connection.exec_driver_sql(
-            _FINISH,
-            {
-                "id": [lease.id for lease, _ in ended],
-                "leased_at": [lease.leased_at for lease, _ in ended],
-                "state": [outcome.state.value for _, outcome in ended],
-                "due_at": [outcome.due_at or now for _, outcome in ended],
-                "tries": [lease.tries if outcome.tried else lease.tries - 1 for lease, outcome in ended],
-                "hops": [lease.hops if outcome.url is None else lease.hops + 1 for lease, outcome in ended],
-                "url": [outcome.url or lease.url for lease, outcome in ended],
-                "tried_at": [now] * len(ended),
-                "status": [outcome.status for _, outcome in ended],
-                "failure": [None if o.failure is None else o.failure.value for _, o in ended],
-                "detail": [_clean(outcome.detail) for _, outcome in ended],
-            },
-        )
-        hosts.leave_alone(connection, [outcome.pause for _, outcome in ended if outcome.pause is not None])
+    given = {
+        "id": [lease.id for lease, _ in ended],
+        "leased_at": [lease.leased_at for lease, _ in ended],
+        "state": [outcome.state.value for _, outcome in ended],
+        "due_at": [outcome.due_at or now for _, outcome in ended],
+        "tries": [lease.tries if outcome.tried else lease.tries - 1 for lease, outcome in ended],
+        "hops": [lease.hops if outcome.url is None else lease.hops + 1 for lease, outcome in ended],
+        "url": [outcome.url or lease.url for lease, outcome in ended],
+        "tried_at": [now] * len(ended),
+        "status": [outcome.status for _, outcome in ended],
+        "failure": [None if o.failure is None else o.failure.value for _, o in ended],
+        "detail": [_clean(outcome.detail) for _, outcome in ended],
+    }
+    pauses = [outcome.pause for _, outcome in ended if outcome.pause is not None]
+
+    def change(connection: Connection) -> None:
+        connection.exec_driver_sql(_FINISH, given)
+        hosts.leave_alone(connection, pauses)
+
+    _trying(engine, change)
 
 
 def release(engine: Engine, leases: Sequence[PageLease]) -> None:
@@ -263,8 +271,7 @@ def release(engine: Engine, leases: Sequence[PageLease]) -> None:
     """
     if leases:
         given = {"id": [lease.id for lease in leases], "leased_at": [lease.leased_at for lease in leases]}
-        with transaction(engine) as connection:
-            connection.exec_driver_sql(_RELEASE, given)
+        _trying(engine, lambda connection: connection.exec_driver_sql(_RELEASE, given).rowcount)
 
 
 def give_up_waiting(connection: Connection, feed_id: int, why: str) -> None:
@@ -305,6 +312,16 @@ def pages_of(connection: Connection, article_id: UUID) -> tuple[WantedPage, ...]
         .limit(SHOWN_PAGES)
     ).mappings()
     return tuple(WantedPage(**row) for row in rows)
+
+
+def _trying(engine: Engine, change: Callable[[Connection], _Done]) -> _Done:
+    """The change in a transaction of its own; one that meets another (persist stores the very pages that a poller
+    records) is started again."""
+    for _ in range(ATTEMPTS - 1):
+        with suppress(Conflict), transaction(engine) as connection:
+            return change(connection)
+    with transaction(engine) as connection:
+        return change(connection)
 
 
 def _clean(value: str | None) -> str | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ from ingest.cli import root
 from ingest.db import hosts, ledger
 from ingest.db.feeds import make_due, mute, remove_feed, set_full_text, unmute
 from ingest.db.ledger import History
-from ingest.db.pages import lease_pages, release
+from ingest.db.pages import finish, lease_pages, release
 from ingest.db.polls import lease_due
 from ingest.db.status import read_status
 from ingest.db.tables import pages, robots, sightings
@@ -28,7 +30,7 @@ from ingest.log.api import ARTICLES
 from ingest.log.postgres import PostgresLog
 from ingest.persist import Persister
 from ingest.schedule.budget import Budget
-from ingest.schedule.pages import MAX_TRIES, RETRIES
+from ingest.schedule.pages import MAX_TRIES, RETRIES, taken
 from ingest.types import Topic
 from tests.feedworld import faults
 from tests.feedworld.names import Names
@@ -642,3 +644,25 @@ def test_pages_under_way_count_among_what_a_host_is_asked_at_once(far: Press) ->
     # What was given back was not tried.
     (again, *_) = lease_pages(engine, now=clock(), limit=9, lease=lease, budget=budget)
     assert again.tries == 1
+
+
+def test_recording_pages_that_the_consumer_stores_in_the_other_order_is_tried_again(press: Press) -> None:
+    engine, clock = press.desk.engine, press.desk.clock
+    press.show(links=2)
+    press.desk.poll()
+    press.persist()
+    clock.pass_by(timedelta(seconds=1))
+    leased = lease_pages(engine, now=clock(), limit=9, lease=timedelta(minutes=10), budget=Budget())
+    first, second = sorted(leased, key=lambda lease: lease.id)
+    touch = "UPDATE pages SET detail = 'seen' WHERE id = :id"
+    ended = [(each, taken(status=200)) for each in (first, second)]
+    recording = Thread(target=finish, args=(engine, ended), kwargs={"now": clock()})
+    with engine.connect() as consumer:
+        consumer.execute(text(touch), {"id": second.id})
+        recording.start()
+        time.sleep(0.3)  # it holds the first and waits for the second
+        consumer.execute(text(touch), {"id": first.id})
+        consumer.commit()
+    recording.join()
+    with engine.connect() as connection:
+        assert list(connection.scalars(select(pages.c.state))) == ["taken", "taken"]
