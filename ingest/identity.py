@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -40,11 +41,17 @@ def article_id(
     not be read still tells two articles apart: then its raw text is used.
     """
     if url is not None:
-        return uuid5(NAMESPACE_URL, url)
+        return _named(url)
     if guid:
         return uuid5(NAMESPACE_URL, f"feed-guid\n{feed_url}\n{guid}")
     date = published.isoformat() if published is not None else (published_raw or "")
     return uuid5(NAMESPACE_URL, f"feed-title\n{feed_url}\n{title}\n{date}")
+
+
+@lru_cache(maxsize=4096)
+def _named(url: str) -> UUID:
+    """A document's entries are asked for twice: to look them up, and to settle them."""
+    return uuid5(NAMESPACE_URL, url)
 
 
 def entry_key(entry: Entry) -> bytes:

@@ -18,6 +18,7 @@ from ingest.errors import Refused
 MAX_URL_CHARACTERS: Final = 8_192
 """A longer address is none: the longest of 64 thousand real feed addresses has 361 characters."""
 MAX_FEED_URL_CHARACTERS: Final = 2_048
+MAX_HOST_CHARACTERS: Final = 253
 
 # Names that count readers wherever they stand; collected by reading the public lists of ClearURLs
 # (rules2.clearurls.xyz), Brave (brave/adblock-lists, query-filter.json) and the tracking-parameter
@@ -86,6 +87,11 @@ _HOST: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 _DOUBLE_SCHEME: Final = re.compile(r"^https?:/{0,2}(?=https?:/)", re.IGNORECASE)
 _FEED_SCHEME: Final = re.compile(r"^feed:(//)?(?=https?:|[^/])", re.IGNORECASE)
 _BARE: Final = re.compile(r"[^\s/@:?#]+\.[^\s/@:?#]+(:\d+)?([/?#]|$)")
+# An address that is spelled as ours are: nothing in it can move or change its host.
+_PLAIN_HOST: Final = re.compile(r"https?://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?:[/?#]|\Z)")
+_PLAIN: Final = re.compile(
+    r"https?://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(/[A-Za-z0-9/._~!$&'()*+,;=:@-]*)(?:\?([A-Za-z0-9/._~!$&'()*+,;=:@?-]*))?"
+)
 _AUTHORITY: Final = re.compile(r"^([a-z]+:)*//", re.IGNORECASE)
 _LOST: Final = dict.fromkeys([*range(32), 127, 0x200B, 0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF])
 
@@ -97,21 +103,41 @@ def canonical(url: str, *, base: str | None = None) -> str | None:
     the other overnight (docs/polling.md, case 55). Fragments go, but for ``#!…``, by which some sites name their
     pages.
     """
+    plain = _PLAIN.fullmatch(url)
+    if plain is not None and _has_one_spelling(url, plain):
+        host, path, query = plain.groups()
+        return f"https://{host}{path}" if not query else _with_query(f"https://{host}{path}", query)
     parts = _parts(url, base=base)
     if parts is None:
         return None
     scheme, host, port, path, query, fragment = parts
     del scheme
-    kept = "&".join([piece for piece in query.split("&") if piece and not _tracks(piece)])
-    return (
-        f"https://{host}{_port(port)}{path}"
-        + (f"?{kept}" if kept else "")
-        + (f"#{fragment}" if fragment.startswith("!") and len(fragment) > 1 else "")
+    return _with_query(f"https://{host}{_port(port)}{path}", query) + (
+        f"#{fragment}" if fragment.startswith("!") and len(fragment) > 1 else ""
     )
+
+
+def _has_one_spelling(url: str, plain: re.Match[str]) -> bool:
+    """Whether the parts of an address that looks plain are what :func:`_parts` would make of them."""
+    return (
+        len(url) <= MAX_URL_CHARACTERS
+        and len(plain[1]) <= MAX_HOST_CHARACTERS
+        and "/." not in plain[2]
+        and "&amp;" not in url
+    )
+
+
+def _with_query(address: str, query: str) -> str:
+    """``address`` with what of ``query`` does not only count readers."""
+    kept = "&".join([piece for piece in query.split("&") if piece and not _tracks(piece)])
+    return f"{address}?{kept}" if kept else address
 
 
 def host_of(url: str) -> str:
     """The host of an address as it is shown and counted by: lower case, no port, no ``www.``; else empty."""
+    plain = _PLAIN_HOST.match(url)
+    if plain is not None and len(plain[1]) <= MAX_HOST_CHARACTERS and len(url) <= MAX_URL_CHARACTERS:
+        return plain[1].removeprefix("www.")
     parts = _parts(url, base=None)
     return "" if parts is None else parts[1].removeprefix("www.")
 
@@ -141,6 +167,9 @@ def is_loopback(host: str) -> bool:
 
 def is_home(url: str) -> bool:
     """Whether a canonical address is a site's front page, which no article can be told by."""
+    slash = url.find("/", len("https://"))
+    if 0 < slash < len(url) - 1 and url[slash + 1] not in "?#":
+        return False
     return urlsplit(url)[2:] in (("/", "", ""), ("", "", ""))
 
 
@@ -218,7 +247,7 @@ def _host(name: str | None) -> str | None:
         except UnicodeError:
             return None
     name = name.lower().rstrip(".")
-    return name if _HOST.fullmatch(name) and len(name) <= 253 else None
+    return name if _HOST.fullmatch(name) and len(name) <= MAX_HOST_CHARACTERS else None
 
 
 def _port(port: int | None) -> str:

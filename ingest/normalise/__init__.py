@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -42,6 +43,9 @@ TITLE_FROM_TEXT: Final = 120
 FUTURE: Final = timedelta(hours=1)
 """A date further ahead than this is a wrong clock or zone; it would stand on top of every list."""
 MAX_LANGUAGE_CHARACTERS: Final = 35  # RFC 5646, §4.4.1
+
+REMEMBERED_CHARACTERS: Final = 200
+"""Names and languages up to this length are remembered as they were read."""
 
 _Told = TypeVar("_Told", bound=Hashable)
 
@@ -243,9 +247,12 @@ def _draft(entry: Entry, *, base: str) -> _Draft | None:
         url = canonical(entry.guid)
     html_base = entry.base or url or base
     summary_html = markup.sanitised(entry.summary, base=html_base) if entry.summary else ""
-    content_html = markup.sanitised(entry.content, base=html_base) if entry.content else ""
     summary = markup.plain(summary_html)
-    text, html = markup.plain(content_html), content_html
+    if entry.content == entry.summary:  # as feedparser has it where the feed has only one
+        text, html = summary, summary_html
+    else:
+        html = markup.sanitised(entry.content, base=html_base) if entry.content else ""
+        text = markup.plain(html)
     if len(summary) > len(text):
         text, html = summary, summary_html
     title = markup.line(entry.title) if entry.title else ""
@@ -343,17 +350,36 @@ def _names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _name(text: str | None) -> str | None:
-    return (cut(markup.line(text), MAX_NAME_CHARACTERS) or None) if text else None
+    if not text:
+        return None
+    return _read_name(text) if len(text) > REMEMBERED_CHARACTERS else _remembered_name(text)
+
+
+def _read_name(text: str) -> str | None:
+    return cut(markup.line(text), MAX_NAME_CHARACTERS) or None
+
+
+# One feed has the same few names and languages in all its entries.
+_remembered_name = lru_cache(maxsize=4096)(_read_name)
 
 
 def _language(tag: str | None) -> str | None:
     """A language tag in lower case, or None for what is none (RFC 5646)."""
-    folded = (tag or "").strip().replace("_", "-").lower()
+    if not tag:
+        return None
+    return _read_language(tag) if len(tag) > REMEMBERED_CHARACTERS else _remembered_language(tag)
+
+
+def _read_language(tag: str) -> str | None:
+    folded = tag.strip().replace("_", "-").lower()
     parts = folded.split("-")
     fits = 2 <= len(parts[0]) <= 3 and parts[0].isalpha() and folded.isascii()
     if not fits or len(folded) > MAX_LANGUAGE_CHARACTERS or not all(part.isalnum() for part in parts):
         return None
     return folded
+
+
+_remembered_language = lru_cache(maxsize=4096)(_read_language)
 
 
 def cut(text: str, limit: int, *, mark: str = CUT) -> str:

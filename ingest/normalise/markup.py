@@ -49,7 +49,11 @@ _ATTRIBUTES: Final = {
 _DROPPED: Final = frozenset("script style template noscript svg math select textarea button".split())  # noqa: SIM905
 _SCHEMES: Final = frozenset({"http", "https", "mailto"})
 
-_RELATIVE: Final = re.compile(r'\b(?:href|src|cite)="(?!https?://|mailto:)')  # in what nh3 wrote
+# In what nh3 wrote. Two expressions: one that begins with a fixed text is searched for ten times faster.
+_NOT_ABSOLUTE: Final = re.compile(r'="(?!https?://|mailto:)')
+_OF_AN_ADDRESS: Final = re.compile(r"\b(?:href|src|cite)\Z")
+# In a text without any of these nh3 finds nothing to change: it opens no tag, is no reference, and is written as it is.
+_READ_AS_HTML: Final = re.compile("[<>&\0\r\xa0\ufeff\ud800-\udfff]")
 _MARKUP: Final = re.compile(r"<[A-Za-z/!?][^<>]*>")
 _BREAK: Final = re.compile(rf"</?(?:{'|'.join(sorted(_BLOCKS, key=len, reverse=True))})\b[^>]*>")
 _CELL: Final = re.compile(r"</?t[dh]\b[^>]*>")
@@ -76,9 +80,15 @@ def _cleaner(relative: _Relative) -> nh3.Cleaner:
 
 def sanitised(markup: str, *, base: str) -> str:
     """Safe HTML: known tags, no scripts or styles, links absolute against ``base`` or gone."""
-    safe = _cleaner("pass_through").clean(markup[:MAX_HTML_CHARACTERS])
+    markup = markup[:MAX_HTML_CHARACTERS]
+    if not _READ_AS_HTML.search(markup):
+        return markup
+    safe = _cleaner("pass_through").clean(markup)
     # A cleaner for each base is only made where there is something to resolve.
-    relative = sum(1 for _ in _RELATIVE.finditer(safe))
+    relative = 0
+    for found in _NOT_ABSOLUTE.finditer(safe):
+        at = found.start()
+        relative += _OF_AN_ADDRESS.search(safe, max(0, at - 5), at) is not None
     if not relative:
         return safe
     # A long base before many short links makes megabytes of kilobytes: nobody means that.
@@ -96,7 +106,10 @@ def plain(safe: str) -> str:
     In a text without any tags blank lines part the paragraphs, or where there are none its line breaks.
     """
     if "<" in safe:
-        text = _TAG.sub("", _CELL.sub(" ", _BREAK.sub("\n", " ".join(safe.split()))))
+        text = _BREAK.sub("\n", " ".join(safe.split()))
+        if "<t" in text or "</t" in text:
+            text = _CELL.sub(" ", text)
+        text = _TAG.sub("", text)
     else:
         paragraphs = _PARAGRAPH.split(safe)
         text = safe if len(paragraphs) == 1 else "\n".join([" ".join(each.split()) for each in paragraphs])

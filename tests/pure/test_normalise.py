@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+import nh3
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.normalise import CUT, MAX_NAMES, MAX_TEXT_CHARACTERS, MAX_TITLE_CHARACTERS, Normalised, normalise
@@ -227,3 +228,14 @@ def test_a_long_base_does_not_make_megabytes_of_short_links() -> None:
     markup_ = "<a href='x'>y</a>" * 3000
     assert len(sanitised(markup_, base="https://a.example/" + "b" * 5000 + "/")) < 5 * len(markup_)
     assert "https://a.example/x" in sanitised(markup_, base="https://a.example/")
+
+
+@given(st.text())
+@example("a\xa0b")
+@example("a\r\nb")
+@example("\ufeffa")
+@example("a\0b")
+@example("a > b & c &amp; d")
+def test_a_text_without_tags_is_what_the_sanitiser_would_make_of_it(text: str) -> None:
+    text = text.replace("<", "")
+    assert sanitised(text, base=FEED) == nh3.clean(text, tags=set())

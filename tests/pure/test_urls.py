@@ -151,3 +151,41 @@ def test_a_feed_address_with_a_password_is_refused() -> None:
 def test_a_feed_address_that_is_too_long_is_refused() -> None:
     with pytest.raises(Refused, match="at most 2048 characters"):
         feed_url(f"https://a.example/{'x' * 3000}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a.example/",
+        "http://www.a.example/b/c.html?x=1&y=2",
+        "https://a.example/b?utm_source=rss&x=1&ref=rss",
+        "https://a.example/b?utm_source=rss",
+        "https://a.example/b?",
+        "https://a.example/b?x=1&amp;y=2",
+        "https://a.example/b&amp;c",
+        "https://a.example/b/../c/./d",
+        "https://a.example/.hidden",
+        "https://a.example//b",
+        f"https://{'a.' * 127}example/",
+        "https://https/b",
+        f"https://a.example/{'b' * MAX_URL_CHARACTERS}",
+    ],
+)
+def test_an_address_without_oddities_is_read_as_one_with_a_space_before_it(url: str) -> None:
+    # The space takes the long way through all that may be odd about an address.
+    assert canonical(url) == canonical(f" {url}")
+    assert host_of(url) == host_of(f" {url}")
+
+
+@pytest.mark.parametrize(
+    ("url", "home"),
+    [
+        ("https://a.example/", True),
+        ("https://a.example", True),
+        ("https://a.example/b", False),
+        ("https://a.example/?b=1", False),
+        ("https://a.example/?", True),
+    ],
+)
+def test_a_front_page_has_neither_path_nor_query(url: str, home: bool) -> None:
+    assert is_home(url) is home
