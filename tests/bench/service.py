@@ -22,9 +22,11 @@ from sqlalchemy import Engine
 from ingest.db import embedded, migrate, topics
 from ingest.db.engine import open_engine
 from ingest.identity import article_id, digest
-from ingest.types import Article, Message, Topic
+from ingest.normalise import normalise
+from ingest.parse import parse_feed
+from ingest.types import Article, Failed, Message, Topic
 from ingest.wire import encode
-from tests.bench.figures import corpus_file, read_jsonl_zst
+from tests.bench.figures import corpus_file, read_jsonl_zst, read_tar_zst
 
 EVERYTHING: Final = Topic(slug="everything", title="Everything", description="", rule={"everything": True})
 READY_SECONDS: Final = 60.0
@@ -52,6 +54,29 @@ def corpus_messages(corpus: Path, count: int) -> list[Message]:
     """The first ``count`` AllSides articles (full texts, mean 970 words) as messages of ``news.articles``."""
     rows = islice(read_jsonl_zst(corpus_file(corpus, "allsides-articles.jsonl.zst")), count)
     return [encode(_article(number, row)) for number, row in enumerate(rows, 1)]
+
+
+def feed_messages(corpus: Path, count: int) -> tuple[list[Message], float]:
+    """The first ``count`` articles of feeds from the wild, each once, and the CPU milliseconds that a parsed
+    entry took to become a message: drafting, settling, encoding."""
+    found: dict[str, Message] = {}
+    spent, entries = 0.0, 0
+    now = datetime.now(UTC)
+    for number, (name, body) in enumerate(read_tar_zst(corpus_file(corpus, "wild-feeds.tar.zst")), 1):
+        url = f"https://bench.example/{number}/{Path(name).name}"
+        parsed = parse_feed(body, content_type=None, url=url)
+        if isinstance(parsed, Failed):
+            continue
+        begun = time.thread_time()
+        normalised = normalise(parsed, feed_id=number, feed_url=url, poll_id=number, seen_at=now, seen={})
+        messages = [encode(article) for article in normalised.articles]
+        spent += time.thread_time() - begun
+        entries += len(parsed.entries)
+        for message in messages:
+            found.setdefault(message.key, message)
+        if len(found) >= count:
+            break
+    return list(found.values())[:count], 1000 * spent / entries
 
 
 def _article(number: int, row: Mapping[str, object]) -> Article:
