@@ -23,6 +23,7 @@ BENCHES: Final = {
     "parse": "MB/s over every recorded poll beside plain feedparser, every field equal; 5 MB; memory over 100,000",
     "store": "articles a second from the log into the store, beside COPY",
     "fulltext": "F1 of the article found in its page, beside all text of the page; pages a second",
+    "hostile": "good feeds beside hostile ones: their rate, the memory taken, and how each hostile poll ends",
     "registry": "leases and outcomes with ten thousand and with a million feeds",
     "latency": "from publishing to the subscriber, on both logs",
 }

@@ -11,7 +11,11 @@ import itertools
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Final
+
+import brotli
+import zstandard
 
 from ingest.demo.answers import Answer, End, Fault, Pause, Script, Step, Truth, chunk
 
@@ -241,15 +245,24 @@ def endless_headers() -> Fault:
 
 
 def gzip_bomb(size: int = 512 * 1024**2, *, coding: str = "gzip") -> Fault:
-    """A body that is a thousandth of itself (gzip or deflate) until it is decompressed to ``size`` bytes."""
+    """A body that is a thousandth of itself or less (gzip, deflate, br, zstd) until it is decompressed to ``size``."""
+    return lambda truth: _script(
+        _plain(truth.plain, _bomb(size, coding)).replacing("Content-Encoding", coding)
+    )
 
-    def fault(truth: Truth) -> Script:
-        packer = zlib.compressobj(9, zlib.DEFLATED, 31 if coding == "gzip" else 15)
-        block = bytes(1024**2)
-        packed = b"".join(packer.compress(block) for _ in range(size // len(block))) + packer.flush()
-        return _script(_plain(truth.plain, packed).replacing("Content-Encoding", coding))
 
-    return fault
+@cache
+def _bomb(size: int, coding: str) -> bytes:
+    block = bytes(1024**2)
+    blocks = itertools.repeat(block, size // len(block))
+    if coding == "br":
+        brotli_packer = brotli.Compressor(quality=5)
+        return b"".join(map(brotli_packer.process, blocks)) + brotli_packer.finish()
+    if coding == "zstd":
+        zstd_packer = zstandard.ZstdCompressor().compressobj()
+        return b"".join(map(zstd_packer.compress, blocks)) + zstd_packer.flush()
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31 if coding == "gzip" else 15)
+    return b"".join(map(packer.compress, blocks)) + packer.flush()
 
 
 def says_coding(coding: str = "gzip") -> Fault:
