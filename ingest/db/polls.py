@@ -51,13 +51,13 @@ PRUNE_BATCH: Final = 5000
 SHOWN_POLLS: Final = 10
 """How many of a feed's polls are told beside it."""
 
-# The longest overdue go first. Their rows are locked in the same pass: two pollers that ask at once get
-# different feeds, and neither waits.
-# What is due changes faster than the statistics that plans are made by: PostgreSQL would take all feeds that are due and
-# sort them, a million after a day in which no poller ran, to give us the first 500. The index has them in order.
+# What is due changes faster than the statistics that plans are made by: PostgreSQL would take all feeds that are due
+# and sort them, a million after a day in which no poller ran, to give us 500. The index has them in order.
 _IN_ORDER: Final = (
     "SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)"
 )
+# The longest overdue go first. Their rows are locked in the same pass: two pollers that ask at once get
+# different feeds, and neither waits.
 _DUE: Final = """
     SELECT id, host, turn_at = next_poll_at AS turn_came FROM feeds
     WHERE enabled AND next_poll_at <= %(due_by)s ORDER BY next_poll_at LIMIT %(limit)s

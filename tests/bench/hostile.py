@@ -142,7 +142,7 @@ def rate(engine: Engine, poller: Poller, world: WorldProcess, good: Sequence[str
     others = Counter(f"{row.result} {row.failure} {row.detail}" for row in ended if row.result != "fetched")
     if others or len(ended) != len(good):
         raise RuntimeError(f"not every good feed was read once: {len(ended)} polls of {len(good)}, {others}")
-    seconds = max((row.finished_at - moment).total_seconds() for row in ended)
+    seconds: float = max((row.finished_at - moment).total_seconds() for row in ended)
     print(f"the last good feed after {seconds:.1f} s, the last of all after {whole:.1f} s", file=sys.stderr)
     return len(good) / seconds
 
@@ -184,6 +184,7 @@ def measure(figures: Figures, options: argparse.Namespace) -> None:
         add_feeds(engine, [(url, None) for url in good], now=runtime.now(), interval=timedelta(days=1))
         with Poller(
             engine,
+            PostgresLog(engine),
             PostgresLog(engine),
             user_agent="news-ingest-bench/1",
             budget=Budget(),

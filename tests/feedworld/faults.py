@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Final
 
-import brotli
+import brotli  # type: ignore[import-untyped]
 import zstandard
 
 from ingest.demo.answers import Answer, End, Fault, Pause, Script, Step, Truth, chunk
@@ -257,7 +257,8 @@ def _bomb(size: int, coding: str) -> bytes:
     blocks = itertools.repeat(block, size // len(block))
     if coding == "br":
         brotli_packer = brotli.Compressor(quality=5)
-        return b"".join(map(brotli_packer.process, blocks)) + brotli_packer.finish()
+        packed: bytes = b"".join(map(brotli_packer.process, blocks)) + brotli_packer.finish()
+        return packed
     if coding == "zstd":
         zstd_packer = zstandard.ZstdCompressor().compressobj()
         return b"".join(map(zstd_packer.compress, blocks)) + zstd_packer.flush()
