@@ -641,7 +641,9 @@ class Reader:
         value = _text(element)
         value = _fixed(self._resolved(value) if is_link else value)
         self.put("id", value, depth)
-        if is_link and "link" not in self.entry:
+        stands_in = is_link and "link" not in self.entry
+        self.entry.setdefault("guidislink", stands_in)
+        if stands_in:
             self.entry["link"] = value
 
     def summary(self, element: ET.Element, attributes: _Attributes, name: str, depth: int) -> None:

@@ -154,8 +154,8 @@ def _address(value: object, url: str) -> str | None:
 
 
 def _authors(said: Mapping[str, Any]) -> Iterator[str]:
-    """The names of ``authors`` (1.1), or else of ``author`` (1.0)."""
-    for each in _listed(said.get("authors")) or _listed(said.get("author")):
+    """The names of ``authors`` (1.1) and of ``author`` (1.0); who gives both means the same people, mostly."""
+    for each in (*_listed(said.get("authors")), *_listed(said.get("author"))):
         name = optional(each.get("name")) if isinstance(each, dict) else optional(each)
         if name is not None:
             yield name

@@ -26,7 +26,7 @@ from typing import Any, Final
 
 from ingest.parse import fast, reference
 from ingest.parse.cache import EntryCache
-from ingest.parse.texts import OLDEST
+from ingest.parse.texts import OLDEST, read_date
 from ingest.parse.texts import optional as _optional
 from ingest.parse.texts import text as _text
 from ingest.types import Entry, Failed, FailureKind, FeedHints, ParsedFeed
@@ -75,6 +75,15 @@ _WIDE: Final = (codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF32_BE, c
 _DEFAULT_CHARSETS: Final = frozenset({"iso-8859-1", "latin1", "latin-1", "us-ascii", "ascii"})
 _SLASHED: Final = re.compile(r"\s*(\d{4})/(\d{1,2})/(\d{1,2})(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?\s*")
 _ADDRESS: Final = re.compile(r"https?:|/", re.IGNORECASE)
+_BESIDE_ADDRESS: Final = re.compile(
+    r"[^\s@()<>]{1,100}@[^\s@()<>]{1,200}\s{0,9}\(([^()@]{1,500})\)"
+    r"|([^()<>@]{1,500}?)\s{0,9}[(<](?:mailto:)?[^\s@()<>]{1,100}@[^\s@()<>]{1,200}[)>]"
+    r"|[^\s@()<>]{1,100}@[^\s@()<>]{1,200}"
+)
+_MARKED_CATEGORY: Final = re.compile(
+    rb"(<category\b[^<>]*+>)\s*+<([a-z]\w*+)>([^<]*+)</\2>\s*+(?=</category>)"
+)
+_LEAF: Final = re.compile(rb"<([A-Za-z][\w:.-]*+)((?:\s[^<>]*+)?)>([^<]*+)</(?!\1\s*>)[\w:.-]++\s*>")
 _EPOCH: Final = re.compile(r"\s*(\d{9,10})\s*")
 
 
@@ -100,7 +109,7 @@ def parse_feed(
     if refusal is not None:
         return Failed(kind=FailureKind.UNPARSABLE, detail=refusal, sample=body[:SAMPLE_BYTES])
     prepared, charset, warnings = _prepare(body, content_type)
-    prepared = _with_captions(prepared)
+    prepared = _reworded(prepared)
     try:
         if quick:
             said = fast.read(prepared, charset=charset, url=url, make=partial(_entry, url=url), cache=cache)
@@ -125,13 +134,18 @@ def takes_the_fast_lane(body: bytes, *, url: str, content_type: str | None = Non
         return False
     prepared, charset, _ = _prepare(body, content_type)
     make = partial(_entry, url=url)
-    return fast.read(_with_captions(prepared), charset=charset, url=url, make=make) is not None
+    return fast.read(_reworded(prepared), charset=charset, url=url, make=make) is not None
 
 
-def _with_captions(body: bytes) -> bytes:
+def _reworded(body: bytes) -> bytes:
+    """The document in words that feedparser takes for what they are."""
     body = body.replace(b"<media:description>", b"<media:caption>")
     body = body.replace(b"</media:description>", b"</media:caption>")
-    return _CAPTION.sub(rb"<\1media:caption\2>", body) if b"media:description" in body else body
+    if b"media:description" in body:
+        body = _CAPTION.sub(rb"<\1media:caption\2>", body)
+    if b"<category" in body:
+        body = _MARKED_CATEGORY.sub(rb"\1\3", body)  # it would have nothing of it
+    return body
 
 
 def _by_reference(
@@ -140,10 +154,21 @@ def _by_reference(
     # Without a Content-Location feedparser leaves relative addresses alone, and with them every guid that is no
     # address: else a redirect would give them all other names.
     headers = {"content-type": f"application/xml; charset={charset}" if charset else "application/xml"}
-    found = reference.read(
+    found = _found(prepared, headers)
+    if found.get("bozo") and not reference.is_about_encoding(found.get("bozo_exception")):
+        # One element that ends under the name of another, and all of the document is read loosely.
+        mended = _LEAF.sub(rb"<\1\2>\3</\1>", prepared)
+        again = _found(mended, headers) if mended != prepared else found
+        if not again.get("bozo"):
+            found = again
+            warnings.append("not well-formed: an element ends under the name of another")
+    return _feed(found, body, url=url, language=language, warnings=warnings)
+
+
+def _found(prepared: bytes, headers: Mapping[str, str]) -> Any:
+    return reference.read(
         io.BytesIO(prepared), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
     )
-    return _feed(found, body, url=url, language=language, warnings=warnings)
 
 
 def _refusal(body: bytes) -> str | None:
@@ -303,7 +328,7 @@ def _parsed(
 ) -> ParsedFeed:
     return ParsedFeed(
         title=_optional(about.get("title")),
-        link=_optional(about.get("link")),
+        link=_optional(about.get("link")) or _alternate(about),
         language=_optional(dict.get(about, "language")) or _first_language(language),
         entries=tuple(entries),
         warnings=tuple(warnings),
@@ -365,8 +390,7 @@ def _entry(entry: Any, *, url: str) -> Entry:
     title_detail = get(entry, "title_detail")
     contents = get(entry, "content") or ()
     source = get(entry, "source") or {}
-    authors = get(entry, "authors")
-    author = _optional(get(entry, "author")) if not authors else None
+    authors, author = get(entry, "authors") or (), _optional(get(entry, "author"))
     tags = get(entry, "tags")
     return Entry(
         guid=_optional(get(entry, "id")),
@@ -375,12 +399,13 @@ def _entry(entry: Any, *, url: str) -> Entry:
         summary=_summary(entry),
         # The longest of the entry's bodies: several are alternatives of one text.
         content=_longest([_marked_up(each.get("value"), each) for each in contents]) if contents else None,
-        authors=tuple(dict.fromkeys(_authors(authors))) if authors else (author,) if author else (),
+        authors=tuple(dict.fromkeys(_authors(authors, author))) if authors or author else (),
         categories=tuple(dict.fromkeys(_categories(tags))) if tags else (),
         published=_date(published_raw, get(entry, "published_parsed")),
         published_raw=published_raw,
         updated=_date(updated_raw, get(entry, "updated_parsed")),
-        language=_optional(get(entry, "language")) or _optional((title_detail or {}).get("language")),
+        language=_optional(get(entry, "language"))
+        or next(filter(None, (_optional(each.get("language")) for each in _details(entry))), None),
         source_title=_optional(get(source, "title")) if source else None,
         source_url=(_optional(get(source, "href")) or _optional(get(source, "link"))) if source else None,
         image=_image(entry),
@@ -408,8 +433,22 @@ def _link(entry: Any) -> str | None:
         return original
     link = _optional(dict.get(entry, "link"))
     # A guid that does not say it is none counts as a permalink, though it is but a name.
-    is_a_name = link is not None and link == _optional(dict.get(entry, "id")) and not _ADDRESS.match(link)
-    return None if is_a_name else link
+    is_a_name = link is not None and dict.get(entry, "guidislink") and not _ADDRESS.match(link)
+    return _alternate(entry) if link is None or is_a_name else link
+
+
+def _alternate(of: Any) -> str | None:
+    """The link that stands for it, of whatever type; or under a prefix that nobody declared."""
+    for link in (*(dict.get(of, "links") or ()), dict.get(of, "atom_link") or {}):
+        if isinstance(link, Mapping) and link.get("rel") == "alternate":
+            return _optional(link.get("href"))
+    return None
+
+
+def _details(entry: Any) -> tuple[Any, ...]:
+    """What feedparser says of the entry's texts: title, contents, summary."""
+    contents = dict.get(entry, "content") or ()
+    return (dict.get(entry, "title_detail") or {}, *contents, dict.get(entry, "summary_detail") or {})
 
 
 def _base(contents: Sequence[Any], summary: Any, url: str) -> str | None:
@@ -426,9 +465,16 @@ def _absolute(base: str | None, url: str) -> str | None:
     return absolute(_optional(base) or "", base=url)
 
 
-def _authors(authors: Sequence[Any]) -> Iterator[str]:
-    for author in authors:
-        name = _optional(author.get("name")) or _optional(author.get("email"))
+def _authors(authors: Sequence[Any], author: str | None) -> Iterator[str]:
+    # feedparser takes an address out of a name only where it ends in four letters or less, and leaves "(mailto:".
+    beside = _BESIDE_ADDRESS.fullmatch(author) if author and "@" in author else None
+    if beside and len(authors) <= 1:
+        yield beside[1] or beside[2] or beside[0]
+        return
+    if not authors and author:
+        yield author
+    for each in authors:
+        name = _optional(each.get("name")) or _optional(each.get("email"))
         if name is not None:
             yield name
 
@@ -476,8 +522,8 @@ def _date(raw: str | None, parsed: struct_time | datetime | None) -> datetime | 
             epoch = _EPOCH.fullmatch(raw)
             if epoch:
                 return _plausible(datetime.fromtimestamp(int(epoch[1]), UTC))
-        if parsed is None:
-            return None
+        if parsed is None:  # weekdays and zones in other languages, mostly
+            return read_date(raw)
         if isinstance(parsed, datetime):
             return _plausible(parsed)
         leap = timedelta(seconds=max(0, parsed.tm_sec - 59))

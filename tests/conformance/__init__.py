@@ -16,7 +16,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from tests.conformance import feedparser
+from tests.conformance import feedparser, golden, itself, w3c
 from tests.conformance.claims import Suite
 
-SUITES: Final[Mapping[str, Suite]] = {"feedparser": feedparser.run}
+SUITES: Final[Mapping[str, Suite]] = {
+    "feedparser": feedparser.run,
+    "gofeed": golden.gofeed,
+    "feed-rs": golden.feed_rs,
+    "podcastparser": golden.podcastparser,
+    "w3c-validator": w3c.run,
+    "w3c-autodiscovery": w3c.autodiscovery,
+    **itself.suites(),
+}

@@ -14,9 +14,12 @@ from typing import Any, Final
 from tests.bench.figures import ABSENT_EXIT, CorpusAbsentError, Figures, corpus_dir
 from tests.conformance import SUITES
 from tests.conformance.claims import Claim, Tally, unpacked
+from tests.conformance.sturdy import cross, documents, parse_again_and_again, small
 
 FLOOR: Final = 99.5
 """Per cent of a suite's applicable claims."""
+GROWTH_MB: Final = 20
+"""Of resident memory after the warm-up: a leak of 250 bytes a parse would be that over 80,000."""
 EXPLAINED: Final = Path(__file__).with_name("explained.toml")
 
 
@@ -29,6 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     )
     parser.add_argument("--suite", metavar="NAME", action="append", choices=SUITES, help=", ".join(SUITES))
+    parser.add_argument(
+        "--parses",
+        type=int,
+        default=100_000,
+        metavar="N",
+        help="of the run that watches memory (default: %(default)s; 0: none). With --suite nothing but that runs",
+    )
     options = parser.parse_args(arguments)
     try:
         corpus = corpus_dir(options.corpus)
@@ -41,11 +51,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in options.suite or SUITES:
         tally = SUITES[name](folder)
         told[name] = tell(name, tally, figures, explanations())
+    if not options.suite:
+        sturdy_figures(corpus, figures, parses=options.parses)
     figures.write_json(options.json)
     if options.json is not None:
         path = Path(options.json)
         path.write_text(json.dumps({**json.loads(path.read_text()), "suites": told}, indent=2) + "\n")
     return figures.exit_code()
+
+
+def sturdy_figures(corpus: Path, figures: Figures, *, parses: int) -> None:
+    """No crash over every document, and memory that stays flat."""
+    crossing = cross(documents(corpus))
+    figures.add("sturdy.documents", crossing.documents, "documents")
+    figures.add("sturdy.read", crossing.read, "documents")
+    figures.add("sturdy.crashes", len(crossing.crashed), "documents", floor=0, lower_is_better=True)
+    for each in crossing.crashed:
+        print(f"  {each}")
+    if parses:
+        growth = parse_again_and_again(small(documents(corpus, every=7)), parses=parses)
+        figures.add("sturdy.parses", growth.parses, "parses")
+        figures.add("sturdy.memory", growth.after / 1e6, "MB")
+        figures.add("sturdy.growth", growth.megabytes, "MB", floor=GROWTH_MB, lower_is_better=True)
 
 
 def explanations() -> Mapping[str, Any]:

@@ -337,3 +337,53 @@ def test_the_types_of_xml_are_no_reason_to_warn(content_type: str) -> None:
 
 def test_a_channel_without_anything_around_it_is_a_feed() -> None:
     assert parsed(b"<CHANNEL><TITLE>Wire</TITLE></CHANNEL>").title == "Wire"
+
+
+@pytest.mark.parametrize(
+    ("author", "name"),
+    [
+        ("Ann Lee (ann@news.example)", "Ann Lee"),
+        ("Ann Lee (mailto:ann@news.example)", "Ann Lee"),
+        ("Ann Lee &lt;ann@news.industries&gt;", "Ann Lee"),
+        ("ann@news.industries (Ann Lee)", "Ann Lee"),
+        ("ann@news.example", "ann@news.example"),
+        ("Ann Lee", "Ann Lee"),
+    ],
+)
+def test_an_author_is_a_name_without_the_address_beside_it(author: str, name: str) -> None:
+    assert entry(feed(inner=f"<author>{author}</author>").encode()).authors == (name,)
+
+
+def test_a_date_with_a_weekday_of_another_language_is_read() -> None:
+    found = entry(feed(inner="<pubDate>mer, 16 nov 2022 00:38:15 +0100</pubDate>").encode())
+    assert found.published == datetime(2022, 11, 15, 23, 38, 15, tzinfo=UTC)
+
+
+def test_an_element_that_ends_under_another_name_costs_no_other() -> None:
+    body = feed(inner="<source url='https://w.example/'>Wire</sorce><category>Asia</category>").encode()
+    found = parsed(body)
+    assert (found.entries[0].source_title, found.entries[0].categories) == ("Wire", ("Asia",))
+    assert found.warnings == ("not well-formed: an element ends under the name of another",)
+
+
+def test_a_category_with_markup_in_it_is_a_category() -> None:
+    assert entry(feed(inner="<category domain='x'><p>Asia</p></category>").encode()).categories == ("Asia",)
+
+
+def test_a_link_of_any_type_stands_for_an_entry_that_has_no_other() -> None:
+    link = '<link rel="alternate" type="application/pdf" href="https://news.example/1.pdf"/>'
+    body = f'<feed xmlns="http://www.w3.org/2005/Atom"><entry><id>tag:1</id><title>T</title>{link}</entry></feed>'
+    assert entry(body.encode()).link == "https://news.example/1.pdf"
+
+
+def test_a_feeds_link_under_a_prefix_that_nobody_declares_is_its_link() -> None:
+    body = feed().replace("<title>News</title>", '<atom:link rel="alternate" href="https://news.example/"/>')
+    assert parsed(body.encode()).link == "https://news.example/"
+
+
+def test_the_language_of_the_content_is_the_entrys_where_it_names_no_other() -> None:
+    body = (
+        '<feed xmlns="http://www.w3.org/2005/Atom"><entry><id>1</id><title>T</title>'
+        '<content xml:lang="ko">x</content></entry></feed>'
+    )
+    assert entry(body.encode()).language == "ko"

@@ -1,0 +1,17 @@
+"""The corpus, for those who need it; where it is absent they are skipped and say so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.bench.figures import CorpusAbsentError, corpus_dir
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    try:
+        return corpus_dir()
+    except CorpusAbsentError as absent:
+        pytest.skip(str(absent))
