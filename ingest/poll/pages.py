@@ -131,6 +131,8 @@ class PageStage:
             writer = group.create_task(self._write_ended(ended))
             tasks: set[asyncio.Task[None]] = set()
             while not stopping.is_set():
+                # Asked before the lease: what ends meanwhile may be due again.
+                idle = not self._under_way
                 leases: list[PageLease] = []
                 if room := CONCURRENCY - len(tasks):
                     leases = await self._in_thread(
@@ -150,7 +152,7 @@ class PageStage:
                     task.add_done_callback(tasks.discard)
                 if len(leases) == room and room:
                     continue
-                if until_idle and not leases and not self._under_way:
+                if until_idle and not leases and idle:
                     break
                 await self._pause(stopping, tasks, until_idle=until_idle)
             if tasks:
