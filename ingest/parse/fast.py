@@ -43,6 +43,7 @@ _DECLARATION: Final = re.compile(rb"\A<\?xml[^>]*?>")
 _COUNTS: Final = re.compile(
     rb'<media:(statistics|starRating)(?: (?:views|count|average|min|max)="[0-9.]*")+ ?/>'
 )
+_C1_LEAD: Final = b"\xc2"
 _C1: Final = re.compile("[\x80-\x9f]")
 _CP1252: Final = {
     code: bytes([code]).decode("cp1252")
@@ -222,7 +223,7 @@ class Reader:
         self._state: tuple[object, ...] | None = None
         self._parent: ET.Element | None = None
         self._mark = ""
-        self._shapes: dict[tuple[str, ...], tuple[bool, bool]] = {}
+        self._shapes: dict[tuple[str, ...], tuple[bool, tuple[str, ...], bool]] = {}
         self._found: list[Entry] = []
         self._read = 0
         # feedparser's own state, under its own names where they say something.
@@ -309,13 +310,15 @@ class Reader:
         shape = self._shapes.get(names)
         if shape is None:
             shape = self._shapes[names] = self._shape(names)
-        plain, scoped = shape
+        plain, kinds, scoped = shape
         attributes: _Attributes = found
         if not plain:
             attributes = {self._attribute_names[name]: value for name, value in found.items()}
-            for name in ("rel", "type"):
-                if name in attributes:
-                    attributes[name] = attributes[name].lower()
+        for name in kinds:
+            kind = attributes[name]
+            lower = kind.lower()
+            if kind != lower:
+                attributes = {**attributes, name: lower}
         if scoped:
             base = attributes.get("xml:base", attributes.get("base"))
             if base:
@@ -327,13 +330,14 @@ class Reader:
                 self.lang = lang or None
         return attributes
 
-    def _shape(self, names: tuple[str, ...]) -> tuple[bool, bool]:
-        """Whether attributes of these names are as feedparser has them, and whether some hold for what is within."""
+    def _shape(self, names: tuple[str, ...]) -> tuple[bool, tuple[str, ...], bool]:
+        """Whether feedparser has these names as they are, which values it has in lower case, and whether some
+        hold for what is within."""
         if len(names) > MAX_ATTRIBUTES:
             raise Outside
         found = tuple([self._attribute_names[name] for name in names])
-        plain = found == names and "rel" not in found and "type" not in found
-        return plain, not _SCOPE.isdisjoint(found)
+        kinds = tuple([name for name in ("rel", "type") if name in found])
+        return found == names, kinds, not _SCOPE.isdisjoint(found)
 
     def _context(self) -> dict[str, Any]:
         if self.in_image and self.image is not None:
@@ -851,7 +855,9 @@ def _fixed(text: str) -> str:
         return text
     with suppress(UnicodeError):
         text = text.encode("latin-1").decode("utf-8")
-    return text.translate(_CP1252) if _C1.search(text) else text
+    if _C1_LEAD in text.encode("utf-8", "surrogatepass") and _C1.search(text):
+        return text.translate(_CP1252)
+    return text
 
 
 def _content_type(attributes: _Attributes, default: str) -> str:

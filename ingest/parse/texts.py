@@ -15,6 +15,8 @@ LONGEST_DATE: Final = 100
 _UNWANTED: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
+_UNWANTED_BYTES: Final = re.compile(rb"\xc2[\x80-\x84\x86-\x9f]|\xef\xb7[\x90-\xaf]|\xef\xbf[\xbe\xbf]")
+"""Those of them that are not ASCII, in UTF-8."""
 _CONTROLS_AND_DELETE: Final = bytes({*range(32), 0x7F} - set(b"\t\n\r"))
 _SLASHED: Final = re.compile(r"(\d{4})/(\d{1,2})/(\d{1,2})(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
 _EPOCH: Final = re.compile(r"(\d{9,10})(\d{3})?(?:\.\d{1,9})?")
@@ -33,12 +35,17 @@ def optional(value: object) -> str | None:
 
 def text(value: str) -> str:
     """``value`` without control characters, halves of pairs and what else is no character."""
-    if value.isascii():
-        if value.isprintable():
-            return value
-        plain = value.encode("ascii")
-        kept = plain.translate(None, _CONTROLS_AND_DELETE)
-        return value if len(kept) == len(plain) else kept.decode("ascii")
+    if value.isascii() and value.isprintable():
+        return value
+    # The same as the expression says, ten times faster: most texts have nothing that it could be.
+    try:
+        plain = value.encode()
+    except UnicodeEncodeError:
+        return _UNWANTED.sub("", value)
+    if len(plain.translate(None, _CONTROLS_AND_DELETE)) == len(plain) and not (
+        (b"\xc2" in plain or b"\xef" in plain) and _UNWANTED_BYTES.search(plain)
+    ):
+        return value
     return _UNWANTED.sub("", value)
 
 
