@@ -19,6 +19,7 @@ mark, entry, mark in turn, the bytes were cut in the wrong place and the documen
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -98,6 +99,9 @@ def read(
     document = _utf8(prepared, charset)
     if document is None:
         return None
+    # What is made here holds no cycles: a collector that runs meanwhile walks over all that is remembered, in vain.
+    collecting = gc.isenabled()
+    gc.disable()
     try:
         split = _Split.of(document)
         if split is not None:
@@ -110,6 +114,9 @@ def read(
         return Reader(_Split(document, []), url=url, make=make, cache=None).document()
     except (Outside, ET.ParseError, RecursionError):
         return None
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _utf8(prepared: bytes, charset: str | None) -> bytes | None:
@@ -545,11 +552,15 @@ class Reader:
         self.in_image = self.in_input = False
 
     def _children(self, element: ET.Element, depth: int) -> None:
-        handlers = self._handlers
+        handlers, shapes, passed = self._handlers, self._shapes, Reader.passed
         base, lang = self.base, self.lang
         for child in element:
             handler, name = handlers[child.tag]
             if child.attrib:
+                if handler is passed and not len(child):
+                    shape = shapes.get(tuple(child.attrib))
+                    if shape is not None and not shape[2]:
+                        continue
                 attributes = self._enter(child)
                 handler(self, child, attributes, name, depth)
                 self.base, self.lang = base or self.base, lang
