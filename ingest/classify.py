@@ -28,7 +28,7 @@ One pass over an article's words finds all phrases of all topics; the conditions
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -209,10 +209,10 @@ class _PhraseIndex:
         first, *rest = _PHRASE_WORDS.findall(phrase.casefold())
         by_first = self._prefix if first.endswith("*") else self._exact
         by_first.setdefault(first.rstrip("*"), []).append((phrase, tuple(rest)))
-        self._prefix_lengths = {}
-        for length, start in sorted({(len(prefix), prefix[:2]) for prefix in self._prefix}):
-            if length > 1:
-                self._prefix_lengths.setdefault(start, []).append(length)
+        if by_first is self._prefix and len(first) > 2:
+            lengths = self._prefix_lengths.setdefault(first[:2], [])
+            if len(first) - 1 not in lengths:
+                insort(lengths, len(first) - 1)
         self._forget()
 
     def _forget(self) -> None:

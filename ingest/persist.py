@@ -33,7 +33,7 @@ from ingest.errors import Unavailable, Unusable
 from ingest.log.api import stream_topic
 from ingest.runtime import crash_step
 from ingest.story import story_id
-from ingest.types import Article, Change, Effect, EventKind, Match, Message, Record, StoredArticle
+from ingest.types import Article, Change, Effect, EventKind, Match, Message, Record, StoredArticle, Topic
 from ingest.wire import decode
 
 logger = logging.getLogger(__name__)
@@ -81,6 +81,7 @@ class Persister:
         self._outbox = outbox
         self._clock = clock
         self._classifier: Classifier | None = None
+        self._topics_in_force: tuple[Topic, ...] = ()
         self._classifier_until = datetime.min.replace(tzinfo=clock().tzinfo)
 
     def __call__(self, records: Sequence[Record]) -> Persisted:
@@ -173,7 +174,10 @@ class Persister:
 
     def _topics(self, connection: Connection, *, now: datetime) -> Classifier:
         if self._classifier is None or now >= self._classifier_until:
-            self._classifier = compile_topics(store.load_topics(connection))
+            topics = store.load_topics(connection)
+            # A classifier remembers the words it met; a new one would begin with none every second.
+            if self._classifier is None or topics != self._topics_in_force:
+                self._classifier, self._topics_in_force = compile_topics(topics), topics
             self._classifier_until = now + TOPICS_FOR
         return self._classifier
 
