@@ -1,6 +1,7 @@
 """``./run bench [NAME…] [--corpus DIR] [--json FILE]``: rates and latencies, each beside its limit in the same run.
 
-Without a name all of them. ``--json FILE`` with several benches writes one object that holds the figures of all.
+Without a name all of them. ``--json FILE`` with several benches writes one object that holds the figures of all. A bench that
+is named alone takes arguments of its own: ``./run bench poll --help`` tells them.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ def main() -> int:
         "--corpus", metavar="DIR", help=f"evaluation corpus (else ${CORPUS_VARIABLE}, else ../shared/data)"
     )
     parser.add_argument("--json", metavar="FILE", help="write the figures there as JSON too")
+    if len(sys.argv) > 2 and sys.argv[1] in BENCHES and not set(sys.argv[2:]) & set(BENCHES):
+        return int(module_of(sys.argv[1]).main([*_EXTRA.get(sys.argv[1], []), *sys.argv[2:]]))
     options = parser.parse_args()
     for name in options.names:
         if name not in BENCHES:

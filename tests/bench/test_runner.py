@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
-from tests.bench.__main__ import _EXTRA, BENCHES, module_of
+from tests.bench.__main__ import _EXTRA, BENCHES, main, module_of
 
 
 @pytest.mark.parametrize("name", BENCHES)
@@ -14,3 +16,13 @@ def test_a_bench_takes_what_the_runner_gives_it(name: str, capsys: pytest.Captur
         module_of(name).main(given)
     assert ended.value.code == 0
     assert "--json" in capsys.readouterr().out
+
+
+def test_a_bench_named_alone_takes_arguments_of_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["bench", "poll", "--feeds", "10", "--require-peers", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert "--require-peers" in capsys.readouterr().out
