@@ -46,7 +46,7 @@ _SCHEME: Final = re.compile("^https?")
 _ADD: Final = """
     INSERT INTO feeds (url, title, request, added_at, next_poll_at, "interval")
     SELECT url, title, request, %(now)s, %(now)s, %(interval)s
-    FROM unnest(%(urls)s::text[], %(titles)s::text[], %(requests)s::jsonb[])
+    FROM unnest(%(urls)b::text[], %(titles)b::text[], %(requests)b::jsonb[])
         WITH ORDINALITY AS given(url, title, request, place) ORDER BY place
     ON CONFLICT DO NOTHING RETURNING url"""
 _VALUES: Final = ("cadence_entries", "cadence_hours", "asked", "rhythm", "state", "request", "agent")

@@ -20,33 +20,33 @@ from ingest.types import Pause, PollOutcome
 # In one order, so that two pollers wait for each other and never in a circle.
 _LOCK: Final = """
     SELECT host, free_at, queue_end, paused_until, spacing, crawl_delay, pages_end FROM hosts
-    WHERE host = ANY(%(hosts)s) ORDER BY host FOR UPDATE"""
+    WHERE host = ANY(%(hosts)b::text[]) ORDER BY host FOR UPDATE"""
 _MEET: Final = """
     INSERT INTO hosts (host, free_at, queue_end) SELECT host, %(now)s, %(now)s
-    FROM unnest(%(hosts)s::text[]) AS met(host) ORDER BY host ON CONFLICT (host) DO NOTHING"""
+    FROM unnest(%(hosts)b::text[]) AS met(host) ORDER BY host ON CONFLICT (host) DO NOTHING"""
 # A feed that waits for its turn may still carry a lease that ran out.
 _UNDER_WAY: Final = """
     SELECT host, count(*) AS polls FROM (
-        SELECT host FROM feeds WHERE lease_poll_id IS NOT NULL AND host = ANY(%(hosts)s)
+        SELECT host FROM feeds WHERE lease_poll_id IS NOT NULL AND host = ANY(%(hosts)b::text[])
             AND next_poll_at > %(now)s AND turn_at IS NULL
         UNION ALL
-        SELECT host FROM pages WHERE leased_at IS NOT NULL AND host = ANY(%(hosts)s) AND due_at > %(now)s
+        SELECT host FROM pages WHERE leased_at IS NOT NULL AND host = ANY(%(hosts)b::text[]) AND due_at > %(now)s
     ) AS under_way GROUP BY host"""
 _KEEP: Final = """
     UPDATE hosts SET free_at = given.free_at, queue_end = given.queue_end, pages_end = given.pages_end
-    FROM unnest(%(hosts)s::text[], %(free_at)s::timestamptz[], %(queue_end)s::timestamptz[],
-        %(pages_end)s::timestamptz[]) AS given(host, free_at, queue_end, pages_end) WHERE hosts.host = given.host"""
+    FROM unnest(%(hosts)b::text[], %(free_at)b::timestamptz[], %(queue_end)b::timestamptz[],
+        %(pages_end)b::timestamptz[]) AS given(host, free_at, queue_end, pages_end) WHERE hosts.host = given.host"""
 _WAIT: Final = """
     UPDATE feeds SET next_poll_at = given.turn, turn_at = given.turn,
         last_reason = 'its turn at ' || feeds.host || ', which is not asked more often'
-    FROM unnest(%(ids)s::bigint[], %(turns)s::timestamptz[]) AS given(id, turn) WHERE feeds.id = given.id"""
+    FROM unnest(%(ids)b::bigint[], %(turns)b::timestamptz[]) AS given(id, turn) WHERE feeds.id = given.id"""
 _PAGES_WAIT: Final = """
     UPDATE pages SET due_at = given.turn, turn_at = given.turn
-    FROM unnest(%(ids)s::bigint[], %(turns)s::timestamptz[]) AS given(id, turn) WHERE pages.id = given.id"""
+    FROM unnest(%(ids)b::bigint[], %(turns)b::timestamptz[]) AS given(id, turn) WHERE pages.id = given.id"""
 _PAUSE: Final = """
     INSERT INTO hosts (host, free_at, queue_end, paused_until, pause_reason)
     SELECT host, now, now, until, reason
-    FROM unnest(%(hosts)s::text[], %(now)s::timestamptz[], %(until)s::timestamptz[], %(reasons)s::text[])
+    FROM unnest(%(hosts)b::text[], %(now)b::timestamptz[], %(until)b::timestamptz[], %(reasons)b::text[])
         AS given(host, now, until, reason) ORDER BY host
     ON CONFLICT (host) DO UPDATE SET paused_until = excluded.paused_until, pause_reason = excluded.pause_reason
         WHERE hosts.paused_until IS NULL OR hosts.paused_until < excluded.paused_until"""

@@ -42,8 +42,8 @@ SHOWN_PAGES: Final = 20
 _WANT: Final = f"""
     INSERT INTO pages (article_id, digest, feed_id, entry_key, url, wanted_at, due_at)
     SELECT n.article_id, n.digest, n.feed_id, n.entry_key, n.url, %(now)s, %(now)s
-    FROM (SELECT * FROM unnest(%(article_id)s::uuid[], %(digest)s::bytea[], %(feed_id)s::bigint[],
-            %(entry_key)s::bytea[], %(url)s::text[]) AS u(article_id, digest, feed_id, entry_key, url)) AS n
+    FROM (SELECT * FROM unnest(%(article_id)b::uuid[], %(digest)b::bytea[], %(feed_id)b::bigint[],
+            %(entry_key)b::bytea[], %(url)b::text[]) AS u(article_id, digest, feed_id, entry_key, url)) AS n
     WHERE (EXISTS (SELECT FROM feeds f WHERE f.id = n.feed_id AND f.full_text)
         OR EXISTS (SELECT FROM pages p JOIN feeds f ON f.id = p.feed_id AND f.full_text
             WHERE p.article_id = n.article_id))
@@ -52,7 +52,7 @@ _WANT: Final = f"""
 _STORED: Final = f"""
     UPDATE pages p SET revision = r.number, state = '{PageState.TAKEN}', leased_at = NULL, failure = NULL,
         detail = NULL, tried_at = coalesce(tried_at, %(now)s)
-    FROM unnest(%(article_id)s::uuid[], %(digest)s::bytea[], %(text)s::bytea[]) AS n(article_id, digest, text)
+    FROM unnest(%(article_id)b::uuid[], %(digest)b::bytea[], %(text)b::bytea[]) AS n(article_id, digest, text)
     JOIN revisions r ON r.article_id = n.article_id AND r.digest = n.text
     WHERE p.article_id = n.article_id AND p.digest = n.digest"""  # noqa: S608
 _DUE: Final = """
@@ -62,11 +62,11 @@ _DUE: Final = """
     ORDER BY p.due_at LIMIT %(limit)s FOR UPDATE OF p SKIP LOCKED"""
 _ABANDON: Final = f"""
     UPDATE pages SET state = '{PageState.GIVEN_UP}', failure = '{FailureKind.ABANDONED}', leased_at = NULL,
-        tried_at = %(now)s, detail = 'every try ended unrecorded' WHERE id = ANY(%(ids)s)"""  # noqa: S608
+        tried_at = %(now)s, detail = 'every try ended unrecorded' WHERE id = ANY(%(ids)b::bigint[])"""  # noqa: S608
 _CLAIM: Final = """
     WITH claimed AS (
         UPDATE pages SET due_at = %(until)s, leased_at = %(now)s, turn_at = NULL, tries = tries + 1
-        WHERE id = ANY(%(ids)s)
+        WHERE id = ANY(%(ids)b::bigint[])
         RETURNING id, article_id, digest, feed_id, entry_key, url, hops, tries
     )
     SELECT c.*, coalesce(f.url, c.url) AS feed_url, a.url AS article_url, a.source, a.language, a.published_at,
@@ -75,19 +75,19 @@ _CLAIM: Final = """
     FROM claimed c JOIN articles a ON a.id = c.article_id
         JOIN revisions r ON r.article_id = c.article_id AND r.digest = c.digest
         LEFT JOIN feeds f ON f.id = c.feed_id
-    ORDER BY array_position(%(ids)s, c.id)"""
+    ORDER BY array_position(%(ids)b::bigint[], c.id)"""
 # Whoever lost the lease, or came after persist, has nothing to say.
 _FINISH: Final = """
     UPDATE pages SET state = g.state, due_at = g.due_at, leased_at = NULL, tries = g.tries, hops = g.hops,
         url = g.url, tried_at = g.tried_at, status = g.status, failure = g.failure, detail = g.detail
-    FROM unnest(%(id)s::bigint[], %(leased_at)s::timestamptz[], %(state)s::text[], %(due_at)s::timestamptz[],
-        %(tries)s::smallint[], %(hops)s::smallint[], %(url)s::text[], %(tried_at)s::timestamptz[],
-        %(status)s::smallint[], %(failure)s::text[], %(detail)s::text[])
+    FROM unnest(%(id)b::bigint[], %(leased_at)b::timestamptz[], %(state)b::text[], %(due_at)b::timestamptz[],
+        %(tries)b::smallint[], %(hops)b::smallint[], %(url)b::text[], %(tried_at)b::timestamptz[],
+        %(status)b::smallint[], %(failure)b::text[], %(detail)b::text[])
         AS g(id, leased_at, state, due_at, tries, hops, url, tried_at, status, failure, detail)
     WHERE pages.id = g.id AND pages.state = 'waiting' AND pages.leased_at = g.leased_at"""
 _RELEASE: Final = """
     UPDATE pages SET due_at = g.leased_at, leased_at = NULL, tries = tries - 1
-    FROM unnest(%(id)s::bigint[], %(leased_at)s::timestamptz[]) AS g(id, leased_at)
+    FROM unnest(%(id)b::bigint[], %(leased_at)b::timestamptz[]) AS g(id, leased_at)
     WHERE pages.id = g.id AND pages.state = 'waiting' AND pages.leased_at = g.leased_at"""
 
 

@@ -11,13 +11,13 @@ from sqlalchemy import Connection
 from ingest.types import PollOutcome
 
 _LET_GO: Final = """
-    DELETE FROM feeds USING unnest(%(parents)s::bigint[]) AS g(parent_id)
-    WHERE feeds.parent_id = g.parent_id AND NOT feeds.url = ANY(%(urls)s::text[])"""
+    DELETE FROM feeds USING unnest(%(parents)b::bigint[]) AS g(parent_id)
+    WHERE feeds.parent_id = g.parent_id AND NOT feeds.url = ANY(%(urls)b::text[])"""
 # An index within an index is not followed: there is no end to that. One that is there already stays as it is.
 _TAKE_IN: Final = """
     INSERT INTO feeds (url, added_at, next_poll_at, "interval", parent_id)
     SELECT g.url, %(now)s, g.first_poll_at, g."interval", parent.id
-    FROM unnest(%(of)s::bigint[], %(urls)s::text[], %(first)s::timestamptz[], %(intervals)s::interval[])
+    FROM unnest(%(of)b::bigint[], %(urls)b::text[], %(first)b::timestamptz[], %(intervals)b::interval[])
         AS g(parent_id, url, first_poll_at, "interval")
     JOIN feeds AS parent ON parent.id = g.parent_id AND parent.parent_id IS NULL
     ORDER BY g.url ON CONFLICT DO NOTHING"""

@@ -64,7 +64,7 @@ _DUE: Final = """
     FOR UPDATE SKIP LOCKED"""
 _CLAIM: Final = f"""
     WITH due AS (
-        SELECT id, lease_poll_id AS lost_poll_id, leased_at AS lost_at FROM feeds WHERE id = ANY(%(ids)s)
+        SELECT id, lease_poll_id AS lost_poll_id, leased_at AS lost_at FROM feeds WHERE id = ANY(%(ids)b::bigint[])
     ), claimed AS (
         UPDATE feeds SET next_poll_at = %(until)s, lease_poll_id = nextval('poll_ids'), leased_at = %(now)s,
             turn_at = NULL
@@ -83,7 +83,7 @@ _CLAIM: Final = f"""
     SELECT id, lease_poll_id, url, etag, last_modified, body_hash, "interval", failures, first,
         succeeded_at, entries, cadence_entries, cadence_hours, asked, body_at, distrusted,
         state, state_since, moved_to, moved_since, rhythm, about, drifted, read_by, request, agent
-    FROM claimed ORDER BY array_position(%(ids)s, id)"""  # noqa: S608
+    FROM claimed ORDER BY array_position(%(ids)b::bigint[], id)"""  # noqa: S608
 LEASE_ROUNDS: Final = 20
 """How often one call looks for other feeds, where those it found must wait for their hosts."""
 
@@ -130,7 +130,7 @@ _COLUMNS: Final[tuple[tuple[str, str, Callable[[PollOutcome], Any]], ...]] = (
     ("agent", "jsonb", lambda o: spell_agent(o.agent)),
 )
 _NAMES: Final = ", ".join(f'"{name}"' for name, _, _ in _COLUMNS)
-_ARRAYS: Final = ", ".join(f"%({name})s::{kind}[]" for name, kind, _ in _COLUMNS)
+_ARRAYS: Final = ", ".join(f"%({name})b::{kind}[]" for name, kind, _ in _COLUMNS)
 # The operator's title stays; without one the feed's own is taken.
 _RECORD: Final = f"""
     WITH given AS (SELECT * FROM unnest({_ARRAYS}) AS g({_NAMES})), history AS (
@@ -171,23 +171,23 @@ _GIVE_WAY: Final = """
         state_reason = %(reason)s || other.id
     FROM other WHERE feeds.id = %(id)s AND other.enabled RETURNING state_reason"""
 _SEEN: Final = """
-    SELECT key, digest, article_id, marks FROM seen WHERE feed_id = %(feed)s AND key = ANY(%(keys)s::bytea[])
+    SELECT key, digest, article_id, marks FROM seen WHERE feed_id = %(feed)s AND key = ANY(%(keys)b::bytea[])
     UNION SELECT key, digest, article_id, marks FROM seen
-    WHERE feed_id = %(feed)s AND article_id = ANY(%(ids)s::uuid[])"""
+    WHERE feed_id = %(feed)s AND article_id = ANY(%(ids)b::uuid[])"""
 _REMEMBER: Final = """
     INSERT INTO seen (feed_id, key, digest, article_id, poll_id, marks)
-    SELECT * FROM unnest(%s::bigint[], %s::bytea[], %s::bytea[], %s::uuid[], %s::bigint[], %s::bytea[])
+    SELECT * FROM unnest(%b::bigint[], %b::bytea[], %b::bytea[], %b::uuid[], %b::bigint[], %b::bytea[])
     ON CONFLICT (feed_id, key) DO UPDATE SET digest = excluded.digest, article_id = excluded.article_id,
         poll_id = excluded.poll_id, marks = excluded.marks"""
 _QUARANTINE: Final = """
     INSERT INTO quarantine
         (quarantined_at, stage, topic, partition, "offset", key, value, headers, error, detail)
     SELECT %s, s.stage, s.topic, -1, s."offset", s.key, s.value, s.headers, s.error, s.detail
-    FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::bytea[], %s::jsonb[], %s::text[],
-        %s::text[]) AS s(stage, topic, "offset", key, value, headers, error, detail)
+    FROM unnest(%b::text[], %b::text[], %b::bigint[], %b::text[], %b::bytea[], %b::jsonb[], %b::text[],
+        %b::text[]) AS s(stage, topic, "offset", key, value, headers, error, detail)
     ON CONFLICT (topic, partition, "offset", md5(value)) DO NOTHING"""
 _RELEASE: Final = f"""
-    WITH given AS (SELECT * FROM unnest(%(feed_id)s::bigint[], %(poll_id)s::bigint[]) AS g(feed_id, poll_id)),
+    WITH given AS (SELECT * FROM unnest(%(feed_id)b::bigint[], %(poll_id)b::bigint[]) AS g(feed_id, poll_id)),
     released AS (
         UPDATE feeds SET next_poll_at = leased_at, lease_poll_id = NULL, leased_at = NULL
         FROM given WHERE feeds.id = given.feed_id AND feeds.lease_poll_id = given.poll_id

@@ -61,7 +61,7 @@ _HISTORY: Final = f"""
     FROM feeds WHERE id = %(feed)s ON CONFLICT (id) DO NOTHING"""  # noqa: S608
 # What a hub brought the feed published: without this it would look idle, and be polled as such once its hub is gone.
 _CADENCE: Final = "UPDATE feeds SET cadence_entries = cadence_entries + %(created)s WHERE id = %(feed)s"
-_TOLD: Final = "DELETE FROM unpushed WHERE feed_id = %(feed)s AND key = ANY(%(keys)s::bytea[])"
+_TOLD: Final = "DELETE FROM unpushed WHERE feed_id = %(feed)s AND key = ANY(%(keys)b::bytea[])"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

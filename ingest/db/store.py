@@ -23,44 +23,44 @@ from ingest.types import Article, Change, Effect, Record, StoredArticle, Topic
 
 _SIGHTED: Final = """
     SELECT s.article_id, s.poll_id FROM sightings s
-    JOIN unnest(%s::uuid[], %s::bigint[]) AS asked(article_id, poll_id) USING (article_id, poll_id)"""
+    JOIN unnest(%b::uuid[], %b::bigint[]) AS asked(article_id, poll_id) USING (article_id, poll_id)"""
 _STORED: Final = """
     SELECT a.id, a.revision, a.latest, a.digest, a.story_id, a.first_seen_at, a.published_at, a.revised_at,
         r.feed_id, r.poll_id
     FROM articles a JOIN revisions r ON r.article_id = a.id AND r.number = a.revision
-    WHERE a.id = ANY(%s::uuid[]) ORDER BY a.id FOR UPDATE OF a"""
-_MATCHED: Final = "SELECT article_id, topic FROM matches WHERE article_id = ANY(%s::uuid[])"
-_REVISIONS: Final = "SELECT article_id, digest, number FROM revisions WHERE article_id = ANY(%s::uuid[])"
+    WHERE a.id = ANY(%b::uuid[]) ORDER BY a.id FOR UPDATE OF a"""
+_MATCHED: Final = "SELECT article_id, topic FROM matches WHERE article_id = ANY(%b::uuid[])"
+_REVISIONS: Final = "SELECT article_id, digest, number FROM revisions WHERE article_id = ANY(%b::uuid[])"
 _PAGES: Final = """
     SELECT article_id, digest, revision FROM pages
-    WHERE article_id = ANY(%s::uuid[]) AND revision IS NOT NULL"""
-_STORIES: Final = "SELECT DISTINCT story_id FROM articles WHERE story_id = ANY(%s::uuid[])"
-_LOCK_STORIES: Final = "SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key"
+    WHERE article_id = ANY(%b::uuid[]) AND revision IS NOT NULL"""
+_STORIES: Final = "SELECT DISTINCT story_id FROM articles WHERE story_id = ANY(%b::uuid[])"
+_LOCK_STORIES: Final = "SELECT pg_advisory_xact_lock(key) FROM unnest(%b::bigint[]) AS key"
 
 _REVISE: Final = """
     UPDATE articles a SET
         revision = n.revision, latest = n.latest, digest = n.digest, story_id = n.story_id, url = n.url,
         language = n.language, published_at = n.published_at, sort_at = n.sort_at, revised_at = n.revised_at
-    FROM unnest(%s::uuid[], %s::int[], %s::int[], %s::bytea[], %s::uuid[], %s::text[], %s::text[],
-                %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])
+    FROM unnest(%b::uuid[], %b::int[], %b::int[], %b::bytea[], %b::uuid[], %b::text[], %b::text[],
+                %b::timestamptz[], %b::timestamptz[], %b::timestamptz[])
         AS n(id, revision, latest, digest, story_id, url, language, published_at, sort_at, revised_at)
     WHERE a.id = n.id"""
 _MAKE_CURRENT: Final = """
     UPDATE revisions r SET current = (r.number = n.revision)
-    FROM unnest(%s::uuid[], %s::int[]) AS n(id, revision)
+    FROM unnest(%b::uuid[], %b::int[]) AS n(id, revision)
     WHERE r.article_id = n.id AND r.current IS DISTINCT FROM (r.number = n.revision)"""
 _COUNT: Final = """
     UPDATE articles a SET latest = greatest(a.latest, n.latest)
-    FROM (SELECT id, max(latest) AS latest FROM unnest(%s::uuid[], %s::int[]) AS u(id, latest) GROUP BY id) AS n
+    FROM (SELECT id, max(latest) AS latest FROM unnest(%b::uuid[], %b::int[]) AS u(id, latest) GROUP BY id) AS n
     WHERE a.id = n.id"""
 _MATCH: Final = """
     INSERT INTO matches (topic, article_id, revision, explanation, matched_at)
     SELECT n.topic, n.article_id, n.revision, n.explanation, %s
-    FROM unnest(%s::text[], %s::uuid[], %s::int[], %s::jsonb[]) AS n(topic, article_id, revision, explanation)
+    FROM unnest(%b::text[], %b::uuid[], %b::int[], %b::jsonb[]) AS n(topic, article_id, revision, explanation)
     ON CONFLICT (topic, article_id) DO UPDATE
         SET revision = excluded.revision, explanation = excluded.explanation"""
 _UNMATCH: Final = """
-    DELETE FROM matches m USING unnest(%s::text[], %s::uuid[]) AS n(topic, article_id)
+    DELETE FROM matches m USING unnest(%b::text[], %b::uuid[]) AS n(topic, article_id)
     WHERE m.topic = n.topic AND m.article_id = n.article_id"""
 _QUARANTINE: Final = """
     INSERT INTO quarantine

@@ -47,7 +47,7 @@ _JUDGED: Final = """
     SELECT feed_id, count(*) AS missed FROM gone GROUP BY feed_id ORDER BY feed_id"""
 _NOTE: Final = """
     INSERT INTO unpushed (feed_id, key, found_at)
-    SELECT found.feed_id, found.key, %(now)s FROM unnest(%(feeds)s::bigint[], %(keys)s::bytea[]) AS found(feed_id, key)
+    SELECT found.feed_id, found.key, %(now)s FROM unnest(%(feeds)b::bigint[], %(keys)b::bytea[]) AS found(feed_id, key)
     JOIN feeds ON feeds.id = found.feed_id ORDER BY found.feed_id, found.key ON CONFLICT DO NOTHING"""
 JUDGED_AT_ONCE: Final = 1000
 _WITH_FEED: Final = select(*_ROW, feeds.c.url).join(feeds, feeds.c.id == subscriptions.c.feed_id)

@@ -9,16 +9,16 @@
 
     fetcher    the three verbs, and the one way all of them go
     reading    an answer: its body, status and headers
-    failures   exceptions of the libraries, as the value Failed
+    failures   exceptions of the library, as the value Failed
     channels   ways to a server: through which proxy, with which exceptions from TLS
     session    connections, and the guards at them
     addresses  which addresses may be connected to
     targets    which hosts a proxy may be asked for
 
-The httpx API over the aiohttp transport, driven a level below ``httpx.AsyncClient``: that keeps cookies,
-follows redirects and logs, none of which we want. One deadline covers all hops and the body. Every socket
-passes :func:`refusal` with the address it is about to connect to, so a name that resolves to another address
-the second time, a redirect or an address in a disguise gets no further than the first.
+httpx reads addresses and says where a redirect leads; aiohttp asks: requests and answers through httpx's API cost
+twice the time (docs/decisions/dependencies.md). Nothing is kept between two requests. One deadline covers all hops and
+the body. Every socket passes :func:`refusal` with the address it is about to connect to, so a name that resolves to
+another address the second time, a redirect or an address in a disguise gets no further than the first.
 """
 
 from ingest.fetch.addresses import refusal

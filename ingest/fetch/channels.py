@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from base64 import b64encode
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +17,6 @@ from urllib.parse import unquote
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from ingest.fetch.session import Resolver, open_session
 from ingest.fetch.tls import tls_context
@@ -41,15 +40,19 @@ class Combination:
 PLAIN: Final = Combination()
 
 
-@dataclass(slots=True)
-class _Channel:
-    transport: AiohttpTransport
+@dataclass(slots=True, kw_only=True)
+class Channel:
+    """Connections, and the proxy that they go to."""
+
     session: aiohttp.ClientSession
+    proxy: str | None = None
+    """Without the name and password in it."""
+    proxy_headers: Mapping[str, str] | None = None
     users: int = 0
 
 
 class Channels:
-    """Transports by combination, opened when needed and closed with the block.
+    """Channels by combination, opened when needed and closed with the block.
 
     Args:
         connections: of the channel without exceptions, at most.
@@ -61,8 +64,8 @@ class Channels:
         self._connections = connections
         self._allow_private = allow_private
         self._resolver = resolver
-        self._plain: _Channel | None = None
-        self._others: OrderedDict[Combination, _Channel] = OrderedDict()
+        self._plain: Channel | None = None
+        self._others: OrderedDict[Combination, Channel] = OrderedDict()
         self._left = asyncio.Condition()
 
     def open(self) -> None:
@@ -81,22 +84,22 @@ class Channels:
         return len(self._others)
 
     @asynccontextmanager
-    async def through(self, combination: Combination) -> AsyncIterator[AiohttpTransport]:
-        """The transport of this combination; its connections live at least as long as the block."""
+    async def through(self, combination: Combination) -> AsyncIterator[Channel]:
+        """The channel of this combination; its connections live at least as long as the block."""
         if self._plain is None:
             raise RuntimeError("a fetcher works only inside its with block")
         if combination == PLAIN:
-            yield self._plain.transport
+            yield self._plain
             return
         channel = await self._taken(combination)
         try:
-            yield channel.transport
+            yield channel
         finally:
             channel.users -= 1
             async with self._left:
                 self._left.notify()
 
-    async def _taken(self, combination: Combination) -> _Channel:
+    async def _taken(self, combination: Combination) -> Channel:
         async with self._left:
             while True:
                 channel = self._others.get(combination)
@@ -119,7 +122,7 @@ class Channels:
         await self._others.pop(idle).session.close()
         return True
 
-    def _made(self, combination: Combination) -> _Channel:
+    def _made(self, combination: Combination) -> Channel:
         context = tls_context(exceptions=combination.tls, ca=combination.ca)
         session = open_session(
             context,
@@ -128,15 +131,17 @@ class Channels:
             guarded=not self._allow_private and combination.proxy is None,
             resolver=self._resolver,
         )
-        proxy = None if combination.proxy is None else _proxy(combination.proxy)
-        return _Channel(AiohttpTransport(verify=context, client=session, proxy=proxy), session)
+        if combination.proxy is None:
+            return Channel(session=session)
+        proxy, headers = _proxy(combination.proxy)
+        return Channel(session=session, proxy=proxy, proxy_headers=headers)
 
 
-def _proxy(address: str) -> httpx.Proxy:
-    """A proxy, with the name and password in its address as it takes them."""
+def _proxy(address: str) -> tuple[str, Mapping[str, str] | None]:
+    """A proxy's address, and the name and password in it as a header."""
     url = httpx.URL(address)
     if not url.userinfo:
-        return httpx.Proxy(url)
+        return str(url), None
     # aiohttp sends a header Authorization for the proxy as Proxy-Authorization, to the proxy alone.
     token = b64encode(unquote(url.userinfo.decode()).encode()).decode()
-    return httpx.Proxy(url.copy_with(userinfo=b""), headers={"Authorization": f"Basic {token}"})
+    return str(url.copy_with(userinfo=b"")), {"Authorization": f"Basic {token}"}

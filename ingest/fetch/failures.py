@@ -1,4 +1,4 @@
-"""What goes wrong with a request, as the two libraries say it, and as the value that we make of it."""
+"""What goes wrong with a request, as the library says it, and as the value that we make of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import ssl
 from typing import Final
 
 import aiohttp
-import httpx
 
 from ingest.fetch.addresses import REFUSED
 from ingest.fetch.tls import diagnosis
@@ -35,13 +34,11 @@ _KINDS: Final[tuple[tuple[type[BaseException], FailureKind], ...]] = (
     (aiohttp.ClientConnectorError, FailureKind.CONNECT),
     (aiohttp.InvalidURL, FailureKind.ADDRESS),
     (aiohttp.NonHttpUrlClientError, FailureKind.ADDRESS),
-    (httpx.UnsupportedProtocol, FailureKind.ADDRESS),
 )
 
 
-def failure(error: BaseException) -> Failed:
-    """What an exception of the two libraries means. The transport keeps aiohttp's own as the cause."""
-    cause = error.__cause__ if isinstance(error, httpx.HTTPError) and error.__cause__ is not None else error
+def failure(cause: BaseException) -> Failed:
+    """What an exception of the library means."""
     said = str(cause.os_error if isinstance(cause, aiohttp.ClientConnectorError) else cause)
     if REFUSED in said:
         return Failed(kind=FailureKind.ADDRESS, detail=said.partition(REFUSED)[2][:300].rstrip("'"))

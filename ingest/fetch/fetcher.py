@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,8 +16,9 @@ import httpx
 
 from ingest.codings import ACCEPT_ENCODING
 from ingest.fetch import reading
-from ingest.fetch.channels import Channels, Combination
+from ingest.fetch.channels import PLAIN, Channel, Channels, Combination
 from ingest.fetch.failures import Stopped, WrongCoding, failure
+from ingest.fetch.reading import Received
 from ingest.fetch.session import Resolver
 from ingest.fetch.targets import refused_target
 from ingest.types import (
@@ -64,7 +64,7 @@ class _Asked:
 
     method: str
     url: str
-    headers: tuple[tuple[bytes, bytes], ...]
+    headers: tuple[tuple[str, str], ...]
     options: RequestOptions = ORDINARY
     content: bytes = b""
     redirects: frozenset[int] = REDIRECTS
@@ -89,7 +89,7 @@ class _Way:
 class _Reader(Protocol[_Read]):
     """Makes of the last answer of a request what its verb returns."""
 
-    async def __call__(self, response: httpx.Response, way: _Way, /, *, last_try: bool) -> _Read | Failed: ...
+    async def __call__(self, response: Received, way: _Way, /, *, last_try: bool) -> _Read | Failed: ...
 
 
 class Fetcher:
@@ -135,9 +135,9 @@ class Fetcher:
         from."""
         headers = self._headers(ACCEPT, lease.request)
         if lease.etag is not None:
-            headers.append((b"If-None-Match", lease.etag.encode()))
+            headers.append(("If-None-Match", lease.etag))
         if lease.last_modified is not None:
-            headers.append((b"If-Modified-Since", lease.last_modified.encode()))
+            headers.append(("If-Modified-Since", lease.last_modified))
         asked = _Asked(method="GET", url=lease.url, headers=tuple(headers), options=lease.request)
         return await self._exchange(asked, partial(self._fetched, lease, now=now), limits=self._limits)
 
@@ -198,11 +198,10 @@ class Fetcher:
     ) -> Answer | Failed:
         """One POST of anything, to a webhook; else as :meth:`post`. ``headers`` go to every host on the way."""
         limits = limits or replace(self._limits, max_bytes=min(ANSWER_BYTES, self._limits.max_bytes))
-        given = [(name.encode("ascii"), value.encode()) for name, value in headers.items()]
         asked = _Asked(
             method="POST",
             url=url,
-            headers=(*self._headers("*/*", options), *given),
+            headers=(*self._headers("*/*", options), *headers.items()),
             content=body,
             options=options,
             redirects=SAME_METHOD,
@@ -210,10 +209,9 @@ class Fetcher:
         )
         return await self._exchange(asked, partial(self._answer, limits=limits, now=now), limits=limits)
 
-    def _headers(self, accept: str, options: RequestOptions = ORDINARY) -> list[tuple[bytes, bytes]]:
+    def _headers(self, accept: str, options: RequestOptions = ORDINARY) -> list[tuple[str, str]]:
         """Those that go to every host on the way."""
-        user_agent = options.user_agent or self._user_agent
-        return [(b"User-Agent", user_agent.encode()), (b"Accept", accept.encode())]
+        return [("User-Agent", options.user_agent or self._user_agent), ("Accept", accept)]
 
     async def _exchange(self, asked: _Asked, read: _Reader[_Read], *, limits: Limits) -> _Read | Failed:
         """Ask, follow, and have the last answer read: all within the deadline, all that goes wrong as a value."""
@@ -236,11 +234,11 @@ class Fetcher:
             return Failed(kind=FailureKind.ENCODING, detail=str(error))
         except Stopped as stopped:
             return stopped.failed
-        except (httpx.InvalidURL, UnicodeError, ValueError) as error:
-            return Failed(kind=FailureKind.ADDRESS, detail=f"not a URL: {error}"[:300])
-        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError) as error:
             failed = failure(error)
             return replace(failed, unreachable=False) if way.answered else failed
+        except (httpx.InvalidURL, UnicodeError, ValueError) as error:
+            return Failed(kind=FailureKind.ADDRESS, detail=f"not a URL: {error}"[:300])
 
     async def _follow(
         self,
@@ -252,33 +250,30 @@ class Fetcher:
         accept_encoding: str,
         last_try: bool,
     ) -> _Read | Failed:
-        headers = [*asked.headers, (b"Accept-Encoding", accept_encoding.encode())]
+        headers = [*asked.headers, ("Accept-Encoding", accept_encoding)]
         url = origin = httpx.URL(asked.url)
-        visited = {str(url)}
+        visited: set[str] = set()
         while True:
             if url.scheme not in {"http", "https"} or not url.host:
                 raise Stopped(
                     Failed(kind=FailureKind.ADDRESS, detail=f"{str(url)[:500]} is no http or https URL")
                 )
-            request = httpx.Request(
-                asked.method,
-                url,
-                headers=_headers_at(url, headers, asked.options, origin=origin),
-                content=asked.content,
-            )
-            async with self._answering(request, _combination(url, asked.options, origin=origin)) as response:
-                way.answered.append(str(url))
-                status = response.status_code
-                if status not in asked.redirects or "location" not in response.headers:
-                    return await read(response, way, last_try=last_try)
-                way.redirects += 1
-                way.permanent = way.permanent and status in PERMANENT
-                left, url = url, _next_hop(url, response.headers["location"])
+            spelled = str(url)
+            visited.add(spelled)
+            async with self._channels.through(_combination(url, asked.options, origin=origin)) as channel:
+                given = _headers_at(url, headers, asked.options, origin=origin)
+                async with await self._answer_of(channel, asked, spelled, given, host=url.host) as response:
+                    way.answered.append(spelled)
+                    status = response.status
+                    if status not in asked.redirects or "location" not in response.headers:
+                        return await read(response, way, last_try=last_try)
+                    way.redirects += 1
+                    way.permanent = way.permanent and status in PERMANENT
+                    left, url = url, _next_hop(url, response.headers["location"])
             if str(url) in visited:
                 raise Stopped(
                     Failed(kind=FailureKind.REDIRECT, detail=f"a loop at {str(url)[:500]}", status=status)
                 )
-            visited.add(str(url))
             if way.redirects > limits.max_redirects:
                 detail = f"more than {limits.max_redirects} redirects"
                 failed = Failed(kind=FailureKind.REDIRECT, detail=detail, status=status, location=str(url))
@@ -287,34 +282,37 @@ class Fetcher:
                 detail = f"from https to {str(url)[:500]}, where anybody could read what is sent"
                 raise Stopped(Failed(kind=FailureKind.REDIRECT, detail=detail, status=status))
 
-    @asynccontextmanager
-    async def _answering(
-        self, request: httpx.Request, combination: Combination
-    ) -> AsyncIterator[httpx.Response]:
-        """The answer to one request, its body not read yet.
+    async def _answer_of(
+        self, channel: Channel, asked: _Asked, url: str, headers: list[tuple[str, str]], *, host: str
+    ) -> Received:
+        """The answer to one request.
 
         Raises:
             Stopped: a proxy may not be asked for its host.
         """
-        if combination.proxy is not None and not self._allow_private:
-            why = await refused_target(request.url.host, resolver=self._resolver)
+        if channel.proxy is not None and not self._allow_private:
+            why = await refused_target(host, resolver=self._resolver)
             if why is not None:
                 raise Stopped(Failed(kind=FailureKind.ADDRESS, detail=why))
-        async with self._channels.through(combination) as transport:
-            response = await transport.handle_async_request(request)
-            try:
-                yield response
-            finally:
-                await reading.stream(response).aclose()
+        response = await channel.session.request(
+            asked.method,
+            url,
+            headers=headers,
+            data=asked.content or None,
+            allow_redirects=False,
+            proxy=channel.proxy,
+            proxy_headers=channel.proxy_headers,
+        )
+        return Received(response, url=url)
 
     async def _fetched(
-        self, lease: Lease, response: httpx.Response, way: _Way, *, now: datetime, last_try: bool
+        self, lease: Lease, response: Received, way: _Way, *, now: datetime, last_try: bool
     ) -> FetchResult:
-        headers, status, url = response.headers, response.status_code, str(response.request.url)
+        headers, status, url = response.headers, response.status, response.url
         if status == 304:
             if lease.etag is None and lease.last_modified is None:
                 return Failed(kind=FailureKind.PROTOCOL, detail="304 to an unconditional request", status=304)
-            etag, last_modified = reading.validators(headers)
+            etag, last_modified = reading.validators(response)
             return NotModified(
                 url=url,
                 etag=etag,
@@ -330,7 +328,7 @@ class Fetcher:
         if not body:
             wait = reading.asked_to_wait(headers, now)
             return Failed(kind=FailureKind.EMPTY, detail="no bytes", status=status, retry_after=wait)
-        etag, last_modified = reading.validators(headers)
+        etag, last_modified = reading.validators(response)
         return Fetched(
             url=url,
             status=status,
@@ -343,14 +341,14 @@ class Fetcher:
         )
 
     async def _page(
-        self, response: httpx.Response, way: _Way, *, limits: Limits, now: datetime, last_try: bool
+        self, response: Received, way: _Way, *, limits: Limits, now: datetime, last_try: bool
     ) -> Page | Failed:
         failed = await reading.refused(response, limit=limits.max_bytes, now=now)
         if failed is not None:
             return failed
         return Page(
-            url=str(response.request.url),
-            status=response.status_code,
+            url=response.url,
+            status=response.status,
             body=await reading.body(response, limit=limits.max_bytes, last_try=last_try),
             content_type=response.headers.get("content-type"),
             headers=reading.kept_headers(response.headers, reading.PAGE_HEADERS),
@@ -358,28 +356,27 @@ class Fetcher:
         )
 
     async def _answer(
-        self, response: httpx.Response, way: _Way, *, limits: Limits, now: datetime, last_try: bool
+        self, response: Received, way: _Way, *, limits: Limits, now: datetime, last_try: bool
     ) -> Answer | Failed:
         failed = await reading.refused(response, limit=limits.max_bytes, now=now)
         if failed is not None:
             return failed
         return Answer(
-            url=str(response.request.url),
-            status=response.status_code,
+            url=response.url,
+            status=response.status,
             body=await reading.body(response, limit=limits.max_bytes, last_try=last_try),
             content_type=response.headers.get("content-type"),
         )
 
 
 def _headers_at(
-    url: httpx.URL, headers: list[tuple[bytes, bytes]], options: RequestOptions, *, origin: httpx.URL
-) -> list[tuple[bytes, bytes]]:
+    url: httpx.URL, headers: list[tuple[str, str]], options: RequestOptions, *, origin: httpx.URL
+) -> list[tuple[str, str]]:
     """The headers of one hop: an operator's are for the server that they were given for, and replace our own."""
     if not options.headers or not _is_own(url, origin):
         return headers
     own = {name.lower() for name, _ in options.headers}
-    kept = [(name, value) for name, value in headers if name.decode().lower() not in own]
-    return kept + [(name.encode(), value.encode()) for name, value in options.headers]
+    return [(name, value) for name, value in headers if name.lower() not in own] + list(options.headers)
 
 
 def _is_own(url: httpx.URL, origin: httpx.URL) -> bool:
@@ -392,6 +389,8 @@ def _is_own(url: httpx.URL, origin: httpx.URL) -> bool:
 
 def _combination(url: httpx.URL, options: RequestOptions, *, origin: httpx.URL) -> Combination:
     """How one hop is gone: through the proxy all of them, with exceptions at the feed's own host alone."""
+    if options is ORDINARY or options == ORDINARY:
+        return PLAIN
     if url.host != origin.host:
         return Combination(proxy=options.proxy)
     return Combination(proxy=options.proxy, tls=options.tls, ca=options.ca)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from typing import Final, Self, TypeAlias
+from typing import Final, TypeAlias
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
-from aiohttp.connector import Connection
 
 from ingest.fetch.addresses import guarded_socket
 
@@ -20,16 +19,6 @@ MAX_HEADER_BYTES: Final = 64 * 1024
 KEEP_ALIVE_SECONDS: Final = 15
 DNS_CACHE_SECONDS: Final = 60
 """The address guard stands at the socket, so a cached name is no less safe."""
-
-
-class _Response(aiohttp.ClientResponse):
-    """One whose reason phrase can be encoded again, which the transport does; servers write it in any charset."""
-
-    async def start(self, connection: Connection) -> Self:
-        await super().start(connection)
-        if self.reason and not self.reason.isascii():
-            self.reason = self.reason.encode("ascii", "replace").decode()
-        return self
 
 
 def open_session(
@@ -52,7 +41,9 @@ def open_session(
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
         auto_decompress=False,
-        response_class=_Response,
+        timeout=aiohttp.ClientTimeout(
+            total=None, sock_connect=None
+        ),  # a request has one deadline, over all of it
         max_line_size=MAX_HEADER_BYTES,
         max_field_size=MAX_HEADER_BYTES,
         max_headers=MAX_HEADERS,

@@ -45,6 +45,8 @@ _CDF: Final = re.compile(rb"(?:<[!?][^>]*>\s*)*<channel\b", re.IGNORECASE)
 _XML_TYPE: Final = re.compile(r"\s*(?:application|text)/(?:[\w.-]+\+)?xml(?:-\S+)?\s*(?:;|$)", re.IGNORECASE)
 _FEED_ROOT: Final = re.compile(rb"<(?:[\w.-]+:)?(?:rss|feed|rdf)\b", re.IGNORECASE)
 _HTML: Final = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+# Without such a tag feedparser finds no version, however loosely it reads; it takes a second for a megabyte of a page.
+_VERSIONED: Final = re.compile(rb"[<:](?:rss|feed|rdf|channel)\b", re.IGNORECASE)
 _DECLARED: Final = re.compile(rb"""^<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([A-Za-z0-9._:-]{2,40})["']""")
 _CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([A-Za-z0-9._:-]{2,40})""", re.IGNORECASE)
 _MARKED_UP: Final = re.compile(r"</[A-Za-z]\w*\s*>|<(?:br|hr|img|p)\b[^<>]*>|&#?\w{2,8};", re.IGNORECASE)
@@ -110,6 +112,8 @@ def parse_feed(
         return Failed(kind=FailureKind.UNPARSABLE, detail=refusal, sample=body[:SAMPLE_BYTES])
     prepared, charset, warnings = _prepare(body, content_type)
     prepared = _reworded(prepared)
+    if _HTML.search(body, 0, 4_096) and not _VERSIONED.search(prepared):
+        return _no_feed(body, None)
     try:
         if quick:
             said = fast.read(prepared, charset=charset, url=url, make=partial(_entry, url=url), cache=cache)

@@ -36,6 +36,7 @@ from ingest.schedule.parts import parts_of
 from ingest.schedule.states import standing
 from ingest.types import (
     About,
+    Agent,
     Asked,
     Cadence,
     Child,
@@ -172,8 +173,9 @@ def outcome(
             failed = replace(failed, reason=f"{failed.reason}; then under the fall-back user agent")
         return standing(lease, replace(failed, agent=agent), whole=True)
     whole = reading is None or reading.whole
-    ended = _answered(lease, result, reading, now=now, policy=policy, hashed=hashed)
-    ended = _where(lease, result.moved_to, replace(ended, agent=agent), now=now)
+    ended = _answered(lease, result, reading, agent=agent, now=now, policy=policy, hashed=hashed)
+    if result.moved_to is not None:
+        ended = _where(lease, result.moved_to, ended, now=now)
     return standing(lease, ended, whole=whole)
 
 
@@ -182,6 +184,7 @@ def _answered(
     result: Fetched | NotModified,
     reading: Reading | None,
     *,
+    agent: Agent | None,
     now: datetime,
     policy: Policy,
     hashed: bytes | None,
@@ -220,6 +223,7 @@ def _answered(
         about=lease.about,
         drifted=lease.drifted,
         read_by=lease.read_by,
+        agent=agent,
     )
     if isinstance(result, NotModified):
         return ended
@@ -306,12 +310,12 @@ def reads_again(lease: Lease) -> bool:
     return int.from_bytes(drawn, "big") / 2**32 < lease.interval / READ_AGAIN_WITHIN
 
 
-def _where(lease: Lease, moved_to: str | None, ended: PollOutcome, *, now: datetime) -> PollOutcome:
+def _where(lease: Lease, moved_to: str, ended: PollOutcome, *, now: datetime) -> PollOutcome:
     """``ended`` with what is known of the address that answered. Only an answer that could be used counts: what
     redirects to a home page or a parking page ends as a failure, and is not believed (docs/polling.md, case 33)."""
     target = _new_address(lease, moved_to)
     if target is None:
-        if moved_to is None or moved_to == lease.url:
+        if moved_to == lease.url:
             return ended
         return replace(
             ended, detail=ended.detail or f"redirected for good to {moved_to}, which is not believed"
@@ -321,10 +325,8 @@ def _where(lease: Lease, moved_to: str | None, ended: PollOutcome, *, now: datet
     return replace(ended, relocate=target) if now - since >= MOVED_AFTER else ended
 
 
-def _new_address(lease: Lease, moved_to: str | None) -> str | None:
+def _new_address(lease: Lease, moved_to: str) -> str | None:
     """The address as the registry would have it; None: it is none that we would go to for good."""
-    if moved_to is None:
-        return None
     try:
         target = feed_url(moved_to)
     except Refused:

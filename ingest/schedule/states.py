@@ -46,7 +46,7 @@ def standing(lease: Lease, ended: PollOutcome, *, whole: bool) -> PollOutcome:
     if ended.missed:
         reason = f"its oldest entry is newer than the last poll: about {ended.missed} were missed"
         alerts.append(_alert(lease, ended, AlertKind.MISSED, reason))
-    return replace(ended, alerts=tuple(alerts))
+    return replace(ended, alerts=tuple(alerts)) if alerts else ended
 
 
 def _state(lease: Lease, ended: PollOutcome, *, whole: bool) -> tuple[FeedState, str | None]:

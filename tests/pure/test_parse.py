@@ -6,6 +6,7 @@ import codecs
 from datetime import UTC, datetime
 from pathlib import Path
 
+import feedparser
 import pytest
 
 from ingest.parse import MAX_ATTRIBUTES, parse_feed
@@ -181,6 +182,20 @@ def test_a_failure_says_what_was_found(body: bytes, kind: FailureKind, detail: s
     assert found.kind is kind
     assert detail in found.detail
     assert kind is FailureKind.EMPTY or found.sample == body[:2048]
+
+
+def test_a_page_is_told_from_a_feed_without_reading_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read loosely, as feedparser reads what is not well-formed, a page of some megabytes takes seconds."""
+
+    def parse(*_: object, **__: object) -> None:
+        raise AssertionError("the page was read")
+
+    monkeypatch.setattr(feedparser, "parse", parse)
+    page = b"<!doctype html><html><body>" + b'<p class=a>text<br><a href="/feed.html">the feed</a>' * 1000
+    assert failed(page).detail == "expected a feed, found an HTML page"
+    monkeypatch.undo()
+    # Whatever could be a feed is read all the same.
+    assert parsed(b"<!-- <html> -->" + feed().encode()).title == "News"
 
 
 DATES = {

@@ -134,7 +134,7 @@ def move_groups(driver: Driver, group: str, following: Mapping[str, int]) -> Non
     """``group`` goes on at these offsets, by log topic; never backwards."""
     driver.execute(
         """INSERT INTO log_groups (topic_id, name, next_offset)
-            SELECT t.id, %s, n.following FROM unnest(%s::text[], %s::bigint[]) AS n (topic, following)
+            SELECT t.id, %s, n.following FROM unnest(%b::text[], %b::bigint[]) AS n (topic, following)
             JOIN log_topics t ON t.name = n.topic
         ON CONFLICT (topic_id, name) DO UPDATE SET next_offset = excluded.next_offset
             WHERE log_groups.next_offset < excluded.next_offset""",
