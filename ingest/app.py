@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import ssl
@@ -195,6 +196,7 @@ def run_poller(settings: Settings, stop: Stop) -> None:
         article_log(settings, engine) as log,
         poller(settings, engine, log) as each,
     ):
+        gc.freeze()  # what was imported stays, and no collection need look through it again
         each.run(stop)
 
 

@@ -224,6 +224,8 @@ def _answered(
         drifted=lease.drifted,
         read_by=lease.read_by,
         agent=agent,
+        state=lease.state,
+        state_since=lease.state_since,
     )
     if isinstance(result, NotModified):
         return ended
@@ -467,6 +469,8 @@ def _failed(lease: Lease, failed: Failed, *, now: datetime, policy: Policy, body
         about=lease.about,
         drifted=lease.drifted,
         read_by=lease.read_by,
+        state=lease.state,
+        state_since=lease.state_since,
         wait_until=None if failed.retry_after is None else now + min(failed.retry_after, policy.maximum),
         pause=pause_for(lease.url, failed, now=now),
     )

@@ -29,15 +29,13 @@ GONE: Final = 410
 
 
 def standing(lease: Lease, ended: PollOutcome, *, whole: bool) -> PollOutcome:
-    """``ended`` with the state of its feed, and alerts where that changed or entries were missed."""
+    """``ended``, which has the state of ``lease``, with the one its feed is in now, and alerts where that changed or
+    entries were missed."""
     state, reason = _state(lease, ended, whole=whole)
     changed = state is not lease.state
-    ended = replace(
-        ended,
-        state=state,
-        state_since=ended.finished_at if changed or lease.state_since is None else lease.state_since,
-        state_reason=reason,
-    )
+    if changed or reason is not None or lease.state_since is None:
+        since = ended.finished_at if changed or lease.state_since is None else lease.state_since
+        ended = replace(ended, state=state, state_since=since, state_reason=reason)
     alerts: list[Alert] = []
     # A first success is what everybody expects.
     if changed and (lease.state is not FeedState.NEW or state is not FeedState.HEALTHY):

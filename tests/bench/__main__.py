@@ -1,7 +1,7 @@
 """``./run bench [NAME…] [--corpus DIR] [--json FILE]``: rates and latencies, each beside its limit in the same run.
 
-Without a name all of them. ``--json FILE`` with several benches writes one object that holds the figures of all. A bench
-that is named alone takes arguments of its own: ``./run bench poll --help`` tells them.
+Without a name all of them. ``--json FILE`` with several benches writes one object that holds the figures of all. A
+bench that is named alone takes arguments of its own: ``./run bench poll --help`` tells them.
 """
 
 from __future__ import annotations

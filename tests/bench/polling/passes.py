@@ -16,7 +16,7 @@ from tests.feedworld.control import WorldProcess
 
 PATIENCE: Final = 600.0
 """Seconds a pass may take."""
-LOOK_SECONDS: Final = (0.01, 0.2)
+LOOK_SECONDS: Final = (0.02, 0.2)
 """Between two looks into a product's database, which cost it something: a hundredth of the pass, within these."""
 
 
