@@ -147,6 +147,17 @@ def with_headers(
     return replace(options, headers=tuple(kept.values()))
 
 
+def kept_at(options: RequestOptions, url: str, *, was: str) -> RequestOptions:
+    """What of ``options``, said of a feed at ``was``, may be said of one at ``url``: headers are for one server, or its
+    encrypted twin; certificates and exceptions from TLS for one host. A fetch keeps to the same on the way."""
+    here, there = urlsplit(url), urlsplit(was)
+    if here.hostname != there.hostname:
+        return replace(options, headers=(), tls=frozenset(), ca=None)
+    server = (here.scheme, here.port) == (there.scheme, there.port)
+    twin = (there.scheme, here.scheme) == ("http", "https") and here.port is there.port is None
+    return options if server or twin else replace(options, headers=())
+
+
 def spell_options(options: RequestOptions) -> dict[str, Any] | None:
     """As the registry holds them, secrets and all; None where there are none."""
     said: dict[str, Any] = {

@@ -16,7 +16,7 @@ it alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import blake2b
@@ -38,12 +38,13 @@ from ingest.db.feed_state import (
     spell_asked,
     spell_rhythm,
 )
+from ingest.db.moves import move
 from ingest.db.parts import settle_parts
 from ingest.db.reading import reading
 from ingest.db.tables import polls
 from ingest.options import read_options
 from ingest.schedule.budget import Budget, Waiting
-from ingest.types import Alert, AlertKind, FailureKind, FeedState, Lease, PollOutcome, PollResult, Seen
+from ingest.types import Alert, FailureKind, FeedState, Lease, PollOutcome, PollResult, Seen
 
 MAX_DETAIL: Final = 2000
 """Characters of a text that is only for people."""
@@ -157,19 +158,6 @@ _RECORD: Final = f"""
         agent = given.agent
     FROM given WHERE feeds.id = given.feed_id AND feeds.lease_poll_id = given.poll_id
     RETURNING feeds.id, feeds.enabled"""  # noqa: S608
-# Validators are a resource's: at its new address the next poll asks for all of it (docs/polling.md, case 13).
-_RELOCATE: Final = """
-    UPDATE feeds SET url = %(to)s, moved_to = NULL, moved_since = NULL, etag = NULL, last_modified = NULL,
-        state = %(healthy)s, state_since = %(now)s, state_reason = NULL
-    WHERE id = %(id)s AND parent_id IS NULL AND NOT EXISTS (SELECT 1 FROM feeds AS other WHERE other.id <> %(id)s AND
-        regexp_replace(other.url, '^https?', '') = regexp_replace(%(to)s, '^https?', ''))
-    RETURNING id"""
-_GIVE_WAY: Final = """
-    WITH other AS (SELECT id, enabled FROM feeds WHERE id <> %(id)s
-        AND regexp_replace(url, '^https?', '') = regexp_replace(%(to)s, '^https?', ''))
-    UPDATE feeds SET enabled = false, state = %(muted)s, state_since = %(now)s,
-        state_reason = %(reason)s || other.id
-    FROM other WHERE feeds.id = %(id)s AND other.enabled RETURNING state_reason"""
 _SEEN: Final = """
     SELECT key, digest, article_id, marks FROM seen WHERE feed_id = %(feed)s AND key = ANY(%(keys)b::bytea[])
     UNION SELECT key, digest, article_id, marks FROM seen
@@ -376,7 +364,7 @@ def _record(
         if held.get(each.feed_id):  # of one that was muted meanwhile there is nothing to tell
             alerts += each.alerts
             if each.relocate is not None:
-                alerts += _relocated(connection, each, to=each.relocate, now=now)
+                alerts += move(connection, each, to=each.relocate, now=now)
     if alerts and tell is not None:
         tell(connection, alerts)
     # Last: a feed that goes takes its seen-set with it.
@@ -434,31 +422,6 @@ def set_aside(connection: Connection, unpolled: Sequence[Unpolled], *, now: date
                 [clean(each.detail) for each in unpolled],
             ),
         )
-
-
-def _relocated(connection: Connection, ended: PollOutcome, *, to: str, now: datetime) -> list[Alert]:
-    """Give the feed its new address; where another feed has it already, that one goes on for both."""
-    old = connection.exec_driver_sql("SELECT url FROM feeds WHERE id = %s", (ended.feed_id,)).scalar_one()
-    given = {"id": ended.feed_id, "to": to, "now": now, "muted": FeedState.MUTED.value}
-    alert = Alert(
-        kind=AlertKind.RELOCATED,
-        feed_id=ended.feed_id,
-        url=old,
-        at=now,
-        before=ended.state,
-        after=FeedState.HEALTHY,
-        reason=f"its address was {old}; its server has sent us to {to} for good since {ended.moved_since:%Y-%m-%d}",
-        poll_id=ended.poll_id,
-        moved_to=to,
-    )
-    healthy = FeedState.HEALTHY.value
-    if connection.exec_driver_sql(_RELOCATE, {**given, "healthy": healthy}).first() is not None:
-        return [alert]
-    reason = f"it moved to {to}, which is feed "
-    muted = connection.exec_driver_sql(_GIVE_WAY, {**given, "reason": reason}).scalar_one_or_none()
-    if muted is None:  # the other one is not polled: this one goes on where it is
-        return []
-    return [replace(alert, kind=AlertKind.STATE, after=FeedState.MUTED, reason=muted)]
 
 
 def release(engine: Engine, leases: Sequence[Lease], *, now: datetime) -> None:

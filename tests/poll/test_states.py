@@ -16,6 +16,7 @@ from ingest import schedule
 from ingest.alerts import alert_schema, tell
 from ingest.db import feeds as registry
 from ingest.db import polls
+from ingest.db.feed_requests import set_request
 from ingest.db.polls import Tell
 from ingest.demo.feeds import WorldFeed
 from ingest.identity import READER
@@ -36,9 +37,12 @@ from ingest.types import (
     Lease,
     NotModified,
     PollOutcome,
+    RequestOptions,
     Rhythm,
+    TlsException,
 )
 from tests.feedworld import faults
+from tests.feedworld.names import Names
 from tests.poll.conftest import Desk, rss
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -341,6 +345,30 @@ def test_a_feed_that_moved_for_good_has_its_new_address_after_a_week(desk: Desk,
     assert desk.titles() == ["one", "two", "three"]
     last = alerts(desk)[-1]
     assert (last["kind"], last["feed"]["url"], last["moved_to"]) == ("relocated", old.url, new.url)
+
+
+@pytest.mark.store
+def test_what_was_set_for_its_old_server_does_not_go_to_the_new_one(make_desk: Callable[..., Desk]) -> None:
+    """A domain that was sold could send us elsewhere for a week, and have the token that the feed is asked with."""
+    desk = make_desk(resolver=Names(), budget=Budget(spacing=timedelta(0)))
+    old, new = desk.world.feed("/old.xml", host="old.test"), desk.world.feed("/new.xml", host="new.test")
+    new.publish(rss("one"))
+    desk.add(old)
+    given = RequestOptions(
+        user_agent="Example/1", headers=(("X-Token", "hunter2"),), tls=frozenset({TlsException.WEAK})
+    )
+    set_request(desk.engine, desk.feed(old).id, lambda _: given)
+    permanently(desk, old, new, days=7)
+    desk.poll()
+    assert ("x-token" in old.requests[0].headers, new.request_count) == (True, 9)
+    assert all("x-token" not in request.headers for request in new.requests)
+    shown = desk.feed(new).request
+    assert shown is not None
+    assert (shown.user_agent, dict(shown.headers), shown.tls) == ("Example/1", {}, ())
+    last = alerts(desk)[-1]
+    assert last["kind"] == "relocated"
+    assert "headers and exceptions from TLS that were set for it were for its old server" in last["reason"]
+    assert "hunter2" not in json.dumps(alerts(desk))
 
 
 @pytest.mark.store

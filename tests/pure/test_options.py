@@ -12,6 +12,7 @@ from ingest.options import (
     HIDDEN,
     MAX_HEADERS,
     OURS,
+    kept_at,
     masked,
     masked_proxy,
     read_ca,
@@ -180,3 +181,22 @@ def test_of_a_file_of_certificates_nothing_but_them_is_kept() -> None:
 def test_a_file_without_a_certificate_is_refused(said: str) -> None:
     with pytest.raises(Refused, match="certificates in PEM"):
         read_ca("--ca-file", said)
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "exceptions"),
+    [
+        ("http://a.example/other.xml?x=1", True, True),
+        ("https://a.example/feed", True, True),  # the encrypted twin
+        ("https://a.example:8443/feed", False, True),
+        ("http://a.example:8080/feed", False, True),
+        ("http://www.a.example/feed", False, False),
+        ("https://b.example/feed", False, False),
+    ],
+)
+def test_what_is_for_one_server_is_not_said_to_another(url: str, *, headers: bool, exceptions: bool) -> None:
+    kept = kept_at(FULL, url, was="http://a.example/feed")
+    assert (kept.headers == FULL.headers, bool(kept.headers)) == (headers, headers)
+    assert (kept.tls == FULL.tls, kept.ca == FULL.ca) == (exceptions, exceptions)
+    assert (kept.user_agent, kept.proxy) == (FULL.user_agent, FULL.proxy)
+    assert not kept_at(FULL, "http://a.example/", was="https://a.example/").headers

@@ -1,0 +1,67 @@
+"""A feed whose server has sent us to another address for so long that it is believed: the feed goes there.
+
+::
+
+    nobody has the address ─▶ the feed's own, with its id and all that was seen of it
+    another feed has it    ─▶ that one goes on for both, and this one is muted
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import Connection
+
+from ingest.options import kept_at, read_options, spell_options
+from ingest.types import Alert, AlertKind, FeedState, PollOutcome
+
+# Validators are a resource's: at its new address the next poll asks for all of it (docs/polling.md, case 13).
+_RELOCATE: Final = """
+    UPDATE feeds SET url = %(to)s, moved_to = NULL, moved_since = NULL, etag = NULL, last_modified = NULL,
+        request = %(request)s, state = %(healthy)s, state_since = %(now)s, state_reason = NULL
+    WHERE id = %(id)s AND parent_id IS NULL AND NOT EXISTS (SELECT 1 FROM feeds AS other WHERE other.id <> %(id)s AND
+        regexp_replace(other.url, '^https?', '') = regexp_replace(%(to)s, '^https?', ''))
+    RETURNING id"""
+_GIVE_WAY: Final = """
+    WITH other AS (SELECT id, enabled FROM feeds WHERE id <> %(id)s
+        AND regexp_replace(url, '^https?', '') = regexp_replace(%(to)s, '^https?', ''))
+    UPDATE feeds SET enabled = false, state = %(muted)s, state_since = %(now)s,
+        state_reason = %(reason)s || other.id
+    FROM other WHERE feeds.id = %(id)s AND other.enabled RETURNING state_reason"""
+
+
+def move(connection: Connection, ended: PollOutcome, *, to: str, now: datetime) -> list[Alert]:
+    """Give the feed its new address; where another feed has it already, that one goes on for both."""
+    asked = "SELECT url, request FROM feeds WHERE id = %s"
+    old, stored = connection.exec_driver_sql(asked, (ended.feed_id,)).one()
+    # Whoever has the new address is not who an operator gave the headers to; it answered without them for a week.
+    before = read_options(stored)
+    after = kept_at(before, to, was=old)
+    given = {"id": ended.feed_id, "to": to, "now": now, "muted": FeedState.MUTED.value}
+    reason = f"its address was {old}; its server has sent us to {to} for good since {ended.moved_since:%Y-%m-%d}"
+    if after != before:
+        reason += "; headers and exceptions from TLS that were set for it were for its old server, and are forgotten"
+    alert = Alert(
+        kind=AlertKind.RELOCATED,
+        feed_id=ended.feed_id,
+        url=old,
+        at=now,
+        before=ended.state,
+        after=FeedState.HEALTHY,
+        reason=reason,
+        poll_id=ended.poll_id,
+        moved_to=to,
+    )
+    spelt = spell_options(after)
+    request = None if spelt is None else Jsonb(spelt)
+    taken = {**given, "healthy": FeedState.HEALTHY.value, "request": request}
+    if connection.exec_driver_sql(_RELOCATE, taken).first() is not None:
+        return [alert]
+    reason = f"it moved to {to}, which is feed "
+    muted = connection.exec_driver_sql(_GIVE_WAY, {**given, "reason": reason}).scalar_one_or_none()
+    if muted is None:  # the other one is not polled: this one goes on where it is
+        return []
+    return [replace(alert, kind=AlertKind.STATE, after=FeedState.MUTED, reason=muted)]
