@@ -53,7 +53,7 @@ from ingest.schedule import Policy
 from ingest.schedule.budget import Budget
 from ingest.settings import NOT_SETTINGS, PREFIX, Settings, environment_name, spell
 from ingest.supervise import Part, Supervisor
-from ingest.types import Answer, Failed, Topic
+from ingest.types import ORDINARY, Answer, Failed, RequestOptions, Topic
 
 if TYPE_CHECKING:
     from ingest.log.kafka import KafkaLog, Security
@@ -237,8 +237,8 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def discover_feeds(settings: Settings, url: str) -> Discovery:
-    """The feeds of a site, asked for now, within the limits and guards of a poll.
+def discover_feeds(settings: Settings, url: str, *, request: RequestOptions = ORDINARY) -> Discovery:
+    """The feeds of a site, asked for now with ``request``, within the limits and guards of a poll.
 
     Raises:
         Unavailable: no parser can be started.
@@ -252,7 +252,9 @@ def discover_feeds(settings: Settings, url: str) -> Discovery:
         )
         parsers = ParserPool(workers=1, deadline=settings.parse_deadline, memory=settings.parse_memory)
         async with fetcher, parsers:
-            discoverer = Discoverer(fetcher, parsers, spacing=settings.host_spacing, clock=runtime.now)
+            discoverer = Discoverer(
+                fetcher, parsers, request=request, spacing=settings.host_spacing, clock=runtime.now
+            )
             return await discoverer.discover(url)
 
     return asyncio.run(discover())

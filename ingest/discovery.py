@@ -19,9 +19,10 @@ from typing import Final
 from urllib.parse import urljoin
 
 from ingest.fetch import Fetcher
+from ingest.options import kept_at
 from ingest.parse.discover import is_about_comments
 from ingest.parsers import Digested, Document, ParserPool
-from ingest.types import Failed, FailureKind, Page
+from ingest.types import ORDINARY, Failed, FailureKind, Page, RequestOptions
 
 ACCEPT: Final = (
     "text/html, application/xhtml+xml;q=0.9, application/rss+xml;q=0.9, application/atom+xml;q=0.9, */*;q=0.5"
@@ -72,21 +73,29 @@ class Discoverer:
     """Finds feeds, on the running event loop.
 
     Args:
+        request: what the site is asked with.
         spacing: between two requests.
         clock: the present.
     """
 
     def __init__(
-        self, fetcher: Fetcher, parsers: ParserPool, *, spacing: timedelta, clock: Callable[[], datetime]
+        self,
+        fetcher: Fetcher,
+        parsers: ParserPool,
+        *,
+        request: RequestOptions = ORDINARY,
+        spacing: timedelta,
+        clock: Callable[[], datetime],
     ) -> None:
         self._fetcher = fetcher
         self._parsers = parsers
+        self._request = request
         self._spacing = spacing.total_seconds()
         self._clock = clock
 
     async def discover(self, url: str) -> Discovery:
         """The feeds of what is at ``url``."""
-        page = await self._fetcher.get(url, accept=ACCEPT, now=self._clock())
+        page = await self._get(url, site=url)
         if isinstance(page, Failed):
             return Discovery(url=url, failed=page)
         read = await self._read(page)
@@ -94,23 +103,28 @@ class Discoverer:
             return Discovery(url=url, feeds=(_found(url, read),), is_feed=True)
         if read.kind is not FailureKind.NOT_A_FEED:
             return Discovery(url=url, failed=read)
-        feeds = [found async for found in self._those_that_are(read.found[:MAX_ASKED])]
+        feeds = [found async for found in self._those_that_are(read.found[:MAX_ASKED], site=url)]
         if not feeds:
             usual = [urljoin(page.url, place) for place in USUAL_PLACES]
-            async for found in self._those_that_are(each for each in usual if each not in read.found):
+            unnamed = [each for each in usual if each not in read.found]
+            async for found in self._those_that_are(unnamed, site=url):
                 feeds = [found]
                 break
         return Discovery(url=url, feeds=tuple(feeds))
 
-    async def _those_that_are(self, urls: Iterable[str]) -> AsyncIterator[Found]:
+    async def _those_that_are(self, urls: Iterable[str], *, site: str) -> AsyncIterator[Found]:
         for url in urls:
             await asyncio.sleep(self._spacing)
-            page = await self._fetcher.get(url, accept=ACCEPT, now=self._clock())
+            page = await self._get(url, site=site)
             if isinstance(page, Failed):
                 continue
             read = await self._read(page)
             if isinstance(read, Digested):
                 yield _found(url, read)
+
+    async def _get(self, url: str, *, site: str) -> Page | Failed:
+        options = kept_at(self._request, url, was=site)
+        return await self._fetcher.get(url, accept=ACCEPT, now=self._clock(), options=options)
 
     async def _read(self, page: Page) -> Digested | Failed:
         document = Document(

@@ -27,7 +27,7 @@ from ingest.db.subscriptions import known_subscription
 from ingest.errors import Refused
 from ingest.log.postgres import PostgresLog
 from ingest.opml import USER_AGENT, Outline, read_opml, write_opml
-from ingest.options import NOTHING_SHOWN, read_user_agent
+from ingest.options import NOTHING_SHOWN, kept_at, read_user_agent
 from ingest.plain import plain
 from ingest.schedule.absence import expected_by
 from ingest.schedule.cadence import shown
@@ -93,7 +93,10 @@ def add(
     if title is not None and (not title.strip() or not title.isprintable()):
         raise Refused("--title", title, "one line of text")
     if not as_given:
-        wanted = [_looked_for(settings, url, first=first) if is_home(url) else url for url in wanted]
+        wanted = [
+            _looked_for(settings, url, first=first, request=asked_with) if is_home(url) else url
+            for url in wanted
+        ]
     with app.open_database(settings, name=NAME) as engine:
         added = [
             registry.add_feed(
@@ -156,13 +159,13 @@ def set_(settings: Settings, /, names: tuple[str, ...], *, as_json: bool, **requ
             click.echo(f"  {clean(line)}")
 
 
-def _looked_for(settings: Settings, url: str, *, first: bool) -> str:
+def _looked_for(settings: Settings, url: str, *, first: bool, request: RequestOptions) -> str:
     """The feed that the front page at ``url`` names; ``url`` where nothing better is known.
 
     Raises:
-        Refused: it names several.
+        Refused: it names several, or one at a server that ``request`` was not meant for.
     """
-    found = app.discover_feeds(settings, url)
+    found = app.discover_feeds(settings, url, request=request)
     if found.is_feed:
         return url
     if found.failed is not None or not found.likely:
@@ -172,7 +175,11 @@ def _looked_for(settings: Settings, url: str, *, first: bool) -> str:
     if len(found.likely) > 1 and not first:
         named = ", ".join(f"{feed.url} ({clean(feed.title) or 'no title'})" for feed in found.likely)
         raise Refused("feed URL", url, f"one feed, where this page names {named}; --first takes the first")
-    return found.likely[0].url
+    chosen = found.likely[0].url
+    if kept_at(request, chosen, was=url) != request:
+        accepted = f"{chosen} itself: headers and exceptions from TLS are for one server, and it is at another"
+        raise Refused("feed URL", url, accepted)
+    return chosen
 
 
 @feeds.command()
@@ -263,7 +270,7 @@ def full_text(settings: Settings, wanted: str, names: tuple[str, ...]) -> None:
     Articles are stored with their feed's text at once. A page's text comes as a revision, where it is more of the same;
     robots.txt, Crawl-delay and the budget of the page's host are kept to.
 
-    
+    \b
     Examples:
       ingest feeds full-text on https://example.org/news.xml
       ingest feeds full-text off 12

@@ -92,6 +92,24 @@ def test_as_given_asks_nobody(world: FeedWorld, feeds: Feeds) -> None:
     assert feeds("add", "--as-given", "--first", url).exit_code == 2
 
 
+def test_a_site_is_looked_at_as_its_feed_will_be_asked_and_another_server_is_told_nothing(
+    world: FeedWorld, feeds: Feeds
+) -> None:
+    url = site(world, "/news")
+    world.feed("/news").publish(rss("one"))
+    token = ("--header", "X-Token: hunter2", "--user-agent", "Example/1")
+    assert feeds("add", url, *token).stdout == f"added: 1 {url}news\n"
+    for asked in (world.feed(HOME).requests[-1], world.feed("/news").requests[-1]):
+        assert (asked.headers["x-token"], asked.headers["user-agent"]) == ("hunter2", "Example/1")
+    elsewhere = world.url("/elsewhere", host="localhost")
+    world.feed("/elsewhere", host="localhost").publish(rss("two"))
+    site(world, elsewhere)
+    refused = feeds("add", url, *token)
+    assert refused.exit_code == 2
+    assert f"{elsewhere} itself: headers and exceptions from TLS are for one server" in refused.stderr
+    assert "x-token" not in world.feed("/elsewhere", host="localhost").requests[-1].headers
+
+
 def test_discover_shows_what_answers_as_a_feed_comments_last(world: FeedWorld, feeds: Feeds) -> None:
     url = site(world, "/comments/feed", "/gone", "/page", "/news")
     world.feed("/news").publish(rss("one", "two", title="The News"))
