@@ -266,10 +266,13 @@ def accept(engine: Engine, feed_id: int, *, now: datetime, tell: Tell) -> bool:
             update(feeds)
             .where(feeds.c.id == feed_id, feeds.c.drifted.is_not(None))
             .values(drifted=None, about=None)
-            .returning(feeds.c.id)
+            .returning(feeds.c.enabled)
         )
-        if connection.execute(wanted).first() is None:
+        enabled = connection.execute(wanted).scalar_one_or_none()
+        if enabled is None:
             return False
+        if not enabled:  # it stays muted; what it says now is its own once it is resumed
+            return True
         _turn(connection, feed_id, state=FeedState.HEALTHY, reason="accepted by hand", now=now, tell=tell)
         return True
 

@@ -324,7 +324,9 @@ def _where(lease: Lease, moved_to: str, ended: PollOutcome, *, now: datetime) ->
         )
     since = lease.moved_since if lease.moved_to == target and lease.moved_since is not None else now
     ended = replace(ended, moved_to=target, moved_since=since)
-    return replace(ended, relocate=target) if now - since >= MOVED_AFTER else ended
+    # A domain that was sold sends us to its buyer's for good: an operator has to accept that first.
+    believed = ended.drifted is None and now - since >= MOVED_AFTER
+    return replace(ended, relocate=target) if believed else ended
 
 
 def _new_address(lease: Lease, moved_to: str) -> str | None:

@@ -37,9 +37,12 @@ def standing(lease: Lease, ended: PollOutcome, *, whole: bool) -> PollOutcome:
         since = ended.finished_at if changed or lease.state_since is None else lease.state_since
         ended = replace(ended, state=state, state_since=since, state_reason=reason)
     alerts: list[Alert] = []
+    # Told once, also of a feed that was degraded before because of something else.
+    drifts = ended.drifted is not None and lease.drifted is None
     # A first success is what everybody expects.
-    if changed and (lease.state is not FeedState.NEW or state is not FeedState.HEALTHY):
-        kind = AlertKind.DRIFTED if ended.drifted and not lease.drifted else AlertKind.STATE
+    expected = lease.state is FeedState.NEW and state is FeedState.HEALTHY
+    if drifts or (changed and not expected):
+        kind = AlertKind.DRIFTED if drifts else AlertKind.STATE
         alerts.append(_alert(lease, ended, kind, reason or "it answers as it should"))
     if ended.missed:
         reason = f"its oldest entry is newer than the last poll: about {ended.missed} were missed"

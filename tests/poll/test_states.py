@@ -224,7 +224,23 @@ def test_a_drifted_feed_stays_one_until_it_is_its_old_self_or_accepted() -> None
     assert (back.state, back.drifted) == ("healthy", None)
 
 
+def test_that_a_feed_drifted_is_told_also_where_it_was_degraded_before() -> None:
+    failing = lease(about=ONE, state=FeedState.DEGRADED, failures=3)
+    found = ended(failing, fetched(), reading(known=False, about=OTHER))
+    assert (found.state, [alert.kind for alert in found.alerts]) == ("degraded", [AlertKind.DRIFTED])
+
+
 MOVED = "https://b.example/feed"
+
+
+def test_an_address_is_not_taken_over_while_what_is_there_looks_like_another_sites() -> None:
+    moved = lease(about=ONE, moved_to=MOVED, moved_since=NOW - MOVED_AFTER)
+    sold = ended(moved, fetched(MOVED), reading(known=False, about=OTHER))
+    assert (sold.state, sold.moved_to, sold.relocate) == ("degraded", MOVED, None)
+    still = replace(moved, drifted=sold.drifted, state=FeedState.DEGRADED)
+    assert ended(still, replace(UNCHANGED, moved_to=MOVED)).relocate is None
+    accepted = replace(still, drifted=None, about=None)
+    assert ended(accepted, fetched(MOVED), reading(known=True, about=OTHER)).relocate == MOVED
 
 
 def test_permanent_redirects_are_believed_after_a_week_of_them() -> None:
@@ -442,6 +458,23 @@ def test_another_sites_content_is_stored_and_flagged(desk: Desk) -> None:
         tell=telling(desk),
     )
     assert accepted
+    desk.poll()
+    assert desk.feed(feed).state == "healthy"
+
+
+@pytest.mark.store
+def test_a_muted_feed_that_is_accepted_stays_muted(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    desk.add(feed)
+    feed.publish(rss("one", "two"))
+    desk.poll()
+    feed.publish(rss("jackpot", "bonus", title="Casino 24").replace(b"news.example", b"casino.example"))
+    desk.poll()
+    feed_id, told = desk.feed(feed).id, {"now": desk.clock(), "tell": telling(desk)}
+    registry.mute(desk.engine, feed_id, reason="by hand", **told)  # type: ignore[arg-type]  # as they are
+    assert registry.accept(desk.engine, feed_id, **told)  # type: ignore[arg-type]  # as they are
+    assert (desk.feed(feed).enabled, desk.feed(feed).state) == (False, "muted")
+    registry.unmute(desk.engine, feed_id, **told)  # type: ignore[arg-type]  # as they are
     desk.poll()
     assert desk.feed(feed).state == "healthy"
 
