@@ -33,6 +33,8 @@ def open_engine(url: str, *, pool_size: int = 5, name: str = "ingest") -> Engine
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=False,
+        # What goes wrong is logged; among the parameters are tokens and secrets of feeds and hubs.
+        hide_parameters=True,
         connect_args={
             "application_name": name,
             "connect_timeout": 10,
@@ -79,7 +81,7 @@ def translate(error: DBAPIError | psycopg.Error | PoolTimeout) -> Exception:
 
     No code at all: the connection broke. 57P: the server shuts down or ended the session; 53: it is out of disk,
     memory or connections; 08: connection exceptions; 58: its files fail; 25006: it went read-only.
-    40 and 23505: a conflict. 22, 54, 23502 and 23514: a value out of range, too long, missing, with characters
+    40, 23503 and 23505: a conflict; 23503 is a row that was removed while another was made that refers to it. 22, 54, 23502 and 23514: a value out of range, too long, missing, with characters
     the database does not take, or against a check of the schema.
     """
     if isinstance(error, PoolTimeout):
@@ -89,7 +91,7 @@ def translate(error: DBAPIError | psycopg.Error | PoolTimeout) -> Exception:
     broken = isinstance(original, psycopg.OperationalError | psycopg.InterfaceError) and not state
     if broken or state.startswith(("57P", "53", "08", "58")) or state == "25006":
         return Unavailable("database", str(original).strip())
-    if state.startswith("40") or state == "23505":
+    if state.startswith("40") or state in ("23503", "23505"):
         return Conflict(str(original).strip())
     if (
         state.startswith(("22", "54"))

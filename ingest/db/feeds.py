@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from ingest.db.engine import transaction
+from ingest.db.engine import transaction, trying
 from ingest.db.feed_requests import read_agent
 from ingest.db.feed_state import feed_fails, read_asked, read_cadence, read_rhythm
 from ingest.db.pages import give_up_waiting
@@ -151,9 +151,13 @@ def registered_at(engine: Engine, urls: Sequence[str]) -> dict[str, str]:
 
 def remove_feed(engine: Engine, feed_id: int) -> bool:
     """Stop polling it for good and forget its seen-set; False: there is none. Its articles and polls stay."""
-    with transaction(engine) as connection:
+
+    def remove(connection: Connection) -> bool:
         give_up_waiting(connection, feed_id, "its feed was removed")
         return connection.execute(delete(feeds).where(feeds.c.id == feed_id)).rowcount == 1
+
+    # What goes with it may be what a poller is about to record, in another order.
+    return trying(engine, remove)
 
 
 def list_feeds(engine: Engine, *, state: FeedState | None = None) -> list[Feed]:
@@ -244,8 +248,7 @@ def make_due(
     if feed_ids is not None:
         statement = statement.where(feeds.c.id.in_(feed_ids))
     given = {"next_poll_at": soonest, "last_reason": "asked for by hand"}
-    with transaction(engine) as connection:
-        return connection.execute(statement.values(given)).rowcount
+    return trying(engine, lambda connection: connection.execute(statement.values(given)).rowcount)
 
 
 def mute(engine: Engine, feed_id: int, *, reason: str, now: datetime, tell: Tell) -> bool:
@@ -261,7 +264,8 @@ def unmute(engine: Engine, feed_id: int, *, now: datetime, tell: Tell) -> bool:
 
 def accept(engine: Engine, feed_id: int, *, now: datetime, tell: Tell) -> bool:
     """Take what this feed says now for its own, though it looked like another site's. False: it does not."""
-    with transaction(engine) as connection:
+
+    def take(connection: Connection) -> bool:
         wanted = (
             update(feeds)
             .where(feeds.c.id == feed_id, feeds.c.drifted.is_not(None))
@@ -276,6 +280,8 @@ def accept(engine: Engine, feed_id: int, *, now: datetime, tell: Tell) -> bool:
         _turn(connection, feed_id, state=FeedState.HEALTHY, reason="accepted by hand", now=now, tell=tell)
         return True
 
+    return trying(engine, take)
+
 
 def _restate(
     engine: Engine,
@@ -287,12 +293,14 @@ def _restate(
     now: datetime,
     tell: Tell,
 ) -> bool:
-    with transaction(engine) as connection:
+    def restate(connection: Connection) -> bool:
         changed = update(feeds).where(feeds.c.id == feed_id, feeds.c.enabled.is_not(enabled))
         if connection.execute(changed.values(enabled=enabled)).rowcount == 0:
             return False
         _turn(connection, feed_id, state=state, reason=reason, now=now, tell=tell)
         return True
+
+    return trying(engine, restate)
 
 
 def _turn(
@@ -324,13 +332,16 @@ def _turn(
 
 def set_full_text(engine: Engine, feed_id: int, *, wanted: bool) -> bool:
     """Fetch the pages of the articles that this feed brings from now on, or of none. False: no such feed."""
-    with transaction(engine) as connection:
+
+    def turn(connection: Connection) -> bool:
         statement = update(feeds).where(feeds.c.id == feed_id).values(full_text=wanted)
         if connection.execute(statement).rowcount == 0:
             return False
         if not wanted:
             give_up_waiting(connection, feed_id, "full text was turned off for its feed")
         return True
+
+    return trying(engine, turn)
 
 
 def _at(url: str) -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from ingest.db.engine import transaction
+from ingest.db.engine import transaction, trying
 from ingest.db.reading import reading
 from ingest.db.tables import feeds, hosts, pages
 from ingest.schedule import budget as budgets
@@ -233,7 +233,8 @@ def end_pause(engine: Engine, host: str, *, now: datetime) -> bool:
         .where(feeds.c.host == host, feeds.c.turn_at > now)
         .values(next_poll_at=now, turn_at=None)
     )
-    with transaction(engine) as connection:
+
+    def resume(connection: Connection) -> bool:
         if connection.execute(ended).rowcount == 0:
             return False
         connection.execute(again)
@@ -243,3 +244,5 @@ def end_pause(engine: Engine, host: str, *, now: datetime) -> bool:
             .values(due_at=now, turn_at=None)
         )
         return True
+
+    return trying(engine, resume)

@@ -365,10 +365,11 @@ def _record(
             alerts += each.alerts
             if each.relocate is not None:
                 alerts += move(connection, each, to=each.relocate, now=now)
+    # After the seen-sets, which go with the feeds that go.
+    settle_parts(connection, outcomes, held=held, now=now)
+    # Last: the counter of the alerts is one row that all pollers wait for.
     if alerts and tell is not None:
         tell(connection, alerts)
-    # Last: a feed that goes takes its seen-set with it.
-    settle_parts(connection, outcomes, held=held, now=now)
     return len(held)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, delete, text, update
 
 from ingest.alerts import tell
 from ingest.db import feeds, subscriptions, tables
@@ -466,6 +467,49 @@ def test_a_feed_that_is_removed_takes_its_subscription_along(press: Press) -> No
     press.tend()
     assert press.titles() == ["one"]
     assert press.hub.publish(feed.url, press.document(feed, "three")) == [410]
+
+
+def waits_for_another(engine: Engine) -> None:
+    """Until somebody waits for a row that another has."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    deadline = time.monotonic() + 10
+    while True:
+        with engine.begin() as connection:
+            if connection.execute(waiting).scalar_one():
+                return
+        assert time.monotonic() < deadline
+
+
+def test_what_a_poll_heard_of_a_feed_that_is_removed_meanwhile_is_forgotten(press: Press) -> None:
+    feed = press.world.feed("/a.xml")
+    press.add(feed)
+    feed_id = press.feed(feed).id
+    offer = Offer(hubs=(press.hub.url,), topic=feed.url)
+    given = {"token": "t", "secret": "s", "now": press.clock()}
+    with ThreadPoolExecutor(1) as threads:
+        with press.engine.begin() as removing:
+            removing.execute(delete(tables.feeds).where(tables.feeds.c.id == feed_id))
+            noting = threads.submit(subscriptions.offer, press.engine, feed_id, offer, **given)  # type: ignore[arg-type]  # as they are
+            waits_for_another(press.engine)
+        assert noting.result(timeout=30) is False
+    assert subscriptions.find(press.engine, feed_id=feed_id) is None
+
+
+def test_a_feed_is_removed_also_while_a_poller_stores_what_its_hub_did(press: Press) -> None:
+    feed = press.subscribe("one")
+    feed_id = press.feed(feed).id
+    with ThreadPoolExecutor(1) as threads:
+        with press.engine.begin() as storing:
+            storing.execute(
+                update(tables.subscriptions).where(tables.subscriptions.c.feed_id == feed_id).values(trust=0.9)
+            )
+            removing = threads.submit(feeds.remove_feed, press.engine, feed_id)
+            waits_for_another(press.engine)
+            storing.execute(update(tables.feeds).where(tables.feeds.c.id == feed_id).values(last_reason="x"))
+        assert removing.result(timeout=30) is True
+    assert subscriptions.find(press.engine, feed_id=feed_id) is None
 
 
 def test_a_hub_at_an_address_that_is_not_public_is_not_connected_to(make_press: MakePress) -> None:

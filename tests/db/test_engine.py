@@ -1,0 +1,18 @@
+"""What the database's errors say, and do not."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from ingest.db.engine import transaction
+
+pytestmark = pytest.mark.store
+
+
+def test_a_statement_that_fails_is_told_without_the_values_it_was_given(database: Engine) -> None:
+    with pytest.raises(DBAPIError) as failed, transaction(database) as connection:
+        connection.execute(text("SELECT :secret FROM no_such_table"), {"secret": "hunter2"})
+    assert "no_such_table" in str(failed.value)
+    assert "hunter2" not in str(failed.value)
