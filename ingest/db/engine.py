@@ -15,6 +15,8 @@ from ingest.errors import IngestError, Unavailable
 
 MIN_SERVER_VERSION: Final = 150000
 ATTEMPTS: Final = 5
+MAX_DETAIL: Final = 2000
+"""Characters of a text that is only for people."""
 _Done = TypeVar("_Done")
 
 
@@ -76,13 +78,22 @@ def trying(engine: Engine, change: Callable[[Connection], _Done]) -> _Done:
         return change(connection)
 
 
+def clean(value: str | None) -> str | None:
+    """As PostgreSQL takes it (docs, §8.3): no NUL, no lone surrogates; and not without end."""
+    if value is None:
+        return None
+    cut = value[:MAX_DETAIL].replace("\0", "�")
+    return cut if cut.isascii() else cut.encode("utf-8", "replace").decode()
+
+
 def translate(error: DBAPIError | psycopg.Error | PoolTimeout) -> Exception:
     """What a driver error means to us (PostgreSQL docs, appendix A: error codes); a mistake of ours stays itself.
 
     No code at all: the connection broke. 57P: the server shuts down or ended the session; 53: it is out of disk,
     memory or connections; 08: connection exceptions; 58: its files fail; 25006: it went read-only.
-    40, 23503 and 23505: a conflict; 23503 is a row that was removed while another was made that refers to it. 22, 54, 23502 and 23514: a value out of range, too long, missing, with characters
-    the database does not take, or against a check of the schema.
+    40, 23503 and 23505: a conflict; 23503 is a row that was removed while another was made that refers to it.
+    22, 54, 23502 and 23514: a value out of range, too long, missing, with characters the database does not take, or
+    against a check of the schema.
     """
     if isinstance(error, PoolTimeout):
         return Unavailable("database", str(error))

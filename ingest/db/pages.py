@@ -14,28 +14,24 @@ ids when it is first wanted, so its text, however often it is fetched and append
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, Row, case, func, literal, select, update
 
 from ingest.db import hosts
-from ingest.db.engine import Conflict, transaction
+from ingest.db.engine import clean, trying
 from ingest.db.tables import HOST_OF_URL, pages
 from ingest.schedule.budget import Budget, Waiting
 from ingest.schedule.pages import MAX_TRIES, PageOutcome, PageState
 from ingest.types import Article, Attribution, Change, Effect, FailureKind
 
-_Done = TypeVar("_Done")
-ATTEMPTS: Final = 5
 LEASE_ROUNDS: Final = 20
 """How often one call looks for other pages, where those it found must wait for their hosts."""
-MAX_DETAIL: Final = 2000
 SHOWN_PAGES: Final = 20
 
 # A page is wanted for every version where any feed with full text brought the article.
@@ -177,7 +173,7 @@ def lease_pages(
     for _ in range(LEASE_ROUNDS):
         wanted = limit - len(leases)
         claim = partial(_claim, now=now, due_by=due_by or now, limit=wanted, until=now + lease, budget=budget)
-        found, looked_at = _trying(engine, claim)
+        found, looked_at = trying(engine, claim)
         leases += found
         if looked_at < wanted or len(leases) == limit:
             break
@@ -252,7 +248,7 @@ def finish(engine: Engine, ended: Sequence[tuple[PageLease, PageOutcome]], *, no
         "tried_at": [now] * len(ended),
         "status": [outcome.status for _, outcome in ended],
         "failure": [None if o.failure is None else o.failure.value for _, o in ended],
-        "detail": [_clean(outcome.detail) for _, outcome in ended],
+        "detail": [clean(outcome.detail) for _, outcome in ended],
     }
     pauses = [outcome.pause for _, outcome in ended if outcome.pause is not None]
 
@@ -260,7 +256,8 @@ def finish(engine: Engine, ended: Sequence[tuple[PageLease, PageOutcome]], *, no
         connection.exec_driver_sql(_FINISH, given)
         hosts.leave_alone(connection, pauses)
 
-    _trying(engine, change)
+    # It meets persist, which stores the very pages that a poller records.
+    trying(engine, change)
 
 
 def release(engine: Engine, leases: Sequence[PageLease]) -> None:
@@ -271,7 +268,7 @@ def release(engine: Engine, leases: Sequence[PageLease]) -> None:
     """
     if leases:
         given = {"id": [lease.id for lease in leases], "leased_at": [lease.leased_at for lease in leases]}
-        _trying(engine, lambda connection: connection.exec_driver_sql(_RELEASE, given).rowcount)
+        trying(engine, lambda connection: connection.exec_driver_sql(_RELEASE, given).rowcount)
 
 
 def give_up_waiting(connection: Connection, feed_id: int, why: str) -> None:
@@ -312,20 +309,3 @@ def pages_of(connection: Connection, article_id: UUID) -> tuple[WantedPage, ...]
         .limit(SHOWN_PAGES)
     ).mappings()
     return tuple(WantedPage(**row) for row in rows)
-
-
-def _trying(engine: Engine, change: Callable[[Connection], _Done]) -> _Done:
-    """The change in a transaction of its own; one that meets another (persist stores the very pages that a poller
-    records) is started again."""
-    for _ in range(ATTEMPTS - 1):
-        with suppress(Conflict), transaction(engine) as connection:
-            return change(connection)
-    with transaction(engine) as connection:
-        return change(connection)
-
-
-def _clean(value: str | None) -> str | None:
-    """As PostgreSQL takes it (docs, §8.3)."""
-    if value is None:
-        return None
-    return value[:MAX_DETAIL].replace("\0", "�").encode("utf-8", "replace").decode()

@@ -27,7 +27,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, Engine, Row, delete, select
 
 from ingest.db import hosts
-from ingest.db.engine import transaction, trying
+from ingest.db.engine import clean, transaction, trying
 from ingest.db.feed_requests import read_agent, spell_agent
 from ingest.db.feed_state import (
     read_about,
@@ -46,8 +46,6 @@ from ingest.options import read_options
 from ingest.schedule.budget import Budget, Waiting
 from ingest.types import Alert, FailureKind, FeedState, Lease, PollOutcome, PollResult, Seen
 
-MAX_DETAIL: Final = 2000
-"""Characters of a text that is only for people."""
 PRUNE_BATCH: Final = 5000
 SHOWN_POLLS: Final = 10
 """How many of a feed's polls are told beside it."""
@@ -472,11 +470,3 @@ def prune_polls(engine: Engine, *, before: datetime) -> int:
         removed += count
         if count < PRUNE_BATCH:
             return removed
-
-
-def clean(value: str | None) -> str | None:
-    """As PostgreSQL takes it (docs, §8.3): no NUL, no lone surrogates; and not without end."""
-    if value is None:
-        return None
-    cut = value[:MAX_DETAIL].replace("\0", "�")
-    return cut if cut.isascii() else cut.encode("utf-8", "replace").decode()

@@ -19,8 +19,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine
 
 from ingest.db import subscriptions
-from ingest.db.engine import trying
-from ingest.db.polls import Unpolled, clean, remember, set_aside
+from ingest.db.engine import clean, trying
+from ingest.db.polls import Unpolled, remember, set_aside
 from ingest.db.tables import pushes
 from ingest.schedule import push
 from ingest.types import FailureKind, PollResult, Seen

@@ -23,7 +23,7 @@ from sqlalchemy import Connection, Engine, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ingest.db import hosts
-from ingest.db.engine import trying
+from ingest.db.engine import clean, trying
 from ingest.db.reading import reading
 from ingest.db.tables import feeds, subscriptions
 from ingest.schedule import push
@@ -280,8 +280,5 @@ def _read(row: Mapping[Any, Any]) -> Subscription:
 
 
 def _values(known: Subscription) -> dict[str, Any]:
-    detail = (
-        None if known.detail is None else known.detail.replace("\0", "�").encode("utf-8", "replace").decode()
-    )
     values: Iterable[tuple[str, Any]] = ((name, getattr(known, name)) for name in _NAMES)
-    return {**dict(values), "state": known.state.value, "hubs": list(known.hubs), "detail": detail}
+    return {**dict(values), "state": known.state.value, "hubs": list(known.hubs), "detail": clean(known.detail)}
