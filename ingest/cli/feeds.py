@@ -238,7 +238,7 @@ def remove(settings: Settings, names: tuple[str, ...]) -> None:
 @click.argument("names", metavar="URL|ID...", nargs=-1, required=True)
 @click.pass_obj
 def mute(settings: Settings, names: tuple[str, ...]) -> None:
-    """Do not poll feeds for now. What was seen of them is kept.
+    """Do not poll feeds for now, nor the sitemaps that one of them names. What was seen of them is kept.
 
     \b
     Example:
@@ -251,7 +251,7 @@ def mute(settings: Settings, names: tuple[str, ...]) -> None:
 @click.argument("names", metavar="URL|ID...", nargs=-1, required=True)
 @click.pass_obj
 def resume(settings: Settings, names: tuple[str, ...]) -> None:
-    """Poll feeds again that were muted, from where they were.
+    """Poll feeds again that were muted, from where they were; with an index the sitemaps that were muted with it.
 
     \b
     Example:
@@ -403,7 +403,7 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
     click.echo(f"{feed.id}  {clean(feed.title) or '(no title yet)'}\n{feed.url}")
     click.echo(f"added      {when(feed.added_at)}")
     if feed.parent_id is not None:
-        click.echo(f"part of    {feed.parent_id}, an index of sitemaps: it comes and goes with it")
+        click.echo(f"part of    {feed.parent_id}, an index of sitemaps: it comes, goes and is asked with it")
     because = feed.last_reason or "new feeds are polled at once"
     since = "" if feed.state_since is None else f"  since {when(feed.state_since)}"
     click.echo(

@@ -39,6 +39,8 @@ IMPORT_BATCH: Final = 10_000
 """Rows of one INSERT."""
 
 LOOKUP_BATCH: Final = 10_000
+MUTED_WITH: Final = "its index, feed {}, was muted"
+"""The reason of a sitemap that was muted because the index was that names it."""
 _TEXTS: Final = ARRAY(Text)
 _SCHEME: Final = re.compile("^https?")
 
@@ -252,12 +254,14 @@ def make_due(
 
 
 def mute(engine: Engine, feed_id: int, *, reason: str, now: datetime, tell: Tell) -> bool:
-    """Do not poll this feed until it is resumed; its seen-set and schedule stay. False: it is none that is polled."""
+    """Do not poll this feed, nor the sitemaps that it names, until it is resumed; seen-sets and schedules stay. False: it
+    is none that is polled."""
     return _restate(engine, feed_id, enabled=False, state=FeedState.MUTED, reason=reason, now=now, tell=tell)
 
 
 def unmute(engine: Engine, feed_id: int, *, now: datetime, tell: Tell) -> bool:
-    """Poll this feed again, from where it was; what it is is seen then. False: it is none that is muted."""
+    """Poll this feed again, from where it was, and the sitemaps that were muted with it; what it is is seen then. False: it
+    is none that is muted."""
     reason = "resumed by hand"
     return _restate(engine, feed_id, enabled=True, state=FeedState.HEALTHY, reason=reason, now=now, tell=tell)
 
@@ -294,10 +298,18 @@ def _restate(
     tell: Tell,
 ) -> bool:
     def restate(connection: Connection) -> bool:
-        changed = update(feeds).where(feeds.c.id == feed_id, feeds.c.enabled.is_not(enabled))
-        if connection.execute(changed.values(enabled=enabled)).rowcount == 0:
+        changed = update(feeds).where(feeds.c.enabled.is_not(enabled))
+        itself = changed.where(feeds.c.id == feed_id).values(enabled=enabled)
+        if connection.execute(itself).rowcount == 0:
             return False
         _turn(connection, feed_id, state=state, reason=reason, now=now, tell=tell)
+        with_index = MUTED_WITH.format(feed_id)
+        parts = changed.where(feeds.c.parent_id == feed_id)
+        if enabled:  # one that an operator muted by itself stays so
+            parts = parts.where(feeds.c.state_reason == with_index)
+        told = reason if enabled else with_index
+        for part in connection.scalars(parts.values(enabled=enabled).returning(feeds.c.id)).all():
+            _turn(connection, part, state=state, reason=told, now=now, tell=tell)
         return True
 
     return trying(engine, restate)

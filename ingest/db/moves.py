@@ -3,7 +3,8 @@
 ::
 
     nobody has the address ─▶ the feed's own, with its id and all that was seen of it
-    another feed has it    ─▶ that one goes on for both, and this one is muted
+    another feed has it    ─▶ that one goes on for both, and this one is muted: full text, pages that wait and sitemaps
+                              of this one are that one's from now on
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection
 
+from ingest.db.parts import hand_over
 from ingest.options import kept_at, read_options, spell_options
 from ingest.types import Alert, AlertKind, FeedState, PollOutcome
 
@@ -25,12 +27,15 @@ _RELOCATE: Final = """
     WHERE id = %(id)s AND parent_id IS NULL AND NOT EXISTS (SELECT 1 FROM feeds AS other WHERE other.id <> %(id)s AND
         regexp_replace(other.url, '^https?', '') = regexp_replace(%(to)s, '^https?', ''))
     RETURNING id"""
+# A sitemap of some index is none to rely on: it goes when its index names it no more.
 _GIVE_WAY: Final = """
-    WITH other AS (SELECT id, enabled FROM feeds WHERE id <> %(id)s
+    WITH other AS (SELECT id FROM feeds WHERE id <> %(id)s AND enabled AND parent_id IS NULL
         AND regexp_replace(url, '^https?', '') = regexp_replace(%(to)s, '^https?', ''))
     UPDATE feeds SET enabled = false, state = %(muted)s, state_since = %(now)s,
         state_reason = %(reason)s || other.id
-    FROM other WHERE feeds.id = %(id)s AND other.enabled RETURNING state_reason"""
+    FROM other WHERE feeds.id = %(id)s RETURNING other.id, state_reason, feeds.full_text"""
+_TAKE_PAGES: Final = "UPDATE pages SET feed_id = %(to)s WHERE feed_id = %(id)s AND state = 'waiting'"
+_TAKE_FULL_TEXT: Final = "UPDATE feeds SET full_text = true WHERE id = %(to)s AND NOT full_text"
 
 
 def move(connection: Connection, ended: PollOutcome, *, to: str, now: datetime) -> list[Alert]:
@@ -41,7 +46,9 @@ def move(connection: Connection, ended: PollOutcome, *, to: str, now: datetime) 
     before = read_options(stored)
     after = kept_at(before, to, was=old)
     given = {"id": ended.feed_id, "to": to, "now": now, "muted": FeedState.MUTED.value}
-    reason = f"its address was {old}; its server has sent us to {to} for good since {ended.moved_since:%Y-%m-%d}"
+    reason = (
+        f"its address was {old}; its server has sent us to {to} for good since {ended.moved_since:%Y-%m-%d}"
+    )
     if after != before:
         reason += "; headers and exceptions from TLS that were set for it were for its old server, and are forgotten"
     alert = Alert(
@@ -61,7 +68,11 @@ def move(connection: Connection, ended: PollOutcome, *, to: str, now: datetime) 
     if connection.exec_driver_sql(_RELOCATE, taken).first() is not None:
         return [alert]
     reason = f"it moved to {to}, which is feed "
-    muted = connection.exec_driver_sql(_GIVE_WAY, {**given, "reason": reason}).scalar_one_or_none()
+    muted = connection.exec_driver_sql(_GIVE_WAY, {**given, "reason": reason}).one_or_none()
     if muted is None:  # the other one is not polled: this one goes on where it is
         return []
-    return [replace(alert, kind=AlertKind.STATE, after=FeedState.MUTED, reason=muted)]
+    hand_over(connection, ended.feed_id, to=muted.id)
+    connection.exec_driver_sql(_TAKE_PAGES, {"id": ended.feed_id, "to": muted.id})
+    if muted.full_text:
+        connection.exec_driver_sql(_TAKE_FULL_TEXT, {"to": muted.id})
+    return [replace(alert, kind=AlertKind.STATE, after=FeedState.MUTED, reason=muted.state_reason)]

@@ -25,7 +25,7 @@ from sqlalchemy import Connection, Engine, Row, case, func, literal, select, upd
 
 from ingest.db import hosts
 from ingest.db.engine import clean, trying
-from ingest.db.tables import HOST_OF_URL, pages
+from ingest.db.tables import HOST_OF_URL, feeds, pages
 from ingest.schedule.budget import Budget, Waiting
 from ingest.schedule.pages import MAX_TRIES, PageOutcome, PageState
 from ingest.types import Article, Attribution, Change, Effect, FailureKind
@@ -34,15 +34,16 @@ LEASE_ROUNDS: Final = 20
 """How often one call looks for other pages, where those it found must wait for their hosts."""
 SHOWN_PAGES: Final = 20
 
-# A page is wanted for every version where any feed with full text brought the article.
+# A page is wanted for every version where any feed with full text brought the article; sitemaps have it by their index.
 _WANT: Final = f"""
     INSERT INTO pages (article_id, digest, feed_id, entry_key, url, wanted_at, due_at)
     SELECT n.article_id, n.digest, n.feed_id, n.entry_key, n.url, %(now)s, %(now)s
     FROM (SELECT * FROM unnest(%(article_id)b::uuid[], %(digest)b::bytea[], %(feed_id)b::bigint[],
             %(entry_key)b::bytea[], %(url)b::text[]) AS u(article_id, digest, feed_id, entry_key, url)) AS n
-    WHERE (EXISTS (SELECT FROM feeds f WHERE f.id = n.feed_id AND f.full_text)
-        OR EXISTS (SELECT FROM pages p JOIN feeds f ON f.id = p.feed_id AND f.full_text
-            WHERE p.article_id = n.article_id))
+    WHERE (EXISTS (SELECT FROM feeds f LEFT JOIN feeds i ON i.id = f.parent_id
+                WHERE f.id = n.feed_id AND (f.full_text OR i.full_text))
+        OR EXISTS (SELECT FROM pages p JOIN feeds f ON f.id = p.feed_id LEFT JOIN feeds i ON i.id = f.parent_id
+                WHERE p.article_id = n.article_id AND (f.full_text OR i.full_text)))
         AND {HOST_OF_URL.replace("url", "n.url")} IS NOT NULL
     ON CONFLICT (article_id, digest) DO NOTHING"""  # noqa: S608 - our own expression
 _STORED: Final = f"""
@@ -272,10 +273,11 @@ def release(engine: Engine, leases: Sequence[PageLease]) -> None:
 
 
 def give_up_waiting(connection: Connection, feed_id: int, why: str) -> None:
-    """No page of this feed is waited for any more."""
+    """No page of this feed, or of the sitemaps that it names, is waited for any more."""
+    named = select(feeds.c.id).where((feeds.c.id == feed_id) | (feeds.c.parent_id == feed_id))
     connection.execute(
         update(pages)
-        .where(pages.c.feed_id == feed_id, pages.c.state == PageState.WAITING.value)
+        .where(pages.c.feed_id.in_(named), pages.c.state == PageState.WAITING.value)
         .values(state=PageState.GIVEN_UP.value, leased_at=None, failure=None, detail=why)
     )
 

@@ -42,9 +42,9 @@ from ingest.db.moves import move
 from ingest.db.parts import settle_parts
 from ingest.db.reading import reading
 from ingest.db.tables import polls
-from ingest.options import read_options
+from ingest.options import kept_at, read_options
 from ingest.schedule.budget import Budget, Waiting
-from ingest.types import Alert, FailureKind, FeedState, Lease, PollOutcome, PollResult, Seen
+from ingest.types import Alert, FailureKind, FeedState, Lease, PollOutcome, PollResult, RequestOptions, Seen
 
 PRUNE_BATCH: Final = 5000
 SHOWN_POLLS: Final = 10
@@ -63,7 +63,9 @@ _DUE: Final = """
     FOR UPDATE SKIP LOCKED"""
 _CLAIM: Final = f"""
     WITH due AS (
-        SELECT id, lease_poll_id AS lost_poll_id, leased_at AS lost_at FROM feeds WHERE id = ANY(%(ids)b::bigint[])
+        SELECT f.id, f.lease_poll_id AS lost_poll_id, f.leased_at AS lost_at, parent.url AS index_url,
+            parent.request AS index_request
+        FROM feeds f LEFT JOIN feeds parent ON parent.id = f.parent_id WHERE f.id = ANY(%(ids)b::bigint[])
     ), claimed AS (
         UPDATE feeds SET next_poll_at = %(until)s, lease_poll_id = nextval('poll_ids'), leased_at = %(now)s,
             turn_at = NULL
@@ -71,7 +73,7 @@ _CLAIM: Final = f"""
         RETURNING feeds.id, lease_poll_id, url, etag, last_modified, body_hash, feeds.interval, failures,
             polled_at IS NULL AS first, succeeded_at, entries, cadence_entries, cadence_hours, asked,
             body_at, distrusted, state, state_since, moved_to, moved_since, rhythm, about, drifted, read_by,
-            request, agent, lost_poll_id, lost_at
+            request, agent, lost_poll_id, lost_at, index_url, index_request
     ), abandoned AS (
         INSERT INTO polls
             (id, feed_id, started_at, finished_at, result, failure, detail, next_poll_at, reason)
@@ -81,7 +83,8 @@ _CLAIM: Final = f"""
     )
     SELECT id, lease_poll_id, url, etag, last_modified, body_hash, "interval", failures, first,
         succeeded_at, entries, cadence_entries, cadence_hours, asked, body_at, distrusted,
-        state, state_since, moved_to, moved_since, rhythm, about, drifted, read_by, request, agent
+        state, state_since, moved_to, moved_since, rhythm, about, drifted, read_by, request, agent,
+        index_url, index_request
     FROM claimed ORDER BY array_position(%(ids)b::bigint[], id)"""  # noqa: S608
 LEASE_ROUNDS: Final = 20
 """How often one call looks for other feeds, where those it found must wait for their hosts."""
@@ -297,9 +300,16 @@ def _lease(row: Row[Any], *, now: datetime, until: datetime) -> Lease:
         about=read_about(row.about),
         drifted=row.drifted,
         read_by=row.read_by,
-        request=read_options(row.request),
+        request=_request(row),
         agent=read_agent(row.agent),
     )
+
+
+def _request(row: Row[Any]) -> RequestOptions:
+    """A sitemap without options of its own is asked with those of the index that names it."""
+    if row.request is not None or row.index_request is None:
+        return read_options(row.request)
+    return kept_at(read_options(row.index_request), row.url, was=row.index_url)
 
 
 def seen_of(

@@ -508,6 +508,53 @@ def test_pages_of_a_paused_feed_wait_and_those_of_one_without_full_text_are_give
     assert press.page.request_count == 0
 
 
+def of_an_index(press: Press) -> int:
+    """The article is in a sitemap now that the feed names, which is an index; the index's id."""
+    part = press.desk.world.feed("/news-1.xml")
+    press.feed.publish(f"<sitemapindex><sitemap><loc>{part.url}</loc></sitemap></sitemapindex>".encode())
+    part.publish(
+        "<urlset xmlns:news='http://www.google.com/schemas/sitemap-news/0.9'>"
+        f"<url><loc>{press.page.url}</loc><news:news><news:title>Breakwater vote tonight</news:title></news:news></url>"
+        "</urlset>".encode()
+    )
+    press.desk.poll()
+    press.desk.poll()
+    press.persist()
+    return press.desk.feed(press.feed).id
+
+
+def test_full_text_of_an_index_of_sitemaps_is_that_of_its_sitemaps(press: Press) -> None:
+    of_an_index(press)
+    press.fetch_pages()
+    assert press.text() == "\n".join(STORY)
+
+
+def test_with_an_index_the_pages_that_its_sitemaps_wait_for_are_given_up(press: Press) -> None:
+    feed_id = of_an_index(press)
+    assert press.article().pages[0].state == "waiting"
+    remove_feed(press.desk.engine, feed_id)
+    (wanted,) = press.article().pages
+    assert (wanted.state, wanted.detail) == ("given-up", "its feed was removed")
+
+
+def test_pages_that_wait_go_with_the_feed_to_the_one_it_gave_way_to(press: Press) -> None:
+    desk, new = press.desk, press.desk.world.feed("/new.xml")
+    press.show()
+    new.publish(b"<rss version='2.0'><channel><title>H</title></channel></rss>")
+    desk.add(new)
+    desk.poll()
+    press.persist()
+    with desk.engine.begin() as connection:
+        connection.execute(update(pages).values(due_at=desk.clock() + timedelta(days=9)))
+    press.feed.redirect(new.url, status=301)
+    for _ in range(9):
+        desk.poll()
+        desk.clock.pass_by(timedelta(days=1))
+    assert not desk.feed(press.feed).enabled
+    press.fetch_pages(after=timedelta(days=1))
+    assert press.text() == "\n".join(STORY)
+
+
 def test_links_that_are_no_addresses_are_no_pages(press: Press) -> None:
     press.feed.publish(
         b"<rss version='2.0'><channel><title>H</title><item><guid isPermaLink='false'>1</guid><title>One</title>"

@@ -11,14 +11,15 @@ import pytest
 
 from ingest.alerts import tell
 from ingest.consume import GROUP
-from ingest.db.feeds import find_feed, list_feeds, mute, remove_feed
+from ingest.db.feed_requests import set_request
+from ingest.db.feeds import find_feed, list_feeds, mute, remove_feed, set_full_text, unmute
 from ingest.db.feeds import make_due as poll_sooner
 from ingest.log.api import ARTICLES
 from ingest.log.postgres import PostgresLog
 from ingest.persist import Persister
 from ingest.schedule import Policy
 from ingest.schedule.parts import FRESH, parts_of
-from ingest.types import Child, Feed
+from ingest.types import Child, Feed, RequestOptions
 from tests.poll.conftest import INTERVAL, Desk
 
 pytestmark = pytest.mark.store
@@ -137,6 +138,56 @@ def test_an_index_that_was_cut_lets_nothing_go(desk: Desk) -> None:
     desk.poll()
     assert desk.last(home).detail == "the document was cut short"
     assert sorted(parts(desk)) == ["news-1.xml", "news-2.xml"]
+
+
+def test_the_sitemaps_of_an_index_are_asked_as_it_is_but_for_those_with_options_of_their_own(desk: Desk) -> None:
+    home, one, two = (desk.world.feed(path) for path in ("/index.xml", "/news-1.xml", "/news-2.xml"))
+    home.publish(index(one.url, two.url))
+    desk.add(home)
+    asked = RequestOptions(user_agent="Example/1", headers=(("X-Token", "hunter2"),))
+    set_request(desk.engine, desk.feed(home).id, lambda _: asked)
+    desk.poll()
+    set_request(desk.engine, parts(desk)["news-2.xml"].id, lambda _: RequestOptions(user_agent="Example/2"))
+    desk.poll()
+    assert [
+        (feed.requests[-1].headers.get("x-token"), feed.requests[-1].headers["user-agent"])
+        for feed in (one, two)
+    ] == [("hunter2", "Example/1"), (None, "Example/2")]
+
+
+def test_an_index_is_muted_and_resumed_with_its_sitemaps(desk: Desk) -> None:
+    home, one, two = (desk.world.feed(path) for path in ("/index.xml", "/news-1.xml", "/news-2.xml"))
+    home.publish(index(one.url, two.url))
+    desk.add(home)
+    desk.poll()
+    told = {"now": desk.clock(), "tell": partial(tell, desk.log)}
+    mute(desk.engine, parts(desk)["news-2.xml"].id, reason="by hand", **told)  # type: ignore[arg-type]  # as they are
+    mute(desk.engine, desk.feed(home).id, reason="by hand", **told)  # type: ignore[arg-type]  # as they are
+    assert [feed.enabled for feed in parts(desk).values()] == [False, False]
+    assert parts(desk)["news-1.xml"].state_reason == f"its index, feed {desk.feed(home).id}, was muted"
+    unmute(desk.engine, desk.feed(home).id, **told)  # type: ignore[arg-type]  # as they are
+    assert [feed.enabled for feed in parts(desk).values()] == [True, False]
+
+
+def test_an_index_that_gives_way_to_another_leaves_it_its_sitemaps(desk: Desk) -> None:
+    old, new, one, two = (
+        desk.world.feed(path) for path in ("/old.xml", "/new.xml", "/news-1.xml", "/news-2.xml")
+    )
+    old.publish(index(one.url))
+    new.publish(index(one.url))
+    desk.add(old)
+    desk.poll()
+    desk.add(new)
+    set_full_text(desk.engine, desk.feed(old).id, wanted=True)
+    old.redirect(new.url, status=301)
+    for _ in range(9):
+        desk.poll()
+        desk.clock.pass_by(timedelta(days=1))
+    assert (desk.feed(old).enabled, desk.feed(new).full_text) == (False, True)
+    assert parts(desk)["news-1.xml"].parent_id == desk.feed(new).id
+    new.publish(index(two.url))
+    desk.poll()
+    assert list(parts(desk)) == ["news-2.xml"]
 
 
 def test_the_number_of_parts_is_bounded(make_desk: Callable[..., Desk]) -> None:
