@@ -251,7 +251,7 @@ def mute(settings: Settings, names: tuple[str, ...]) -> None:
 @click.argument("names", metavar="URL|ID...", nargs=-1, required=True)
 @click.pass_obj
 def resume(settings: Settings, names: tuple[str, ...]) -> None:
-    """Poll feeds again that were muted, from where they were; with an index the sitemaps that were muted with it.
+    """Poll feeds again that were muted, at once and from where they were; with an index the sitemaps muted with it.
 
     \b
     Example:

@@ -30,7 +30,7 @@ from ingest.db.feed_state import feed_fails, read_asked, read_cadence, read_rhyt
 from ingest.db.pages import give_up_waiting
 from ingest.db.polls import Poll, Tell, last_polls
 from ingest.db.reading import reading
-from ingest.db.subscriptions import KnownSubscription, known_subscription
+from ingest.db.subscriptions import KnownSubscription, known_subscription, poll_now
 from ingest.db.tables import feeds, polls, without_scheme
 from ingest.options import masked, read_options, spell_options
 from ingest.types import ORDINARY, Alert, AlertKind, Feed, FeedState, PollResult, RequestOptions
@@ -254,14 +254,14 @@ def make_due(
 
 
 def mute(engine: Engine, feed_id: int, *, reason: str, now: datetime, tell: Tell) -> bool:
-    """Do not poll this feed, nor the sitemaps that it names, until it is resumed; seen-sets and schedules stay. False: it
-    is none that is polled."""
+    """Do not poll this feed, nor the sitemaps that it names, until it is resumed; seen-sets and schedules stay.
+    False: it is none that is polled."""
     return _restate(engine, feed_id, enabled=False, state=FeedState.MUTED, reason=reason, now=now, tell=tell)
 
 
 def unmute(engine: Engine, feed_id: int, *, now: datetime, tell: Tell) -> bool:
-    """Poll this feed again, from where it was, and the sitemaps that were muted with it; what it is is seen then. False: it
-    is none that is muted."""
+    """Poll this feed again at once, from where it was, and the sitemaps that were muted with it; what it is is seen
+    then, and what its hub sent meanwhile. False: it is none that is muted."""
     reason = "resumed by hand"
     return _restate(engine, feed_id, enabled=True, state=FeedState.HEALTHY, reason=reason, now=now, tell=tell)
 
@@ -326,6 +326,8 @@ def _turn(
         state = FeedState.NEW
     given = {"state": state.value, "state_since": now, "state_reason": reason}
     connection.execute(update(feeds).where(feeds.c.id == feed_id).values(given))
+    if found.state == FeedState.MUTED.value:
+        poll_now(connection, feed_id, at=now, reason=reason)
     tell(
         connection,
         [

@@ -28,6 +28,7 @@ from ingest.types import FailureKind, PollResult, Seen
 WAITING_AT_MOST: Final = 100
 WAITING_BYTES: Final = 64 * 1024**2
 """Of one feed; what comes beyond is not taken, so its hub keeps it and sends it again."""
+AGAIN: Final = timedelta(seconds=10)
 
 _STORE: Final = """
     WITH waiting AS (
@@ -52,6 +53,10 @@ _LEASE: Final = """
     WHERE p.id = next.id AND f.id = p.feed_id
     RETURNING p.id, p.feed_id, f.url, f.enabled, coalesce(s.hub, '') AS hub, p.received_at, p.content_type, p.language,
         p.body"""
+# A poll under way may have come too early for what the push says, and would overwrite when the next one is.
+_AGAIN: Final = """
+    UPDATE pushes SET lease_until = %(again)s FROM feeds WHERE pushes.id = %(id)s AND pushes.lease_until = %(until)s
+        AND feeds.id = pushes.feed_id AND feeds.lease_poll_id IS NOT NULL"""
 _FORGET: Final = "DELETE FROM pushes WHERE id = %(id)s AND lease_until = %(until)s"
 _HISTORY: Final = f"""
     INSERT INTO polls (id, feed_id, started_at, finished_at, result, failure, detail, sample, body_bytes, entries,
@@ -161,7 +166,8 @@ def lease(engine: Engine, *, now: datetime, limit: int, lease: timedelta) -> lis
 
 
 def record(engine: Engine, outcome: PushOutcome, *, unpolled: Sequence[Unpolled] = (), now: datetime) -> bool:
-    """Store what a push came to, and forget it; False: it was somebody else's by then.
+    """Store what a push came to, and forget it; False: it was somebody else's by then, or asks for a poll while one is
+    under way and is read again after ``AGAIN``.
 
     To be called only when every message of it is durable in the log. What is remembered of the feed's own answers
     (validators, hash, when it last answered) stays: a push is none.
@@ -176,9 +182,13 @@ def _record(
     connection: Connection, outcome: PushOutcome, unpolled: Sequence[Unpolled], now: datetime
 ) -> bool:
     pushed, feed_id = outcome.push, outcome.feed_id
+    tells = outcome.failure is None and outcome.entries > 0
+    if outcome.poll_at is not None and not tells:
+        again = {"id": pushed.id, "until": pushed.until, "again": now + AGAIN}
+        if connection.exec_driver_sql(_AGAIN, again).rowcount:
+            return False
     if connection.exec_driver_sql(_FORGET, {"id": pushed.id, "until": pushed.until}).rowcount == 0:
         return False
-    tells = outcome.failure is None and outcome.entries > 0
     after = push.after_push if tells else push.after_ping
     subscriptions.change_in(connection, feed_id, lambda known: after(known, at=pushed.received_at), now=now)
     if outcome.keys:

@@ -256,17 +256,17 @@ def _store(connection: Connection, known: Subscription, changed: Subscription, *
         poll_now(connection, known.feed_id, at=now, reason="its hub is no longer relied on")
 
 
-def poll_now(connection: Connection, feed_id: int, *, at: datetime, reason: str) -> bool:
-    """Let a feed be polled at ``at`` where it would be polled later, but not before its server allows; False: a poll of
-    it is under way."""
+def poll_now(connection: Connection, feed_id: int, *, at: datetime, reason: str) -> None:
+    """Let a feed be polled at ``at`` where it would be polled later, but not before its server allows; one of which a
+    poll is under way stays as it is."""
     soonest = func.greatest(at, feeds.c.wait_until)
     statement = update(feeds).where(
-        feeds.c.id == feed_id, feeds.c.enabled == true(), feeds.c.lease_poll_id.is_(None)
+        feeds.c.id == feed_id,
+        feeds.c.enabled == true(),
+        feeds.c.lease_poll_id.is_(None),
+        feeds.c.next_poll_at > soonest,
     )
-    later = feeds.c.next_poll_at > soonest
-    connection.execute(statement.where(later).values(next_poll_at=soonest, turn_at=None, last_reason=reason))
-    leased = select(feeds.c.id).where(feeds.c.id == feed_id, feeds.c.lease_poll_id.is_not(None))
-    return connection.execute(leased).first() is None
+    connection.execute(statement.values(next_poll_at=soonest, turn_at=None, last_reason=reason))
 
 
 def _host(url: str) -> str:
@@ -281,4 +281,9 @@ def _read(row: Mapping[Any, Any]) -> Subscription:
 
 def _values(known: Subscription) -> dict[str, Any]:
     values: Iterable[tuple[str, Any]] = ((name, getattr(known, name)) for name in _NAMES)
-    return {**dict(values), "state": known.state.value, "hubs": list(known.hubs), "detail": clean(known.detail)}
+    return {
+        **dict(values),
+        "state": known.state.value,
+        "hubs": list(known.hubs),
+        "detail": clean(known.detail),
+    }

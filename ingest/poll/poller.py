@@ -484,6 +484,8 @@ class Poller:
 
     def _gone(self, poll: PollOutcome | Lease) -> None:
         del self._under_way[poll.poll_id]
+        if self.pushing is not None:
+            self.pushing.forget(poll.feed_id)
         if not self._under_way:
             self._empty.set()
 

@@ -116,6 +116,10 @@ class Pushing:
             self._known.pop(lease.feed_id, None)
         self._known.update(found)
 
+    def forget(self, feed_id: int) -> None:
+        """Its poll has ended: what was learnt for it is of no use any more, and would be there for each feed in the end."""
+        self._known.pop(feed_id, None)
+
     def policy(self, lease: Lease, policy: Policy, *, now: datetime) -> Policy:
         """How often this feed is polled."""
         if not push.covers(self._known.get(lease.feed_id), now=now):
@@ -325,9 +329,9 @@ class Pushing:
 
     async def _record(self, outcome: PushOutcome, unpolled: Sequence[Unpolled] = ()) -> None:
         record = partial(pushes.record, unpolled=unpolled, now=self._clock())
-        await self._in_thread(record, self._engine, outcome)
+        ended: bool = await self._in_thread(record, self._engine, outcome)
         crash_step("push.recorded")
-        self.counts.read += 1
+        self.counts.read += ended
         self.counts.appended += outcome.appended
 
 

@@ -539,8 +539,7 @@ def test_with_an_index_the_pages_that_its_sitemaps_wait_for_are_given_up(press: 
 
 def test_pages_that_wait_go_with_the_feed_to_the_one_it_gave_way_to(press: Press) -> None:
     desk, new = press.desk, press.desk.world.feed("/new.xml")
-    press.show()
-    new.publish(b"<rss version='2.0'><channel><title>H</title></channel></rss>")
+    new.publish(b"<rss version='2.0'><channel><title>H</title><item><title>Two</title></item></channel></rss>")
     desk.add(new)
     desk.poll()
     press.persist()

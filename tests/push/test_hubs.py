@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, delete, text, update
 
 from ingest.alerts import tell
-from ingest.db import feeds, subscriptions, tables
+from ingest.db import feeds, pushes, subscriptions, tables
 from ingest.schedule import push
 from ingest.schedule.budget import Budget
 from ingest.schedule.push import Offer, State
@@ -264,6 +264,26 @@ def test_a_push_that_cannot_be_read_is_told_and_makes_the_feed_due(press: Press,
     assert press.titles() == ["one", "two"]
 
 
+def test_a_push_that_cannot_be_read_waits_for_the_poll_that_is_under_way(press: Press) -> None:
+    """That poll may have been too early, and says when the next one is."""
+    feed = press.subscribe("one")
+    with press.engine.begin() as connection:
+        statement = tables.feeds.update().where(tables.feeds.c.url == feed.url)
+        later = press.clock() + BACKUP
+        connection.execute(
+            statement.values(lease_poll_id=999_999, leased_at=press.clock(), next_poll_at=later)
+        )
+    press.hub.publish(feed.url, b"<html><body>maintenance</body></html>", "text/html")
+    press.tend()
+    assert press.waiting() == 1
+    with press.engine.begin() as connection:
+        connection.execute(statement.values(lease_poll_id=None, leased_at=None))
+    press.clock.pass_by(pushes.AGAIN)
+    press.tend()
+    assert press.waiting() == 0
+    assert feed.request_count == 2
+
+
 def test_after_a_push_youtubes_feed_is_polled_when_it_has_caught_up(make_press: MakePress) -> None:
     from tests.feedworld.names import Names
 
@@ -460,6 +480,28 @@ def test_a_muted_feed_neither_renews_nor_reads(press: Press) -> None:
     assert len(press.hub.requests) == 2
 
 
+def test_what_its_hub_sent_while_a_feed_was_muted_is_found_as_soon_as_it_is_resumed(press: Press) -> None:
+    feed = press.subscribe(*OLD)
+    press.be_trusted(feed)
+    press.poll()
+    feed_id, told = press.feed(feed).id, {"now": press.clock(), "tell": partial(tell, press.log)}
+    feeds.mute(press.engine, feed_id, reason="by hand", **told)  # type: ignore[arg-type]  # as they are
+    feed.publish(press.document(feed, *OLD, "two"))
+    press.push(feed, "two")
+    assert "two" not in press.titles()
+    feeds.unmute(press.engine, feed_id, **told)  # type: ignore[arg-type]  # as they are
+    press.tend()
+    assert "two" in press.titles()
+
+
+def test_what_a_poller_knows_of_subscriptions_goes_with_its_polls(press: Press) -> None:
+    press.subscribe("one")
+    press.subscribe("two", path="/b.xml")
+    press.poll()
+    assert press.poller.pushing is not None
+    assert not press.poller.pushing._known
+
+
 def test_a_feed_that_is_removed_takes_its_subscription_along(press: Press) -> None:
     feed = press.subscribe("one")
     press.hub.publish(feed.url, press.document(feed, "two"))
@@ -503,7 +545,9 @@ def test_a_feed_is_removed_also_while_a_poller_stores_what_its_hub_did(press: Pr
     with ThreadPoolExecutor(1) as threads:
         with press.engine.begin() as storing:
             storing.execute(
-                update(tables.subscriptions).where(tables.subscriptions.c.feed_id == feed_id).values(trust=0.9)
+                update(tables.subscriptions)
+                .where(tables.subscriptions.c.feed_id == feed_id)
+                .values(trust=0.9)
             )
             removing = threads.submit(feeds.remove_feed, press.engine, feed_id)
             waits_for_another(press.engine)
