@@ -35,6 +35,7 @@ from ingest.classify import read_topics
 from ingest.consume import GROUP, consume
 from ingest.db import embedded, migrate, topics
 from ingest.db.engine import open_engine
+from ingest.db.hosts import prune_hosts
 from ingest.db.polls import prune_polls
 from ingest.db.robots import prune_robots
 from ingest.db.status import POLLER, GroupStatus, Status, read_status
@@ -327,7 +328,9 @@ def housekeeper(settings: Settings, engine: Engine, stop: Stop) -> Housekeeper:
     """Housekeeping as the settings want it; a context manager."""
     return Housekeeper(
         PostgresLog(engine),
-        lambda before: prune_polls(engine, before=before) + prune_robots(engine, before=before),
+        lambda before: sum(
+            prune(engine, before=before) for prune in (prune_polls, prune_robots, prune_hosts)
+        ),
         retention_polls=settings.retention_polls,
         retention_log=settings.retention_log,
         retention_streams=settings.retention_streams,

@@ -27,7 +27,7 @@ class Housekeeper:
     def __init__(
         self,
         log: Prunable,
-        prune_polls: Callable[[datetime], int],
+        prune_history: Callable[[datetime], int],
         *,
         retention_polls: timedelta,
         retention_log: timedelta,
@@ -37,7 +37,7 @@ class Housekeeper:
         clock: Callable[[], datetime] = runtime.now,
     ) -> None:
         self._log = log
-        self._prune_polls = prune_polls
+        self._prune_history = prune_history
         self._retention_polls = retention_polls
         self._retention_log = retention_log
         self._retention_streams = retention_streams
@@ -65,10 +65,12 @@ class Housekeeper:
         now = self._clock()
         records = self._log.prune(now=now, retention=self._retention_log, streams=self._retention_streams)
         crash_step("housekeep.log-pruned")
-        polls = self._prune_polls(now - self._retention_polls)
-        if records or polls:
-            logger.info("past their retention: %d log records, %d polls", records, polls)
-        return records + polls
+        rows = self._prune_history(now - self._retention_polls)
+        if records or rows:
+            logger.info(
+                "past their retention: %d log records, %d rows of polls, robots and hosts", records, rows
+            )
+        return records + rows
 
     def _run(self) -> None:
         try:

@@ -246,3 +246,12 @@ def end_pause(engine: Engine, host: str, *, now: datetime) -> bool:
         return True
 
     return trying(engine, resume)
+
+
+def prune_hosts(engine: Engine, *, before: datetime) -> int:
+    """Forget hosts that nobody asked since, unless an operator set their spacing; how many those were. Each link to
+    a page may name another one, so they would be ever more."""
+    asked_at = func.greatest(hosts.c.free_at, hosts.c.queue_end, hosts.c.paused_until, hosts.c.pages_end)
+    old = hosts.delete().where(hosts.c.spacing.is_(None), asked_at < before)
+    with transaction(engine) as connection:
+        return connection.execute(old).rowcount

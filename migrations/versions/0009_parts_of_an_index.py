@@ -25,6 +25,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # Without an index that has them go they would be polled for ever, and be an operator's own after an upgrade.
+    op.execute("DELETE FROM feeds WHERE parent_id IS NOT NULL")
     op.drop_index("ix_feeds_parent", "feeds")
     op.drop_constraint(op.f("fk_feeds_parent_id_feeds"), "feeds")
     op.drop_column("feeds", "parent_id")

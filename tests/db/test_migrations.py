@@ -107,3 +107,48 @@ def test_feeds_that_are_one_under_http_and_https_become_one(empty: Engine) -> No
     with transaction(empty) as connection:
         left = connection.execute(text("SELECT url FROM feeds ORDER BY id")).scalars().all()
     assert left == ["http://a/1", "https://a/2"]
+
+
+def test_feeds_from_before_they_had_states_stand_as_their_polls_went(empty: Engine) -> None:
+    migrate.upgrade(empty, to="0006")
+    with transaction(empty) as connection:
+        connection.execute(
+            text(
+                """INSERT INTO feeds (url, added_at, next_poll_at, interval, enabled, polled_at, failures, body_hash)
+                VALUES ('https://a/1', now(), now(), '1h', true, NULL, 0, NULL),
+                    ('https://a/2', now(), now(), '1h', true, now(), 1, 'x'),
+                    ('https://a/3', now(), now(), '1h', true, now(), 2, 'x'),
+                    ('https://a/4', now(), now(), '1h', true, now(), 5, 'x'),
+                    ('https://a/5', now(), now(), '1h', false, now(), 9, 'x')"""
+            )
+        )
+    migrate.upgrade(empty)
+    with transaction(empty) as connection:
+        rows = connection.execute(text("SELECT state, read_by, full_text FROM feeds ORDER BY id")).all()
+    assert [tuple(row) for row in rows] == [
+        ("new", 0, False),
+        ("healthy", 1, False),
+        ("degraded", 1, False),
+        ("backing-off", 1, False),
+        ("muted", 1, False),
+    ]
+
+
+def test_going_back_behind_indexes_of_sitemaps_lets_their_sitemaps_go(empty: Engine) -> None:
+    migrate.upgrade(empty)
+    with transaction(empty) as connection:
+        for url, parent in (
+            ("https://a/index", "NULL"),
+            ("https://a/news-1", "1"),
+            ("https://a/own", "NULL"),
+        ):
+            connection.execute(
+                text(
+                    "INSERT INTO feeds (url, added_at, next_poll_at, interval, parent_id) "
+                    f"VALUES ('{url}', now(), now(), interval '1h', {parent})"
+                )
+            )
+    migrate.downgrade(empty, to="0008")
+    with transaction(empty) as connection:
+        left = connection.execute(text("SELECT url FROM feeds ORDER BY id")).scalars().all()
+    assert left == ["https://a/index", "https://a/own"]

@@ -11,6 +11,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, select
 
+from ingest.db import hosts, tables
+from ingest.db.engine import transaction
 from ingest.db.feeds import add_feeds, find_feed, remove_feed
 from ingest.db.polls import Unpolled, history, lease_due, prune_polls, record, release, seen_of
 from ingest.db.tables import quarantine
@@ -24,6 +26,7 @@ from ingest.types import (
     Fetched,
     Lease,
     NotModified,
+    Pause,
     PollOutcome,
     PollResult,
     Seen,
@@ -270,6 +273,22 @@ def test_old_polls_are_forgotten(database: Engine) -> None:
     assert prune_polls(database, before=NOW + timedelta(days=1)) == 1
     assert results(database, old) == []
     assert len(results(database, new)) == 1
+
+
+def test_hosts_that_nobody_asks_any_more_are_forgotten_but_for_those_with_a_spacing(database: Engine) -> None:
+    month = timedelta(days=30)
+    with transaction(database) as connection:
+        hosts.set_crawl_delay(connection, "old.example", LEASE, now=NOW - month)
+        hosts.set_crawl_delay(connection, "paused.example", LEASE, now=NOW - month)
+        pause = Pause(host="paused.example", at=NOW - month, until=NOW + LEASE, reason="429")
+        hosts.leave_alone(connection, [pause])
+    hosts.set_spacing(database, "set.example", LEASE, now=NOW - month)
+    add(database)
+    lease_one(database)
+    assert hosts.prune_hosts(database, before=NOW - timedelta(days=1)) == 1
+    with database.connect() as connection:
+        left = set(connection.scalars(select(tables.hosts.c.host)))
+    assert left == {"paused.example", "set.example", "0.example"}
 
 
 def test_an_outcome_has_exactly_one_result_word() -> None:
