@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -50,10 +50,16 @@ def interpolate(text: str, environment: Mapping[str, str]) -> str:
     return re.sub(r"\$\{(\w+)(?::-([^}]*))?\}", value, text)
 
 
-def services(environment: Mapping[str, str] | None = None) -> dict[str, Service]:
-    """Every service, in an order in which they can be started."""
+def services(
+    environment: Mapping[str, str] | None = None, *, profiles: Collection[str] = ()
+) -> dict[str, Service]:
+    """Every service that starts with these profiles, in an order in which they can be started."""
     content = yaml.safe_load(interpolate(COMPOSE.read_text(), environment or {}))
-    found = {name: _service(name, raw) for name, raw in content["services"].items()}
+    found = {
+        name: _service(name, raw)
+        for name, raw in content["services"].items()
+        if set(raw.get("profiles", ())) <= {*profiles}
+    }
     order = TopologicalSorter({name: set(service.needs) for name, service in found.items()}).static_order()
     return {name: found[name] for name in order}
 
