@@ -165,7 +165,7 @@ def lease_pages(
     budget: Budget,
     due_by: datetime | None = None,
 ) -> list[PageLease]:
-    """Up to ``limit`` pages that are due (``due_by``: were due then), longest overdue first; none of a paused feed.
+    """Up to ``limit`` pages that are due (``due_by``: were due then), longest overdue first; none of a muted feed.
 
     Raises:
         Unavailable: the database.

@@ -77,7 +77,7 @@ class Push:
     feed_id: int
     feed_url: str
     enabled: bool
-    """The feed is not paused."""
+    """The feed is not muted."""
     hub: str
     received_at: datetime
     until: datetime

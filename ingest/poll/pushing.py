@@ -117,7 +117,7 @@ class Pushing:
         self._known.update(found)
 
     def forget(self, feed_id: int) -> None:
-        """Its poll has ended: what was learnt for it is of no use any more, and would be there for each feed in the end."""
+        """Its poll has ended: what was learnt for it is of no use any more, and would pile up."""
         self._known.pop(feed_id, None)
 
     def policy(self, lease: Lease, policy: Policy, *, now: datetime) -> Policy:
@@ -246,7 +246,7 @@ class Pushing:
     async def _read(self, pushed: Push) -> None:
         now = self._clock()
         if not pushed.enabled:
-            outcome = PushOutcome(push=pushed, finished_at=now, detail="the feed is paused: not read")
+            outcome = PushOutcome(push=pushed, finished_at=now, detail="the feed is muted: not read")
             await self._record(outcome)
             return
         if not pushed.body.strip():

@@ -492,7 +492,7 @@ def test_a_page_that_says_too_many_requests_pauses_its_host_for_feeds_too(far: P
     assert far.text() == "\n".join(STORY)
 
 
-def test_pages_of_a_paused_feed_wait_and_those_of_one_without_full_text_are_given_up(press: Press) -> None:
+def test_pages_of_a_muted_feed_wait_and_those_of_one_without_full_text_are_given_up(press: Press) -> None:
     feed_id = press.desk.feed(press.feed).id
     press.desk.poll()
     press.persist()
@@ -539,7 +539,9 @@ def test_with_an_index_the_pages_that_its_sitemaps_wait_for_are_given_up(press: 
 
 def test_pages_that_wait_go_with_the_feed_to_the_one_it_gave_way_to(press: Press) -> None:
     desk, new = press.desk, press.desk.world.feed("/new.xml")
-    new.publish(b"<rss version='2.0'><channel><title>H</title><item><title>Two</title></item></channel></rss>")
+    new.publish(
+        b"<rss version='2.0'><channel><title>H</title><item><title>Two</title></item></channel></rss>"
+    )
     desk.add(new)
     desk.poll()
     press.persist()

@@ -86,7 +86,7 @@ def test_one_address_in_many_sitemaps_is_one_article(desk: Desk) -> None:
     assert (len(records), stored.created, stored.unchanged) == (5, 1, 4)
 
 
-def test_a_sitemap_that_its_index_names_no_more_is_let_go_and_one_paused_stays_so(desk: Desk) -> None:
+def test_a_sitemap_that_its_index_names_no_more_is_let_go_and_one_muted_stays_so(desk: Desk) -> None:
     home, one, two = (desk.world.feed(path) for path in ("/index.xml", "/news-1.xml", "/news-2.xml"))
     home.publish(index(one.url, two.url))
     one.publish(sitemap("a"))
@@ -140,7 +140,9 @@ def test_an_index_that_was_cut_lets_nothing_go(desk: Desk) -> None:
     assert sorted(parts(desk)) == ["news-1.xml", "news-2.xml"]
 
 
-def test_the_sitemaps_of_an_index_are_asked_as_it_is_but_for_those_with_options_of_their_own(desk: Desk) -> None:
+def test_the_sitemaps_of_an_index_are_asked_as_it_is_but_for_those_with_options_of_their_own(
+    desk: Desk,
+) -> None:
     home, one, two = (desk.world.feed(path) for path in ("/index.xml", "/news-1.xml", "/news-2.xml"))
     home.publish(index(one.url, two.url))
     desk.add(home)
