@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from ingest import app, runtime
 from ingest.alerts import tell
+from ingest.cli.named import named_feed
 from ingest.cli.requests import CLEARED, read_change, request_options, told
 from ingest.cli.show import clean, stands, table, when
 from ingest.db import feeds as registry
@@ -32,7 +33,7 @@ from ingest.plain import plain
 from ingest.schedule.absence import expected_by
 from ingest.schedule.cadence import shown
 from ingest.settings import Settings
-from ingest.types import ORDINARY, Feed, FeedState, RequestOptions
+from ingest.types import ORDINARY, FeedState, RequestOptions
 from ingest.urls import feed_url, is_home
 
 NAME = "ingest feeds"
@@ -146,7 +147,7 @@ def set_(settings: Settings, /, names: tuple[str, ...], *, as_json: bool, **requ
     if change.changes_nothing:
         raise Refused("what to set", None, "at least one option; `ingest feeds set --help` shows them")
     with app.open_database(settings, name=NAME) as engine:
-        found = [_find(engine, name) for name in names]
+        found = [named_feed(engine, name) for name in names]
         for feed in found:
             set_request(engine, feed.id, change)
         changed = [each for feed in found if (each := registry.find_feed(engine, feed_id=feed.id))]
@@ -177,7 +178,9 @@ def _looked_for(settings: Settings, url: str, *, first: bool, request: RequestOp
         raise Refused("feed URL", url, f"one feed, where this page names {named}; --first takes the first")
     chosen = found.likely[0].url
     if kept_at(request, chosen, was=url) != request:
-        accepted = f"{chosen} itself: headers and exceptions from TLS are for one server, and it is at another"
+        accepted = (
+            f"{chosen} itself: headers and exceptions from TLS are for one server, and it is at another"
+        )
         raise Refused("feed URL", url, accepted)
     return chosen
 
@@ -229,7 +232,7 @@ def remove(settings: Settings, names: tuple[str, ...]) -> None:
       ingest feeds remove https://example.org/news.xml
     """
     with app.open_database(settings, name=NAME) as engine:
-        for feed in [_find(engine, name) for name in names]:
+        for feed in [named_feed(engine, name) for name in names]:
             if registry.remove_feed(engine, feed.id):
                 click.echo(f"removed: {feed.id} {feed.url}")
 
@@ -276,7 +279,7 @@ def full_text(settings: Settings, wanted: str, names: tuple[str, ...]) -> None:
       ingest feeds full-text off 12
     """
     with app.open_database(settings, name=NAME) as engine:
-        for feed in [_find(engine, name) for name in names]:
+        for feed in [named_feed(engine, name) for name in names]:
             if registry.set_full_text(engine, feed.id, wanted=wanted == "on"):
                 click.echo(f"full text {wanted}: {feed.id} {feed.url}")
 
@@ -284,7 +287,7 @@ def full_text(settings: Settings, wanted: str, names: tuple[str, ...]) -> None:
 def _enable(settings: Settings, names: tuple[str, ...], *, enabled: bool) -> None:
     with app.open_database(settings, name=NAME) as engine:
         telling = partial(tell, PostgresLog(engine))
-        for feed in [_find(engine, name) for name in names]:
+        for feed in [named_feed(engine, name) for name in names]:
             if enabled:
                 changed = registry.unmute(engine, feed.id, now=runtime.now(), tell=telling)
             else:
@@ -306,7 +309,7 @@ def accept(settings: Settings, names: tuple[str, ...]) -> None:
       ingest feeds accept 12
     """
     with app.open_database(settings, name=NAME) as engine:
-        for feed in [_find(engine, name) for name in names]:
+        for feed in [named_feed(engine, name) for name in names]:
             done = registry.accept(
                 engine, feed.id, now=runtime.now(), tell=partial(tell, PostgresLog(engine))
             )
@@ -331,7 +334,7 @@ def refresh(settings: Settings, names: tuple[str, ...], *, everything: bool) -> 
     if everything == bool(names):
         raise Refused("feeds to refresh", " ".join(names) or None, "URLs or ids, or else --all")
     with app.open_database(settings, name=NAME) as engine:
-        ids = None if everything else [_find(engine, name).id for name in names]
+        ids = None if everything else [named_feed(engine, name).id for name in names]
         sooner = registry.make_due(
             engine, now=runtime.now(), feed_ids=ids, spacing=settings.poll_interval_min
         )
@@ -393,7 +396,7 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
       ingest feeds show https://example.org/news.xml --json
     """
     with app.open_database(settings, name=NAME) as engine:
-        feed = _find(engine, name)
+        feed = named_feed(engine, name)
         last = history(engine, feed.id)
         with reading(engine) as connection:
             hub = known_subscription(connection, feed.id, now=runtime.now())
@@ -545,22 +548,6 @@ def export(settings: Settings, file: Path | None) -> None:
 
 
 commands: tuple[click.Command, ...] = (feeds,)
-
-
-def _find(engine: Engine, name: str) -> Feed:
-    """
-    Raises:
-        Refused: there is no such feed.
-    """
-    by_id = name.isascii() and name.isdecimal() and len(name) < 19
-    found = (
-        registry.find_feed(engine, feed_id=int(name))
-        if by_id
-        else registry.find_feed(engine, url=feed_url(name))
-    )
-    if found is None:
-        raise Refused("feed", name, "the id or URL of a feed that is there; `ingest feeds list` shows them")
-    return found
 
 
 def _told(poll: Poll) -> str:

@@ -10,8 +10,8 @@ import click
 from sqlalchemy import Engine
 
 from ingest import app, runtime
+from ingest.cli.named import named_feed
 from ingest.cli.show import clean, stands, when
-from ingest.db import feeds as registry
 from ingest.db import subscriptions as known
 from ingest.db.reading import reading
 from ingest.db.subscriptions import KnownSubscription
@@ -21,7 +21,6 @@ from ingest.schedule import push
 from ingest.schedule.push import State, Subscription
 from ingest.settings import Settings
 from ingest.types import Feed
-from ingest.urls import feed_url
 
 NAME = "ingest subscriptions"
 
@@ -82,7 +81,7 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
       ingest subscriptions show 12
     """
     with app.open_database(settings, name=NAME) as engine:
-        feed = _find(engine, name)
+        feed = named_feed(engine, name)
         found = _known(engine, feed)
     if found is None:
         raise Refused("feed", name, "one with a subscription; `ingest subscriptions list` shows them")
@@ -121,7 +120,7 @@ def renew(settings: Settings, names: tuple[str, ...], *, everything: bool) -> No
             found = known.list_subscriptions(engine, now=runtime.now())
             ids = [each.feed_id for each in found if each.state != State.CANCELLED]
         else:
-            ids = [_find(engine, name).id for name in names]
+            ids = [named_feed(engine, name).id for name in names]
         renewed = _change(engine, ids, push.wanted_again)
     click.echo(f"{renewed} asked again")
 
@@ -137,7 +136,7 @@ def cancel(settings: Settings, names: tuple[str, ...]) -> None:
       ingest subscriptions cancel 12
     """
     with app.open_database(settings, name=NAME) as engine:
-        cancelled = _change(engine, [_find(engine, name).id for name in names], push.cancelled)
+        cancelled = _change(engine, [named_feed(engine, name).id for name in names], push.cancelled)
     click.echo(f"{cancelled} cancelled")
 
 
@@ -156,19 +155,3 @@ def _change(engine: Engine, ids: list[int], by: Callable[..., Subscription]) -> 
 def _known(engine: Engine, feed: Feed) -> KnownSubscription | None:
     with reading(engine) as connection:
         return known.known_subscription(connection, feed.id, now=runtime.now())
-
-
-def _find(engine: Engine, name: str) -> Feed:
-    """
-    Raises:
-        Refused: there is no such feed.
-    """
-    by_id = name.isascii() and name.isdecimal() and len(name) < 19
-    found = (
-        registry.find_feed(engine, feed_id=int(name))
-        if by_id
-        else registry.find_feed(engine, url=feed_url(name))
-    )
-    if found is None:
-        raise Refused("feed", name, "the id or URL of a feed that is there; `ingest feeds list` shows them")
-    return found
