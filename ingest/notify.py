@@ -23,7 +23,7 @@ from typing import Final, Protocol
 from ingest.log.api import ALERTS, ALERTS_STREAM, Subscription
 from ingest.runtime import Stop, crash_step
 from ingest.streams import missing, served
-from ingest.types import Answer, Failed, Record
+from ingest.types import Answer, Failed, FailureKind, Record
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +98,9 @@ def _deliver(receiver: Receiver, body: bytes, stop: Stop, *, secret: str | None)
         if isinstance(said, Answer):
             return True
         pause = max(wait, min(said.retry_after or wait, LONGEST_ASKED))
-        logger.warning("the webhook did not take an alert (%s); again in %s", said.detail, pause)
+        # Whoever knows the address of a webhook may post there; what is said of a redirect names it.
+        why = said.kind if said.kind is FailureKind.REDIRECT else said.detail
+        logger.warning("the webhook did not take an alert (%s); again in %s", why, pause)
         if stop.wait(pause.total_seconds()):
             return False
         wait = min(2 * wait, LONGEST_WAIT)

@@ -93,6 +93,7 @@ _PLAIN: Final = re.compile(
     r"https?://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(/[A-Za-z0-9/._~!$&'()*+,;=:@-]*)(?:\?([A-Za-z0-9/._~!$&'()*+,;=:@?-]*))?"
 )
 _AUTHORITY: Final = re.compile(r"^([a-z]+:)*//", re.IGNORECASE)
+_CREDENTIALS: Final = re.compile(r"^(\s*(?:[a-z]+:)*(?://)?)[^/?#@]*:[^/?#]*@", re.IGNORECASE)
 _LOST: Final = dict.fromkeys([*range(32), 127, 0x200B, 0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF])
 
 
@@ -194,14 +195,15 @@ def feed_url(text: str) -> str:
     given = text.strip()
     accepted = "an address such as https://example.org/feed.xml"
     parts = _parts(f"https://{given}" if _BARE.match(given) else given, base=None)
+    shown = _CREDENTIALS.sub(r"\1(hidden)@", text, count=1)
     if parts is None:
-        raise Refused("feed URL", text, accepted)
+        raise Refused("feed URL", shown, accepted)
     if "@" in _AUTHORITY.sub("", given, count=1).split("/", 1)[0]:
-        raise Refused("feed URL", text, f"{accepted}, without a user name or password")
+        raise Refused("feed URL", shown, f"{accepted}, without a user name or password")
     scheme_name, host, port, path, query, _ = parts
     result = f"{scheme_name}://{host}{_port(port)}{path}" + (f"?{query}" if query else "")
     if len(result) > MAX_FEED_URL_CHARACTERS:
-        raise Refused("feed URL", text, f"at most {MAX_FEED_URL_CHARACTERS} characters")
+        raise Refused("feed URL", shown, f"at most {MAX_FEED_URL_CHARACTERS} characters")
     return result
 
 

@@ -94,6 +94,17 @@ def notifying(given: Settings) -> Iterator[None]:
         assert not thread.is_alive()
 
 
+def test_the_address_of_a_webhook_is_not_logged(
+    library: Library, hook: WorldFeed, database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    hook.fail_next(faults.status(307, headers={"Location": hook.url}))
+    library.alerts(1)
+    with notifying(settings(database_url, hook)):
+        eventually(lambda: cursors(hook) == [1])
+    assert "the webhook did not take an alert (redirect); again in " in caplog.text
+    assert "/hook" not in caplog.text
+
+
 def test_alerts_come_in_order_signed_and_with_their_cursors(
     library: Library, hook: WorldFeed, database_url: str
 ) -> None:

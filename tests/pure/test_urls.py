@@ -143,7 +143,21 @@ def test_what_is_no_feed_address_is_refused_by_name(text: str) -> None:
     assert refused.value.value == text
 
 
-def test_a_feed_address_with_a_password_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://me:secret@a.example/feed", "https://(hidden)@a.example/feed"),
+        (" me:secret@a.example/feed", " (hidden)@a.example/feed"),
+        ("feed://me:sec@ret@a.example/feed", "feed://(hidden)@a.example/feed"),
+    ],
+)
+def test_a_feed_address_with_a_password_is_refused_and_the_password_not_said(text: str, shown: str) -> None:
+    with pytest.raises(Refused, match="feed URL") as refused:
+        feed_url(text)
+    assert refused.value.value == shown
+
+
+def test_a_feed_address_with_a_user_name_is_refused_and_told_why() -> None:
     with pytest.raises(Refused, match="without a user name or password"):
         feed_url("https://me:secret@a.example/feed")
 
