@@ -485,7 +485,7 @@ def test_a_new_reader_asks_each_feed_for_all_of_it_once(
 ) -> None:
     desk = make_desk(policy=Policy(interval=DAY, adaptive=False))
     feed = desk.world.feed("/a.xml")
-    feed.publish(rss("one"), etag='"1"')
+    feed.publish(rss(*(f"n{number}" for number in range(200))), etag='"1"')
     desk.add(feed)
     desk.poll()
     desk.poll()
