@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import Engine, null, select, update
+from sqlalchemy import Connection, Engine, null, select, update
 
-from ingest.db.engine import transaction
+from ingest.db.engine import trying
 from ingest.db.tables import feeds
 from ingest.options import read_options, spell_options
 from ingest.types import Agent, AgentUse, RequestOptions
@@ -21,12 +21,13 @@ def set_request(
     """Change what a feed is asked with; what it is asked with now. None: there is no such feed.
 
     Where that makes a difference its validators are forgotten, for they may stand for a document that another
-    asker got, and so is what came of our user agents.
+    asker got, and so is what came of our user agents; of the sitemaps too that it names and that are asked with it.
 
     Raises:
         Refused: ``change`` did.
     """
-    with transaction(engine) as connection:
+
+    def set_(connection: Connection) -> RequestOptions | None:
         wanted = select(feeds.c.request).where(feeds.c.id == feed_id).with_for_update()
         row = connection.execute(wanted).one_or_none()
         if row is None:
@@ -34,14 +35,15 @@ def set_request(
         before = read_options(row.request)
         after = change(before)
         if after != before:
-            given = {
-                "request": spell_options(after) or null(),
-                "agent": null(),
-                "etag": None,
-                "last_modified": None,
-            }
-            connection.execute(update(feeds).where(feeds.c.id == feed_id).values(given))
-    return after
+            itself = feeds.c.id == feed_id
+            with_it = (feeds.c.parent_id == feed_id) & feeds.c.request.is_(None)
+            spelt = spell_options(after) or null()
+            connection.execute(update(feeds).where(itself).values(request=spelt))
+            forgotten = {"agent": null(), "etag": None, "last_modified": None}
+            connection.execute(update(feeds).where(itself | with_it).values(forgotten))
+        return after
+
+    return trying(engine, set_)
 
 
 def spell_agent(agent: Agent | None) -> Jsonb | None:

@@ -253,5 +253,5 @@ def prune_hosts(engine: Engine, *, before: datetime) -> int:
     a page may name another one, so they would be ever more."""
     asked_at = func.greatest(hosts.c.free_at, hosts.c.queue_end, hosts.c.paused_until, hosts.c.pages_end)
     old = hosts.delete().where(hosts.c.spacing.is_(None), asked_at < before)
-    with transaction(engine) as connection:
-        return connection.execute(old).rowcount
+    # Pollers lock them in the order of their names.
+    return trying(engine, lambda connection: connection.execute(old).rowcount)

@@ -157,6 +157,19 @@ def test_the_sitemaps_of_an_index_are_asked_as_it_is_but_for_those_with_options_
     ] == [("hunter2", "Example/1"), (None, "Example/2")]
 
 
+def test_a_sitemap_is_asked_for_anew_when_its_index_is_to_be_asked_otherwise(desk: Desk) -> None:
+    home, one = desk.world.feed("/index.xml"), desk.world.feed("/news-1.xml")
+    home.publish(index(one.url))
+    one.publish(sitemap("a"), etag='"1"')
+    desk.add(home)
+    for _ in range(3):
+        desk.poll()
+    assert "if-none-match" in one.requests[-1].headers
+    set_request(desk.engine, desk.feed(home).id, lambda _: RequestOptions(user_agent="Example/1"))
+    desk.poll()
+    assert "if-none-match" not in one.requests[-1].headers
+
+
 def test_an_index_is_muted_and_resumed_with_its_sitemaps(desk: Desk) -> None:
     home, one, two = (desk.world.feed(path) for path in ("/index.xml", "/news-1.xml", "/news-2.xml"))
     home.publish(index(one.url, two.url))
