@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import click
@@ -74,9 +75,9 @@ def set_(settings: Settings, host: str, *, spacing: str) -> None:
     """
     wanted: timedelta | None = None if spacing == "default" else read_spacing("--spacing", spacing)
     with app.open_database(settings, name=NAME) as engine:
-        name = _known(known_hosts.list_hosts(engine), host)
-        known_hosts.set_spacing(engine, name, wanted, now=runtime.now())
-    click.echo(f"{name}: once in {shown(settings.host_spacing if wanted is None else wanted)}")
+        found = _known(known_hosts.list_hosts(engine), host)
+        known_hosts.set_spacing(engine, found.host, wanted, now=runtime.now())
+    click.echo(f"{found.host}: once in {shown(_pace(settings, replace(found, spacing=wanted)))}")
 
 
 @hosts.command()
@@ -90,7 +91,7 @@ def resume(settings: Settings, host: str) -> None:
       ingest hosts resume www.example.org
     """
     with app.open_database(settings, name=NAME) as engine:
-        name = _known(known_hosts.list_hosts(engine), host)
+        name = _known(known_hosts.list_hosts(engine), host).host
         ended = known_hosts.end_pause(engine, name, now=runtime.now())
     click.echo(f"{name}: {'asked again from now on' if ended else 'it was not paused'}")
 
@@ -104,12 +105,13 @@ def _pace(settings: Settings, host: KnownHost) -> timedelta:
 commands: tuple[click.Command, ...] = (hosts,)
 
 
-def _known(found: list[KnownHost], host: str) -> str:
+def _known(found: list[KnownHost], host: str) -> KnownHost:
     """
     Raises:
         Refused: no feed is there.
     """
     folded = host.strip().lower()
-    if folded not in {each.host for each in found}:
+    named = next((each for each in found if each.host == folded), None)
+    if named is None:
         raise Refused("host", host, "one that a feed is on, without port; `ingest hosts list` shows them")
-    return folded
+    return named
