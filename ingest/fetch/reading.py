@@ -124,26 +124,23 @@ async def body(response: Received, *, limit: int, last_try: bool) -> bytes:
     if announced.isdecimal() and int(announced[:20]) > limit:
         raise _too_large(limit, response)
     coding = response.headers.get("content-encoding", "")
-    decoder: Decoder | None = None
     raw: list[bytes] = []
     read: list[bytes] = []
     size = 0
     try:
+        decoder = Decoder(coding, limit=limit)
         async for chunk in response.chunks():
-            if decoder is None:
-                # some servers compress and forget to say so
-                hidden = not coding and chunk.startswith(GZIP_MAGIC)
-                decoder = Decoder("gzip" if hidden else coding, limit=limit)
             size += len(chunk)
             if size > limit:
                 raise _too_large(limit, response)
             if last_try:
                 raw.append(chunk)
             read.append(decoder.feed(chunk))
-        if decoder is not None:
+        if size:
             decoder.end()
         found = b"".join(read)
-        if coding and found.startswith(GZIP_MAGIC):  # a .xml.gz, compressed once more on its way
+        # A .xml.gz, in a coding or as it is; or a server that compresses and forgets to say so.
+        if found.startswith(GZIP_MAGIC):
             inner = Decoder("gzip", limit=limit)
             found = inner.feed(found)
             inner.end()
@@ -159,7 +156,7 @@ async def body(response: Received, *, limit: int, last_try: bool) -> bytes:
                 raise _too_large(limit, response) from None
             raw.append(chunk)
         plain = b"".join(raw)
-        if not looks_plain(plain):
+        if plain and not looks_plain(plain):
             raise WrongCoding(str(error)) from None
         return plain
     return found

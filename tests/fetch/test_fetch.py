@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from ingest.demo.answers import Answer, Fault, Request, Script, honest
+from ingest.demo.answers import Answer, Fault, Pause, Request, Script, honest
 from ingest.demo.feeds import WorldFeed
 from ingest.demo.world import FeedWorld
 from ingest.fetch import Limits
@@ -113,6 +113,15 @@ def test_every_coding_we_ask_for_is_undone(feed: WorldFeed, coding: str, *, chun
     assert result.body == BODY
 
 
+def _in_pieces(script: Script, size: int) -> Script:
+    """The same, its first bytes behind the head sent so many at once."""
+    whole = b"".join(step for step in script.steps if isinstance(step, bytes))
+    start = whole.index(b"\r\n\r\n") + 4
+    pieces = [whole[at : at + size] for at in range(start, start + 5 * size, size)]
+    steps = [each for piece in pieces for each in (Pause(0.05), piece)]
+    return Script(status=script.status, steps=(whole[:start], *steps, whole[start + 5 * size :]))
+
+
 FINE: dict[str, Fault] = {
     "more headers than most clients take": faults.many_headers(),
     "chunk extensions and trailers": faults.trailers(),
@@ -123,6 +132,7 @@ FINE: dict[str, Fault] = {
     "a reset before the answer": faults.reset(),
     "deflate without its wrapper": faults.raw_deflate(),
     "gzip that no header names": faults.hidden_gzip(),
+    "gzip that no header names, byte by byte": lambda truth: _in_pieces(faults.hidden_gzip()(truth), 1),
     "gzip in name only": faults.says_coding("gzip"),
     "brotli in name only": faults.says_coding("br"),
     "a charset in place of a coding": faults.says_coding("utf-8"),
@@ -173,8 +183,11 @@ def test_a_failure_is_a_value_that_says_its_kind(feed: WorldFeed, case: str) -> 
     assert result.detail
 
 
-def test_a_label_that_is_always_wrong_costs_one_more_request_and_no_feed(feed: WorldFeed) -> None:
-    feed.fail_always(faults.says_coding("gzip"))
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "utf-8"])
+def test_a_label_that_is_always_wrong_costs_one_more_request_and_no_feed(
+    feed: WorldFeed, coding: str
+) -> None:
+    feed.fail_always(faults.says_coding(coding))
     result = fetch(feed.url)
     assert isinstance(result, Fetched)
     assert result.body == BODY
