@@ -13,9 +13,10 @@ from ingest.fetch.addresses import guarded_socket
 Resolver: TypeAlias = AbstractResolver
 """Finds the addresses of a name."""
 
-# lexpress.fr sends more than 100 headers; aiohttp's own bound is 128, of 8 kB each.
-MAX_HEADERS: Final = 1000
-MAX_HEADER_BYTES: Final = 64 * 1024
+# lexpress.fr sends more than 100 headers; aiohttp's own bound is 128, of 8 kB each. There is none over all of them, so
+# the product is what one answer may have us hold: 16 MB, as a body may (``Limits.max_bytes``).
+MAX_HEADERS: Final = 500
+MAX_HEADER_BYTES: Final = 32 * 1024
 KEEP_ALIVE_SECONDS: Final = 15
 DNS_CACHE_SECONDS: Final = 60
 """The address guard stands at the socket, so a cached name is no less safe."""

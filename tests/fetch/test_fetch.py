@@ -158,6 +158,8 @@ BROKEN: dict[str, tuple[Fault, FailureKind]] = {
     "chunks without the last one": (faults.truncate_chunked(), FailureKind.PROTOCOL),
     "a reset in the body": (faults.reset(after=100), FailureKind.PROTOCOL),
     "a header of 200 kB": (faults.huge_header(), FailureKind.PROTOCOL),
+    "a header of 40 kB": (faults.huge_header(40_000), FailureKind.PROTOCOL),
+    "more headers than anybody needs": (faults.many_headers(600), FailureKind.PROTOCOL),
     "headers without end": (faults.endless_headers(), FailureKind.PROTOCOL),
     "headers that are none": (faults.garbage_headers(), FailureKind.PROTOCOL),
     "another protocol": (faults.garbage_status_line(), FailureKind.PROTOCOL),
