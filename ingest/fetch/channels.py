@@ -97,7 +97,8 @@ class Channels:
         finally:
             channel.users -= 1
             async with self._left:
-                self._left.notify()
+                # All of them: several may wait for one combination, and who is told may have been cancelled meanwhile.
+                self._left.notify_all()
 
     async def _taken(self, combination: Combination) -> Channel:
         async with self._left:

@@ -252,6 +252,32 @@ def test_a_way_that_is_in_use_is_not_closed_for_another(monkeypatch: pytest.Monk
     asyncio.run(run())
 
 
+def test_all_who_wait_for_one_way_are_let_in_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channels_module, "CHANNELS", 1)
+    wanted = Combination(proxy="http://127.0.0.1:2")
+
+    async def run() -> None:
+        channels = Channels(connections=1, allow_private=True, resolver=None)
+        channels.open()
+        inside: list[int] = []
+        all_inside = asyncio.Event()
+
+        async def enter(number: int) -> None:
+            async with channels.through(wanted):
+                inside.append(number)
+                if len(inside) == 3:
+                    all_inside.set()
+                await all_inside.wait()
+
+        async with channels.through(Combination(proxy="http://127.0.0.1:1")):
+            waiting = [asyncio.ensure_future(enter(number)) for number in range(3)]
+            await asyncio.sleep(0.05)
+        await asyncio.wait_for(asyncio.gather(*waiting), 5)
+        await channels.close()
+
+    asyncio.run(run())
+
+
 async def _enter(channels: Channels, combination: Combination) -> None:
     async with channels.through(combination):
         assert channels.open_count == 1
