@@ -268,7 +268,7 @@ def _attribution(author: str | None, publisher: str, line: str) -> Attribution |
     if not name or _NO_NAME.match(name):
         return None
     person = author.strip(_EDGES) if author else None
-    return Attribution(author=person or None, publisher=name, url=None, evidence=line)
+    return Attribution(author=person or None, publisher=name, url=None, evidence=line[:LINE_CHARACTERS])
 
 
 def _with_url(said: Attribution, markup: str) -> Attribution:

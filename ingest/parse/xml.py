@@ -30,7 +30,7 @@ from ingest.parse.texts import OLDEST, read_date
 from ingest.parse.texts import optional as _optional
 from ingest.parse.texts import text as _text
 from ingest.types import Entry, Failed, FailureKind, FeedHints, ParsedFeed
-from ingest.urls import absolute
+from ingest.urls import MAX_URL_CHARACTERS, absolute
 
 SAMPLE_BYTES: Final = 2_048
 MAX_HUBS: Final = 8
@@ -458,15 +458,19 @@ def _details(entry: Any) -> tuple[Any, ...]:
 def _base(contents: Sequence[Any], summary: Any, url: str) -> str | None:
     """``xml:base`` of the entry's HTML, where it is not the feed's own address."""
     for detail in (*contents, summary) if summary else contents:
-        base = _absolute(detail.get("base"), url)
+        base = _absolute(_optional(detail.get("base")) or "", url)
         if base is not None and base != url:
             return base
     return None
 
 
+def _absolute(base: str, url: str) -> str | None:
+    return None if len(base) > MAX_URL_CHARACTERS else _remembered_absolute(base, url)
+
+
 @lru_cache(maxsize=256)
-def _absolute(base: str | None, url: str) -> str | None:
-    return absolute(_optional(base) or "", base=url)
+def _remembered_absolute(base: str, url: str) -> str | None:
+    return absolute(base, base=url)
 
 
 def _authors(authors: Sequence[Any], author: str | None) -> Iterator[str]:

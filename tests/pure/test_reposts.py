@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.normalise.reposts import cleaned
+from ingest.normalise.reposts import LINE_CHARACTERS, cleaned
 
 LINK = '<p>At <a rel="x" href="http://naturalnews.example/x?utm_source=a">Natural News</a></p>'
 
@@ -71,6 +71,13 @@ def test_the_address_of_the_origin_is_where_its_name_is_linked_to() -> None:
     attribution = cleaned(said, title="", markup=LINK)[1]
     assert attribution is not None
     assert attribution.url == "https://naturalnews.example/x"
+
+
+def test_the_evidence_of_a_paragraph_without_an_end_is_its_beginning() -> None:
+    paragraph = "First published on openDemocracy, " + "and so on, " * 1_000
+    _, attribution = cleaned(f"Before.\n{paragraph}", title="", markup="")
+    assert attribution is not None
+    assert attribution.evidence == paragraph[:LINE_CHARACTERS]
 
 
 def test_in_the_middle_of_a_long_text_nothing_speaks_of_all_of_it() -> None:

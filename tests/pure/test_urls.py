@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,6 +110,17 @@ def test_a_front_page_is_told_from_an_article() -> None:
 )
 def test_the_address_of_a_picture_is_made_absolute_or_dropped(text: str, expected: str | None) -> None:
     assert absolute(text, base="https://b.example/y/z") == expected
+
+
+def test_an_address_that_is_too_long_is_none_of_a_picture() -> None:
+    assert absolute("/" + "x" * MAX_URL_CHARACTERS, base="https://b.example/") is None
+
+
+def test_a_host_made_to_cost_costs_nothing() -> None:
+    host = "".join(chr(0x4E00 + number) for number in range(8_000))
+    begun = time.process_time()
+    assert canonical(f"https://{host}/") is None
+    assert time.process_time() - begun < 0.1
 
 
 @pytest.mark.parametrize(
