@@ -46,6 +46,6 @@ def _decoded(body: bytes, content_type: str | None) -> str | bytes:
         return body
     try:
         name = codecs.lookup(said[1]).name
-    except LookupError:
+        return body.decode(_MEANT.get(name, name), "replace")
+    except (LookupError, ValueError):  # no such encoding, or one that is none of text
         return body
-    return body.decode(_MEANT.get(name, name), "replace")
