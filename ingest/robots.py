@@ -96,7 +96,10 @@ def judge(answer: Page | Failed, *, names: Collection[str], now: datetime) -> Ro
 
 def read_robots(body: bytes, *, names: Collection[str]) -> tuple[tuple[Rule, ...], timedelta | None]:
     """The rules for us and the delay we are asked to keep, of the groups that name us; else of ``*``."""
-    text = body[:MAX_BYTES].decode("utf-8-sig", "replace")
+    if len(body) > MAX_BYTES:
+        # Of the line that is cut the rest may be all that matters: "Disallow: /" is not "Disallow: /search".
+        body = body[:MAX_BYTES].rpartition(b"\n")[0]
+    text = body.decode("utf-8-sig", "replace")
     ours: list[Rule] = []
     everybodys: list[Rule] = []
     delays: dict[bool, timedelta] = {}

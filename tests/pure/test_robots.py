@@ -171,6 +171,15 @@ def test_the_first_half_megabyte_is_read_and_no_more() -> None:
     assert not robots(body).allows(SITE + "/a")
 
 
+def test_a_line_that_the_half_megabyte_cuts_is_no_rule() -> None:
+    start = "User-agent: *\nDisallow: /a\n# "
+    last = "\nDisallow: /"
+    body = start + "x" * (MAX_BYTES - len(start) - len(last)) + last + "search\n"
+    assert body[:MAX_BYTES].endswith("Disallow: /")
+    assert robots(body).allows(SITE + "/b")
+    assert not robots(body).allows(SITE + "/a")
+
+
 @pytest.mark.parametrize(
     "body",
     [
