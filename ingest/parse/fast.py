@@ -10,7 +10,7 @@ What is read here is a strict part of what feedparser reads: well-formed, withou
 where a text is expected. Whatever else comes up ends in :class:`~ingest.parse.names.Outside`, and the caller
 asks the reference. Within that part feedparser's habits hold, and each is a line here: the last of several
 titles at one depth, but not of those deeper down; a second description becomes content; an ``xml:base``
-that outlives its element; and so on. ``tests/parse`` compares the two over the whole corpus.
+that outlives its element; and so on. ``tests/pure/test_lane_corpus.py`` compares the two over the corpus.
 
 An entry's bytes are told from its neighbours' without reading them, and checked afterwards: each is put as an
 element of its own between marks that the document does not contain, and where the parser does not find
@@ -228,8 +228,8 @@ class Reader:
         self._keys: dict[int, bytes] = {}
         self._known: dict[int, Entry] = {}
         self._state: tuple[object, ...] | None = None
-        self._parent: ET.Element | None = None
         self._mark = ""
+        self._spaces: dict[str, str] = {}
         self._shapes: dict[tuple[str, ...], tuple[bool, tuple[str, ...], bool]] = {}
         self._found: list[Entry] = []
         self._read = 0
@@ -304,7 +304,11 @@ class Reader:
         for parent in (self._root, *self._root):
             marks = [child for child in parent if child.tag.endswith(_MARK)]
             if [mark.get("n") for mark in marks] == wanted:
-                self._parent, self._mark = parent, marks[0].tag  # in the default namespace, if there is one
+                self._mark = marks[0].tag  # in the default namespace, if there is one
+                self._spaces = {
+                    **dict(self._declared.get(self._root, ())),
+                    **dict(self._declared.get(parent, ())),
+                }
                 return
         raise _Miscut
 
@@ -491,7 +495,9 @@ class Reader:
         entries = self._split.entries
         self._known.clear()
         if self._cache is not None:
-            context = blake2b(repr((state, self._url, self._declarations)).encode("utf-8", "replace"))
+            # Which prefixes reach into the entries is a part of it: elsewhere the same bytes may not be well-formed.
+            said = (state, self._url, self._declarations, self._spaces)
+            context = blake2b(repr(said).encode("utf-8", "replace"))
             for number in range(first, len(entries)):
                 hashed = context.copy()
                 hashed.update(_without_counts(entries[number]))
@@ -505,12 +511,9 @@ class Reader:
 
     def _read_entries(self, entries: list[bytes]) -> list[ET.Element]:
         """Their trees, each of them one element: marks tell where one ends (see the module)."""
-        assert self._parent is not None
-        spaces = dict(self._declared.get(self._root, ()))
-        spaces.update(self._declared.get(self._parent, ()))
         declared = "".join(
             f" xmlns:{prefix}={quoteattr(uri)}" if prefix else f" xmlns={quoteattr(uri)}"
-            for prefix, uri in spaces.items()
+            for prefix, uri in self._spaces.items()
         )
         mark = b'<%b xmlns=""/>' % _MARK_BYTES
         head, tail = f"<{_MARK}{declared}>".encode(), f"</{_MARK}>".encode()

@@ -213,6 +213,18 @@ def test_marks_of_our_own_in_a_document_do_not_mislead_us() -> None:
     same(hidden)
 
 
+def test_an_entry_is_not_remembered_for_a_document_in_which_its_prefix_means_nothing() -> None:
+    inner = "<item><title>One</title><media:thumbnail url='https://news.example/1.jpg'/></item>"
+    space = f" xmlns:media='{SPACES['media']}'"
+    whole = f"<rss version='2.0'{space}><channel><image/>{inner}</channel></rss>".encode()
+    beside = f"<rss version='2.0'><channel><image{space}/>{inner}</channel></rss>".encode()
+    cache = EntryCache(1024**2)
+    for body in (whole, beside):
+        expected = parse_feed(body, url=FEED, quick=False)
+        assert difference(parse_feed(body, url=FEED, cache=cache), expected) is None
+    assert "not well-formed" in parse_feed(beside, url=FEED, cache=cache).warnings[0]  # type: ignore[union-attr]
+
+
 OUTSIDE = {
     "a document type": rss("<title>One</title>").replace(b"?>", b"?><!DOCTYPE rss>", 1),
     "a tag that is not closed": rss("<title>One</title><description><p>Text</description>"),
