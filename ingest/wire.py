@@ -71,9 +71,8 @@ def decode(record: Record) -> Article:
     """The article in ``record``.
 
     Raises:
-        Unusable: not JSON, another version, a field that is missing or not what it should be, or a key that
-        is
-            not the article's id.
+        Unusable: not JSON, another version, a field that is missing or not what it should be, or a key that is not
+            the article's id.
     """
     try:
         body = json.loads(record.value)

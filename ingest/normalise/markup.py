@@ -14,10 +14,10 @@ from typing import Final, Literal
 import nh3
 
 MAX_HTML_CHARACTERS: Final = 2_000_000
+"""Of one entry; the rest is cut off before it is read."""
 GROWTH: Final = 3
 GROWTH_CHARACTERS: Final = 64_000
 """HTML may grow so many times, and so much more, by making its addresses absolute."""
-"""Of one entry; the rest is cut off before it is read."""
 
 _BLOCKS: Final = frozenset(
     """
