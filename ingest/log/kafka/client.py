@@ -20,6 +20,7 @@ from ingest.log.kafka.library import (
     KafkaError,
     KafkaNetClient,
     KafkaProducer,
+    NotCoordinatorError,
     OffsetSpec,
     TopicAlreadyExistsError,
     TopicPartition,
@@ -166,12 +167,13 @@ class Cluster:
         return lag
 
     def _committed(self, admin: KafkaAdminClient, group: str, places: Sequence[Any]) -> Mapping[Any, Any]:
-        """A coordinator is not there at once: not for the first group of a cluster, nor after a broker's restart."""
+        """A coordinator is not there at once: not for the first group of a cluster, nor after a broker's restart; who
+        is named as one may not have begun to be it."""
         deadline = time.monotonic() + self.patience.total_seconds()
         while True:
             try:
                 found: Mapping[Any, Any] = admin.list_group_offsets({group: places})[group]
-            except (CoordinatorLoadInProgressError, CoordinatorNotAvailableError):
+            except (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError):
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(RETRY_SECONDS)
