@@ -24,8 +24,6 @@ from ingest.types import TlsException
 
 CHANNELS: Final = 32
 """Combinations open at once; one that nobody uses is closed for another."""
-CONNECTIONS: Final = 20
-"""Of one combination."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +53,7 @@ class Channels:
     """Channels by combination, opened when needed and closed with the block.
 
     Args:
-        connections: of the channel without exceptions, at most.
+        connections: of each channel, at most. A feed that waits for one waits within its deadline.
         allow_private: connect to addresses that are not public, too.
         resolver: of names; None: the system's.
     """
@@ -127,7 +125,7 @@ class Channels:
         context = tls_context(exceptions=combination.tls, ca=combination.ca)
         session = open_session(
             context,
-            connections=self._connections if combination == PLAIN else CONNECTIONS,
+            connections=self._connections,
             # A proxy is where the operator says it is; its targets are judged before it is asked (refused_target).
             guarded=not self._allow_private and combination.proxy is None,
             resolver=self._resolver,

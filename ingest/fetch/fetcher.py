@@ -98,7 +98,7 @@ class Fetcher:
     Args:
         user_agent: how we identify ourselves.
         allow_private_addresses: connect to loopback, private and link-local addresses too.
-        connections: open connections at most, idle ones included.
+        connections: open at most, idle ones included; of each combination of proxy and exceptions from TLS.
         resolver: of names; None: the system's.
 
     No verb raises for anything a remote side does.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ import trustme
 
 from ingest.demo.feeds import WorldFeed
 from ingest.demo.world import FeedWorld
-from ingest.fetch import Fetcher
+from ingest.fetch import Fetcher, Limits
 from ingest.fetch import channels as channels_module
 from ingest.fetch.channels import Channels, Combination
 from ingest.types import Failed, FailureKind, Fetched, FetchResult, Page, RequestOptions, TlsException
+from tests.feedworld import faults
 from tests.fetch.conftest import BODY, NOW, USER_AGENT, ask, fetch_all, lease
 from tests.fetch.proxy import Proxy
 from tests.fetch.tls import RSS, TlsServer, pem, serving
@@ -230,6 +232,32 @@ def test_ways_to_servers_are_bounded_in_number_and_closed(
     assert {type(each) for each in results} == {Fetched}
     assert count <= 2
     assert all(each.heads for each in (one, two, three))
+
+
+def test_no_feed_waits_for_the_slow_ones_that_share_its_proxy(world: FeedWorld, feed: WorldFeed) -> None:
+    slow = world.feed("/slow.xml")
+    slow.publish(BODY)
+    slow.fail_always(faults.stall())
+    with Proxy(known={"news.invalid": ("127.0.0.1", world.port)}) as proxy:
+        options = RequestOptions(proxy=proxy.url)
+        soon, late = Limits(deadline=timedelta(seconds=2)), Limits(deadline=timedelta(seconds=4))
+
+        async def run() -> Page | Failed:
+            async with Fetcher(user_agent=USER_AGENT, limits=late, allow_private_addresses=True) as fetcher:
+                others = [
+                    asyncio.ensure_future(
+                        fetcher.fetch(lease("http://news.invalid/slow.xml", request=options), now=NOW)
+                    )
+                    for _ in range(40)
+                ]
+                await asyncio.sleep(0.5)
+                own = await fetcher.get(
+                    "http://news.invalid/feed.xml", accept="*/*", now=NOW, limits=soon, options=options
+                )
+                await asyncio.gather(*others)
+                return own
+
+        assert isinstance(asyncio.run(run()), Page)
 
 
 def test_a_way_that_is_in_use_is_not_closed_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
