@@ -7,6 +7,7 @@ HTML, who an author is), so that :mod:`ingest.parse.fast` decides the same witho
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from time import struct_time
 from types import SimpleNamespace
 from typing import Any, Final
@@ -14,6 +15,8 @@ from typing import Any, Final
 import feedparser
 from feedparser.api import StrictFeedParser as _Strict
 from feedparser.datetimes import _parse_date
+from feedparser.datetimes.hungarian import _parse_date_hungarian
+from feedparser.datetimes.korean import _parse_date_nate, _parse_date_onblog
 from feedparser.urls import _urljoin, make_safe_absolute_uri
 
 _strict: Final[Any] = _Strict
@@ -36,6 +39,27 @@ HANDLED: Final = frozenset(
     if name.startswith(("_start_", "_end_"))
 )
 """The elements that mean something to it; of all others it keeps the text."""
+
+
+_LOCAL_DATES: Final[tuple[Callable[[str], struct_time | None], ...]] = (
+    _parse_date_hungarian,
+    _parse_date_nate,
+    _parse_date_onblog,
+)
+
+
+def parse_local_date(text: str) -> struct_time | None:
+    """A date that begins with its year and goes on in Hungarian or Korean.
+
+    :data:`parse_date` has the same readers, and asks them last: one that reads any year at the beginning, and takes
+    from today what it finds no more of, comes first.
+    """
+    for parse in _LOCAL_DATES:
+        with suppress(KeyError, OverflowError, ValueError, AttributeError):
+            found = parse(text)
+            if found is not None:
+                return found
+    return None
 
 
 def name_author(context: dict[str, Any]) -> None:

@@ -524,6 +524,8 @@ def _date(raw: str | None, parsed: struct_time | datetime | None) -> datetime | 
     """The date, or None where it is missing or absurd; feedparser's reading but for what it gets wrong."""
     try:
         if raw is not None and raw[0].isdigit():
+            if not raw.isascii():
+                parsed = reference.parse_local_date(raw)
             slashed = _SLASHED.fullmatch(raw)
             if slashed:  # feedparser#75: read as the first of some month
                 return _plausible(datetime(*(int(part or 0) for part in slashed.groups()), tzinfo=UTC))  # type: ignore[misc,arg-type]

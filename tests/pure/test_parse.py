@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,6 +71,12 @@ ENCODINGS = {
     "Latin-1 that nobody declares": ("Café à São Tomé", "", "latin-1", None),
     "windows-1252 that is declared as UTF-8": ("“Café”", declared("utf-8"), "cp1252", None),
     "UTF-16": (RUSSIAN, declared("utf-16"), "utf-16", None),
+    "UTF-8 under a name that hubs give it": (
+        RUSSIAN,
+        declared("utf8"),
+        "utf-8",
+        "application/xml; charset=utf8",
+    ),
     "an encoding that does not exist": (RUSSIAN, declared("utf-8"), "utf-8", "text/xml; charset=none"),
     "an encoding that is no text": (RUSSIAN, declared("utf-8"), "utf-8", "text/xml; charset=hex"),
 }
@@ -103,6 +110,14 @@ BEFORE = {
 @pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
 def test_what_stands_before_the_document_is_overlooked(before: str) -> None:
     assert entry((before + feed(RUSSIAN)).encode()).title == RUSSIAN
+
+
+@pytest.mark.parametrize(
+    "behind", ["<script>track()</script>", "\n<!-- 0.2 s --><div>Read on", "\0\0", "text"]
+)
+def test_what_stands_behind_the_document_is_overlooked(behind: str) -> None:
+    found = parsed((feed(RUSSIAN) + behind).encode())
+    assert [entry.title for entry in found.entries] == [RUSSIAN]
 
 
 def test_control_characters_and_impossible_references_are_stripped() -> None:
@@ -148,6 +163,15 @@ def test_entities_that_would_grow_or_reach_out_are_refused(head: str) -> None:
 )
 def test_harmless_document_types_are_read(head: str) -> None:
     assert entry(feed(head=head).encode()).title == "Title"
+
+
+def test_elements_a_hundred_thousand_deep_are_read_in_time() -> None:
+    """The deadline of a parser is 30 s (INGEST_PARSE_DEADLINE)."""
+    deep = "<a>" * 100_000 + "</a>" * 100_000
+    begun = time.process_time()
+    found = parsed(f"<rss version='2.0'><channel><title>T</title>{deep}</channel></rss>".encode())
+    assert time.process_time() - begun < 20
+    assert (found.title, found.entries) == ("T", ())
 
 
 def test_a_tag_with_thousands_of_attributes_is_refused() -> None:
@@ -209,6 +233,17 @@ DATES = {
     "Thu, 01 Jan 1970 00:00:00 GMT": None,
     "2016/13/45": None,
     "yesterday": None,
+    "Mo, 25 Jun 2018 10:00:00 +0200": datetime(2018, 6, 25, 8, tzinfo=UTC),
+    "2018-06-25 10:00:00": datetime(2018, 6, 25, 10, tzinfo=UTC),
+    "Mon, 25 Jun 2018 10:00:00": datetime(2018, 6, 25, 10, tzinfo=UTC),
+    "Mon, 25 Jun 2018 10:00:00 EDT": datetime(2018, 6, 25, 14, tzinfo=UTC),
+    "Mon, 25 Jun 2018 10:00:00 -0000": datetime(2018, 6, 25, 10, tzinfo=UTC),
+    "2004-05-25 오후 11:23:17": datetime(2004, 5, 25, 14, 23, 17, tzinfo=UTC),
+    "Κυρ, 11 Ιούλ 2004 12:00:00 EST": datetime(2004, 7, 11, 17, tzinfo=UTC),
+    "2004-július-13T9:15-05:00": datetime(2004, 7, 13, 14, 15, tzinfo=UTC),
+    "2004년 05월 28일 01:31:15": datetime(2004, 5, 27, 16, 31, 15, tzinfo=UTC),
+    "2026年3月2日 10:00": None,
+    "6/25/2018 3:04:05 PM": None,
 }
 
 
@@ -237,8 +272,23 @@ def test_what_an_entry_says_is_kept_by_name() -> None:
     assert (found.image, found.base) == ("https://news.example/1.jpg", None)
 
 
-def test_an_empty_guid_is_none() -> None:
-    assert entry(feed(inner='<guid isPermaLink="false"/>').encode()).guid is None
+@pytest.mark.parametrize(
+    "guid",
+    [
+        '<guid isPermaLink="false"/>',
+        "<guid></guid>",
+        "<guid> \n\t </guid>",
+        "<guid><![CDATA[]]></guid>",
+        "<guid><![CDATA[  ]]></guid>",
+    ],
+)
+def test_an_empty_guid_is_none(guid: str) -> None:
+    found = entry(feed(inner=guid).encode())
+    assert (found.guid, found.link) == (None, "https://news.example/1")
+
+
+def test_a_guid_is_told_from_what_stands_around_it() -> None:
+    assert entry(feed(inner="<guid>\n <![CDATA[ g-1 ]]>\n</guid>").encode()).guid == "g-1"
 
 
 def test_relative_addresses_are_relative_to_the_feed_or_its_base() -> None:
