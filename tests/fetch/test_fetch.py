@@ -423,6 +423,7 @@ def test_a_fetch_is_one_request(feed: WorldFeed) -> None:
     feed.answer_with(answer)
     assert isinstance(fetch(feed.url), Fetched)
     assert len(asked) == 1
+    assert asked[0].head.startswith(b"GET /feed.xml HTTP/1.1\r\n")
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,8 @@ def test_the_first_date_of_the_publisher_stays_and_never_lies_in_the_future(worl
     future = replace(article("https://news.example/future"), published_at=START + timedelta(days=400))
     world.persist(records(future, first=4))
     assert world.one("SELECT sort_at FROM articles WHERE url LIKE '%future'") == future.seen_at
+    # Whatever date it has, an event goes behind the one before.
+    assert [cursor for cursor, *_ in world.stream("all")] == [1, 2, 3, 4]
 
 
 def test_a_record_that_cannot_be_read_is_quarantined_whole_and_the_rest_is_stored(world: World) -> None:

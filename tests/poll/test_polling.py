@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
+from ingest.db.feeds import remove_feed
+from ingest.db.polls import prune_polls
 from ingest.db.tables import quarantine
-from ingest.demo.answers import Fault
+from ingest.demo.answers import Fault, Script
 from ingest.schedule.budget import Budget
 from tests.feedworld import faults
 from tests.poll.conftest import INTERVAL, Desk, rss
@@ -60,19 +63,34 @@ def test_an_entry_that_was_gone_for_a_while_does_not_travel_again(desk: Desk) ->
     for entries in (("one", "two"), ("two",), ("one", "two"), ("two", "one")):
         feed.publish(rss(*entries))
         desk.poll()
+        desk.clock.pass_by(timedelta(days=400))
+        assert prune_polls(desk.engine, before=desk.clock()) == 1
     assert desk.titles() == ["one", "two"]
+
+
+def test_a_feed_of_old_entries_alone_is_no_failure_and_they_travel_once(desk: Desk) -> None:
+    feed = desk.world.feed("/a.xml")
+    entries = [(f"g{day}", f"n{day}", day) for day in range(28, 0, -1)]
+    feed.publish(numbered(*entries).replace(b"Nov 2026", b"Nov 2016"))
+    desk.add(feed)
+    for _ in range(10):
+        desk.poll()
+        desk.clock.pass_by(timedelta(days=30))
+    assert desk.titles() == [name for _, name, _ in entries]
+    assert desk.seen_count(feed) == 28
+    assert (desk.feed(feed).failures, desk.feed(feed).state) == (0, "silent")
 
 
 def test_every_entry_of_a_long_feed_travels_in_whatever_order_it_is(desk: Desk) -> None:
     feed = desk.world.feed("/a.xml")
-    names = [f"n{number}" for number in range(1500)]
+    names = [f"n{number}" for number in range(5000)]
     feed.publish(rss(*names[100:]))
     desk.add(feed)
     desk.poll()
     feed.publish(rss(*reversed(names)))
     desk.poll()
     assert desk.titles() == names[100:] + names[99::-1]
-    assert desk.seen_count(feed) == 1500
+    assert desk.seen_count(feed) == 5000
 
 
 def test_entries_that_share_one_guid_all_travel_and_once(desk: Desk) -> None:
@@ -100,6 +118,21 @@ def test_the_same_bytes_under_a_new_etag_bring_the_new_etag(desk: Desk) -> None:
     desk.poll()
     assert [poll.result for poll in desk.polls(feed)] == ["fetched", "unchanged", "not-modified"]
     assert feed.requests[2].headers["if-none-match"] == '"2"'
+
+
+def test_a_new_address_is_a_new_feed_and_begins_without_validators(desk: Desk) -> None:
+    old, new = desk.world.feed("/old.xml"), desk.world.feed("/new.xml")
+    for feed in (old, new):
+        feed.publish(rss("one"), etag='"1"')
+    desk.add(old)
+    desk.poll()
+    desk.poll()
+    remove_feed(desk.engine, desk.feed(old).id)
+    desk.add(new)
+    desk.poll()
+    assert "if-none-match" in old.requests[1].headers
+    assert not {"if-none-match", "if-modified-since"} & set(new.requests[0].headers)
+    assert new.statuses == {200: 1}
 
 
 def test_a_200_without_validators_clears_them(desk: Desk) -> None:
@@ -138,7 +171,24 @@ def test_a_redirected_feed_keeps_its_identity_and_its_links_their_base(desk: Des
     assert article.url.endswith("/deep/story")
 
 
+def under_its_validators(body: bytes) -> Fault:
+    """Bytes that are no feed, under the ETag and date of the document that the next poll shall bring."""
+    return lambda truth: Script(
+        status=200,
+        steps=(
+            replace(
+                truth.full.replacing("Content-Encoding", None).replacing("Content-Length", None), body=body
+            ).encoded(),
+        ),
+    )
+
+
 BROKEN: dict[str, tuple[Fault, str]] = {
+    "a feed cut short under the next one's validators": (
+        under_its_validators(b"<?xml version='1.0'?><rss version='2.0'><chan"),
+        "unparsable",
+    ),
+    "a page under the next one's validators": (under_its_validators(faults.ERROR_PAGE), "not-a-feed"),
     "a body cut in transit": (faults.truncate(), "protocol"),
     "chunks without the last one": (faults.truncate_chunked(), "protocol"),
     "gzip cut short": (faults.truncated_gzip(), "encoding"),
@@ -248,7 +298,8 @@ def test_a_feed_that_failed_for_weeks_recovers_by_itself(desk: Desk) -> None:
     assert desk.feed(feed).failures == 0
 
 
-def test_no_feed_is_asked_before_its_time(desk: Desk) -> None:
+def test_no_feed_is_asked_before_its_time(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
     feeds = [desk.world.feed(f"/{number}.xml") for number in range(20)]
     for feed in feeds:
         feed.publish(rss("one"))
@@ -256,11 +307,25 @@ def test_no_feed_is_asked_before_its_time(desk: Desk) -> None:
     desk.poll_due()
     for minutes in (1, 5, 8):
         desk.clock.pass_by(timedelta(minutes=minutes))
-        desk.poll_due()
+        make_desk().poll_due()  # a restart
     assert {feed.request_count for feed in feeds} == {1}
     desk.clock.pass_by(INTERVAL * 0.2)
     desk.poll_due()
     assert {feed.request_count for feed in feeds} == {2}
+
+
+def test_a_new_poller_knows_what_the_one_before_saw(make_desk: Callable[..., Desk]) -> None:
+    before = make_desk()
+    feed = before.world.feed("/a.xml")
+    feed.publish(rss("one", "two"))
+    before.add(feed)
+    before.poll()
+    after = make_desk()
+    after.poll()
+    assert feed.statuses == {200: 1, 304: 1}
+    feed.publish(rss("three", "one", "two"))
+    after.poll()
+    assert after.titles() == ["one", "two", "three"]
 
 
 def test_an_entry_that_says_nothing_is_quarantined_once_and_the_others_travel(desk: Desk) -> None:
@@ -340,6 +405,26 @@ def test_a_server_that_answers_304_for_ever_is_asked_for_all_of_it_after_eight_d
     assert feed.statuses == {200: 3, 304: 7}
 
 
+def test_one_validator_that_is_stuck_beside_another_that_moves_loses_nothing(desk: Desk) -> None:
+    etag_stuck, date_stuck = desk.world.feed("/etag.xml"), desk.world.feed("/date.xml")
+    date = "Tue, 24 Nov 2026 12:00:00 GMT"
+    etag_stuck.publish(rss(*OLD), etag='"stuck"')
+    date_stuck.publish(rss(*OLD), etag='"1"', last_modified=date)
+    desk.add(etag_stuck, date_stuck)
+    desk.poll()
+    etag_stuck.publish(rss("under-the-old-etag", *OLD), etag='"stuck"')
+    date_stuck.publish(rss("under-the-old-date", *OLD), etag='"2"', last_modified=date)
+    desk.poll()
+    for feed in (etag_stuck, date_stuck):
+        assert {"if-none-match", "if-modified-since"} <= set(feed.requests[1].headers)
+    assert "under-the-old-date" in desk.titles()
+    assert "under-the-old-etag" not in desk.titles()
+    desk.clock.pass_by(timedelta(days=8))
+    desk.poll()
+    assert "under-the-old-etag" in desk.titles()
+    assert etag_stuck.statuses == {200: 2, 304: 1}
+
+
 def test_a_feed_that_has_nothing_new_for_weeks_is_asked_for_all_of_it_once_in_eight_days(desk: Desk) -> None:
     feed = desk.world.feed("/a.xml")
     feed.publish(rss(*OLD))
@@ -355,10 +440,11 @@ def test_a_server_that_never_answers_304_costs_its_bytes_and_no_parsing(desk: De
     feed = desk.world.feed("/a.xml")
     feed.publish(rss("one"), etag='"x-gzip"', last_modified=None)
     desk.add(feed)
+    feed.fail_always(faults.etag('"x-gzip"'))  # whatever we send
     for _ in range(3):
-        feed.fail_next(faults.without_validators())
         desk.poll()
     assert feed.statuses == {200: 3}
+    assert feed.requests[2].headers["if-none-match"] == '"x-gzip"'
     assert [poll.result for poll in desk.polls(feed)] == ["fetched", "unchanged", "unchanged"]
     assert desk.titles() == ["one"]
 

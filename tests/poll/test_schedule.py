@@ -142,6 +142,9 @@ DELAYS: list[tuple[str, FetchResult, int, timedelta, str]] = [
     ("a fifth 503", failed(), 4, 30 * MINUTE, "failed 5 times in a row"),
     ("a fifth reset", failed(kind=FailureKind.PROTOCOL), 4, HOUR, "failed 5 times in a row"),
     ("a fifth timeout", failed(kind=FailureKind.TIMEOUT), 4, HOUR, "failed 5 times in a row"),
+    ("a fifth 403", failed(status=403), 4, HOUR, "failed 5 times in a row"),
+    ("a hundredth 403", failed(status=403), 99, DAY, "failed 100 times in a row"),
+    ("a 403 that says when", failed(2 * HOUR, status=403), 0, 2 * HOUR, "asked to wait 2h"),
     ("a second page that is no feed", failed(kind=FailureKind.NOT_A_FEED), 1, 30 * MINUTE, "failed 2 times in a row"),
     ("a third 404", failed(status=404), 2, HOUR, "failed 3 times in a row"),
     ("a seventh 404", failed(status=404), 6, 16 * HOUR, "failed 7 times in a row"),
@@ -213,6 +216,16 @@ WISHES: dict[str, Wish] = {
     ),
     "a max-age": Wish(
         headers={"cache-control": "public, max-age=1800"},
+        interval=30 * MINUTE,
+        reason="every 30m: the server says it is good as long",
+    ),
+    "a max-age of nothing": Wish(
+        headers={"cache-control": "max-age=0"},
+        interval=15 * MINUTE,
+        reason="every 15m: it has 1 entries an hour",
+    ),
+    "a max-age beside an Expires of tomorrow": Wish(
+        headers={"cache-control": "max-age=1800", "expires": "Wed, 25 Nov 2026 12:00:00 GMT"},
         interval=30 * MINUTE,
         reason="every 30m: the server says it is good as long",
     ),

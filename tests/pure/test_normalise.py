@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import nh3
@@ -114,7 +114,9 @@ def test_only_title_and_text_make_a_revision() -> None:
     first = an_entry("1", LINK, "A", "<p>One  two</p>")
     poll([first], seen)
     same = replace(first, content="<div>One\ntwo</div>", published=NOW, categories=("x",), image=OTHER)
-    assert poll([same], seen).articles == ()
+    for day in range(3):
+        moved = replace(same, updated=NOW + timedelta(days=day), authors=(f"Author {day}",))
+        assert poll([moved], seen).articles == ()
     assert len(poll([replace(first, content="<p>One three</p>")], seen).articles) == 1
 
 

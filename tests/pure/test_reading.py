@@ -97,11 +97,17 @@ def test_an_entry_becomes_an_article() -> None:
     assert "script" not in one.html
 
 
-def test_what_was_seen_does_not_travel_again_and_a_change_does() -> None:
-    before = read(rss(item(title="T", link="https://news.example/a", guid="g")))
-    assert read(rss(item(title="T", link="https://news.example/a", guid="g")), again(before)).articles == ()
-    (changed,) = read(rss(item(title="U", link="https://news.example/a", guid="g")), again(before)).articles
-    assert changed.id == before.articles[0].id
+@pytest.mark.parametrize("named", [{"guid": "g"}, {}], ids=["by its guid", "by its link alone"])
+def test_what_was_seen_does_not_travel_again_and_a_change_does(named: dict[str, str]) -> None:
+    def shown(title: str, text: str) -> bytes:
+        return rss(item(title=title, link="https://news.example/a", description=text, **named))
+
+    before = read(shown("T", "Text"))
+    assert read(shown("T", "Text"), again(before)).articles == ()
+    for title, text in (("U", "Text"), ("T", "Another text")):
+        changed = read(shown(title, text), again(before))
+        assert [one.id for one in changed.articles] == [before.articles[0].id]
+        assert changed.created == 0
 
 
 def test_entries_that_share_a_link_are_told_by_their_guids() -> None:
@@ -124,9 +130,18 @@ def test_entries_that_share_a_guid_are_told_by_their_links() -> None:
     assert len({one.id for one in found.articles}) == 2
 
 
-def test_a_guid_that_changes_makes_no_second_article() -> None:
-    before = read(rss(item(title="T", link="https://news.example/a", guid="?p=1")))
-    renamed = item(title="T", link="https://news.example/a", guid="https://news.example/a")
+@pytest.mark.parametrize(
+    ("guid", "then"),
+    [
+        ("?p=1", "https://news.example/a"),
+        ("https://news.example/a", "tag:news.example,2026:1"),
+        ("http://news.example/a", "https://news.example/a"),
+        ("https://news.example/a", "http://news.example/a"),
+    ],
+)
+def test_a_guid_that_changes_makes_no_second_article(guid: str, then: str) -> None:
+    before = read(rss(item(title="T", link="https://news.example/a", guid=guid)))
+    renamed = item(title="T", link="https://news.example/a", guid=then)
     assert read(rss(renamed), again(before)).articles == ()
     (after,) = read(rss(renamed.replace("<title>T<", "<title>T, edited<")), again(before)).articles
     assert after.id == before.articles[0].id
@@ -139,11 +154,19 @@ def test_an_entry_that_stands_twice_is_one_article() -> None:
 
 
 @pytest.mark.parametrize(
-    "date", ["", "Invalid Date", "Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 31 Dec 9999 00:00:00 GMT"]
+    "dated",
+    [
+        {},
+        {"pubDate": ""},
+        {"pubDate": "Invalid Date"},
+        {"pubDate": "Thu, 01 Jan 1970 00:00:00 GMT"},
+        {"pubDate": "Mon, 01 Jan 0001 00:00:00 GMT"},
+        {"pubDate": "Fri, 31 Dec 9999 00:00:00 GMT"},
+    ],
 )
-def test_an_absurd_date_is_none(date: str) -> None:
-    (one,) = read(rss(item(title="T", link="https://news.example/a", pubDate=date))).articles
-    assert one.published_at is None
+def test_an_absurd_date_is_none(dated: dict[str, str]) -> None:
+    (one,) = read(rss(item(title="T", link="https://news.example/a", **dated))).articles
+    assert (one.published_at, one.seen_at) == (None, NOW)
 
 
 def test_a_date_in_the_future_is_none_and_a_clock_that_is_a_little_fast_is_not() -> None:
@@ -154,6 +177,7 @@ def test_a_date_in_the_future_is_none_and_a_clock_that_is_a_little_fast_is_not()
         return one.published_at
 
     assert dated(NOW + timedelta(days=365)) is None
+    assert dated(NOW + timedelta(hours=3)) is None  # in another zone than it says
     assert dated(NOW + timedelta(minutes=5)) is not None
     assert dated(NOW - timedelta(days=3)) == NOW - timedelta(days=3)
 
