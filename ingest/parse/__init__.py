@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ingest.parse.cache import EntryCache
 from ingest.parse.documents import parse_feed
-from ingest.parse.texts import OLDEST
-from ingest.parse.xml import MAX_ATTRIBUTES, SAMPLE_BYTES
+from ingest.parse.texts import OLDEST, SAMPLE_BYTES
+from ingest.parse.xml import MAX_ATTRIBUTES
 
 __all__ = ["MAX_ATTRIBUTES", "OLDEST", "SAMPLE_BYTES", "EntryCache", "parse_feed"]

@@ -13,17 +13,14 @@ import html
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
-from ingest.parse.texts import optional, read_date, text
+from ingest.parse.texts import MAX_HUBS, SAMPLE_BYTES, optional, optional_date, read_date, text
 from ingest.types import Entry, Failed, FailureKind, ParsedFeed
 from ingest.urls import absolute
 
-SAMPLE_BYTES: Final = 2_048
 MAX_ENTRIES: Final = 50_000
 """Of one document: with less than this no bytes make us more work than their number allows."""
-MAX_HUBS: Final = 8
 
 _VERSION: Final = re.compile(
     r"(?:https?://)?(?:www\.)?jsonfeed\.org/version/(\d{1,9}(?:\.\d{1,9})?)/?", re.IGNORECASE
@@ -131,7 +128,7 @@ def _entry(said: Mapping[str, Any], *, url: str, authors: tuple[str, ...]) -> En
         categories=tuple(dict.fromkeys(_names(said.get("tags")))),
         published=read_date(published_raw),
         published_raw=published_raw,
-        updated=_date(said.get("date_modified")),
+        updated=optional_date(said.get("date_modified")),
         language=optional(said.get("language")),
         image=_image(said, url),
     )
@@ -143,10 +140,6 @@ def _plain(value: object) -> str | None:
     if found is not None and _REFERENCE.search(found):
         return found.replace("<", "&lt;").replace(">", "&gt;")
     return None if found is None else html.escape(found, quote=False)
-
-
-def _date(value: object) -> datetime | None:
-    return read_date(optional(value))
 
 
 def _address(value: object, url: str) -> str | None:

@@ -16,15 +16,13 @@ import codecs
 import html
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Final
 from xml.parsers import expat
 
-from ingest.parse.texts import optional, read_date, text
+from ingest.parse.texts import SAMPLE_BYTES, optional, optional_date, read_date, text
 from ingest.types import Child, Entry, Failed, FailureKind, ParsedFeed
 from ingest.urls import absolute
 
-SAMPLE_BYTES: Final = 2_048
 MAX_ENTRIES: Final = 50_000
 """Of one document (sitemaps.org); more is refused, not cut."""
 MAX_DEPTH: Final = 50
@@ -232,7 +230,7 @@ class _Reader:
             categories=tuple(dict.fromkeys([each for each in keywords[:MAX_CATEGORIES] if each is not None])),
             published=read_date(published_raw),
             published_raw=published_raw,
-            updated=_date(said.get("lastmod")),
+            updated=optional_date(said.get("lastmod")),
             language=optional(said.get("language")),
             source_title=_plain(said.get("publication")),
             image=absolute(image, base=self._url) if image else None,
@@ -242,7 +240,3 @@ class _Reader:
 def _plain(value: str | None) -> str | None:
     found = optional(value)
     return None if found is None else html.escape(html.unescape(found), quote=False)
-
-
-def _date(value: str | None) -> datetime | None:
-    return read_date(optional(value))

@@ -1,4 +1,4 @@
-"""What every format shares: texts that can be stored, and dates as people write them."""
+"""What every format shares: its bounds, texts that can be stored, and dates as people write them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+SAMPLE_BYTES: Final = 2_048
+"""Of a document that could not be read, kept with its failure."""
+MAX_HUBS: Final = 8
+"""Of one feed; those that have several have two or three, the best first."""
 OLDEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 """There is no older news feed; dates before it are clocks that were never set (docs/polling.md, case 72)."""
 LONGEST_DATE: Final = 100
@@ -47,6 +51,11 @@ def text(value: str) -> str:
     ):
         return value
     return _UNWANTED.sub("", value)
+
+
+def optional_date(value: object) -> datetime | None:
+    """As :func:`read_date` has it, of what may be no text."""
+    return read_date(optional(value))
 
 
 def read_date(raw: str | None) -> datetime | None:

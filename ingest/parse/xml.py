@@ -26,15 +26,12 @@ from typing import Any, Final
 
 from ingest.parse import fast, reference
 from ingest.parse.cache import EntryCache
-from ingest.parse.texts import OLDEST, read_date
+from ingest.parse.texts import MAX_HUBS, OLDEST, SAMPLE_BYTES, read_date
 from ingest.parse.texts import optional as _optional
 from ingest.parse.texts import text as _text
 from ingest.types import Entry, Failed, FailureKind, FeedHints, ParsedFeed
 from ingest.urls import MAX_URL_CHARACTERS, absolute
 
-SAMPLE_BYTES: Final = 2_048
-MAX_HUBS: Final = 8
-"""Of one feed; those that have several have two or three, the best first."""
 MAX_ATTRIBUTES: Final = 1_000
 """Of one tag. feedparser takes quadratic time over them: 8,000 cost 1.3 s, 50,000 cost 40 s (measured)."""
 
