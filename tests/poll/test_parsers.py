@@ -18,9 +18,10 @@ from uuid import UUID
 import psutil
 import pytest
 
-from ingest import parsers
 from ingest.errors import Unavailable
-from ingest.parsers import PATIENCE, Digested, Document, ParserPool, _Idle
+from ingest.parsers import Digested, Document, ParserPool
+from ingest.parsers import pool as pool_module
+from ingest.parsers.pool import PATIENCE, _Idle
 from ingest.types import Failed, FailureKind, Seen
 from tests.poll.conftest import rss
 
@@ -139,7 +140,7 @@ def test_a_worker_that_dies_over_a_document_costs_that_one() -> None:
 
 
 def test_a_worker_is_replaced_after_its_share_of_documents(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parsers, "DOCUMENTS_PER_WORKER", 3)
+    monkeypatch.setattr(pool_module, "DOCUMENTS_PER_WORKER", 3)
 
     async def use(pool: ParserPool) -> int:
         pids = set(pool.pids)
