@@ -10,8 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.parse import EntryCache, fast, parse_feed, reference
+from ingest.parse import EntryCache, parse_feed, reference
 from ingest.parse.dates import read_date
+from ingest.parse.fast.entries import ENTRY_HANDLERS
+from ingest.parse.fast.splitting import MARK
+from ingest.parse.fast.values import _CP1252
 from ingest.parse.xml import _date, takes_the_fast_lane
 from ingest.types import Entry, ParsedFeed
 from tests.bench.parse import difference
@@ -204,7 +207,7 @@ def test_words_that_look_like_entries_do_not_cut_one() -> None:
 
 
 def test_marks_of_our_own_in_a_document_do_not_mislead_us() -> None:
-    mark = f'<{fast._MARK} n="0"/>'
+    mark = f'<{MARK} n="0"/>'
     taken(rss("<title>One</title>", around=f"<![CDATA[ ]]>{mark}"))
     hidden = (
         rss("<title>One</title>").replace(b"<item>", b"<![CDATA[<item>").replace(b"</item>", b"</item>]]>")
@@ -254,7 +257,7 @@ def test_what_only_the_reference_reads_rightly_is_left_to_it(body: bytes) -> Non
 
 def test_every_element_that_means_something_to_the_reference_is_read_or_refused() -> None:
     """A feedparser that learns a new element must not find it read here as one without meaning."""
-    read = {*fast.ENTRY_HANDLERS, "item", "entry", "rss", "feed", "channel"}
+    read = {*ENTRY_HANDLERS, "item", "entry", "rss", "feed", "channel"}
     refused = (
         "abstract body cc_license cloud creativecommons_license dcterms_valid feedburner_browserfriendly geom "
         "georss_where georssgeom gml_exterior gml_linearring gml_linestring gml_point gml_polygon gml_pos "
@@ -420,4 +423,4 @@ def test_dates_that_are_read_at_once_are_the_references() -> None:
 def test_the_table_of_windows_1252_is_the_references() -> None:
     from feedparser.html import _cp1252
 
-    assert _cp1252 == fast._CP1252
+    assert _cp1252 == _CP1252
