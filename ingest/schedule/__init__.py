@@ -359,14 +359,18 @@ def _cadence(lease: Lease, reading: Reading | None, *, now: datetime) -> Cadence
     """How much the feed publishes, this poll counted."""
     if lease.cadence is None or lease.succeeded_at is None:
         return cadence.first_cadence(reading.dates if reading else (), now=now)
-    created = 0 if reading is None else reading.created
-    if (
-        reading is not None
-    ):  # an index is worth a poll again where any of its sitemaps changed, and no more for many
-        changed = [child.updated for child in reading.children or () if child.updated is not None]
-        created += any(lease.succeeded_at < at <= now for at in changed)
     # A clock that was set back is no time that passed.
-    return cadence.observed(lease.cadence, created=created, since=max(now - lease.succeeded_at, timedelta(0)))
+    since = max(now - lease.succeeded_at, timedelta(0))
+    if reading is None:
+        return cadence.observed(lease.cadence, created=0, since=since)
+    # An index is worth a poll again where any of its sitemaps changed, and no more for many.
+    changed = [child.updated for child in reading.children or () if child.updated is not None]
+    created = reading.created + any(lease.succeeded_at < at <= now for at in changed)
+    if _missed(lease, reading, now=now):
+        # What was there to be seen says nothing of what was not: the rate may rise and does not fall. To add the
+        # estimate, which grows with the rate, would let one that publishes in batches run away.
+        created = max(created, round(cadence.entries_an_hour(lease.cadence) * (since / cadence.HOUR)))
+    return cadence.observed(lease.cadence, created=created, since=since)
 
 
 def _missed(lease: Lease, reading: Reading, *, now: datetime) -> int:

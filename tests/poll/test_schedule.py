@@ -298,6 +298,19 @@ def test_a_document_that_is_all_new_and_young_means_that_some_were_missed() -> N
     assert outcome(replace(known, first=True), fetched(), rolled, now=NOW, policy=POLICY).missed == 0
 
 
+def test_where_some_were_missed_the_feed_is_not_taken_for_a_slower_one() -> None:
+    known = replace(lease(), cadence=day_of(24 * 12), succeeded_at=NOW - HOUR)
+    dates = tuple(NOW - 10 * MINUTE + timedelta(minutes=n) for n in range(5))
+    rolled = replace(reading(), created=5, known=False, dates=dates)
+    seen = outcome(known, fetched(), replace(rolled, known=True), now=NOW, policy=POLICY)
+    missed = outcome(known, fetched(), rolled, now=NOW, policy=POLICY)
+    assert seen.cadence is not None
+    assert missed.cadence is not None
+    assert entries_an_hour(missed.cadence) == pytest.approx(12.0)
+    assert entries_an_hour(seen.cadence) < 12.0
+    assert missed.interval < seen.interval
+
+
 def test_what_a_feed_publishes_is_learned_from_dates_first_and_then_from_what_is_new() -> None:
     dates = tuple(NOW - n * HOUR for n in range(1, 11))
     first = outcome(
