@@ -39,7 +39,7 @@ def set_request(
             with_it = (feeds.c.parent_id == feed_id) & feeds.c.request.is_(None)
             spelt = spell_options(after) or null()
             connection.execute(update(feeds).where(itself).values(request=spelt))
-            forgotten = {"agent": null(), "etag": None, "last_modified": None}
+            forgotten = {"agent": null(), "etag": None, "last_modified": None, "set_meanwhile": True}
             connection.execute(update(feeds).where(itself | with_it).values(forgotten))
         return after
 

@@ -273,7 +273,7 @@ def accept(engine: Engine, feed_id: int, *, now: datetime, tell: Tell) -> bool:
         wanted = (
             update(feeds)
             .where(feeds.c.id == feed_id, feeds.c.drifted.is_not(None))
-            .values(drifted=None, about=None)
+            .values(drifted=None, about=None, accepted_meanwhile=True)
             .returning(feeds.c.enabled)
         )
         enabled = connection.execute(wanted).scalar_one_or_none()

@@ -68,7 +68,7 @@ _CLAIM: Final = f"""
         FROM feeds f LEFT JOIN feeds parent ON parent.id = f.parent_id WHERE f.id = ANY(%(ids)b::bigint[])
     ), claimed AS (
         UPDATE feeds SET next_poll_at = %(until)s, lease_poll_id = nextval('poll_ids'), leased_at = %(now)s,
-            turn_at = NULL
+            turn_at = NULL, set_meanwhile = false, accepted_meanwhile = false
         FROM due WHERE feeds.id = due.id
         RETURNING feeds.id, lease_poll_id, url, etag, last_modified, body_hash, feeds.interval, failures,
             polled_at IS NULL AS first, succeeded_at, entries, cadence_entries, cadence_hours, asked,
@@ -133,7 +133,9 @@ _COLUMNS: Final[tuple[tuple[str, str, Callable[[PollOutcome], Any]], ...]] = (
 )
 _NAMES: Final = ", ".join(f'"{name}"' for name, _, _ in _COLUMNS)
 _ARRAYS: Final = ", ".join(f"%({name})b::{kind}[]" for name, kind, _ in _COLUMNS)
-# The operator's title stays; without one the feed's own is taken.
+_STANDS: Final = "(NOT feeds.enabled OR feeds.accepted_meanwhile)"
+# The operator's title stays; without one the feed's own is taken. What an operator did during the poll stays too: the
+# poll knows only what was before.
 _RECORD: Final = f"""
     WITH given AS (SELECT * FROM unnest({_ARRAYS}) AS g({_NAMES})), history AS (
         INSERT INTO polls (id, feed_id, started_at, finished_at, result, status, failure, detail, sample,
@@ -144,21 +146,24 @@ _RECORD: Final = f"""
     )
     UPDATE feeds SET next_poll_at = given.next_poll_at, lease_poll_id = NULL, leased_at = NULL,
         polled_at = given.finished_at, "interval" = given."interval", failures = given.failures,
-        last_outcome = given.result, last_reason = given.reason, etag = given.etag,
-        last_modified = given.last_modified, body_hash = given.body_hash,
+        last_outcome = given.result, last_reason = given.reason, body_hash = given.body_hash,
+        etag = CASE WHEN feeds.set_meanwhile THEN feeds.etag ELSE given.etag END,
+        last_modified = CASE WHEN feeds.set_meanwhile THEN feeds.last_modified ELSE given.last_modified END,
+        agent = CASE WHEN feeds.set_meanwhile THEN feeds.agent ELSE given.agent END,
         title = coalesce(feeds.title, given.feed_title), succeeded_at = given.succeeded_at,
         entries = CASE given.result WHEN '{PollResult.FETCHED}' THEN given.entries ELSE feeds.entries END,
         cadence_entries = given.cadence_entries, cadence_hours = given.cadence_hours, asked = given.asked,
         wait_until = given.wait_until, body_at = given.body_at, distrusted = given.distrusted,
-        state = CASE WHEN feeds.enabled THEN given.state ELSE feeds.state END,
-        state_since = CASE WHEN feeds.enabled THEN given.state_since ELSE feeds.state_since END,
-        state_reason = CASE WHEN feeds.enabled AND given.failure IS DISTINCT FROM '{FailureKind.OUTAGE}'
-            THEN given.state_reason ELSE feeds.state_reason END,
+        state = CASE WHEN {_STANDS} THEN feeds.state ELSE given.state END,
+        state_since = CASE WHEN {_STANDS} THEN feeds.state_since ELSE given.state_since END,
+        state_reason = CASE WHEN {_STANDS} OR given.failure IS NOT DISTINCT FROM '{FailureKind.OUTAGE}'
+            THEN feeds.state_reason ELSE given.state_reason END,
         moved_to = given.moved_to, moved_since = given.moved_since, rhythm = given.rhythm,
-        about = given.about, drifted = given.drifted, read_by = given.read_by,
-        agent = given.agent
+        about = CASE WHEN feeds.accepted_meanwhile THEN feeds.about ELSE given.about END,
+        drifted = CASE WHEN feeds.accepted_meanwhile THEN feeds.drifted ELSE given.drifted END,
+        read_by = given.read_by, set_meanwhile = false, accepted_meanwhile = false
     FROM given WHERE feeds.id = given.feed_id AND feeds.lease_poll_id = given.poll_id
-    RETURNING feeds.id, feeds.enabled"""  # noqa: S608
+    RETURNING feeds.id, feeds.enabled AND feeds.state_since IS NOT DISTINCT FROM given.state_since AS turned"""  # noqa: S608
 _SEEN: Final = """
     SELECT key, digest, article_id, marks FROM seen WHERE feed_id = %(feed)s AND key = ANY(%(keys)b::bytea[])
     UNION SELECT key, digest, article_id, marks FROM seen
@@ -362,14 +367,14 @@ def _record(
     held: dict[int, bool] = {}
     if outcomes:
         arrays = {name: [read(each) for each in outcomes] for name, _, read in _COLUMNS}
-        held = {row.id: row.enabled for row in connection.exec_driver_sql(_RECORD, arrays)}
+        held = {row.id: row.turned for row in connection.exec_driver_sql(_RECORD, arrays)}
     # A seen-set is only written under the lease: of two polls of one feed, the later has seen more.
     remember(connection, [outcome for outcome in outcomes if outcome.feed_id in held])
     hosts.pause(connection, outcomes)
     set_aside(connection, unpolled, now=now)
     alerts: list[Alert] = []
     for each in outcomes:
-        if held.get(each.feed_id):  # of one that was muted meanwhile there is nothing to tell
+        if held.get(each.feed_id):  # of one that an operator turned meanwhile there is nothing to tell
             alerts += each.alerts
             if each.relocate is not None:
                 alerts += move(connection, each, to=each.relocate, now=now)

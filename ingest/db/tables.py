@@ -136,6 +136,20 @@ feeds: Final = Table(
         server_default=false(),
         comment="its articles' pages are fetched too",
     ),
+    Column(
+        "set_meanwhile",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="how it is asked changed during the poll under way",
+    ),
+    Column(
+        "accepted_meanwhile",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="it was taken for what it is now during the poll under way",
+    ),
 )
 Index("ix_feeds_state", feeds.c.state, feeds.c.id)
 Index("ix_feeds_due", feeds.c.next_poll_at, postgresql_where=feeds.c.enabled)

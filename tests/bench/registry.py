@@ -51,7 +51,7 @@ def fill(engine: Engine, feeds: int, corpus: str | None) -> None:
     raw = engine.raw_connection()
     try:
         cursor = raw.cursor()
-        cursor.execute("TRUNCATE feeds, hosts, polls, seen RESTART IDENTITY")
+        cursor.execute("TRUNCATE feeds, hosts, polls, seen RESTART IDENTITY CASCADE")
         columns = "url, added_at, next_poll_at, polled_at, interval, failures, etag, body_hash, succeeded_at, entries"
         with cursor.copy(f"COPY feeds ({columns}) FROM STDIN") as copy:
             number = 0

@@ -9,20 +9,23 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
 from ingest.db import hosts, tables
 from ingest.db.engine import transaction
-from ingest.db.feeds import add_feeds, find_feed, remove_feed
+from ingest.db.feed_requests import set_request
+from ingest.db.feeds import accept, add_feeds, find_feed, make_due, remove_feed
 from ingest.db.polls import Unpolled, history, lease_due, prune_polls, record, release, seen_of
 from ingest.db.tables import quarantine
 from ingest.schedule import Policy, Reading, outcome
 from ingest.schedule.budget import Budget
 from ingest.types import (
+    Alert,
     Asked,
     Failed,
     FailureKind,
     Feed,
+    FeedState,
     Fetched,
     Lease,
     NotModified,
@@ -298,3 +301,48 @@ def test_an_outcome_has_exactly_one_result_word() -> None:
         "unchanged",
         "failed",
     }
+
+
+def test_what_an_operator_sets_during_a_poll_is_not_undone_by_it(database: Engine) -> None:
+    add(database)
+    first = lease_one(database)
+    record(database, [read(first)], now=NOW)
+    make_due(database, now=NOW + LEASE)
+    under_way = lease_one(database, now=NOW + LEASE)
+    set_request(
+        database,
+        under_way.feed_id,
+        lambda options: replace(options, user_agent="Example/1 (ops@example.org)"),
+    )
+    record(database, [read(under_way)], now=NOW + LEASE)
+    make_due(database, now=NOW + 2 * LEASE)
+    asked = lease_one(database, now=NOW + 2 * LEASE)
+    # What it says may be another document for another asker.
+    assert (asked.etag, asked.last_modified, asked.request.user_agent) == (
+        None,
+        None,
+        "Example/1 (ops@example.org)",
+    )
+    record(database, [read(asked)], now=NOW + 2 * LEASE)
+    make_due(database, now=NOW + 3 * LEASE)
+    assert lease_one(database, now=NOW + 3 * LEASE).etag == '"e"'
+
+
+def test_what_an_operator_accepts_during_a_poll_stays_accepted(database: Engine) -> None:
+    add(database)
+    told: list[Alert] = []
+
+    def tell(_: Connection, alerts: Sequence[Alert]) -> None:
+        told.extend(alerts)
+
+    another = replace(read(lease_one(database)), state=FeedState.DEGRADED, drifted="another title")
+    record(database, [another], now=NOW, tell=tell)
+    make_due(database, now=NOW + LEASE)
+    under_way = lease_one(database, now=NOW + LEASE)
+    assert under_way.drifted == "another title"
+    assert accept(database, under_way.feed_id, now=NOW + LEASE, tell=tell)
+    told.clear()
+    record(database, [read(under_way, now=NOW + LEASE)], now=NOW + LEASE, tell=tell)
+    assert (feed_of(database, under_way).state, told) == (FeedState.HEALTHY, [])
+    make_due(database, now=NOW + 2 * LEASE)
+    assert lease_one(database, now=NOW + 2 * LEASE).drifted is None
