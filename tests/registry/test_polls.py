@@ -342,7 +342,8 @@ def test_what_an_operator_accepts_during_a_poll_stays_accepted(database: Engine)
     assert under_way.drifted == "another title"
     assert accept(database, under_way.feed_id, now=NOW + LEASE, tell=tell)
     told.clear()
-    record(database, [read(under_way, now=NOW + LEASE)], now=NOW + LEASE, tell=tell)
+    later = NOW + LEASE + timedelta(seconds=1)
+    record(database, [read(under_way, now=later)], now=later, tell=tell)
     assert (feed_of(database, under_way).state, told) == (FeedState.HEALTHY, [])
     make_due(database, now=NOW + 2 * LEASE)
     assert lease_one(database, now=NOW + 2 * LEASE).drifted is None
