@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -16,6 +17,10 @@ from ingest.db.tables import feeds, hosts, pages
 from ingest.schedule import budget as budgets
 from ingest.schedule.budget import Admission, Budget, Host, Waiting, is_bounded
 from ingest.types import Pause, PollOutcome
+
+LEASE_ROUNDS: Final = 20
+"""How often one call looks for others, where those it found must wait for their hosts."""
+_Leased = TypeVar("_Leased")
 
 # In one order, so that two pollers wait for each other and never in a circle.
 _LOCK: Final = """
@@ -66,6 +71,26 @@ class KnownHost:
     """What its robots.txt asks for, as far as it was read; an operator's spacing goes before it."""
     pages: int
     """Articles' pages that wait to be fetched from it."""
+
+
+def lease_in_rounds(
+    engine: Engine, claim: Callable[..., tuple[list[_Leased], int]], *, limit: int, **given: Any
+) -> list[_Leased]:
+    """Up to ``limit`` leases of ``claim(connection, limit=…, **given)``, which tells how many rows it looked at:
+    others are looked for where those had to wait for their hosts.
+
+    Raises:
+        Unavailable: the database.
+    """
+    leases: list[_Leased] = []
+    for _ in range(LEASE_ROUNDS):
+        wanted = limit - len(leases)
+        # A transaction of its own for each round: hosts are locked in one order only within one.
+        found, looked_at = trying(engine, partial(claim, limit=wanted, **given))
+        leases += found
+        if looked_at < wanted or len(leases) == limit:
+            break
+    return leases
 
 
 def admit_due(

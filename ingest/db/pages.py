@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -30,8 +29,6 @@ from ingest.schedule.budget import Budget, Waiting
 from ingest.schedule.pages import MAX_TRIES, PageOutcome, PageState
 from ingest.types import Article, Attribution, Change, Effect, FailureKind
 
-LEASE_ROUNDS: Final = 20
-"""How often one call looks for other pages, where those it found must wait for their hosts."""
 SHOWN_PAGES: Final = 20
 
 # A page is wanted for every version where any feed with full text brought the article; sitemaps have it by their index.
@@ -170,15 +167,9 @@ def lease_pages(
     Raises:
         Unavailable: the database.
     """
-    leases: list[PageLease] = []
-    for _ in range(LEASE_ROUNDS):
-        wanted = limit - len(leases)
-        claim = partial(_claim, now=now, due_by=due_by or now, limit=wanted, until=now + lease, budget=budget)
-        found, looked_at = trying(engine, claim)
-        leases += found
-        if looked_at < wanted or len(leases) == limit:
-            break
-    return leases
+    return hosts.lease_in_rounds(
+        engine, _claim, limit=limit, now=now, due_by=due_by or now, until=now + lease, budget=budget
+    )
 
 
 def _claim(

@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -86,8 +85,6 @@ _CLAIM: Final = f"""
         state, state_since, moved_to, moved_since, rhythm, about, drifted, read_by, request, agent,
         index_url, index_request
     FROM claimed ORDER BY array_position(%(ids)b::bigint[], id)"""  # noqa: S608
-LEASE_ROUNDS: Final = 20
-"""How often one call looks for other feeds, where those it found must wait for their hosts."""
 
 _COLUMNS: Final[tuple[tuple[str, str, Callable[[PollOutcome], Any]], ...]] = (
     ("feed_id", "bigint", lambda o: o.feed_id),
@@ -251,16 +248,9 @@ def lease_due(
     Raises:
         Unavailable: the database.
     """
-    leases: list[Lease] = []
-    for _ in range(LEASE_ROUNDS):
-        wanted = limit - len(leases)
-        # A transaction of its own for each round: hosts are locked in one order only within one.
-        claim = partial(_claim, now=now, due_by=due_by or now, limit=wanted, until=now + lease, budget=budget)
-        found, looked_at = trying(engine, claim)
-        leases += found
-        if looked_at < wanted or len(leases) == limit:
-            break
-    return leases
+    return hosts.lease_in_rounds(
+        engine, _claim, limit=limit, now=now, due_by=due_by or now, until=now + lease, budget=budget
+    )
 
 
 def _claim(
