@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,8 @@ from tests.simulate.world import (
     DAY,
     HOUR,
     MINUTE,
+    OLDEST,
+    START,
     Away,
     FeedWorld,
     HostWorld,
@@ -74,6 +76,13 @@ def test_the_world_is_the_same_for_one_seed_and_another_for_another() -> None:
     assert [each.published.tolist() for each in one.feeds] != [
         each.published.tolist() for each in other.feeds
     ]
+
+
+def test_a_feed_that_publishes_once_in_a_century_has_entries_of_this_one() -> None:
+    made = [make_host(number, 10, weight=1.0, seed=2, days=30) for number in range(400)]
+    before = [each.published.min() for host in made for each in host.feeds]
+    assert min(before) == -OLDEST
+    assert datetime.fromtimestamp(START.timestamp() + min(before), tz=UTC).year >= 1999
 
 
 @pytest.mark.parametrize("feeds", [1, 10, 4_321, 150_000])

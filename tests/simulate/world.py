@@ -39,6 +39,8 @@ WEEKEND: Final = 0.68
 """Of a weekday's (lede-stream)."""
 ZONES: Final = ((-5, 0.30), (0, 0.35), (3, 0.15), (8, 0.20))
 """Hours by which a host's day is shifted, and the share of hosts."""
+OLDEST: Final = 25 * 365 * DAY
+"""Of an entry: RSS is as old."""
 MOST_AN_HOUR: Final = 40.0
 """Above the busiest feed measured (8.7 an hour)."""
 
@@ -339,7 +341,8 @@ def _feed(
 def _published(
     random: np.random.Generator, *, rate: float, window: int, together: float, zone: int, end: float
 ) -> Floats:
-    """A Poisson process of groups whose intensity follows the hour and the day; before the start a full window."""
+    """A Poisson process of groups whose intensity follows the hour and the day; before the start a full window, as far as
+    there were feeds."""
     worth, total = _rhythm(zone, int(np.ceil(end / HOUR)))
     groups = random.poisson(rate / together * total)
     begins = np.interp(random.random(groups) * total, worth, np.arange(len(worth)) * HOUR)
@@ -348,6 +351,8 @@ def _published(
     times = np.repeat(begins, sizes)
     times = times + random.exponential(90.0, size=len(times)) * (np.arange(len(times)) % 7)
     before = -np.cumsum(random.exponential(HOUR / rate, size=window))
+    before = np.where(np.arange(window) == 0, np.maximum(before, -OLDEST), before)
+    before = before[before >= -OLDEST]  # a young feed that publishes seldom has fewer
     return np.sort(np.concatenate([before, times[times < end]]))
 
 
