@@ -341,8 +341,8 @@ def _feed(
 def _published(
     random: np.random.Generator, *, rate: float, window: int, together: float, zone: int, end: float
 ) -> Floats:
-    """A Poisson process of groups whose intensity follows the hour and the day; before the start a full window, as far as
-    there were feeds."""
+    """A Poisson process of groups whose intensity follows the hour and the day; before the start a full window,
+    or as far as there were feeds."""
     worth, total = _rhythm(zone, int(np.ceil(end / HOUR)))
     groups = random.poisson(rate / together * total)
     begins = np.interp(random.random(groups) * total, worth, np.arange(len(worth)) * HOUR)
