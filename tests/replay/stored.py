@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Engine, text
 
 from ingest.db.engine import transaction
-from ingest.log.api import ARTICLES, stream_topic
+from ingest.log.api import ALERTS, ARTICLES, stream_topic
 
 EVERYTHING: Final = "everything"
 """The topic that every article matches: its stream must tell of each revision once."""
@@ -30,7 +30,7 @@ _POLLS: Final = """
     WHERE id > :after ORDER BY id"""
 _TOTALS: Final = f"""
     SELECT (SELECT count(*) FROM articles), (SELECT count(*) FROM revisions), (SELECT count(*) FROM matches),
-        (SELECT coalesce(sum(next_offset - 1), 0) FROM log_topics WHERE name <> '{ARTICLES}'),
+        (SELECT coalesce(sum(next_offset - 1), 0) FROM log_topics WHERE name NOT IN ('{ARTICLES}', '{ALERTS}')),
         (SELECT count(*) FROM quarantine)"""
 
 
@@ -51,7 +51,7 @@ class Poll:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """What a second replay must not change."""
+    """What a second replay must not change: all but the polls, and what is told of their feeds."""
 
     articles: int
     revisions: int
