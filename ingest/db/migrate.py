@@ -73,8 +73,18 @@ def upgrade(engine: Engine, *, to: str = "head") -> None:
 
 
 def downgrade(engine: Engine, *, to: str) -> None:
-    """Take the database back to migration ``to`` (``base``: to nothing), in one transaction."""
-    _refuse_unknown(current(engine))
+    """Take the database back to migration ``to`` (``base``: to nothing), in one transaction.
+
+    Raises:
+        Refused: there is no such migration, or the database is not that far yet.
+        WrongMigration: the database is at a migration this code does not know (it is newer).
+    """
+    found = current(engine)
+    _refuse_unknown(found)
+    reached = _reached(found)
+    if to != "base" and to not in reached:
+        one = f", or one from {reached[0]} to {reached[-1]}, where the database is" if reached else ""
+        raise Refused("--to", to, f"head, base{one}")
     try:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -93,6 +103,14 @@ def check(engine: Engine) -> None:
         return
     _refuse_unknown(found)
     raise WrongMigration(found=found, needed=head(), remedy="run `ingest migrate` first")
+
+
+def _reached(found: str | None) -> list[str]:
+    """The migrations of a database that is at ``found``, oldest first."""
+    if found is None:
+        return []
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions(head=found)
+    return [script.revision for script in scripts][::-1]
 
 
 def _refuse_unknown(found: str | None) -> None:

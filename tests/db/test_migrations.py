@@ -12,7 +12,7 @@ from sqlalchemy import Engine, inspect, text
 from ingest.db import migrate
 from ingest.db.engine import open_engine, transaction
 from ingest.db.tables import metadata
-from ingest.errors import WrongMigration
+from ingest.errors import Refused, WrongMigration
 
 pytestmark = pytest.mark.store
 
@@ -71,6 +71,21 @@ def test_downgrading_to_nothing_leaves_nothing_and_upgrading_again_works(empty: 
         assert inspect(connection).get_sequence_names() == []
     migrate.upgrade(empty)
     migrate.check(empty)
+
+
+@pytest.mark.parametrize("to", ["nope", "0005", "-1", ""])
+def test_a_migration_that_is_not_there_to_go_back_to_is_refused_by_name(empty: Engine, to: str) -> None:
+    migrate.upgrade(empty, to="0004")
+    with pytest.raises(Refused, match="expected head, base, or one from 0001 to 0004, where the") as refused:
+        migrate.downgrade(empty, to=to)
+    assert f"--to: {to!r} is not accepted" in str(refused.value)
+    assert migrate.current(empty) == "0004"
+
+
+def test_a_database_without_any_migration_is_at_base_already(empty: Engine) -> None:
+    migrate.downgrade(empty, to="base")
+    with pytest.raises(Refused, match="--to: '0001' is not accepted; expected head, base"):
+        migrate.downgrade(empty, to="0001")
 
 
 def test_an_older_database_is_refused_with_the_remedy(empty: Engine) -> None:
