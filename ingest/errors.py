@@ -28,7 +28,7 @@ class IngestError(Exception):
 class Refused(IngestError):
     """A request, setting or file was refused; nothing was changed.
 
-    The message always names the thing, the value that was given, and what would be accepted.
+    The message always names the thing, the value that was given (``None``: there was none), and what would be accepted.
     """
 
     exit_code = 2
@@ -40,6 +40,8 @@ class Refused(IngestError):
         self.accepted = accepted
 
     def __str__(self) -> str:
+        if self.value is None:
+            return f"{self.thing}: nothing is given; expected {self.accepted}"
         shown = repr(self.value)
         if len(shown) > 200:
             shown = f"{shown[:200]}… ({len(shown)} characters)"

@@ -135,7 +135,7 @@ def replay(settings: Settings, *, numbers: tuple[int, ...], every: bool) -> None
       ingest quarantine replay --all
     """
     if bool(numbers) == every:
-        raise Refused("NUMBERS", list(numbers), "the numbers of records, or --all")
+        raise Refused("NUMBERS", list(numbers) or None, "the numbers of records, or --all")
     with (
         app.open_database(settings, name="ingest quarantine") as engine,
         app.article_log(settings, engine) as log,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TextIO, TypeVar
 
 import click
 
@@ -95,7 +95,7 @@ def read_change(
     *,
     user_agent: str | None,
     headers: Sequence[str],
-    headers_from: Any,
+    headers_from: TextIO | None,
     proxy: str | None,
     tls: Sequence[str],
     ca_file: Path | None,
@@ -105,9 +105,7 @@ def read_change(
     Raises:
         Refused: one of them.
     """
-    lines = (
-        [] if headers_from is None else [line for line in headers_from.read().splitlines() if line.strip()]
-    )
+    lines = [] if headers_from is None else _lines_of(headers_from)
     return Change(
         user_agent=None if user_agent is None else asking.read_user_agent("--user-agent", user_agent),
         headers=(
@@ -116,7 +114,7 @@ def read_change(
         ),
         proxy=None if proxy is None else asking.read_proxy("--proxy", proxy),
         tls=frozenset(TlsException(each) for each in tls),
-        ca=None if ca_file is None else asking.read_ca("--ca-file", _text_of(ca_file)),
+        ca=None if ca_file is None else asking.read_ca(f"--ca-file {ca_file}", _text_of(ca_file)),
         clear=frozenset(clear),
     )
 
@@ -150,6 +148,21 @@ def _cleared(before: RequestOptions, names: frozenset[str]) -> RequestOptions:
         return ORDINARY
     fields = {"user-agent": "user_agent", "headers": "headers", "proxy": "proxy", "tls": "tls", "ca": "ca"}
     return replace(before, **{fields[name]: getattr(ORDINARY, fields[name]) for name in names})
+
+
+def _lines_of(file: TextIO) -> list[str]:
+    """
+    Raises:
+        Refused: it has none, or is no text.
+    """
+    accepted = "lines such as Authorization: Bearer …, in UTF-8"
+    try:
+        lines = [line for line in file.read().splitlines() if line.strip()]
+    except UnicodeDecodeError:
+        raise Refused("--headers-from", file.name, accepted) from None
+    if not lines:
+        raise Refused("--headers-from", file.name, accepted)
+    return lines
 
 
 def _text_of(path: Path) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -131,7 +133,7 @@ def test_adding_a_feed_that_is_there_leaves_it_as_it_is_asked(feeds: Feeds, data
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "at least one option"),
+        ([], "what to set: nothing is given; expected at least one option"),
         (["--header", f"Bearer {SECRET}"], "expected Name: value"),
         (["--header", f"Cookie: {SECRET}"], "no poll sends cookies"),
         (["--header", "User-Agent: x"], "it has an option of its own"),
@@ -140,7 +142,15 @@ def test_adding_a_feed_that_is_there_leaves_it_as_it_is_asked(feeds: Feeds, data
         (["--header", "X-A: 1", "--header", "x-a: 2"], "each header once"),
         (["--proxy", f"socks5://me:{SECRET}@p:1080"], "of an HTTP proxy"),
         (["--user-agent", "two\nlines"], "one line of ASCII"),
-        (["--ca-file", "pyproject.toml"], "certificates in PEM"),
+        (["--ca-file", "pyproject.toml"], "--ca-file pyproject.toml: 'a text without a certificate' is not"),
+        (
+            ["--headers-from", os.devnull],
+            f"--headers-from: '{os.devnull}' is not accepted; expected lines such as",
+        ),
+        (
+            ["--headers-from", sys.executable],
+            f"--headers-from: '{sys.executable}' is not accepted; expected lines",
+        ),
     ],
 )
 def test_what_cannot_be_set_is_refused_and_changes_nothing(
