@@ -62,6 +62,8 @@ def read_opml(document: bytes, *, name: str) -> list[Outline]:
             said = {key.lower(): value.strip() for key, value in attributes.items()}
             if "xmlurl" in said or said.get("type", "").lower() in {"rss", "atom"}:
                 title = said.get("title") or said.get("text") or None
+                if title == said.get("xmlurl"):  # as writers name a feed that has told no title yet, we too
+                    title = None
                 found.append(
                     Outline(
                         line=parser.CurrentLineNumber,
