@@ -144,12 +144,17 @@ commands: tuple[click.Command, ...] = (subscriptions,)
 
 
 def _change(engine: Engine, ids: list[int], by: Callable[..., Subscription]) -> int:
-    """Of how many feeds there was a subscription to change."""
+    """Of how many feeds there was a subscription to change; the others are told."""
     now: datetime = runtime.now()
-    changed = [
-        known.change(engine, lambda each: by(each, now=now), feed_id=feed_id, now=now) for feed_id in ids
-    ]
-    return sum(each is not None for each in changed)
+    changed = 0
+    for feed_id in ids:
+        if known.change(engine, lambda each: by(each, now=now), feed_id=feed_id, now=now) is None:
+            click.echo(
+                f"feed {feed_id} has no subscription; `ingest subscriptions list` shows them", err=True
+            )
+        else:
+            changed += 1
+    return changed
 
 
 def _known(engine: Engine, feed: Feed) -> KnownSubscription | None:

@@ -96,7 +96,9 @@ def test_renewing_asks_now_and_cancelling_asks_no_more(
     assert ingest("subscriptions", "renew", "--all").stdout == "0 asked again\n"
     assert ingest("subscriptions", "renew", FEED).stdout == "1 asked again\n"
     assert state(database, feed_id).state is State.WANTED
-    assert ingest("subscriptions", "cancel", "https://b.example/feed").stdout == "0 cancelled\n"
+    without = ingest("subscriptions", "cancel", "https://b.example/feed")
+    assert without.stdout == "0 cancelled\n"
+    assert without.stderr == "feed 2 has no subscription; `ingest subscriptions list` shows them\n"
 
 
 @pytest.mark.parametrize(
