@@ -181,7 +181,10 @@ def _show_ledger(found: books.Ledger) -> None:
         click.echo(
             f"  a feed     number {feed.id}, {state}, last polled {show.when(feed.polled_at)}: {outcome}"
         )
-        click.echo(f"             next poll {show.when(feed.next_poll_at)}: {show.clean(feed.last_reason)}")
+        if feed.enabled:
+            click.echo(
+                f"             next poll {show.when(feed.next_poll_at)}: {show.clean(feed.last_reason)}"
+            )
     for entry in found.travelled:
         stored_or_not = "stored" if entry.stored else click.style("on its way, not stored yet", fg="yellow")
         click.echo(f"  in feed    {show.clean(entry.feed_url)} (poll {entry.poll_id}): {stored_or_not}")

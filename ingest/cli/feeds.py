@@ -17,7 +17,7 @@ from ingest import app, runtime
 from ingest.alerts import tell
 from ingest.cli.named import named_feed
 from ingest.cli.requests import CLEARED, read_change, request_options, told
-from ingest.cli.show import clean, stands, table, when
+from ingest.cli.show import clean, in_a_row, stands, table, when
 from ingest.db import feeds as registry
 from ingest.db.feed_requests import set_request
 from ingest.db.feed_state import FEED_STATES
@@ -33,7 +33,7 @@ from ingest.plain import plain
 from ingest.schedule.absence import expected_by
 from ingest.schedule.cadence import shown
 from ingest.settings import Settings
-from ingest.types import ORDINARY, FeedState, RequestOptions
+from ingest.types import ORDINARY, Feed, FeedState, RequestOptions
 from ingest.urls import feed_url, is_home
 
 NAME = "ingest feeds"
@@ -324,7 +324,7 @@ def refresh(settings: Settings, names: tuple[str, ...], *, everything: bool) -> 
     """Poll feeds now, instead of when their time comes.
 
     Not sooner than INGEST_POLL_INTERVAL_MIN after their last poll, than a server asked for with Retry-After, or
-    than the budget of their host allows.
+    than the budget of their host allows; and not while they are muted. Of those named it is told when they are.
 
     \b
     Examples:
@@ -338,7 +338,10 @@ def refresh(settings: Settings, names: tuple[str, ...], *, everything: bool) -> 
         sooner = registry.make_due(
             engine, now=runtime.now(), feed_ids=ids, spacing=settings.poll_interval_min
         )
+        named = [each for one in ids or () if (each := registry.find_feed(engine, feed_id=one))]
     click.echo(f"{sooner} polled sooner")
+    for feed in named:
+        click.echo(f"{feed.id} {feed.url}  next poll {_next_poll(feed)}")
 
 
 @feeds.command("list")
@@ -376,7 +379,8 @@ def list_(settings: Settings, *, state: str | None, as_json: bool) -> None:
         stands = f"{feed.state} ×{feed.failures}" if feed.failures else feed.state.value
         title = f"{clean(feed.title)}  " if feed.title else ""
         why = str(failed.get(feed.id, ""))
-        rows.append((str(feed.id), stands, why, when(feed.next_poll_at), f"{title}{feed.url}"))
+        next_poll = when(feed.next_poll_at) if feed.enabled else "none"
+        rows.append((str(feed.id), stands, why, next_poll, f"{title}{feed.url}"))
     # For a program each line is a feed; it has --json, and may cut lines nevertheless.
     heads = HEADS if sys.stdout.isatty() else ()
     for text in table(rows, heads):
@@ -407,7 +411,6 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
     click.echo(f"added      {when(feed.added_at)}")
     if feed.parent_id is not None:
         click.echo(f"part of    {feed.parent_id}, an index of sitemaps: it comes, goes and is asked with it")
-    because = feed.last_reason or "new feeds are polled at once"
     since = "" if feed.state_since is None else f"  since {when(feed.state_since)}"
     click.echo(
         f"state      {feed.state}{since}" + (f": {clean(feed.state_reason)}" if feed.state_reason else "")
@@ -416,7 +419,7 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
         click.echo("           `ingest feeds resume` polls it again")
     if feed.moved_to is not None:
         click.echo(f"answers at {clean(feed.moved_to)}  since {when(feed.moved_since)}")
-    click.echo(f"next poll  {when(feed.next_poll_at)}  because: {because}")
+    click.echo(f"next poll  {_next_poll(feed)}")
     if feed.cadence is not None:
         click.echo(f"publishes  {shown(feed.cadence)}; {feed.entries} in its document")
     overdue = expected_by(feed.rhythm)
@@ -425,7 +428,7 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
     if feed.full_text:
         click.echo("full text  the pages of its articles are fetched too")
     if feed.failures:
-        click.echo(f"failing    {feed.failures} times in a row")
+        click.echo(f"failing    {in_a_row(feed.failures)}")
     for line in told(feed.request, feed.agent):
         click.echo(clean(line))
     if settings.public_url is None:
@@ -548,6 +551,13 @@ def export(settings: Settings, file: Path | None) -> None:
 
 
 commands: tuple[click.Command, ...] = (feeds,)
+
+
+def _next_poll(feed: Feed) -> str:
+    """When it is, and because of what."""
+    if not feed.enabled:
+        return "none while it is muted"
+    return f"{when(feed.next_poll_at)}  because: {feed.last_reason or 'new feeds are polled at once'}"
 
 
 def _told(poll: Poll) -> str:

@@ -92,6 +92,10 @@ def table(rows: Sequence[Sequence[str]], heads: Sequence[str] = ()) -> Iterable[
         yield "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
 
 
+def in_a_row(times: int) -> str:
+    return "once" if times == 1 else f"{times} times in a row"
+
+
 def stands(hub: KnownSubscription) -> str:
     """How a subscription stands, in some words."""
     said = hub.state
@@ -101,7 +105,7 @@ def stands(hub: KnownSubscription) -> str:
             ", trusted: polls are a backup" if hub.covers else ", not relied on: polled as if there were none"
         )
     if hub.failures:
-        said += f", failed {hub.failures} times in a row"
+        said += f", failed {in_a_row(hub.failures)}"
     if hub.next_try_at is not None:
         said += f"; asked again {when(hub.next_try_at)}"
     if hub.detail:

@@ -286,7 +286,15 @@ def test_a_feed_is_muted_and_resumed(feeds: Feeds, database: Engine) -> None:
     leased = lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), budget=Budget())
     assert [lease.url for lease in leased] == ["https://b.example/"]
     assert "1  muted" in feeds("list").output
-    assert "`ingest feeds resume` polls it again" in feeds("show", "1").output
+    assert (
+        "`ingest feeds resume` polls it again\nnext poll  none while it is muted\n"
+        in feeds("show", "1").output
+    )
+    assert re.search(r"(?m)^1  muted +none +https://a.example/$", feeds("list").output)
+    assert (
+        feeds("refresh", "1").output
+        == "0 polled sooner\n1 https://a.example/  next poll none while it is muted\n"
+    )
     assert feeds("resume", "https://a.example/").output == "resumed: 1 https://a.example/\n"
     (lease,) = lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), budget=Budget())
     assert lease.url == "https://a.example/"
@@ -303,11 +311,17 @@ def test_a_feed_is_polled_sooner_when_asked_by_hand(feeds: Feeds, database: Engi
     for lease in leases:
         result = busy if lease.url == "https://b.example/" else unchanged
         record(database, [outcome(lease, result, None, now=at, policy=Policy())], now=at)
-    assert feeds("refresh", "1", "2").exit_code == 0
+    told = feeds("refresh", "1", "2")
+    assert told.exit_code == 0
     first, second = list_feeds(database)
     assert first.next_poll_at <= now()
     assert first.last_reason == "asked for by hand"
     assert second.next_poll_at == at + timedelta(hours=2)
+    assert re.fullmatch(
+        r"2 polled sooner\n1 https://a.example/  next poll 2\S+ \S+Z  because: asked for by hand\n"
+        r"2 https://b.example/  next poll 2\S+ \S+Z  because: asked for by hand\n",
+        told.output,
+    )
     assert feeds("refresh").exit_code == 2
     assert feeds("refresh", "--all", "1").exit_code == 2
 
