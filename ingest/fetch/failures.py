@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import ssl
 from typing import Final
@@ -52,11 +53,25 @@ def failure(cause: BaseException) -> Failed:
     answers = isinstance(cause, aiohttp.ClientHttpProxyError)  # the proxy does, whatever of
     return Failed(
         kind=kind,
-        detail=(told or f"{type(cause).__name__}: {said}")[:300],
+        detail=(told or _in_words(cause, kind) or f"{type(cause).__name__}: {said}")[:300],
         # A refusal comes from somebody; silence, or no way there, from nobody.
         unreachable=named or (kind is FailureKind.CONNECT and number not in _ANSWERS and not answers),
         local=number == socket.EAI_AGAIN if named else number in _OUR_SIDE,
     )
+
+
+def _in_words(cause: BaseException, kind: FailureKind) -> str | None:
+    """Why there is no connection, as the system words it; None where the library knows more."""
+    if kind not in {FailureKind.DNS, FailureKind.CONNECT} or not isinstance(
+        cause, aiohttp.ClientConnectorError
+    ):
+        return None
+    origin = cause.os_error
+    said = origin.strerror or str(origin)
+    if kind is FailureKind.DNS or origin.errno is None or origin.errno not in errno.errorcode:
+        return said or None
+    word = os.strerror(origin.errno)
+    return word if said in {"", word} else f"{word}: {said}"
 
 
 def _proxy_said(cause: aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError) -> str:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import socket
 import threading
 from datetime import timedelta
+from typing import cast
 
 import pytest
+from aiohttp import ClientConnectorDNSError, ClientConnectorError
+from aiohttp.client_reqrep import ConnectionKey
 
 from ingest.demo.answers import Answer, Fault, Pause, Request, Script, honest
 from ingest.demo.feeds import WorldFeed
 from ingest.demo.world import FeedWorld
 from ingest.fetch import Limits
+from ingest.fetch.failures import failure
 from ingest.types import Failed, FailureKind, Fetched, NotModified
 from tests.feedworld import faults
 from tests.fetch.conftest import BODY, LIMITS, USER_AGENT, fetch, fetch_all, lease
@@ -183,6 +188,46 @@ def test_a_failure_is_a_value_that_says_its_kind(feed: WorldFeed, case: str) -> 
     assert isinstance(result, Failed)
     assert result.kind is kind
     assert result.detail
+
+
+def test_who_is_not_reached_is_told_in_words() -> None:
+    with socket.socket() as silent:  # bound, so that nobody else has the port, and listening to nobody
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        result = fetch(f"http://127.0.0.1:{port}/")
+    assert isinstance(result, Failed)
+    said = f"Connection refused: Connect call failed ('127.0.0.1', {port})"
+    assert (result.kind, result.detail) == (FailureKind.CONNECT, said)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "Name or service not known"),
+        (OSError(None, "DNS lookup failed"), "DNS lookup failed"),
+        (OSError("no answer"), "no answer"),
+    ],
+)
+def test_a_name_that_leads_nowhere_is_told_in_words(error: OSError, said: str) -> None:
+    key = cast(ConnectionKey, None)  # the message has nothing of it
+    failed = failure(ClientConnectorDNSError(key, error))
+    assert (failed.kind, failed.detail) == (FailureKind.DNS, said)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.EHOSTUNREACH, "No route to host"), "No route to host"),
+        (
+            OSError(errno.ECONNREFUSED, "Multiple exceptions: [Errno 111] …"),
+            "Connection refused: Multiple exceptions: [Errno 111] …",
+        ),
+        (OSError("no way there"), "no way there"),
+    ],
+)
+def test_an_address_that_does_not_answer_is_told_in_words(error: OSError, said: str) -> None:
+    failed = failure(ClientConnectorError(cast(ConnectionKey, None), error))
+    assert (failed.kind, failed.detail) == (FailureKind.CONNECT, said)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "utf-8"])
