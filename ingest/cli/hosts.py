@@ -16,6 +16,7 @@ from ingest.errors import Refused
 from ingest.plain import plain
 from ingest.schedule import shown
 from ingest.settings import Settings, read_spacing
+from ingest.urls import is_loopback
 
 NAME = "ingest hosts"
 
@@ -49,6 +50,9 @@ def list_(settings: Settings, *, as_json: bool) -> None:
         click.echo(json.dumps(plain(found), indent=2))
         return
     for host in found:
+        if is_loopback(host.host):
+            click.echo(f"{host.feeds:>6}  {'none':>6}  {host.host}  this machine: asked without bounds")
+            continue
         line = f"{host.feeds:>6}  {shown(_pace(settings, host)):>6}  {host.host}"
         if host.crawl_delay is not None and host.spacing is None and host.crawl_delay > settings.host_spacing:
             line += "  as its robots.txt asks (Crawl-delay)"
@@ -108,10 +112,12 @@ commands: tuple[click.Command, ...] = (hosts,)
 def _known(found: list[KnownHost], host: str) -> KnownHost:
     """
     Raises:
-        Refused: no feed is there.
+        Refused: no feed is there, or it has no budget.
     """
     folded = host.strip().lower()
     named = next((each for each in found if each.host == folded), None)
     if named is None:
         raise Refused("host", host, "one that a feed is on, without port; `ingest hosts list` shows them")
+    if is_loopback(named.host):
+        raise Refused("host", host, "another machine: loopback addresses are asked without bounds")
     return named

@@ -196,6 +196,17 @@ def test_bad_input_is_named(
     assert said in done.output
 
 
+def test_a_loopback_address_is_listed_as_without_a_budget_and_has_none_to_set(
+    database: Engine, command: Callable[..., Result]
+) -> None:
+    add(database, "127.0.0.1", each=3)
+    assert command("list").output == "     3    none  127.0.0.1  this machine: asked without bounds\n"
+    for arguments in (("set", "127.0.0.1", "--spacing", "10s"), ("resume", "127.0.0.1")):
+        done = command(*arguments)
+        assert done.exit_code == 2
+        assert "host: '127.0.0.1' is not accepted; expected another machine" in done.output
+
+
 def test_feeds_that_wait_behind_a_pause_are_polled_when_it_is_ended(database: Engine) -> None:
     add(database, "a.example", each=6)
     one = replace(BUDGET, concurrency=1, spacing=SECOND)
