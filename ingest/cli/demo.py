@@ -85,11 +85,11 @@ class _Service:
 def demo(settings: Settings, *, seconds: float, keep: bool, folder: str | None) -> None:
     """Watch the service work on four days of invented news, without internet.
 
-    A dozen outlets that do not exist publish in several languages; the service polls them, sees through reposts and
+    Sixteen outlets that do not exist publish in several languages; the service polls them, sees through reposts and
     corrections, and streams the topic Russia–North Korea relations. Nothing of yours is touched.
 
     \b
-    Example:
+    Examples:
       ingest demo
       ingest demo --keep --seconds 20
     """

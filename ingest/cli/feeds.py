@@ -112,7 +112,7 @@ def add(
         ]
         polled = poller_runs(engine, now=runtime.now())
     if not polled:
-        click.echo("no poller runs: `ingest up` (or `ingest poll`) has feeds polled", err=True)
+        click.echo("no poller runs yet: `ingest up` (or `ingest poll`) has feeds polled", err=True)
     if as_json:
         _print_json([{**plain(feed), "added": new} for feed, new in added])
         return
@@ -211,7 +211,7 @@ def discover(settings: Settings, url: str, *, as_json: bool) -> None:
     rows = [
         (
             feed.url,
-            f"{feed.entries} entries",
+            f"{feed.entries} {'entry' if feed.entries == 1 else 'entries'}",
             clean(feed.title) + (" (comments)" if feed.about_comments else ""),
         )
         for feed in found.feeds

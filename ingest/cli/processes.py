@@ -31,12 +31,13 @@ def _stopping() -> Stop:
 def up(settings: Settings) -> None:
     """Run the whole service on this machine until Ctrl-C.
 
-    Database, poller, consumer and API as one supervised tree; with INGEST_LOG=kafka the relay too.
+    Database, poller, consumer and API as one supervised tree; with INGEST_LOG=kafka the relay too, with
+    INGEST_ALERT_WEBHOOK the process that delivers alerts.
 
     \b
-    Example:
+    Examples:
       ingest up
-      INGEST_DATA_DIR=/var/lib/news-ingest INGEST_API_PORT=8090 ingest up
+      INGEST_DATA_DIR=/var/lib/news-ingest/data INGEST_API_PORT=8090 ingest up
     """
 
     def ready(running: app.Running) -> None:

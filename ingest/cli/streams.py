@@ -328,7 +328,7 @@ def export(settings: Settings, *, file: Path | None) -> None:
     """Write the topics in force, to FILE or standard output, as a file that `ingest topics load` takes.
 
     \b
-    Examples:
+    Example:
       ingest topics export my-topics.yaml
     """
     with app.open_database(settings, name="ingest topics") as engine:

@@ -72,5 +72,6 @@ def shown(cadence: Cadence) -> str:
     for unit, hours in (("an hour", 1), ("a day", 24), ("a week", 7 * 24), ("a year", 365 * 24)):
         count = rate * hours
         if count >= 1:
-            return f"{count:,.0f} entries {unit}" if count >= 10 else f"{count:.2g} entries {unit}"
+            said = f"{count:,.0f}" if count >= 10 else f"{count:.2g}"
+            return f"{said} {'entry' if said == '1' else 'entries'} {unit}"
     return "less than one entry a year"

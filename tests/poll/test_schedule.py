@@ -191,7 +191,7 @@ class Wish:
 
 
 WISHES: dict[str, Wish] = {
-    "an entry an hour": Wish(interval=15 * MINUTE, reason="every 15m: it has 1 entries an hour"),
+    "an entry an hour": Wish(interval=15 * MINUTE, reason="every 15m: it has 1 entry an hour"),
     "sixteen an hour": Wish(
         cadence=day_of(16 * 24), interval=3.75 * MINUTE, reason="every 225s: it has 16 entries an hour"
     ),
@@ -212,7 +212,7 @@ WISHES: dict[str, Wish] = {
     ),
     "a ttl longer than that": Wish(every=HOUR, interval=HOUR, reason="every 1h: the feed asks for it"),
     "a ttl shorter than that": Wish(
-        every=MINUTE, interval=15 * MINUTE, reason="every 15m: it has 1 entries an hour"
+        every=MINUTE, interval=15 * MINUTE, reason="every 15m: it has 1 entry an hour"
     ),
     "a max-age": Wish(
         headers={"cache-control": "public, max-age=1800"},
@@ -222,7 +222,7 @@ WISHES: dict[str, Wish] = {
     "a max-age of nothing": Wish(
         headers={"cache-control": "max-age=0"},
         interval=15 * MINUTE,
-        reason="every 15m: it has 1 entries an hour",
+        reason="every 15m: it has 1 entry an hour",
     ),
     "a max-age beside an Expires of tomorrow": Wish(
         headers={"cache-control": "max-age=1800", "expires": "Wed, 25 Nov 2026 12:00:00 GMT"},

@@ -66,7 +66,7 @@ def test_feeds_are_added_once_in_one_spelling(feeds: Feeds, database: Engine) ->
     assert len(list_feeds(database)) == 3
 
 
-NO_POLLER = "no poller runs: `ingest up` (or `ingest poll`) has feeds polled\n"
+NO_POLLER = "no poller runs yet: `ingest up` (or `ingest poll`) has feeds polled\n"
 
 
 def test_who_adds_a_feed_is_told_where_no_poller_runs(
@@ -180,7 +180,7 @@ def test_show_tells_when_the_next_poll_is_and_why(feeds: Feeds, database: Engine
     assert "because: failed once" in shown
     assert "failed (status 503): 503 Service Unavailable" in shown
     assert "fetched 200, 30 entries, 20 new, 9 changed" in shown
-    assert "publishes  1 entries an hour; 30 in its document" in shown
+    assert "publishes  1 entry an hour; 30 in its document" in shown
     told = json.loads(feeds("show", name, "--json").output)
     assert [each["result"] for each in told["polls"]] == ["failed", "fetched"]
     assert told["last_reason"] == "failed once"

@@ -123,7 +123,7 @@ def test_discover_shows_what_answers_as_a_feed_comments_last(world: FeedWorld, f
     shown = feeds("discover", url).stdout.splitlines()
     assert [line.split() for line in shown] == [
         [f"{url}news", "2", "entries", "The", "News"],
-        [f"{url}comments/feed", "1", "entries", "Comments", "(comments)"],
+        [f"{url}comments/feed", "1", "entry", "Comments", "(comments)"],
     ]
 
 
