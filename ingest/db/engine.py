@@ -101,7 +101,9 @@ def translate(error: DBAPIError | psycopg.Error | PoolTimeout) -> Exception:
     state = getattr(original, "sqlstate", None) or ""
     broken = isinstance(original, psycopg.OperationalError | psycopg.InterfaceError) and not state
     if broken or state.startswith(("57P", "53", "08", "58")) or state == "25006":
-        return Unavailable("database", str(original).strip())
+        return Unavailable(
+            "database", " ".join(str(original).split())
+        )  # the driver's lines as one: it is logged
     if state.startswith("40") or state in ("23503", "23505"):
         return Conflict(str(original).strip())
     if (
