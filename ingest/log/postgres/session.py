@@ -63,10 +63,14 @@ class DedicatedSession:
             with driver_of(connection) as driver:
                 self._driver = driver
                 connection.detach()
-                driver.rollback()
-                driver.autocommit = True
-                for option in _OPTIONS:
-                    driver.execute(option)
+                try:
+                    driver.rollback()
+                    driver.autocommit = True
+                    for option in _OPTIONS:
+                        driver.execute(option)
+                except BaseException:
+                    driver.close()  # no pool would
+                    raise
 
     @contextmanager
     def use(self) -> Iterator[Driver]:
