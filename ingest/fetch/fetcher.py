@@ -389,7 +389,7 @@ def _is_own(url: httpx.URL, origin: httpx.URL) -> bool:
 
 def _combination(url: httpx.URL, options: RequestOptions, *, origin: httpx.URL) -> Combination:
     """How one hop is gone: through the proxy all of them, with exceptions at the feed's own host alone."""
-    if options is ORDINARY or options == ORDINARY:
+    if options == ORDINARY:
         return PLAIN
     if url.host != origin.host:
         return Combination(proxy=options.proxy)

@@ -42,9 +42,7 @@ def open_session(
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
         auto_decompress=False,
-        timeout=aiohttp.ClientTimeout(
-            total=None, sock_connect=None
-        ),  # a request has one deadline, over all of it
+        timeout=aiohttp.ClientTimeout(total=None),  # a request has one deadline, over all of it
         max_line_size=MAX_HEADER_BYTES,
         max_field_size=MAX_HEADER_BYTES,
         max_headers=MAX_HEADERS,
