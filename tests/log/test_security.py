@@ -20,7 +20,7 @@ from tests.log.backends import PARTITIONS, messages, take, values
 pytestmark = pytest.mark.kafka
 
 PASSWORD = "correct-horse"
-PATIENCE = timedelta(seconds=20)
+PATIENCE = timedelta(seconds=60)
 SHORT = timedelta(seconds=2)
 
 
@@ -72,6 +72,22 @@ def test_an_encrypted_broker_is_trusted_by_its_certificate(broker: Broker, topic
     log.close()
 
 
+@pytest.fixture(params=["at once", "late"])
+def reading(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When clients read: late, and what the broker says before it closes is read together with the end."""
+    if request.param == "late":
+        from kafka.net.transport import KafkaTCPTransport
+
+        receive: Any = KafkaTCPTransport._sock_recv
+
+        def late(transport: KafkaTCPTransport) -> Any:
+            time.sleep(0.3)  # the broker holds back a refusal for 100 ms
+            return receive(transport)
+
+        monkeypatch.setattr(KafkaTCPTransport, "_sock_recv", late)
+
+
+@pytest.mark.usefixtures("reading")
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
 def test_a_wrong_password_is_said_at_once_and_not_shown(broker: Broker, topic: str, mechanism: str) -> None:
     log = open_log(broker.sasl, security(mechanism=mechanism, password="battery-staple"))

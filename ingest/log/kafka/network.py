@@ -49,7 +49,9 @@ class Connections(KafkaConnectionManager):
     """The client's connections, which tell why none could be had at its start.
 
     The client itself (kafka-python 3.0) only says that it could not: a failure in its first exchange with a broker
-    is logged and forgotten, and one that refuses our password is asked again until the time is over.
+    is logged and forgotten, and one that refuses our password is asked again until the time is over. What a broker
+    said last is dropped where its end of the connection is read with it, and that is how it refuses: it answers and
+    closes at once. A client that is slow to read would never be told.
     """
 
     def __init__(self, net: Any, **configs: Any) -> None:
@@ -63,6 +65,17 @@ class Connections(KafkaConnectionManager):
         if not self.bootstrapped:
             connection.init_future.add_errback(self._remember)
         return connection
+
+    async def _build_transport(self, node: Any, timeout_at: float | None = None) -> Any:
+        transport = await super()._build_transport(node, timeout_at=timeout_at)  # type: ignore[no-untyped-call]
+        receive = transport._sock_recv  # noqa: SLF001
+
+        def to_the_last() -> tuple[bytes, Exception | None]:
+            received, failure = receive()
+            return received, None if received else failure  # which the next reading meets again
+
+        transport._sock_recv = to_the_last  # noqa: SLF001
+        return transport
 
     def _remember(self, failure: BaseException) -> None:
         self.failure = failure
