@@ -58,7 +58,9 @@ _HARMLESS_ENTITY: Final = re.compile(
 )
 _MAX_ENTITIES: Final = 512
 _PIECE: Final = 4_096
-_LONG_TAG: Final = re.compile(rb"<[A-Za-z][^<>]{5000,}")
+_LONG: Final = 5_000
+"""Bytes of a tag that may have more than so many attributes."""
+_TAG: Final = re.compile(rb"<[A-Za-z][^<>]*")
 _ATTRIBUTE: Final = re.compile(rb"""\s[\w:.-]+\s*=\s*["']""")
 # What Media RSS says of a picture or a film. feedparser takes it for one more description of the entry, so that a
 # caption that is longer than the summary would be the article's text. Without attributes the element is kept as it
@@ -148,9 +150,9 @@ def takes_the_fast_lane(body: bytes, *, url: str, content_type: str | None = Non
 
 def _reworded(body: bytes) -> bytes:
     """The document in words that feedparser takes for what they are."""
-    body = body.replace(b"<media:description>", b"<media:caption>")
-    body = body.replace(b"</media:description>", b"</media:caption>")
     if b"media:description" in body:
+        body = body.replace(b"<media:description>", b"<media:caption>")
+        body = body.replace(b"</media:description>", b"</media:caption>")
         body = _CAPTION.sub(rb"<\1media:caption\2>", body)
     if b"<category" in body:
         body = _MARKED_CATEGORY.sub(rb"\1\3", body)  # it would have nothing of it
@@ -188,24 +190,43 @@ def _refusal(body: bytes) -> str | None:
         for declared, declaration in enumerate(_ENTITY.finditer(head), 1):
             if declared > _MAX_ENTITIES or not _HARMLESS_ENTITY.match(declaration[1]):
                 return "it declares entities that we do not expand: nested, external, long or too many"
-    for tag in _LONG_TAG.finditer(body):
-        if sum(1 for _ in _ATTRIBUTE.finditer(tag[0])) > MAX_ATTRIBUTES:
+    for tag in _long_tags(body):
+        if sum(1 for _ in _ATTRIBUTE.finditer(tag)) > MAX_ATTRIBUTES:
             return f"a tag has more than {MAX_ATTRIBUTES} attributes"
     if _is_deep(body):
         return f"more than {MAX_DEPTH} elements in each other"
     return None
 
 
+def _long_tags(body: bytes) -> Iterator[bytes]:
+    """Those of :data:`_LONG` bytes and more. From one ``<`` to the last within as many there can be none."""
+    start = body.find(b"<")
+    while start >= 0:
+        after = body.rfind(b"<", start + 1, start + 1 + _LONG)
+        if after < 0:
+            tag = _TAG.match(body, start)
+            if tag is not None and len(tag[0]) >= _LONG:
+                yield tag[0]
+            after = body.find(b"<", start + 1)
+        start = after
+
+
 def _is_deep(body: bytes) -> bool:
     """Whether it has more than so many elements in each other. Counting tags, a piece at a time, rules that out for
     nearly every document; where it does not (markup in CDATA that nobody closes) it is read."""
+    return _may_be_deep(body, exact=False) and _may_be_deep(body, exact=True) and _reads_deep(body)
+
+
+def _may_be_deep(body: bytes, *, exact: bool) -> bool:
+    """``exact``: what is no element, or closes itself, is not counted either. It takes as long again, and more."""
     opened = 0
     for start in range(0, len(body), _PIECE):
         piece = body[start : start + _PIECE]
         opened += piece.count(b"<") - 2 * piece.count(b"</")
-        opened -= piece.count(b"/>") + piece.count(b"<!") + piece.count(b"<?")
+        if exact:
+            opened -= piece.count(b"/>") + piece.count(b"<!") + piece.count(b"<?")
         if opened > MAX_DEPTH:
-            return _reads_deep(body)
+            return True
     return False
 
 

@@ -273,11 +273,12 @@ class Reader(EntryReader):
         if self._cache is not None:
             # Which prefixes reach into the entries is a part of it: elsewhere the same bytes may not be well-formed.
             said = (state, self._url, self._declarations, self._spaces)
-            context = blake2b(repr(said).encode("utf-8", "replace"))
+            context = blake2b(repr(said).encode("utf-8", "replace"), digest_size=16)
+            counted = self._split.counted
             for number in range(first, len(entries)):
                 hashed = context.copy()
-                hashed.update(without_counts(entries[number]))
-                key = self._keys[number] = hashed.digest()[:16]
+                hashed.update(without_counts(entries[number]) if counted else entries[number])
+                key = self._keys[number] = hashed.digest()
                 known = self._cache.get(key)
                 if known is not None:
                     self._known[number] = known
@@ -294,7 +295,7 @@ class Reader(EntryReader):
         mark = b'<%b xmlns=""/>' % MARK_BYTES
         head, tail = f"<{MARK}{declared}>".encode(), f"</{MARK}>".encode()
         document = b"".join((head, mark.join(entries), tail))
-        if any(b"xmlns" in entry for entry in entries):
+        if document.find(b"xmlns", len(head)) >= 0 and any(b"xmlns" in entry for entry in entries):
             root, within = tree(document)
             for element, declarations in within.items():
                 if element is root or element.tag == MARK:

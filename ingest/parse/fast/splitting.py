@@ -42,11 +42,13 @@ class Miscut(Exception):
 class Split:
     """A document with marks in its entries' places, and these."""
 
-    __slots__ = ("around", "entries")
+    __slots__ = ("around", "counted", "entries")
 
-    def __init__(self, around: bytes, entries: list[bytes]) -> None:
+    def __init__(self, around: bytes, entries: list[bytes], *, counted: bool = False) -> None:
         self.around = around
         self.entries = entries
+        self.counted = counted
+        """Entries say how often their films were seen."""
 
     @classmethod
     def of(cls, document: bytes) -> Split | None:
@@ -74,7 +76,7 @@ class Split:
         if not entries:
             return None
         around.append(document[position:])
-        return cls(b"".join(around), entries)
+        return cls(b"".join(around), entries, counted=b"<media:statistics " in document)
 
 
 def without_counts(entry: bytes) -> bytes:
@@ -82,9 +84,7 @@ def without_counts(entry: bytes) -> bytes:
 
     Only where it is mark-up for certain; then it means nothing to any field.
     """
-    if b"<media:statistics " not in entry or b"<!" in entry or b"<?" in entry:
-        return entry
-    return _COUNTS.sub(rb"<media:\1/>", entry)
+    return entry if b"<!" in entry or b"<?" in entry else _COUNTS.sub(rb"<media:\1/>", entry)
 
 
 def tree(document: bytes) -> tuple[ET.Element, dict[ET.Element, list[tuple[str, str]]]]:
