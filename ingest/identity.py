@@ -9,6 +9,7 @@ hashed under a name of its own.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -20,7 +21,7 @@ from ingest.types import Entry
 KEY_BYTES: Final = 16
 DIGEST_BYTES: Final = 16
 MARK_BYTES: Final = 8
-READER: Final = 1
+READER: Final = 2
 """Of everything between a document's bytes and its entries' keys and digests. Whoever changes what comes out for
 documents that were read already adds one: each feed is then asked for all of it once (docs/polling.md, case 15)."""
 _NUMBER: Final = re.compile(r"\d{5,}")
@@ -89,9 +90,20 @@ def is_another(one: bytes, other: bytes) -> bool:
     return link and title and (date or undated)
 
 
-def digest(title: str, text: str) -> bytes:
-    """Of what makes a revision; 16 bytes. White space does not count: feeds re-wrap their lines."""
-    return _hash(" ".join(title.split()), " ".join(text.split()), size=DIGEST_BYTES)
+def digest(title: str, text: str, authors: Iterable[str]) -> bytes:
+    """Of what makes a revision; 16 bytes. White space does not count, nor the order of authors: feeds re-wrap their
+    lines."""
+    told = _hash(" ".join(title.split()), " ".join(text.split()), size=DIGEST_BYTES)
+    return with_authors(told, authors)
+
+
+def with_authors(told: bytes, authors: Iterable[str]) -> bytes:
+    """The digest of the same title and text by these authors, of one that names nobody; and the other way round."""
+    names = sorted({" ".join(author.split()) for author in authors})
+    if not names:
+        return told
+    mask = int.from_bytes(_hash(*names, size=DIGEST_BYTES))
+    return (int.from_bytes(told) ^ mask).to_bytes(DIGEST_BYTES)
 
 
 def _hash(*parts: str, size: int) -> bytes:

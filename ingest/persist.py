@@ -30,6 +30,7 @@ from ingest.classify import Classifier, compile_topics
 from ingest.db import pages, store
 from ingest.db.engine import Conflict, Rejected, transaction
 from ingest.errors import Unavailable, Unusable
+from ingest.identity import with_authors
 from ingest.log.api import stream_topic
 from ingest.runtime import crash_step
 from ingest.story import story_id
@@ -208,6 +209,10 @@ def decide(
             joined=frozenset(match.topic for match in matches),
             left=frozenset(),
         )
+    named = None if article.authors else stored.named_as(article.digest)
+    if named is not None:
+        # Of an outlet's feeds not all say who wrote an article: that one says nothing of it takes back nothing.
+        article = replace(article, digest=named)
     late = is_late(article, stored)
     # A sitemap has titles alone. What another feed said of the article is not taken back by one that says nothing.
     silent = article.feed_id != stored.feed_id and not article.text and not article.summary
@@ -268,14 +273,14 @@ def after(change: Change, stored: StoredArticle | None) -> StoredArticle:
     pages = stored.pages if stored is not None else {}
     if change.article.page is not None:
         pages = {**pages, change.article.page.digest: revisions[change.article.digest]}
+    named = _named_after(change, stored)
     if stored is not None and change.effect in (Effect.UNCHANGED, Effect.LATE):
-        return replace(stored, latest=change.latest, revisions=revisions, pages=pages)
+        return replace(stored, latest=change.latest, revisions=revisions, pages=pages, named=named)
     return StoredArticle(
         id=change.article.id,
         revision=change.revision,
         latest=change.latest,
         revisions=revisions,
-        digest=change.article.digest,
         story_id=change.story_id,
         first_seen_at=change.first_seen_at,
         published_at=change.published_at,
@@ -284,7 +289,16 @@ def after(change: Change, stored: StoredArticle | None) -> StoredArticle:
         poll_id=change.article.poll_id,
         topics=((stored.topics if stored is not None else frozenset()) - change.left) | change.joined,
         pages=pages,
+        named=named,
     )
+
+
+def _named_after(change: Change, stored: StoredArticle | None) -> Mapping[bytes, Sequence[bytes]]:
+    article, known = change.article, stored.named if stored is not None else {}
+    if not article.authors or (stored is not None and article.digest in stored.revisions):
+        return known
+    told = with_authors(article.digest, article.authors)
+    return {**known, told: (*known.get(told, ()), article.digest)}
 
 
 def _revisions_after(change: Change, stored: StoredArticle | None) -> Mapping[bytes, int]:

@@ -6,7 +6,7 @@ Times are aware UTC, durations are ``timedelta``, a type holds either what *they
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -413,7 +413,7 @@ class Article:
     entry_key: bytes
     """The entry's key in its feed's seen-set, 16 bytes."""
     digest: bytes
-    """Of what makes a revision (title and text), 16 bytes."""
+    """Of what makes a revision (title, text and authors), 16 bytes."""
     seen_at: datetime
     url: str | None
     """Canonical."""
@@ -661,19 +661,20 @@ class StoredArticle:
     """The highest number: more than ``revision`` where the article went back to an earlier text."""
     revisions: Mapping[bytes, int]
     """The number of every revision by its digest."""
-    digest: bytes
     story_id: UUID
     first_seen_at: datetime
     published_at: datetime | None
     revised_at: datetime
     """When the current text was seen first as current."""
     feed_id: int
-    """Of the current revision, as the next."""
+    """Which said then, as the next, that the current text is it."""
     poll_id: int
     topics: frozenset[str]
     """The topics it matches."""
     pages: Mapping[bytes, int] = field(default_factory=dict)
     """The revision that has the page's text, by the digest of the feed's version it stands for."""
+    named: Mapping[bytes, Sequence[bytes]] = field(default_factory=dict)
+    """The digests of the versions that say who wrote them, in their order, by that of their title and text alone."""
 
     @property
     def shows_page(self) -> bool:
@@ -683,6 +684,13 @@ class StoredArticle:
     def number_of(self, digest: bytes) -> int | None:
         """The revision that a feed's version is shown as: its page's, where there is one; None: it is unknown."""
         return self.pages.get(digest, self.revisions.get(digest))
+
+    def named_as(self, digest: bytes) -> bytes | None:
+        """The version that says who wrote it, for one that has its title and text alone: the one that is shown, else
+        the last; None: there is none."""
+        versions = self.named.get(digest, ())
+        shown = (version for version in versions if self.number_of(version) == self.revision)
+        return next(shown, versions[-1] if versions else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -325,7 +325,7 @@ _FIELDS: Final[tuple[tuple[str, _Kind], ...]] = (
     ("feed_url", _text("its address")),
     ("poll_id", _number("the poll that brought it")),
     ("entry_key", _hash("of the entry in its feed's seen-set")),
-    ("digest", _hash("of title and text: another digest is another revision")),
+    ("digest", _hash("of title, text and authors: another digest is another revision")),
     ("seen_at", _time("when the poll saw it")),
     ("url", _optional_text("canonical address of the article")),
     ("guid", _optional_text("what the feed calls it")),

@@ -92,14 +92,12 @@ class Library:
         article_id = uuid5(NAMESPACE_URL, url)
         feed_id = self.feed() if feed_id is None else feed_id
         poll_id = self.poll(feed_id, at)
-        digest = _digest(title, text)
         with self.engine.begin() as connection:
             connection.execute(
                 insert(tables.articles).values(
                     id=article_id,
                     revision=1,
                     latest=1,
-                    digest=digest,
                     story_id=story or article_id,
                     feed_id=feed_id,
                     url=url,
@@ -108,6 +106,8 @@ class Library:
                     published_at=at if published else None,
                     first_seen_at=at,
                     revised_at=at,
+                    revised_feed_id=feed_id,
+                    revised_poll_id=poll_id,
                     sort_at=at,
                 )
             )
@@ -148,7 +148,7 @@ class Library:
             connection.execute(
                 update(tables.articles)
                 .where(tables.articles.c.id == article_id)
-                .values(revision=number, latest=number, digest=_digest(title, text), revised_at=at)
+                .values(revision=number, latest=number, revised_at=at)
             )
             self._sighting(connection, article_id, poll_id, row.feed_id, at, "updated", number)
         return number

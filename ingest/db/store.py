@@ -19,18 +19,18 @@ import psycopg
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection
 
+from ingest.identity import with_authors
 from ingest.types import Article, Change, Effect, Record, StoredArticle, Topic
 
 _SIGHTED: Final = """
     SELECT s.article_id, s.poll_id FROM sightings s
     JOIN unnest(%b::uuid[], %b::bigint[]) AS asked(article_id, poll_id) USING (article_id, poll_id)"""
 _STORED: Final = """
-    SELECT a.id, a.revision, a.latest, a.digest, a.story_id, a.first_seen_at, a.published_at, a.revised_at,
-        r.feed_id, r.poll_id
-    FROM articles a JOIN revisions r ON r.article_id = a.id AND r.number = a.revision
-    WHERE a.id = ANY(%b::uuid[]) ORDER BY a.id FOR UPDATE OF a"""
+    SELECT id, revision, latest, story_id, first_seen_at, published_at, revised_at, revised_feed_id, revised_poll_id
+    FROM articles WHERE id = ANY(%b::uuid[]) ORDER BY id FOR UPDATE"""
 _MATCHED: Final = "SELECT article_id, topic FROM matches WHERE article_id = ANY(%b::uuid[])"
-_REVISIONS: Final = "SELECT article_id, digest, number FROM revisions WHERE article_id = ANY(%b::uuid[])"
+_REVISIONS: Final = """
+    SELECT article_id, digest, number, authors FROM revisions WHERE article_id = ANY(%b::uuid[]) ORDER BY number"""
 _PAGES: Final = """
     SELECT article_id, digest, revision FROM pages
     WHERE article_id = ANY(%b::uuid[]) AND revision IS NOT NULL"""
@@ -39,11 +39,13 @@ _LOCK_STORIES: Final = "SELECT pg_advisory_xact_lock(key) FROM unnest(%b::bigint
 
 _REVISE: Final = """
     UPDATE articles a SET
-        revision = n.revision, latest = n.latest, digest = n.digest, story_id = n.story_id, url = n.url,
-        language = n.language, published_at = n.published_at, sort_at = n.sort_at, revised_at = n.revised_at
-    FROM unnest(%b::uuid[], %b::int[], %b::int[], %b::bytea[], %b::uuid[], %b::text[], %b::text[],
-                %b::timestamptz[], %b::timestamptz[], %b::timestamptz[])
-        AS n(id, revision, latest, digest, story_id, url, language, published_at, sort_at, revised_at)
+        revision = n.revision, latest = n.latest, story_id = n.story_id, url = n.url,
+        language = n.language, published_at = n.published_at, sort_at = n.sort_at, revised_at = n.revised_at,
+        revised_feed_id = n.revised_feed_id, revised_poll_id = n.revised_poll_id
+    FROM unnest(%b::uuid[], %b::int[], %b::int[], %b::uuid[], %b::text[], %b::text[],
+                %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::bigint[], %b::bigint[])
+        AS n(id, revision, latest, story_id, url, language, published_at, sort_at, revised_at, revised_feed_id,
+            revised_poll_id)
     WHERE a.id = n.id"""
 _MAKE_CURRENT: Final = """
     UPDATE revisions r SET current = (r.number = n.revision)
@@ -72,7 +74,6 @@ _ARTICLE_COLUMNS: Final = {
     "id": "uuid",
     "revision": "int4",
     "latest": "int4",
-    "digest": "bytea",
     "story_id": "uuid",
     "feed_id": "int8",
     "url": "text",
@@ -81,6 +82,8 @@ _ARTICLE_COLUMNS: Final = {
     "published_at": "timestamptz",
     "first_seen_at": "timestamptz",
     "revised_at": "timestamptz",
+    "revised_feed_id": "int8",
+    "revised_poll_id": "int8",
     "sort_at": "timestamptz",
 }
 _REVISION_COLUMNS: Final = {
@@ -148,13 +151,16 @@ def load(connection: Connection, *, records: Sequence[tuple[UUID, int]], stories
     topics: dict[UUID, set[str]] = {row[0]: set() for row in rows}
     revisions: dict[UUID, dict[bytes, int]] = {row[0]: {} for row in rows}
     pages: dict[UUID, dict[bytes, int]] = {row[0]: {} for row in rows}
+    named: dict[UUID, dict[bytes, list[bytes]]] = {row[0]: {} for row in rows}
     if rows:
         for article_id, digest, number in driver.execute(_PAGES, (list(pages),)):
             pages[article_id][bytes(digest)] = number
         for article_id, topic in driver.execute(_MATCHED, (list(topics),)):
             topics[article_id].add(topic)
-        for article_id, digest, number in driver.execute(_REVISIONS, (list(revisions),)):
-            revisions[article_id][bytes(digest)] = number
+        for article_id, digest, number, authors in driver.execute(_REVISIONS, (list(revisions),)):
+            revisions[article_id][digest] = number
+            if authors:
+                named[article_id].setdefault(with_authors(digest, authors), []).append(digest)
     return Known(
         sighted=frozenset((row[0], row[1]) for row in sighted),
         stored={
@@ -163,15 +169,15 @@ def load(connection: Connection, *, records: Sequence[tuple[UUID, int]], stories
                 revision=row[1],
                 latest=row[2],
                 revisions=revisions[row[0]],
-                digest=bytes(row[3]),
-                story_id=row[4],
-                first_seen_at=row[5],
-                published_at=row[6],
-                revised_at=row[7],
-                feed_id=row[8],
-                poll_id=row[9],
+                story_id=row[3],
+                first_seen_at=row[4],
+                published_at=row[5],
+                revised_at=row[6],
+                feed_id=row[7],
+                poll_id=row[8],
                 topics=frozenset(topics[row[0]]),
                 pages=pages[row[0]],
+                named=named[row[0]],
             )
             for row in rows
         },
@@ -193,15 +199,13 @@ def write(connection: Connection, changes: Sequence[Change], *, now: datetime) -
         _ARTICLE_COLUMNS,
         (_article_row(moved[article], first) for article, first in created.items()),
     )
-    # New rows come in as not current where a later record of the batch already went past them.
+    # Of the new rows that one is current which the last of the batch's records left so.
+    shown = {article: change.revision for article, change in moved.items()}
     _copy(
         driver,
         "revisions",
         _REVISION_COLUMNS,
-        [
-            *(_revision_row(c, current=moved[c.article.id].revision == c.latest) for c in classified),
-            *(_revision_row(c, current=False) for c in late),
-        ],
+        (_revision_row(c, current=shown.get(c.article.id) == c.latest) for c in (*classified, *late)),
     )
     if known:
         _revise(driver, known)
@@ -271,7 +275,6 @@ def _article_row(change: Change, first: Article) -> tuple[Any, ...]:
         article.id,
         change.revision,
         change.latest,
-        article.digest,
         change.story_id,
         first.feed_id,
         article.url,
@@ -280,6 +283,8 @@ def _article_row(change: Change, first: Article) -> tuple[Any, ...]:
         change.published_at,
         change.first_seen_at,
         article.seen_at,
+        article.feed_id,
+        article.poll_id,
         sort_time(published_at=change.published_at, first_seen_at=change.first_seen_at),
     )
 
@@ -328,13 +333,14 @@ def _revise(driver: psycopg.Connection[Any], changes: Sequence[Change]) -> None:
             c.article.id,
             c.revision,
             c.latest,
-            c.article.digest,
             c.story_id,
             c.article.url,
             c.article.language,
             c.published_at,
             sort_time(published_at=c.published_at, first_seen_at=c.first_seen_at),
             c.article.seen_at,
+            c.article.feed_id,
+            c.article.poll_id,
         )
         for c in changes
     ]

@@ -318,7 +318,6 @@ articles: Final = Table(
     Column("id", Uuid, primary_key=True),
     Column("revision", Integer, nullable=False, comment="the number of the current revision"),
     Column("latest", Integer, nullable=False, comment="the highest revision number"),
-    Column("digest", LargeBinary, nullable=False, comment="of the current revision"),
     Column("story_id", Uuid, nullable=False),
     Column("feed_id", BigInteger, nullable=False, comment="the feed that brought it first"),
     Column("url", Text),
@@ -326,7 +325,11 @@ articles: Final = Table(
     Column("language", Text),
     Column("published_at", _time),
     Column("first_seen_at", _time, nullable=False),
-    Column("revised_at", _time, nullable=False),
+    Column(
+        "revised_at", _time, nullable=False, comment="when the current revision came to be it, again or first"
+    ),
+    Column("revised_feed_id", BigInteger, nullable=False, comment="the feed that said so"),
+    Column("revised_poll_id", BigInteger, nullable=False, comment="in this poll"),
     # What lists and pages are ordered by: never in the future, never null.
     Column("sort_at", _time, nullable=False),
     CheckConstraint("revision BETWEEN 1 AND latest", name="revision"),

@@ -78,6 +78,7 @@ class _Draft:
     summary: str
     text: str
     html: str
+    authors: tuple[str, ...]
     attribution: Attribution | None
     marks: bytes
 
@@ -265,16 +266,20 @@ def _draft(entry: Entry, *, base: str) -> _Draft | None:
     title, text = cut(title, MAX_TITLE_CHARACTERS), cut(text, MAX_TEXT_CHARACTERS)
     if summary and summary != text:
         summary = cleaned(summary, title=title, markup="")[0]
+    authors = _names(entry.authors)
+    if attribution is not None and attribution.author is not None:
+        authors = (attribution.author,)  # the entry's is whoever reposted it
     return _Draft(
         entry=entry,
         key=entry_key(named),
         # A summary that says something else than the text is a part of what the publisher tells.
-        digest=digest(title, text if summary in text else f"{summary}\n{text}"),
+        digest=digest(title, text if summary in text else f"{summary}\n{text}", authors),
         url=url,
         title=title,
         summary=cut(summary, MAX_SUMMARY_CHARACTERS),
         text=text,
         html=html,
+        authors=authors,
         attribution=attribution,
         marks=marks(
             link=url or entry.link,
@@ -297,9 +302,6 @@ def _article(
 ) -> Article:
     entry, attribution = draft.entry, draft.attribution
     source = host_of(draft.url or feed_url)
-    authors = _names(entry.authors)
-    if attribution is not None and attribution.author is not None:
-        authors = (attribution.author,)  # the entry's is whoever reposted it
     publisher = attribution.publisher if attribution is not None else None
     publisher = publisher or _name(entry.source_title) or _name(parsed.title) or source or None
     latest = seen_at + FUTURE
@@ -315,7 +317,7 @@ def _article(
         url=draft.url,
         guid=None if entry.guid is None else cut(entry.guid, MAX_GUID_CHARACTERS),
         title=draft.title,
-        authors=authors,
+        authors=draft.authors,
         publisher=publisher,
         source=source,
         attribution=attribution,

@@ -41,23 +41,21 @@ def with_page_text(
     why = no_better(text, title=article.title, own=article.text)
     if why is not None:
         return Failed(kind=FailureKind.NO_BETTER, detail=why)
-    summary = article.summary
+    summary, authors = article.summary, article.authors
+    if attribution is not None and article.attribution is None and attribution.author is not None:
+        authors = (attribution.author,)
     found = replace(
         article,
-        digest=digest(article.title, text if summary in text else f"{summary}\n{text}"),
+        digest=digest(article.title, text if summary in text else f"{summary}\n{text}", authors),
         seen_at=seen_at,
+        authors=authors,
         text=text,
         html=html,
         page=FromPage(id=page_id, digest=article.digest, url=page_url),
     )
     if attribution is None or article.attribution is not None:
         return found
-    return replace(
-        found,
-        attribution=attribution,
-        authors=found.authors if attribution.author is None else (attribution.author,),
-        publisher=attribution.publisher or found.publisher,
-    )
+    return replace(found, attribution=attribution, publisher=attribution.publisher or found.publisher)
 
 
 def no_better(text: str, *, title: str, own: str) -> str | None:

@@ -71,7 +71,7 @@ def of_feed(name: str, title: str, teaser: str) -> Article:
         feed_url="https://outlet.example/feed",
         poll_id=1,
         entry_key=bytes(16),
-        digest=digest(title, teaser),
+        digest=digest(title, teaser, ()),
         seen_at=NOW,
         url=url,
         guid=None,

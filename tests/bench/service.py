@@ -90,7 +90,7 @@ def _article(number: int, row: Mapping[str, object]) -> Article:
         feed_url="https://bench.example/feed",
         poll_id=1,
         entry_key=number.to_bytes(16),
-        digest=digest(title, body),
+        digest=digest(title, body, ()),
         seen_at=now,
         url=url,
         guid=url,

@@ -185,7 +185,7 @@ def _article(url: str, title: str, body: str, *, source: str) -> Article:
         feed_url=_ELSEWHERE,
         poll_id=0,
         entry_key=bytes(16),
-        digest=digest(title, body),
+        digest=digest(title, body, ()),
         seen_at=now(),
         url=url,
         guid=url,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from ingest.db import migrate
 from ingest.db.engine import open_engine, transaction
 from ingest.db.tables import metadata
 from ingest.errors import Refused, WrongMigration
+from ingest.identity import digest
 
 pytestmark = pytest.mark.store
 
@@ -167,3 +168,64 @@ def test_going_back_behind_indexes_of_sitemaps_lets_their_sitemaps_go(empty: Eng
     with transaction(empty) as connection:
         left = connection.execute(text("SELECT url FROM feeds ORDER BY id")).scalars().all()
     assert left == ["https://a/index", "https://a/own"]
+
+
+def test_authors_come_into_the_digests_of_what_is_stored_and_go_out_again(empty: Engine) -> None:
+    bare = digest("Title", "Text.", ())
+    named = digest("Title", "Text.", ("Ann Author", "Bo  Byline"))
+    other = digest("Title", "Text.", ("Ann Author",))
+    feeds, pages = _digests("revisions"), _digests("pages")
+    migrate.upgrade(empty, to="0013")
+    with transaction(empty) as connection:
+        for number, authors in ((1, "{Bo Byline,Ann Author}"), (2, "{}")):
+            article = {
+                "id": f"0000000{number}-0000-0000-0000-000000000000",
+                "digest": bare,
+                "authors": authors,
+            }
+            connection.execute(
+                text(
+                    "INSERT INTO articles (id, revision, latest, digest, story_id, feed_id, source, first_seen_at, "
+                    "revised_at, sort_at) VALUES (:id, 1, 1, :digest, :id, 1, 'a.example', now(), now(), now())"
+                ),
+                article,
+            )
+            connection.execute(text(_REVISION.format(number=1)), article)
+            connection.execute(
+                text(
+                    "INSERT INTO pages (article_id, digest, feed_id, entry_key, url, wanted_at, due_at) "
+                    "VALUES (:id, :digest, 1, '', 'https://a.example/1', now(), now())"
+                ),
+                article,
+            )
+    migrate.upgrade(empty)
+    with transaction(empty) as connection:
+        assert feeds(connection) == pages(connection) == [named, bare]
+        polls = connection.execute(text("SELECT revised_feed_id, revised_poll_id FROM articles"))
+        assert [tuple(row) for row in polls] == [(5, 8), (5, 8)]
+        edited = {"id": "00000001-0000-0000-0000-000000000000", "digest": other, "authors": "{Ann Author}"}
+        connection.execute(text(_REVISION.format(number=2)), edited)
+    migrate.downgrade(empty, to="0013")
+    with transaction(empty) as connection:
+        # Two revisions of one text: the digest can only be that of one.
+        assert feeds(connection) == [bare, other, bare]
+        assert pages(connection) == [bare, bare]
+        assert [bytes(row[0]) for row in connection.execute(text("SELECT digest FROM articles"))] == [
+            bare,
+            bare,
+        ]
+    migrate.upgrade(empty)
+    migrate.check(empty)
+
+
+_REVISION = """
+    INSERT INTO revisions (article_id, number, current, digest, seen_at, feed_id, poll_id, title, authors, summary,
+        text, html, categories)
+    VALUES (:id, {number}, {number} = 1, :digest, now(), 5, 8, 'Title', :authors, '', 'Text.', '', '{{}}')"""
+
+
+def _digests(table: str) -> Callable[[Connection], list[bytes]]:
+    query = text(
+        f"SELECT digest FROM {table} ORDER BY article_id" + (", number" if table == "revisions" else "")
+    )
+    return lambda connection: [bytes(row[0]) for row in connection.execute(query)]

@@ -14,8 +14,16 @@ LONG_TEXT = " ".join(f"word{number}" for number in range(60))
 """Long enough to be a story of its own that copies can join."""
 
 
+AUTHORS = ("Ann Author", "Bo Byline")
+
+
 def article(
-    url: str = "https://news.example/a", *, poll_id: int = 1, title: str = "A title", text: str = "Text."
+    url: str = "https://news.example/a",
+    *,
+    poll_id: int = 1,
+    title: str = "A title",
+    text: str = "Text.",
+    authors: tuple[str, ...] = AUTHORS,
 ) -> Article:
     """One version of the article at ``url`` as poll ``poll_id`` brought it; later polls are a minute apart."""
     return Article(
@@ -24,12 +32,12 @@ def article(
         feed_url="https://news.example/feed",
         poll_id=poll_id,
         entry_key=bytes(16),
-        digest=digest(title, text),
+        digest=digest(title, text, authors),
         seen_at=START + timedelta(minutes=poll_id),
         url=url,
         guid=f"guid of {url}",
         title=title,
-        authors=("Ann Author", "Bo Byline"),
+        authors=authors,
         publisher="News Example",
         source="news.example",
         attribution=None,

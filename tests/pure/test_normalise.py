@@ -109,15 +109,18 @@ def test_a_permalink_serves_where_there_is_no_link() -> None:
     assert article(an_entry("http://news.example/1?utm_source=rss", None, "A")).url == LINK
 
 
-def test_only_title_and_text_make_a_revision() -> None:
+def test_only_title_text_and_authors_make_a_revision() -> None:
     seen: dict[bytes, Seen] = {}
     first = an_entry("1", LINK, "A", "<p>One  two</p>")
     poll([first], seen)
     same = replace(first, content="<div>One\ntwo</div>", published=NOW, categories=("x",), image=OTHER)
     for day in range(3):
-        moved = replace(same, updated=NOW + timedelta(days=day), authors=(f"Author {day}",))
+        moved = replace(same, updated=NOW + timedelta(days=day), categories=(f"Tag {day}",))
         assert poll([moved], seen).articles == ()
     assert len(poll([replace(first, content="<p>One three</p>")], seen).articles) == 1
+    signed = replace(first, content="<p>One three</p>", authors=("Ann", "Bo"))
+    assert [article.authors for article in poll([signed], seen).articles] == [("Ann", "Bo")]
+    assert poll([replace(signed, authors=("Bo", " Ann "))], seen).articles == ()
 
 
 def test_an_entry_that_says_nothing_is_unusable_by_number() -> None:

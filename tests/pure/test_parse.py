@@ -184,7 +184,7 @@ def test_markup_that_nobody_closes_is_not_deep() -> None:
     assert parsed(deep(900)).title == "T"
 
 
-def test_a_tag_with_thousands_of_attributes_is_refused_wherever_it_stands() -> None:
+def test_a_tag_with_thousands_of_attributes_is_refused() -> None:
     attributes = " ".join(f'a{number}="x"' for number in range(MAX_ATTRIBUTES + 1))
     for before in range(0, 6_000, 67):
         ordinary = "<b/>" * (before // 4) + "." * (before % 4)

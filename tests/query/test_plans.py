@@ -27,15 +27,17 @@ SOME_ID = UUID(int=77)
 
 _FILL = f"""
     INSERT INTO articles
-        (id, revision, latest, digest, story_id, feed_id, url, source, first_seen_at, revised_at, sort_at)
-    SELECT lpad(to_hex(n), 32, '0')::uuid, 1, 1, int4send(n), lpad(to_hex(n), 32, '0')::uuid, 1,
+        (id, revision, latest, story_id, feed_id, url, source, first_seen_at, revised_at,
+        revised_feed_id, revised_poll_id, sort_at)
+    SELECT lpad(to_hex(n), 32, '0')::uuid, 1, 1, lpad(to_hex(n), 32, '0')::uuid, 1,
         'https://h' || n % 100 || '.example/' || n, 'h' || n % 100 || '.example',
-        '2026-01-01'::timestamptz + n * interval '1 minute', now(), '2026-01-01'::timestamptz + n * interval '1 minute'
+        '2026-01-01'::timestamptz + n * interval '1 minute', now(), 1, 1,
+        '2026-01-01'::timestamptz + n * interval '1 minute'
     FROM generate_series(1, {ARTICLES}) AS n;
     INSERT INTO revisions
         (article_id, number, current, digest, seen_at, feed_id, poll_id, title, authors, summary, text, html,
          categories)
-    SELECT id, 1, true, digest, first_seen_at, 1, 1, 'title ' || substr(url, 9), '{{}}', '',
+    SELECT id, 1, true, uuid_send(id), first_seen_at, 1, 1, 'title ' || substr(url, 9), '{{}}', '',
         'common words of article w' || md5(url), '', '{{}}' FROM articles;
     INSERT INTO sightings (article_id, poll_id, feed_id, seen_at, effect, revision, place)
     SELECT id, 1, 1, first_seen_at, 'created', 1, '' FROM articles;

@@ -36,6 +36,7 @@ class Name(StrEnum):
     SUMMARY_ONLY = "the summary changed to other words of the same text"
     BOILERPLATE = "only boilerplate changed"
     CONTENT = "the text in content changed, which the expectation does not look at"
+    AUTHORS = "who wrote it changed, which the expectation does not look at"
     CAPTION = "the entry has no text, what it says of its picture stands for it"
     TWICE_IN_DOCUMENT = "several entries of one document have this key"
     CUT = "the document was cut within this entry"
@@ -64,6 +65,8 @@ EXPLAINED: Final[Mapping[Name, str]] = {
     "changed is around it, and no part of the story (subscription notes, 'read more').",
     Name.CONTENT: "Title and summary are the same, so the expectation is silent; the full text beside them changed, "
     "and we store that revision: more than was asked for.",
+    Name.AUTHORS: "Title and text are the same, so the expectation is silent; the names of its authors changed, and we "
+    "store that revision: more than was asked for.",
     Name.CAPTION: "Title and link are all the entry has, but for the caption of its picture: that is better than "
     "nothing to search in. The expectation does not look at captions.",
     Name.TWICE_IN_DOCUMENT: "One document has the key several times, with different texts. The expectation counts "
@@ -336,6 +339,8 @@ class _Judge:
                 self._out.add(Name.CAPTION, f"{where}: {_difference(before[1], said[0])}")
             elif before is not None and before[1].contents != said[0].contents:
                 self._out.add(Name.CONTENT, f"{where}: {_difference(before[1], said[0])}")
+            elif before is not None and before[1].authors != said[0].authors:
+                self._out.add(Name.AUTHORS, f"{where}: {before[1].authors} became {said[0].authors}")
             elif before is not None and self._r.said[feed, before[0]].broken:
                 self._out.add(Name.CUT, where)
             else:

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -45,6 +45,7 @@ class Said:
     contents: tuple[str, ...]
     captions: tuple[str, ...] = ()
     """What feedparser takes for content, and is said of a picture."""
+    authors: tuple[str, ...] = ()
 
     @property
     def key(self) -> str | None:
@@ -87,7 +88,7 @@ def read_recording(
 ) -> dict[tuple[str, str], Document]:
     """Every recorded poll's document, by feed and poll name."""
     stat = archive.stat()
-    name = f"said-4-{archive.name.removesuffix('.tar.zst')}-{stat.st_size}-{stat.st_mtime_ns}-{feedparser.__version__}"
+    name = f"said-5-{archive.name.removesuffix('.tar.zst')}-{stat.st_size}-{stat.st_mtime_ns}-{feedparser.__version__}"
     kept = cache_dir() / f"{name}.jsonl.zst"
     if not kept.is_file():
         _write(recording, kept, workers=workers)
@@ -97,9 +98,8 @@ def read_recording(
         for line in io.TextIOWrapper(text, "utf-8"):
             row = json.loads(line)
             if "title" in row:
-                entries.append(
-                    Said(**{**row, "contents": tuple(row["contents"]), "captions": tuple(row["captions"])})
-                )
+                lists = {name: tuple(row[name]) for name in ("contents", "captions", "authors")}
+                entries.append(Said(**{**row, **lists}))
             else:
                 found[row["feed"], row["poll"]] = Document(
                     entries=tuple(entries[number] for number in row["entries"]),
@@ -142,12 +142,7 @@ def _read_feed(polls: Sequence[RecordedPoll]) -> tuple[list[dict[str, Any]], int
         for said in document.entries:
             if said not in numbers:
                 numbers[said] = len(numbers)
-                rows.append(
-                    {
-                        name: getattr(said, name)
-                        for name in ("id", "link", "title", "summary", "contents", "captions")
-                    }
-                )
+                rows.append({field.name: getattr(said, field.name) for field in fields(Said)})
         rows.append(
             {
                 "feed": poll.feed,
@@ -188,6 +183,9 @@ def _entries(found: Any, *, captions: frozenset[str]) -> Iterator[Said]:
             summary=dict.get(entry, "summary"),
             contents=texts,
             captions=tuple(content for content in contents if content not in texts),
+            authors=tuple(
+                filter(None, (dict.get(author, "name") for author in dict.get(entry, "authors") or ()))
+            ),
         )
 
 

@@ -37,12 +37,12 @@ def sent(offset: int, poll: int, url: str, title: str, text: str) -> Sent:
         poll_id=poll,
         key=key_of(url),
         article_id=uuid(url),
-        digest=digest(title, text),
+        digest=digest(title, text, ()),
     )
 
 
 def revision(title: str, text: str, poll: int, *, current: bool = True) -> Revision:
-    return Revision(digest=digest(title, text), title=title, text=text, poll_id=poll, current=current)
+    return Revision(digest=digest(title, text, ()), title=title, text=text, poll_id=poll, current=current)
 
 
 def sighting(effect: str, number: int, offset: int) -> Sighting:
@@ -130,6 +130,31 @@ def test_a_right_replay_has_no_failures_and_every_disagreement_has_its_name(righ
     judgement = judge(right)
     assert judgement.failures() == {}
     assert judgement.counts == {Name.STORED: 2, Name.REVISED: 1, Name.WENT_BACK: 1, Name.MARKUP: 1}
+
+
+def test_an_edited_author_is_a_disagreement_with_a_name(right: Replayed) -> None:
+    document = right.said[FEED, "p4"]
+    entries = (document.entries[0], replace(document.entries[1], authors=("Ann Author",)))
+    again = replace(sent(5, 4, TWO, "Two", "Second & last."), digest=bytes(16))
+    edited = stored(
+        replace(
+            right,
+            said={**right.said, (FEED, "p4"): replace(document, entries=entries)},
+            sent=[*right.sent, again],
+        ),
+        revisions={
+            **right.stored.revisions,
+            uuid(TWO): {
+                1: revision("Two", "Second & last.", 1, current=False),
+                2: replace(revision("Two", "Second & last.", 4), digest=bytes(16)),
+            },
+        },
+        sightings={**right.stored.sightings, (uuid(TWO), 4): sighting("updated", 2, 5)},
+        events=[*right.stored.events, (4, "updated", uuid(TWO), 2)],
+    )
+    judgement = judge(edited)
+    assert judgement.failures() == {}
+    assert judgement.counts[Name.AUTHORS] == 1
 
 
 def without(mapping: Mapping[Any, Any], *keys: Any) -> dict[Any, Any]:
