@@ -38,9 +38,9 @@ from ingest.db.engine import open_engine
 from ingest.db.hosts import prune_hosts
 from ingest.db.polls import prune_polls
 from ingest.db.robots import prune_robots
-from ingest.db.status import POLLER, GroupStatus, Status, read_status
+from ingest.db.status import POLLER, GroupStatus, Status, poller_connected, read_status
 from ingest.discovery import Discoverer, Discovery
-from ingest.errors import IngestError, Refused
+from ingest.errors import IngestError, Refused, Unavailable
 from ingest.fetch import Fetcher, Limits
 from ingest.housekeep import Housekeeper
 from ingest.log.api import ARTICLES, Log
@@ -433,7 +433,7 @@ def run_up(
                 given,
                 relayed=settings.log == "kafka",
                 notified=settings.alert_webhook is not None,
-                api=api,
+                ready={"serve": _api_ready(api), "poll": _poller_ready(url)},
             ),
             stop=stop,
             echo=echo,
@@ -456,7 +456,13 @@ def child_environment(settings: Settings, environment: Mapping[str, str], *, dat
     return {**kept, environment_name("database_url"): database}
 
 
-def _parts(environment: Mapping[str, str], *, relayed: bool, notified: bool, api: str) -> list[Part]:
+def _parts(
+    environment: Mapping[str, str],
+    *,
+    relayed: bool,
+    notified: bool,
+    ready: Mapping[str, Callable[[], bool]],
+) -> list[Part]:
     names = ["poll", "consume", *(["relay"] if relayed else []), *(["notify"] if notified else []), "serve"]
     return [
         Part(
@@ -464,7 +470,7 @@ def _parts(environment: Mapping[str, str], *, relayed: bool, notified: bool, api
             command=[sys.executable, "-m", "ingest", name],
             environment=environment,
             stop_order=order,
-            ready=_api_ready(api) if name == "serve" else None,
+            ready=ready.get(name),
         )
         for order, name in enumerate(names)
     ]
@@ -479,5 +485,20 @@ def _api_ready(api: str) -> Callable[[], bool]:
                 return bool(response.status == 200)
         except (URLError, OSError):
             return False
+
+    return ready
+
+
+def _poller_ready(database: str) -> Callable[[], bool]:
+    """Asks for a connection of its own each time: the database may be a new one by then."""
+
+    def ready() -> bool:
+        engine = open_engine(database, name="ingest up", pool_size=1)
+        try:
+            return poller_connected(engine)
+        except Unavailable:
+            return False
+        finally:
+            engine.dispose()
 
     return ready

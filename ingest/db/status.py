@@ -23,6 +23,9 @@ EXACT_BELOW: Final = 100_000
 POLLS_WITHIN: Final = timedelta(hours=1)
 POLLER: Final = "ingest poll"
 """What the database calls the connections of a poller."""
+_CONNECTED: Final = sql(
+    "SELECT 1 FROM pg_stat_activity WHERE application_name = :name AND datname = current_database()"
+)
 POLLER_WITHIN: Final = timedelta(minutes=5)
 
 
@@ -118,17 +121,23 @@ def read_status(engine: Engine, *, now: datetime, timeout: timedelta = timedelta
         )
 
 
+def poller_connected(engine: Engine) -> bool:
+    """
+    Raises:
+        Unavailable: the database.
+    """
+    with reading(engine) as connection:
+        return connection.execute(_CONNECTED, {"name": POLLER}).first() is not None
+
+
 def poller_runs(engine: Engine, *, now: datetime) -> bool:
     """Whether there is a sign of one: it is connected, or leased or recorded a poll within ``POLLER_WITHIN``."""
     since = now - POLLER_WITHIN
-    connected = sql(
-        "SELECT 1 FROM pg_stat_activity WHERE application_name = :name AND datname = current_database()"
-    )
     leased = select(literal(1)).where(feeds.c.lease_poll_id.is_not(None), feeds.c.leased_at > since)
     recorded = select(literal(1)).where(polls.c.finished_at > since)
     with reading(engine) as connection:
         return (
-            connection.execute(connected, {"name": POLLER}).first() is not None
+            connection.execute(_CONNECTED, {"name": POLLER}).first() is not None
             or connection.execute(leased.limit(1)).first() is not None
             or connection.execute(recorded.limit(1)).first() is not None
         )

@@ -14,6 +14,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from ingest.db.engine import open_engine
+from ingest.db.status import poller_connected
 from tests.cli.test_refusals import ingest
 
 pytestmark = pytest.mark.store
@@ -49,7 +51,9 @@ def test_a_port_that_another_process_holds_is_refused_before_anything_starts(
     assert done.stdout == ""
 
 
-def test_where_any_free_port_is_wanted_the_one_it_got_is_announced(database_url: str) -> None:
+def test_where_any_free_port_is_wanted_the_one_it_got_is_announced_once_a_poller_is_connected(
+    database_url: str,
+) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("INGEST_")}
     with subprocess.Popen(
         [sys.executable, "-m", "ingest", "up"],
@@ -63,6 +67,9 @@ def test_where_any_free_port_is_wanted_the_one_it_got_is_announced(database_url:
         found = re.match(r"ready: API at (http://127\.0\.0\.1:[1-9]\d*)/v1/articles;", said)
         try:
             assert found, said
+            engine = open_engine(database_url)
+            assert poller_connected(engine)
+            engine.dispose()
             with urlopen(f"{found[1]}/healthz", timeout=10) as answer:
                 assert answer.status == 200
         finally:
