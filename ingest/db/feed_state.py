@@ -14,6 +14,8 @@ from ingest.types import About, Asked, Cadence, FeedState, Rhythm
 
 FEED_STATES: Final = tuple(state.value for state in FeedState)
 """Each feed is in one of them."""
+WAITS: Final = "its server asked to wait until then"
+"""Why what was asked for is not done sooner."""
 feed_fails: Final[ColumnElement[bool]] = feeds.c.enabled & (feeds.c.failures > 0)
 
 

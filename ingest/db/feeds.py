@@ -15,6 +15,7 @@ from sqlalchemy import (
     Engine,
     Text,
     any_,
+    case,
     delete,
     func,
     literal,
@@ -26,13 +27,14 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from ingest.db.engine import transaction, trying
 from ingest.db.feed_requests import read_agent
-from ingest.db.feed_state import feed_fails, read_asked, read_cadence, read_rhythm
+from ingest.db.feed_state import WAITS, feed_fails, read_asked, read_cadence, read_rhythm
 from ingest.db.pages import give_up_waiting
 from ingest.db.polls import Poll, Tell, last_polls
 from ingest.db.reading import reading
 from ingest.db.subscriptions import KnownSubscription, known_subscription, poll_now
 from ingest.db.tables import feeds, polls, without_scheme
 from ingest.options import masked, read_options, spell_options
+from ingest.schedule import shown
 from ingest.types import ORDINARY, Alert, AlertKind, Feed, FeedState, PollResult, RequestOptions
 
 IMPORT_BATCH: Final = 10_000
@@ -243,14 +245,21 @@ def make_due(
     Not before ``spacing`` after the last poll, nor before the server's ``Retry-After`` is over, nor past the
     budget of the host. Ones that are being polled stay as they are.
     """
-    soonest = func.greatest(now, feeds.c.polled_at + spacing, feeds.c.wait_until)
+    spaced = func.greatest(now, feeds.c.polled_at + spacing)
+    soonest = func.greatest(spaced, feeds.c.wait_until)
+    asked = "asked for by hand"
+    reason = case(
+        (feeds.c.wait_until > spaced, f"{asked}; {WAITS}"),
+        (spaced > now, f"{asked}; polls of a feed are {shown(spacing)} apart at least"),
+        else_=asked,
+    )
     statement = update(feeds).where(
         feeds.c.enabled, feeds.c.lease_poll_id.is_(None), feeds.c.next_poll_at > soonest
     )
     if feed_ids is not None:
         statement = statement.where(feeds.c.id.in_(feed_ids))
-    given = {"next_poll_at": soonest, "last_reason": "asked for by hand"}
-    return trying(engine, lambda connection: connection.execute(statement.values(given)).rowcount)
+    given = statement.values(next_poll_at=soonest, last_reason=reason)
+    return trying(engine, lambda connection: connection.execute(given).rowcount)
 
 
 def mute(engine: Engine, feed_id: int, *, reason: str, now: datetime, tell: Tell) -> bool:

@@ -19,11 +19,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Engine, func, select, true, update
+from sqlalchemy import Connection, Engine, case, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ingest.db import hosts
 from ingest.db.engine import clean, trying
+from ingest.db.feed_state import WAITS
 from ingest.db.reading import reading
 from ingest.db.tables import feeds, subscriptions
 from ingest.schedule import push
@@ -266,7 +267,8 @@ def poll_now(connection: Connection, feed_id: int, *, at: datetime, reason: str)
         feeds.c.lease_poll_id.is_(None),
         feeds.c.next_poll_at > soonest,
     )
-    connection.execute(statement.values(next_poll_at=soonest, turn_at=None, last_reason=reason))
+    why = case((feeds.c.wait_until > at, f"{reason}; {WAITS}"), else_=reason)
+    connection.execute(statement.values(next_poll_at=soonest, turn_at=None, last_reason=why))
 
 
 def _host(url: str) -> str:

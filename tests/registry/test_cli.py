@@ -319,7 +319,7 @@ def test_a_feed_is_polled_sooner_when_asked_by_hand(feeds: Feeds, database: Engi
     assert second.next_poll_at == at + timedelta(hours=2)
     assert re.fullmatch(
         r"2 polled sooner\n1 https://a.example/  next poll 2\S+ \S+Z  because: asked for by hand\n"
-        r"2 https://b.example/  next poll 2\S+ \S+Z  because: asked for by hand\n",
+        r"2 https://b.example/  next poll 2\S+ \S+Z  because: asked for by hand; its server asked to wait until then\n",
         told.output,
     )
     assert feeds("refresh").exit_code == 2
@@ -333,4 +333,6 @@ def test_a_feed_that_was_just_polled_is_not_asked_again_at_once(feeds: Feeds, da
     polled = now()
     record(database, [outcome(lease, unchanged, None, now=polled, policy=Policy())], now=polled)
     feeds("refresh", "1")
-    assert list_feeds(database)[0].next_poll_at == polled + timedelta(minutes=1)
+    (feed,) = list_feeds(database)
+    assert feed.next_poll_at == polled + timedelta(minutes=1)
+    assert feed.last_reason == "asked for by hand; polls of a feed are 1m apart at least"
