@@ -348,14 +348,18 @@ def _revise(driver: psycopg.Connection[Any], changes: Sequence[Change]) -> None:
 
 
 def _write_matches(driver: psycopg.Connection[Any], changes: Sequence[Change], *, now: datetime) -> None:
-    """The matches of each article as its last change has them; what an earlier one of the batch left is gone too."""
-    last = {c.article.id: c for c in changes}
-    matched = [
-        (m.topic, c.article.id, c.revision, Jsonb(m.explanation)) for c in last.values() for m in c.matches
-    ]
+    """The matches as all of the changes leave them, in their order: one without a part in a topic may stay in it."""
+    matched: dict[tuple[str, UUID], tuple[Any, ...]] = {}
+    left: set[tuple[str, UUID]] = set()
+    for change in changes:
+        article = change.article.id
+        for topic in change.left:
+            matched.pop((topic, article), None)
+            left.add((topic, article))
+        for match in change.matches:
+            matched[match.topic, article] = (match.topic, article, change.revision, Jsonb(match.explanation))
+            left.discard((match.topic, article))
     if matched:
-        driver.execute(_MATCH, (now, *(list(column) for column in zip(*matched, strict=True))))
-    stays = {(topic, article) for topic, article, *_ in matched}
-    left = {(topic, c.article.id) for c in changes for topic in c.left} - stays
+        driver.execute(_MATCH, (now, *(list(column) for column in zip(*matched.values(), strict=True))))
     if left:
         driver.execute(_UNMATCH, tuple(list(column) for column in zip(*left, strict=True)))

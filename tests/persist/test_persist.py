@@ -16,9 +16,10 @@ from sqlalchemy import Connection, Engine, text
 
 from ingest.db.engine import transaction
 from ingest.db.store import driver_of
+from ingest.identity import digest
 from ingest.log.postgres import PostgresLog
 from ingest.persist import Persisted, Persister
-from ingest.types import Article, Message, Record
+from ingest.types import Article, FromPage, Message, Record
 from tests.persist.articles import LONG_TEXT, START, article, record, records
 
 pytestmark = pytest.mark.store
@@ -376,6 +377,29 @@ def test_what_an_earlier_record_of_a_batch_left_is_left(world: World) -> None:
     assert [kind for _, kind, _, _ in world.stream("summits")] == ["created", "reclassified"]
     world.persist(records(article(title="It rains on", poll_id=4), first=4))
     assert [kind for _, kind, _, _ in world.stream("summits")] == ["created", "reclassified"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_a_topic_that_a_pages_text_matched_is_not_left_for_the_feeds_few_words(
+    world: World, size: int
+) -> None:
+    with transaction(world.engine) as connection:
+        connection.execute(
+            text(
+                "INSERT INTO feeds (id, url, added_at, next_poll_at, interval, full_text) OVERRIDING SYSTEM VALUE "
+                "VALUES (7, 'https://news.example/feed', now(), now(), '1 h', true)"
+            )
+        )
+    feeds = article(title="Leaders meet", text="They met.")
+    page = FromPage(id=2, digest=feeds.digest, url="https://news.example/a")
+    whole = replace(
+        feeds, text="A summit.", digest=digest("Leaders meet", "A summit.", feeds.authors), page=page
+    )
+    came = records(feeds, whole, article(title="Leaders met", text="They met.", poll_id=3))
+    for at in range(0, 3, size):
+        world.persist(came[at : at + size])
+    assert world.rows("SELECT revision FROM articles") == [(3,)]
+    assert world.rows("SELECT topic, revision FROM matches ORDER BY topic") == [("all", 3), ("summits", 2)]
 
 
 @pytest.mark.parametrize("seed", range(12))
