@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier, Thread
@@ -379,22 +379,32 @@ def test_what_an_earlier_record_of_a_batch_left_is_left(world: World) -> None:
     assert [kind for _, kind, _, _ in world.stream("summits")] == ["created", "reclassified"]
 
 
-@pytest.mark.parametrize("size", [1, 2, 3])
-def test_a_topic_that_a_pages_text_matched_is_not_left_for_the_feeds_few_words(
-    world: World, size: int
-) -> None:
-    with transaction(world.engine) as connection:
+def page_of(feeds: Article, text: str, *, page_id: int) -> Article:
+    """The article with its page's text, as it is stored once the feed's version is."""
+    page = FromPage(id=page_id, digest=feeds.digest, url="https://news.example/a")
+    whole = f"{feeds.summary}\n{text}"
+    return replace(feeds, text=text, digest=digest(feeds.title, whole, feeds.authors), page=page)
+
+
+@pytest.fixture
+def full_text(database: Engine) -> None:
+    """Feed 7 wants the texts of its articles' pages."""
+    with transaction(database) as connection:
         connection.execute(
             text(
                 "INSERT INTO feeds (id, url, added_at, next_poll_at, interval, full_text) OVERRIDING SYSTEM VALUE "
                 "VALUES (7, 'https://news.example/feed', now(), now(), '1 h', true)"
             )
         )
+
+
+@pytest.mark.usefixtures("full_text")
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_a_topic_that_a_pages_text_matched_is_not_left_for_the_feeds_few_words(
+    world: World, size: int
+) -> None:
     feeds = article(title="Leaders meet", text="They met.")
-    page = FromPage(id=2, digest=feeds.digest, url="https://news.example/a")
-    whole = replace(
-        feeds, text="A summit.", digest=digest("Leaders meet", "A summit.", feeds.authors), page=page
-    )
+    whole = page_of(feeds, "A summit.", page_id=2)
     came = records(feeds, whole, article(title="Leaders met", text="They met.", poll_id=3))
     for at in range(0, 3, size):
         world.persist(came[at : at + size])
@@ -402,24 +412,46 @@ def test_a_topic_that_a_pages_text_matched_is_not_left_for_the_feeds_few_words(
     assert world.rows("SELECT topic, revision FROM matches ORDER BY topic") == [("all", 3), ("summits", 2)]
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_however_records_are_batched_they_come_to_the_same(database: Engine, seed: int) -> None:
-    chance = random.Random(seed)
-    titles = ["Summit opens", "Summit ends", "It rains", "It snows", "A summit of clouds"]
-    polls = sorted(range(1, 19), key=lambda poll: poll + chance.uniform(0, 3))  # some come late
-    came = [
+def some_polls(chance: random.Random, ids: Sequence[int]) -> list[Article]:
+    return [
         article(
             f"https://news.example/{chance.randrange(2)}",
-            poll_id=poll,
-            title=chance.choice(titles),
+            poll_id=poll_id,
+            title=chance.choice(
+                ["Summit opens", "Summit ends", "It rains", "It snows", "A summit of clouds"]
+            ),
             authors=chance.choice([(), ("Ann",), ("Ann", "Bo")]),
         )
-        for poll in polls
+        for poll_id in ids
     ]
+
+
+def some_of_them_late(chance: random.Random) -> list[Article]:
+    return some_polls(chance, sorted(range(1, 19), key=lambda poll: poll + chance.uniform(0, 3)))
+
+
+def some_with_their_pages(chance: random.Random) -> list[Article]:
+    came, pages = some_polls(chance, range(1, 19)), set()
+    for feeds in tuple(came):
+        if feeds.authors and (feeds.id, feeds.digest) not in pages and chance.random() < 0.5:
+            pages.add((feeds.id, feeds.digest))
+            text = chance.choice(["A summit, at length.", "Rain, at length.", "Text."])
+            place = came.index(feeds) + 1
+            came.insert(place + chance.randrange(3), page_of(feeds, text, page_id=100 + feeds.poll_id))
+    return came
+
+
+@pytest.mark.usefixtures("full_text")
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("some", [some_of_them_late, some_with_their_pages])
+def test_however_records_are_batched_they_come_to_the_same(
+    database: Engine, seed: int, some: Callable[[random.Random], list[Article]]
+) -> None:
+    came = some(random.Random(seed))
     facts = []
-    for size in (1, 2, 5, 18):
+    for size in (1, 2, 5, len(came)):
         with transaction(database) as connection:
-            for table in ("articles", "sightings", "topics", "log_topics"):
+            for table in ("articles", "sightings", "topics", "log_topics", "pages"):
                 driver_of(connection).execute(f"TRUNCATE {table} CASCADE")
         world = World(database)
         rows = records(*came)
@@ -428,8 +460,8 @@ def test_however_records_are_batched_they_come_to_the_same(database: Engine, see
         facts.append(
             (
                 world.rows("SELECT topic, article_id, revision FROM matches ORDER BY 1, 2"),
-                world.rows("SELECT article_id, number, title, current FROM revisions ORDER BY 1, 2"),
-                world.rows("SELECT id, revision, latest FROM articles ORDER BY 1"),
+                world.rows("SELECT article_id, number, title, authors, current FROM revisions ORDER BY 1, 2"),
+                world.rows("SELECT id, revision, latest, revised_poll_id FROM articles ORDER BY 1"),
                 world.rows("SELECT article_id, poll_id, effect, revision FROM sightings ORDER BY 2"),
                 world.stream("all"),
                 world.stream("summits"),
