@@ -49,8 +49,9 @@ SHOWN: Final = 50
 """Violations that a report names."""
 NUDGE_SECONDS: Final = 2.0
 """A step that was not reached by then is one of starting or stopping: its process is asked to stop."""
-REACH_SECONDS: Final = (4.0, 8.0, 16.0)
-"""So long each time it is asked: one that was only starting, and had no subscriber yet, stops without passing it."""
+REACH_SECONDS: Final = (4.0, 8.0, 16.0, 32.0, 64.0)
+"""So long each time it is asked: one that was only starting, and had no subscriber yet, stops without passing it. On a
+machine with other work a start alone takes longer than the first of them."""
 SHARING_ROUNDS: Final = 20
 EARLY: Final = 0.9
 """The part of the interval that must lie between two requests for one feed. Not all of it: it counts from when
