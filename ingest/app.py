@@ -29,6 +29,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from ingest import relay, runtime
 from ingest.classify import read_topics
@@ -40,7 +41,7 @@ from ingest.db.polls import prune_polls
 from ingest.db.robots import prune_robots
 from ingest.db.status import POLLER, GroupStatus, Status, poller_connected, read_status
 from ingest.discovery import Discoverer, Discovery
-from ingest.errors import IngestError, Refused, Unavailable
+from ingest.errors import IngestError, Refused
 from ingest.fetch import Fetcher, Limits
 from ingest.housekeep import Housekeeper
 from ingest.log.api import ARTICLES, Log
@@ -66,6 +67,8 @@ KAFKA_PATIENCE: Final = timedelta(seconds=60)
 RELAY_PATIENCE: Final = timedelta(seconds=15)
 """How long the relay waits for one. Shorter: a transactional producer that lost its coordinator between two
 transactions does not find it again (kafka-python 3.0, broker killed and restarted); a new one does, at once."""
+ASKING: Final = timedelta(seconds=1)
+"""How long the supervisor is kept by one look for a poller: it has others to watch."""
 READY_PATIENCE: Final = timedelta(seconds=5)
 """How long a health check waits for one."""
 LAG_PATIENCE: Final = timedelta(seconds=2)
@@ -493,10 +496,10 @@ def _poller_ready(database: str) -> Callable[[], bool]:
     """Asks for a connection of its own each time: the database may be a new one by then."""
 
     def ready() -> bool:
-        engine = open_engine(database, name="ingest up", pool_size=1)
+        engine = open_engine(database, name="ingest up", pool_size=1, connect_timeout=ASKING)
         try:
-            return poller_connected(engine)
-        except Unavailable:
+            return poller_connected(engine, timeout=ASKING)
+        except (IngestError, SQLAlchemyError):  # whatever it is: no poller can be seen
             return False
         finally:
             engine.dispose()

@@ -201,6 +201,8 @@ def decide(
             effect=Effect.CREATED,
             revision=1,
             latest=1,
+            feed_id=article.feed_id,
+            poll_id=article.poll_id,
             story_id=story,
             merged=story_exists and story != article.id,
             first_seen_at=article.seen_at,
@@ -209,10 +211,10 @@ def decide(
             joined=frozenset(match.topic for match in matches),
             left=frozenset(),
         )
-    named = None if article.authors else stored.named_as(article.digest)
-    if named is not None:
-        # Of an outlet's feeds not all say who wrote an article: that one says nothing of it takes back nothing.
-        article = replace(article, digest=named)
+    if article.page is None:
+        version = stored.version_of(article.digest, with_authors(article.digest, article.authors))
+        if version != article.digest:
+            article = replace(article, digest=version)
     late = is_late(article, stored)
     # A sitemap has titles alone. What another feed said of the article is not taken back by one that says nothing.
     silent = article.feed_id != stored.feed_id and not article.text and not article.summary
@@ -229,6 +231,8 @@ def decide(
             effect=Effect.LATE if unknown else Effect.REVERTED if back else Effect.UNCHANGED,
             revision=number,
             latest=stored.latest + unknown,
+            feed_id=article.feed_id if back else stored.feed_id,
+            poll_id=article.poll_id if back else stored.poll_id,
             story_id=story if back else stored.story_id,
             merged=False,
             first_seen_at=stored.first_seen_at,
@@ -245,6 +249,9 @@ def decide(
         effect=Effect.UPDATED,
         revision=stored.latest + 1,
         latest=stored.latest + 1,
+        # A page is of the version that is shown, whichever poll said so last.
+        feed_id=article.feed_id if article.page is None else stored.feed_id,
+        poll_id=article.poll_id if article.page is None else stored.poll_id,
         story_id=story,
         merged=story_exists and story not in (article.id, stored.story_id),
         first_seen_at=stored.first_seen_at,
@@ -285,8 +292,8 @@ def after(change: Change, stored: StoredArticle | None) -> StoredArticle:
         first_seen_at=change.first_seen_at,
         published_at=change.published_at,
         revised_at=change.article.seen_at,
-        feed_id=change.article.feed_id,
-        poll_id=change.article.poll_id,
+        feed_id=change.feed_id,
+        poll_id=change.poll_id,
         topics=((stored.topics if stored is not None else frozenset()) - change.left) | change.joined,
         pages=pages,
         named=named,
@@ -295,7 +302,7 @@ def after(change: Change, stored: StoredArticle | None) -> StoredArticle:
 
 def _named_after(change: Change, stored: StoredArticle | None) -> Mapping[bytes, Sequence[bytes]]:
     article, known = change.article, stored.named if stored is not None else {}
-    if not article.authors or (stored is not None and article.digest in stored.revisions):
+    if not article.authors or not change.brings_revision:
         return known
     told = with_authors(article.digest, article.authors)
     return {**known, told: (*known.get(told, ()), article.digest)}
@@ -303,7 +310,7 @@ def _named_after(change: Change, stored: StoredArticle | None) -> Mapping[bytes,
 
 def _revisions_after(change: Change, stored: StoredArticle | None) -> Mapping[bytes, int]:
     known = stored.revisions if stored is not None else {}
-    return known if change.article.digest in known else {**known, change.article.digest: change.latest}
+    return {**known, change.article.digest: change.latest} if change.brings_revision else known
 
 
 def events(changes: Sequence[Change], *, now: datetime) -> dict[str, list[Message]]:

@@ -665,7 +665,7 @@ class StoredArticle:
     first_seen_at: datetime
     published_at: datetime | None
     revised_at: datetime
-    """When the current text was seen first as current."""
+    """When the current text came to be it, again or first."""
     feed_id: int
     """Which said then, as the next, that the current text is it."""
     poll_id: int
@@ -685,12 +685,20 @@ class StoredArticle:
         """The revision that a feed's version is shown as: its page's, where there is one; None: it is unknown."""
         return self.pages.get(digest, self.revisions.get(digest))
 
-    def named_as(self, digest: bytes) -> bytes | None:
-        """The version that says who wrote it, for one that has its title and text alone: the one that is shown, else
-        the last; None: there is none."""
-        versions = self.named.get(digest, ())
-        shown = (version for version in versions if self.number_of(version) == self.revision)
-        return next(shown, versions[-1] if versions else None)
+    def version_of(self, digest: bytes, told: bytes) -> bytes:
+        """The version that a feed's version is taken for: its own, or one of the same title and text (``told``: their
+        digest). Of those the one that is shown, else the last.
+
+        One whose page was read stands for all of them, or an edited byline would bring the feed's few words back. And
+        a version that names nobody takes no author away.
+        """
+        alike = [version for version in (told, *self.named.get(told, ())) if version in self.revisions]
+        read = [version for version in alike if version in self.pages]
+        if digest in self.pages or not (read or (alike and digest == told)):
+            return digest
+        candidates = read or alike
+        shown = (version for version in candidates if self.number_of(version) == self.revision)
+        return next(shown, candidates[-1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -702,6 +710,9 @@ class Change:
     effect: Effect
     revision: int
     latest: int
+    feed_id: int
+    """Which says that the current revision is it; as ``poll_id``."""
+    poll_id: int
     story_id: UUID
     merged: bool
     """It came new into a story that has other articles."""
@@ -713,3 +724,8 @@ class Change:
     """Topics it did not match before."""
     left: frozenset[str]
     """Topics it matched before and does no longer."""
+
+    @property
+    def brings_revision(self) -> bool:
+        """There is a row of it to write: number ``latest``."""
+        return self.effect in (Effect.CREATED, Effect.UPDATED, Effect.LATE)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from ingest.errors import Unusable
+from ingest.identity import with_authors
 from ingest.types import Article, Attribution, FromPage, Message, Record
 
 VERSION: Final = 1
@@ -31,7 +32,7 @@ def encode(article: Article) -> Message:
         "feed_url": article.feed_url,
         "poll_id": article.poll_id,
         "entry_key": article.entry_key.hex(),
-        "digest": article.digest.hex(),
+        "digest": with_authors(article.digest, article.authors).hex(),
         "seen_at": article.seen_at.isoformat(),
         "url": article.url,
         "guid": article.guid,
@@ -60,7 +61,8 @@ def encode(article: Article) -> Message:
         body["link"] = article.link
     if article.page is not None:
         page = article.page
-        body["page"] = {"id": page.id, "digest": page.digest.hex(), "url": page.url}
+        version = with_authors(page.digest, article.authors)
+        body["page"] = {"id": page.id, "digest": version.hex(), "url": page.url}
     return Message(key=str(article.id), value=_dump(body).encode())
 
 
@@ -92,6 +94,11 @@ def decode(record: Record) -> Article:
             found = "is missing" if name not in body else f"is {_shown(value)}"
             because = f" ({error})" if isinstance(error, _InsideError) else ""
             raise _unusable(record, f"field {name} {found}; expected {kind.expected}{because}") from None
+    # On the wire digests are of titles and texts alone, as in the records of pollers that did not count authors yet.
+    values["digest"] = with_authors(values["digest"], values["authors"])
+    page = values["page"]
+    if page is not None:
+        values["page"] = replace(page, digest=with_authors(page.digest, values["authors"]))
     article = Article(**values)
     if record.key != str(article.id):
         raise _unusable(record, f"field id is {article.id}, but the record's key is {_shown(record.key)}")
@@ -254,7 +261,7 @@ _PAGE: Final = {
     "required": ["id", "digest", "url"],
     "properties": {
         "id": _described(_NUMBER, "of this fetching of the page, as poll_id is of a poll"),
-        "digest": _described(_HASH, "of the feed's version whose text it replaces"),
+        "digest": _described(_HASH, "of title and text of the feed's version whose text it replaces"),
         "url": _described(_TEXT, "of the page"),
     },
 }
@@ -325,7 +332,7 @@ _FIELDS: Final[tuple[tuple[str, _Kind], ...]] = (
     ("feed_url", _text("its address")),
     ("poll_id", _number("the poll that brought it")),
     ("entry_key", _hash("of the entry in its feed's seen-set")),
-    ("digest", _hash("of title, text and authors: another digest is another revision")),
+    ("digest", _hash("of title and text: another one, or other authors, is another revision")),
     ("seen_at", _time("when the poll saw it")),
     ("url", _optional_text("canonical address of the article")),
     ("guid", _optional_text("what the feed calls it")),

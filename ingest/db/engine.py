@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Final, TypeVar
 
 import psycopg
@@ -14,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from ingest.errors import IngestError, Unavailable
 
 MIN_SERVER_VERSION: Final = 150000
+CONNECT_TIMEOUT: Final = timedelta(seconds=10)
 ATTEMPTS: Final = 5
 MAX_DETAIL: Final = 2000
 """Characters of a text that is only for people."""
@@ -25,7 +27,9 @@ def driver_url(url: str) -> str:
     return "postgresql+psycopg://" + url.split("://", 1)[1]
 
 
-def open_engine(url: str, *, pool_size: int = 5, name: str = "ingest") -> Engine:
+def open_engine(
+    url: str, *, pool_size: int = 5, name: str = "ingest", connect_timeout: timedelta = CONNECT_TIMEOUT
+) -> Engine:
     """An engine over ``url`` (``postgresql://…``). Nothing is connected yet.
 
     ``name`` is shown in ``pg_stat_activity``. Times come back as aware UTC.
@@ -39,7 +43,7 @@ def open_engine(url: str, *, pool_size: int = 5, name: str = "ingest") -> Engine
         hide_parameters=True,
         connect_args={
             "application_name": name,
-            "connect_timeout": 10,
+            "connect_timeout": int(connect_timeout.total_seconds()),
             "options": "-c timezone=UTC -c jit=off",
         },
     )

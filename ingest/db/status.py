@@ -121,12 +121,12 @@ def read_status(engine: Engine, *, now: datetime, timeout: timedelta = timedelta
         )
 
 
-def poller_connected(engine: Engine) -> bool:
+def poller_connected(engine: Engine, *, timeout: timedelta = timedelta(seconds=5)) -> bool:
     """
     Raises:
         Unavailable: the database.
     """
-    with reading(engine) as connection:
+    with reading(engine, timeout=timeout) as connection:
         return connection.execute(_CONNECTED, {"name": POLLER}).first() is not None
 
 

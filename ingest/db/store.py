@@ -283,8 +283,8 @@ def _article_row(change: Change, first: Article) -> tuple[Any, ...]:
         change.published_at,
         change.first_seen_at,
         article.seen_at,
-        article.feed_id,
-        article.poll_id,
+        change.feed_id,
+        change.poll_id,
         sort_time(published_at=change.published_at, first_seen_at=change.first_seen_at),
     )
 
@@ -339,8 +339,8 @@ def _revise(driver: psycopg.Connection[Any], changes: Sequence[Change]) -> None:
             c.published_at,
             sort_time(published_at=c.published_at, first_seen_at=c.first_seen_at),
             c.article.seen_at,
-            c.article.feed_id,
-            c.article.poll_id,
+            c.feed_id,
+            c.poll_id,
         )
         for c in changes
     ]

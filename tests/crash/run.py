@@ -101,7 +101,7 @@ def run(
     seed: int,
     jars: Path | None = None,
     pairs: bool = False,
-    patience: float = 60.0,
+    patience: float = 180.0,
     enough: int | None = None,
     source: Path = CHECKOUT,
     keep: bool = False,

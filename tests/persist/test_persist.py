@@ -412,18 +412,65 @@ def test_a_topic_that_a_pages_text_matched_is_not_left_for_the_feeds_few_words(
     assert world.rows("SELECT topic, revision FROM matches ORDER BY topic") == [("all", 3), ("summits", 2)]
 
 
+@pytest.mark.usefixtures("full_text")
+@pytest.mark.parametrize("again", [7, 8])
+@pytest.mark.parametrize("before", [(), ("Ann Author",)])
+def test_an_edited_author_does_not_bring_the_feeds_few_words_back(
+    world: World, before: tuple[str, ...], again: int
+) -> None:
+    feeds = article(title="Leaders meet", text="They met.", authors=before)
+    edited = article(title="Leaders meet", text="They met.", authors=("Ann Author", "Bo Byline"), poll_id=3)
+    for number, one in enumerate(
+        (feeds, page_of(feeds, "A summit.", page_id=2), replace(edited, feed_id=again))
+    ):
+        world.persist(records(one, first=number + 1))
+    assert world.rows("SELECT number, text, current FROM revisions ORDER BY number") == [
+        (1, "They met.", False),
+        (2, "A summit.", True),
+    ]
+    assert world.rows("SELECT effect, revision FROM sightings ORDER BY poll_id")[2] == ("unchanged", 2)
+
+
+@pytest.mark.usefixtures("full_text")
+def test_a_late_byline_does_not_replace_a_page_that_is_shown(world: World) -> None:
+    nobodys = article(title="Leaders meet", text="They met.", authors=(), poll_id=3)
+    late = article(title="Leaders meet", text="They met.", authors=("Ann Author",), poll_id=1)
+    elsewhere = replace(nobodys, feed_id=8, poll_id=5)
+    for number, one in enumerate((nobodys, page_of(nobodys, "A summit.", page_id=4), late, elsewhere)):
+        world.persist(records(one, first=number + 1))
+    assert world.rows("SELECT text FROM revisions WHERE current") == [("A summit.",)]
+    assert world.rows("SELECT revision FROM articles") == [(2,)]
+
+
+@pytest.mark.usefixtures("full_text")
+def test_what_is_late_is_told_by_the_feeds_last_word_and_not_by_its_page(world: World) -> None:
+    first = article(title="Summit opens", poll_id=1)
+    came = (first, article(title="Summit ends", poll_id=3), replace(first, poll_id=6))
+    for number, one in enumerate((*came, page_of(first, "A summit.", page_id=7))):
+        world.persist(records(one, first=number + 1))
+    world.persist(records(article(title="It rains", poll_id=4), first=5))
+    assert world.rows("SELECT effect FROM sightings ORDER BY poll_id") == [
+        ("created",),
+        ("updated",),
+        ("late",),
+        ("reverted",),
+        ("updated",),
+    ]
+
+
 def some_polls(chance: random.Random, ids: Sequence[int]) -> list[Article]:
-    return [
+    titles = ["Summit opens", "Summit ends", "It rains", "It snows", "A summit of clouds"]
+    came = [
         article(
             f"https://news.example/{chance.randrange(2)}",
             poll_id=poll_id,
-            title=chance.choice(
-                ["Summit opens", "Summit ends", "It rains", "It snows", "A summit of clouds"]
-            ),
+            title=chance.choice(titles),
+            text=chance.choice(["Text.", "Text.", ""]),
             authors=chance.choice([(), ("Ann",), ("Ann", "Bo")]),
         )
         for poll_id in ids
     ]
+    return [replace(each, feed_id=chance.choice([7, 7, 8])) for each in came]
 
 
 def some_of_them_late(chance: random.Random) -> list[Article]:
@@ -431,10 +478,13 @@ def some_of_them_late(chance: random.Random) -> list[Article]:
 
 
 def some_with_their_pages(chance: random.Random) -> list[Article]:
+    """Pages of feed 7, as it alone wants them: of each title and text one, for the others of them are then not read."""
     came, pages = some_polls(chance, range(1, 19)), set()
     for feeds in tuple(came):
-        if feeds.authors and (feeds.id, feeds.digest) not in pages and chance.random() < 0.5:
-            pages.add((feeds.id, feeds.digest))
+        told = (feeds.id, feeds.title, feeds.text)
+        wanted = feeds.feed_id == 7 and feeds.text and feeds.authors and told not in pages
+        if wanted and chance.random() < 0.7:
+            pages.add(told)
             text = chance.choice(["A summit, at length.", "Rain, at length.", "Text."])
             place = came.index(feeds) + 1
             came.insert(place + chance.randrange(3), page_of(feeds, text, page_id=100 + feeds.poll_id))

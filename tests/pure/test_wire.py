@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from ingest.errors import Unusable
-from ingest.types import Attribution, Record
+from ingest.identity import digest
+from ingest.types import Attribution, FromPage, Record
 from ingest.wire import decode, encode, json_schema
 from tests.persist.articles import article, record
 
@@ -36,6 +37,17 @@ def changed(**fields: Any) -> Record:
     body = {**json.loads(sent.value), **fields}
     body = {name: value for name, value in body.items() if value is not ...}
     return replace(sent, value=json.dumps(body).encode())
+
+
+def test_digests_are_of_title_and_text_on_the_wire_and_of_the_authors_too_when_read() -> None:
+    """As pollers sent them before authors made a revision."""
+    told = digest("A title", "Text.", ())
+    page = FromPage(id=2, digest=article().digest, url="https://news.example/a")
+    whole = replace(article(), digest=digest("A title", "Whole.", article().authors), page=page)
+    for one, bare in ((article(), told), (whole, digest("A title", "Whole.", ()))):
+        assert json.loads(record(one, offset=1).value)["digest"] == bare.hex() != one.digest.hex()
+    assert json.loads(record(whole, offset=1).value)["page"]["digest"] == told.hex()
+    assert decode(record(whole, offset=1)) == whole
 
 
 def test_unknown_fields_are_ignored() -> None:

@@ -295,7 +295,7 @@ class Reader(EntryReader):
         mark = b'<%b xmlns=""/>' % MARK_BYTES
         head, tail = f"<{MARK}{declared}>".encode(), f"</{MARK}>".encode()
         document = b"".join((head, mark.join(entries), tail))
-        if document.find(b"xmlns", len(head)) >= 0 and any(b"xmlns" in entry for entry in entries):
+        if any(b"xmlns" in entry for entry in entries):
             root, within = tree(document)
             for element, declarations in within.items():
                 if element is root or element.tag == MARK:
