@@ -141,7 +141,9 @@ class KafkaStreamTarget:
         consumer.seek(place, start)
         last: int | None = None
         deadline = time.monotonic() + self._cluster.patience.total_seconds()
-        while consumer.position(place) < end:
+        # Without a bound of its own it waits for ever for a broker that was killed meanwhile.
+        within = self._cluster.patience_ms
+        while (position := consumer.position(place, timeout_ms=within)) is None or position < end:
             # What holds nothing committed moves the position and ends no poll: hence the short ones.
             found = consumer.poll(timeout_ms=50).get(place, [])
             if time.monotonic() > deadline:
