@@ -41,21 +41,23 @@ def with_page_text(
     why = no_better(text, title=article.title, own=article.text)
     if why is not None:
         return Failed(kind=FailureKind.NO_BETTER, detail=why)
-    summary, authors = article.summary, article.authors
-    if attribution is not None and article.attribution is None and attribution.author is not None:
-        authors = (attribution.author,)
-    found = replace(
+    summary, authors, publisher = article.summary, article.authors, article.publisher
+    if article.attribution is not None:
+        attribution = article.attribution  # what the feed said itself
+    elif attribution is not None:
+        authors = authors if attribution.author is None else (attribution.author,)
+        publisher = attribution.publisher or publisher
+    return replace(
         article,
         digest=digest(article.title, text if summary in text else f"{summary}\n{text}", authors),
         seen_at=seen_at,
         authors=authors,
+        publisher=publisher,
+        attribution=attribution,
         text=text,
         html=html,
         page=FromPage(id=page_id, digest=article.digest, url=page_url),
     )
-    if attribution is None or article.attribution is not None:
-        return found
-    return replace(found, attribution=attribution, publisher=attribution.publisher or found.publisher)
 
 
 def no_better(text: str, *, title: str, own: str) -> str | None:
