@@ -67,6 +67,9 @@ KAFKA_PATIENCE: Final = timedelta(seconds=60)
 RELAY_PATIENCE: Final = timedelta(seconds=15)
 """How long the relay waits for one. Shorter: a transactional producer that lost its coordinator between two
 transactions does not find it again (kafka-python 3.0, broker killed and restarted); a new one does, at once."""
+RELAY_SILENCE: Final = timedelta(seconds=120)
+"""A relay that does not go on for so long is stuck. A wait of its own ends after RELAY_PATIENCE, with failure; but its
+client (kafka-python 3.0) has waits without an end, and the ones we found need not be all."""
 ASKING: Final = timedelta(seconds=1)
 """How long the supervisor is kept by one look for a poller: it has others to watch."""
 READY_PATIENCE: Final = timedelta(seconds=5)
@@ -286,6 +289,7 @@ def run_relay(settings: Settings, stop: Stop) -> None:
 
     assert settings.kafka_bootstrap is not None
     with (
+        runtime.Watchdog(RELAY_SILENCE, doing="relaying") as watchdog,
         open_database(settings, name="ingest relay") as engine,
         PostgresStreamSource(engine) as source,
         KafkaStreamTarget(
@@ -296,7 +300,7 @@ def run_relay(settings: Settings, stop: Stop) -> None:
             security=_kafka_security(settings),
         ) as target,
     ):
-        relay.run(source, target, stop)
+        relay.run(source, target, stop, alive=watchdog.alive)
 
 
 def run_notifier(settings: Settings, stop: Stop) -> None:

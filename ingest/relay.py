@@ -19,7 +19,7 @@ under load the batches grow by themselves, and ``gather`` bounds how many small 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -87,20 +87,23 @@ def run(
     *,
     batch: int = BATCH,
     gather: timedelta = timedelta(milliseconds=20),
+    alive: Callable[[], None] = lambda: None,
 ) -> None:
-    """Relay until ``stop`` is requested.
+    """Relay until ``stop`` is requested; ``alive`` is called before everything that may wait.
 
     Raises:
         Refused: the target is ahead of the source: the database was set back, or the target is another's.
         Unavailable: database or Kafka failed, or another relay fenced this one; start again.
     """
     while not source.acquire():
+        alive()
         if stop.wait(STANDBY_SECONDS):
             return
     crash_step("relay.acquired")
+    alive()
     target.fence()
     crash_step("relay.fenced")
-    relay = Relay(source, target, batch=batch)
+    relay = Relay(source, target, batch=batch, alive=alive)
     while not stop.requested:
         if relay.copy() == 0:
             source.wait(IDLE_SECONDS)
@@ -110,18 +113,28 @@ def run(
 class Relay:
     """The only relay, while it is: knows for each stream what the target has."""
 
-    def __init__(self, source: Source, target: Target, *, batch: int = BATCH) -> None:
+    def __init__(
+        self,
+        source: Source,
+        target: Target,
+        *,
+        batch: int = BATCH,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
         self._source = source
         self._target = target
         self._batch = batch
+        self._alive = alive
         self._cursors: dict[str, int] = {}  # the last one in the target; the stream served last stands last
 
     def copy(self) -> int:
         """Copy what is new, as far as one transaction takes it; how many events that was."""
+        self._alive()
         events = self._read()
         if not events:
             return 0
         crash_step("relay.read")
+        self._alive()
         with self._target.transaction() as transaction:
             crash_step("relay.begun")
             for topic, records in events.items():
@@ -159,6 +172,7 @@ class Relay:
 
     def _resume(self, topic: str, following: int) -> int:
         """The cursor behind which to go on."""
+        self._alive()
         cursor = self._target.last_cursor(topic)
         if cursor is None:
             cursor = self._source.relayed(topic)

@@ -1,20 +1,25 @@
-"""Facts of the running process: the time, whether it should stop, its port, and where a test may kill it.
+"""Facts of the running process: the time, whether it should stop or is stuck, its port, and where a test may kill it.
 
 Only shells ask the clock; decisions are given ``now``.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
+import sys
 import threading
+import traceback
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import FrameType
-from typing import Final
+from typing import Final, Self
 
-from ingest.errors import Refused
+from ingest.errors import Refused, Unavailable
+
+logger = logging.getLogger(__name__)
 
 CRASH_SOCKET: Final = "INGEST_CRASH_SOCKET"
 
@@ -59,6 +64,57 @@ class Stop:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, handle)
+
+
+class Watchdog:
+    """Ends this process if it is not :meth:`alive` for ``limit``: in its log is what each thread was doing.
+
+    For work in which every wait should have an end and a library's may not: whoever starts the process again finds
+    it going on, while one that is stuck stays so. It ends with the exit code of :class:`~ingest.errors.Unavailable`,
+    as if killed: nothing is closed, for that may be what is stuck.
+
+    Time in which the process itself did not run (it was stopped, or the machine was) does not count.
+    """
+
+    def __init__(self, limit: timedelta, *, doing: str) -> None:
+        self._limit = limit
+        self._doing = doing
+        self._tick = min(1.0, limit.total_seconds() / 10)
+        self._over = threading.Event()
+        self._silent = 0.0
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def alive(self) -> None:
+        """Something went on; count from here."""
+        self._silent = 0.0
+
+    def _watch(self) -> None:
+        while not self._over.wait(self._tick):
+            self._silent += self._tick  # not the clock: see above
+            if self._silent > self._limit.total_seconds():
+                try:
+                    said = "%s: nothing went on for %g s; ending, to be started again. What was being done:%s"
+                    logger.critical(said, self._doing, self._limit.total_seconds(), _stacks())
+                finally:
+                    os._exit(Unavailable.exit_code)
+
+
+def _stacks() -> str:
+    """Where every thread is, but this one."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    return "".join(
+        f"\nthread {names.get(number, number)}:\n{''.join(traceback.format_stack(frame)).rstrip()}"
+        for number, frame in sys._current_frames().items()  # noqa: SLF001
+        if number != threading.get_ident()
+    )
 
 
 def bind_port(host: str, port: int) -> socket.socket:

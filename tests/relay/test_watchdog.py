@@ -1,0 +1,86 @@
+"""A process that is stuck ends, says in its log where, and is started again; one that only has nothing to do stays."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from ingest.errors import Unavailable
+from ingest.runtime import Watchdog
+from tests.relay.conftest import World, wait_until
+
+STUCK = """
+import logging, threading, time
+from datetime import timedelta
+from ingest.runtime import Watchdog
+
+def wait_for_ever():
+    threading.Event().wait()
+
+logging.basicConfig()
+with Watchdog(timedelta(seconds=0.5), doing="waiting") as watchdog:
+    for _ in range(10):
+        watchdog.alive()
+        time.sleep(0.1)
+    print("was alive for longer than the limit", flush=True)
+    wait_for_ever()
+"""
+RELAYS = """
+import logging, sys
+from datetime import timedelta
+from ingest import app
+from ingest.runtime import Stop
+from ingest.settings import read_settings
+
+logging.basicConfig(level=logging.INFO)
+app.RELAY_SILENCE = timedelta(seconds=3)
+stop = Stop()
+stop.on_signals()
+database_url, bootstrap = sys.argv[1:]
+settings = {"DATABASE_URL": database_url, "LOG": "kafka", "KAFKA_BOOTSTRAP": bootstrap, "KAFKA_REPLICATION": "1"}
+app.run_relay(read_settings({f"INGEST_{name}": value for name, value in settings.items()}), stop)
+"""
+
+
+def test_a_stuck_process_ends_and_says_where_each_thread_was() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == Unavailable.exit_code
+    assert ended.stdout == "was alive for longer than the limit\n"
+    assert "waiting: nothing went on for 0.5 s" in ended.stderr
+    assert "thread MainThread:" in ended.stderr
+    assert "in wait_for_ever" in ended.stderr
+    assert "in _watch" not in ended.stderr
+
+
+def test_a_watchdog_that_was_left_watches_no_longer() -> None:
+    with Watchdog(timedelta(milliseconds=200), doing="nothing"):
+        pass
+    time.sleep(0.5)
+
+
+@pytest.mark.kafka
+def test_a_relay_ends_when_stuck_and_stays_when_idle(world: World) -> None:
+    relay = subprocess.Popen(
+        [sys.executable, "-c", RELAYS, world.database_url, world.bootstrap], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        world.append(3)
+        wait_until(lambda: world.cursors() == [1, 2, 3])
+        with pytest.raises(subprocess.TimeoutExpired):
+            relay.wait(timeout=5)
+        with world.engine.connect() as connection:  # a wait that has no end of its own
+            connection.execute(text("LOCK TABLE log_topics"))
+            _, said = relay.communicate(timeout=60)
+        assert relay.returncode == Unavailable.exit_code
+        assert "relaying: nothing went on for 3 s" in said
+        assert "in streams" in said
+    finally:
+        relay.kill()
+        relay.wait()
