@@ -223,7 +223,7 @@ def poller(settings: Settings, engine: Engine, log: Log) -> Poller:
             parts=settings.sitemap_parts,
             stagger=settings.sitemap_stagger,
         ),
-        budget=Budget(concurrency=settings.host_concurrency, spacing=settings.host_spacing),
+        budget=budget(settings),
         lease=settings.lease,
         concurrency=settings.poll_concurrency,
         limits=_limits(settings),
@@ -234,6 +234,11 @@ def poller(settings: Settings, engine: Engine, log: Log) -> Poller:
         public_url=settings.public_url,
         backup=settings.poll_interval_backup,
     )
+
+
+def budget(settings: Settings) -> Budget:
+    """Of every host."""
+    return Budget(concurrency=settings.host_concurrency, spacing=settings.host_spacing)
 
 
 def _limits(settings: Settings) -> Limits:

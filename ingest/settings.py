@@ -420,18 +420,21 @@ def _checked(settings: Settings) -> Settings:
             "INGEST_KAFKA_BOOTSTRAP", None, "host:port of a Kafka broker, because INGEST_LOG is kafka"
         )
     _check_kafka_security(settings)
+    least, most = (_spell_duration(at) for at in (settings.poll_interval_min, settings.poll_interval_max))
+    if settings.poll_interval_min > settings.poll_interval_max:
+        raise Refused("INGEST_POLL_INTERVAL_MIN", least, f"at most INGEST_POLL_INTERVAL_MAX ({most})")
     if not settings.poll_interval_min <= settings.poll_interval <= settings.poll_interval_max:
         raise Refused(
             "INGEST_POLL_INTERVAL",
-            str(settings.poll_interval),
-            f"a value between poll_interval_min ({settings.poll_interval_min}) "
-            f"and poll_interval_max ({settings.poll_interval_max})",
+            _spell_duration(settings.poll_interval),
+            f"a duration from INGEST_POLL_INTERVAL_MIN ({least}) to INGEST_POLL_INTERVAL_MAX ({most})",
         )
     if settings.lease <= settings.fetch_deadline + settings.parse_deadline:
         raise Refused(
             "INGEST_LEASE",
-            str(settings.lease),
-            "more than fetch_deadline and parse_deadline together, or a poll would be given away while under way",
+            _spell_duration(settings.lease),
+            f"more than INGEST_FETCH_DEADLINE ({_spell_duration(settings.fetch_deadline)}) and INGEST_PARSE_DEADLINE "
+            f"({_spell_duration(settings.parse_deadline)}) together, or a poll would be given away while under way",
         )
     return settings
 

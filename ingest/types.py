@@ -165,6 +165,8 @@ class Feed:
     """The index of sitemaps that names it, if one does."""
     full_text: bool = False
     """The pages of its articles are fetched too."""
+    polling_since: datetime | None = None
+    """A poll that began then has not ended; where it has not by ``next_poll_at``, another poller takes the feed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -554,6 +554,10 @@ def _feed() -> dict[str, Any]:
             "enum": [*(result.value for result in PollResult if result is not PollResult.PUSHED), None]
         },
         "last_reason": {**_TEXT_OR_NULL, "description": "why the next poll is when it is"},
+        "polling_since": {
+            **_TIME_OR_NULL,
+            "description": "a poll that began then has not ended; another poller takes the feed at next_poll_at",
+        },
         "succeeded_at": {
             **_TIME_OR_NULL,
             "description": "the last poll that told what the feed has, or that nothing is new",

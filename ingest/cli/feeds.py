@@ -19,8 +19,10 @@ from ingest.cli.named import named_feed
 from ingest.cli.requests import CLEARED, read_change, request_options, told
 from ingest.cli.show import clean, in_a_row, stands, table, when
 from ingest.db import feeds as registry
+from ingest.db import hosts as known_hosts
 from ingest.db.feed_requests import set_request
 from ingest.db.feed_state import FEED_STATES
+from ingest.db.hosts import Room
 from ingest.db.polls import Poll, history
 from ingest.db.reading import reading
 from ingest.db.status import poller_runs
@@ -34,7 +36,7 @@ from ingest.schedule.absence import expected_by
 from ingest.schedule.cadence import shown
 from ingest.settings import Settings
 from ingest.types import ORDINARY, Feed, FeedState, RequestOptions
-from ingest.urls import feed_url, is_home
+from ingest.urls import feed_url, host_in, is_home
 
 NAME = "ingest feeds"
 HEADS = ("id", "state", "failure", "next poll", "title and URL")
@@ -110,9 +112,7 @@ def add(
             )
             for url in dict.fromkeys(wanted)
         ]
-        polled = poller_runs(engine, now=runtime.now())
-    if not polled:
-        click.echo("no poller runs yet: `ingest up` (or `ingest poll`) has feeds polled", err=True)
+        _say_if_unpolled(engine)
     if as_json:
         _print_json([{**plain(feed), "added": new} for feed, new in added])
         return
@@ -339,9 +339,11 @@ def refresh(settings: Settings, names: tuple[str, ...], *, everything: bool) -> 
             engine, now=runtime.now(), feed_ids=ids, spacing=settings.poll_interval_min
         )
         named = [each for one in ids or () if (each := registry.find_feed(engine, feed_id=one))]
+        told_when = _next_polls(settings, engine, named)
+        _say_if_unpolled(engine)
     click.echo(f"{sooner} polled sooner")
     for feed in named:
-        click.echo(f"{feed.id} {feed.url}  next poll {_next_poll(feed)}")
+        click.echo(f"{feed.id} {feed.url}  next poll {told_when[feed.id]}")
 
 
 @feeds.command("list")
@@ -379,7 +381,9 @@ def list_(settings: Settings, *, state: str | None, as_json: bool) -> None:
         stands = f"{feed.state} ×{feed.failures}" if feed.failures else feed.state.value
         title = f"{clean(feed.title)}  " if feed.title else ""
         why = str(failed.get(feed.id, ""))
-        next_poll = when(feed.next_poll_at) if feed.enabled else "none"
+        next_poll = (
+            "none" if not feed.enabled else "under way" if _under_way(feed) else when(feed.next_poll_at)
+        )
         rows.append((str(feed.id), stands, why, next_poll, f"{title}{feed.url}"))
     # For a program each line is a feed; it has --json, and may cut lines nevertheless.
     heads = HEADS if sys.stdout.isatty() else ()
@@ -404,6 +408,7 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
         last = history(engine, feed.id)
         with reading(engine) as connection:
             hub = known_subscription(connection, feed.id, now=runtime.now())
+        told_when = _next_polls(settings, engine, [feed])
     if as_json:
         _print_json({**plain(feed), "subscription": hub, "polls": last})
         return
@@ -419,7 +424,7 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
         click.echo("           `ingest feeds resume` polls it again")
     if feed.moved_to is not None:
         click.echo(f"answers at {clean(feed.moved_to)}  since {when(feed.moved_since)}")
-    click.echo(f"next poll  {_next_poll(feed)}")
+    click.echo(f"next poll  {told_when[feed.id]}")
     if feed.cadence is not None:
         click.echo(f"publishes  {shown(feed.cadence)}; {feed.entries} in its document")
     overdue = expected_by(feed.rhythm)
@@ -553,11 +558,41 @@ def export(settings: Settings, file: Path | None) -> None:
 commands: tuple[click.Command, ...] = (feeds,)
 
 
-def _next_poll(feed: Feed) -> str:
-    """When it is, and because of what."""
+def _say_if_unpolled(engine: Engine) -> None:
+    if not poller_runs(engine, now=runtime.now()):
+        click.echo("no poller runs yet: `ingest up` (or `ingest poll`) has feeds polled", err=True)
+
+
+def _next_polls(settings: Settings, engine: Engine, shown_feeds: Sequence[Feed]) -> dict[int, str]:
+    """When the next poll of each is and because of what, by its id."""
+    names = {feed.id: host_in(feed.url) for feed in shown_feeds}
+    rooms = known_hosts.rooms(engine, names.values(), now=runtime.now(), budget=app.budget(settings))
+    return {feed.id: _next_poll(feed, names[feed.id], rooms.get(names[feed.id])) for feed in shown_feeds}
+
+
+def _next_poll(feed: Feed, host: str, room: Room | None) -> str:
     if not feed.enabled:
         return "none while it is muted"
-    return f"{when(feed.next_poll_at)}  because: {feed.last_reason or 'new feeds are polled at once'}"
+    next_poll = when(feed.next_poll_at)
+    if feed.polling_since is not None:
+        since = when(feed.polling_since)
+        if _under_way(feed):
+            return (
+                f"under way since {since}; if it has not ended by {next_poll} another poller takes the feed"
+            )
+        return f"{next_poll}  because: the one that began at {since} has not ended"
+    reason = feed.last_reason or "new feeds are polled at once"
+    if room is None or room.at <= feed.next_poll_at:
+        return f"{next_poll}  because: {reason}"
+    # A poller that finds it due gives it a turn, and its reason.
+    why = "is not asked more often"
+    if room.pause_reason is not None:
+        why = f"is left alone until then: {clean(room.pause_reason)}"
+    return f"{when(room.at)} at the earliest  because: {reason}; {host} {why}"
+
+
+def _under_way(feed: Feed) -> bool:
+    return feed.polling_since is not None and feed.next_poll_at > runtime.now()
 
 
 def _told(poll: Poll) -> str:

@@ -44,8 +44,13 @@ def list_(settings: Settings, *, as_json: bool) -> None:
       ingest hosts list --json | jq '.[] | select(.paused_until != null)'
     """
     with app.open_database(settings, name=NAME) as engine:
-        found = known_hosts.list_hosts(engine)
+        listed = known_hosts.list_hosts(engine)
     now = runtime.now()
+    # What a server on this machine asks for holds for the feed that was told, and for no other.
+    found = [
+        replace(host, paused_until=None, pause_reason=None) if is_loopback(host.host) else host
+        for host in listed
+    ]
     if as_json:
         click.echo(json.dumps(plain(found), indent=2))
         return

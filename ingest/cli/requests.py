@@ -110,7 +110,7 @@ def read_change(
         user_agent=None if user_agent is None else asking.read_user_agent("--user-agent", user_agent),
         headers=(
             *(asking.read_header("--header", header) for header in headers),
-            *(asking.read_header("--headers-from", line) for line in lines),
+            *(asking.read_header(f"--headers-from, line {number}", line) for number, line in lines),
         ),
         proxy=None if proxy is None else asking.read_proxy("--proxy", proxy),
         tls=frozenset(TlsException(each) for each in tls),
@@ -150,14 +150,15 @@ def _cleared(before: RequestOptions, names: frozenset[str]) -> RequestOptions:
     return replace(before, **{fields[name]: getattr(ORDINARY, fields[name]) for name in names})
 
 
-def _lines_of(file: TextIO) -> list[str]:
-    """
+def _lines_of(file: TextIO) -> list[tuple[int, str]]:
+    """Those that say something, with their numbers.
+
     Raises:
         Refused: it has none, or is no text.
     """
     accepted = "lines such as Authorization: Bearer …, in UTF-8"
     try:
-        lines = [line for line in file.read().splitlines() if line.strip()]
+        lines = [(n, line) for n, line in enumerate(file.read().splitlines(), 1) if line.strip()]
     except UnicodeDecodeError:
         raise Refused("--headers-from", file.name, accepted) from None
     if not lines:

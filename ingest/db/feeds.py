@@ -56,7 +56,11 @@ _ADD: Final = """
 _VALUES: Final = ("cadence_entries", "cadence_hours", "asked", "rhythm", "state", "request", "agent")
 _SPELT: Final = ("cadence", "asked", "rhythm", "state", "request", "agent")
 _PLAIN: Final = tuple(name for name in Feed.__dataclass_fields__ if name not in _SPELT)
-_SHOWN: Final = tuple(feeds.c[name] for name in (*_PLAIN, *_VALUES))
+# A feed that waits for its turn may still carry a lease that ran out.
+_POLLING_SINCE: Final = case((feeds.c.turn_at.is_(None), feeds.c.leased_at)).label("polling_since")
+_SHOWN: Final = tuple(
+    _POLLING_SINCE if name == _POLLING_SINCE.name else feeds.c[name] for name in (*_PLAIN, *_VALUES)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, Row, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from ingest.db.engine import transaction, trying
@@ -22,10 +22,11 @@ LEASE_ROUNDS: Final = 20
 """How often one call looks for others, where those it found must wait for their hosts."""
 _Leased = TypeVar("_Leased")
 
+_KNOWN: Final = """
+    SELECT host, free_at, queue_end, paused_until, pause_reason, spacing, crawl_delay, pages_end FROM hosts
+    WHERE host = ANY(%(hosts)b::text[]) ORDER BY host"""
 # In one order, so that two pollers wait for each other and never in a circle.
-_LOCK: Final = """
-    SELECT host, free_at, queue_end, paused_until, spacing, crawl_delay, pages_end FROM hosts
-    WHERE host = ANY(%(hosts)b::text[]) ORDER BY host FOR UPDATE"""
+_LOCK: Final = f"{_KNOWN} FOR UPDATE"
 _MEET: Final = """
     INSERT INTO hosts (host, free_at, queue_end) SELECT host, %(now)s, %(now)s
     FROM unnest(%(hosts)b::text[]) AS met(host) ORDER BY host ON CONFLICT (host) DO NOTHING"""
@@ -43,7 +44,10 @@ _KEEP: Final = """
         %(pages_end)b::timestamptz[]) AS given(host, free_at, queue_end, pages_end) WHERE hosts.host = given.host"""
 _WAIT: Final = """
     UPDATE feeds SET next_poll_at = given.turn, turn_at = given.turn,
-        last_reason = 'its turn at ' || feeds.host || ', which is not asked more often'
+        last_reason = 'its turn at ' || feeds.host || ', which is ' || coalesce(
+            (SELECT 'left alone until ' || to_char(paused_until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"')
+                || ': ' || pause_reason FROM hosts WHERE hosts.host = feeds.host AND paused_until > %(now)s),
+            'not asked more often')
     FROM unnest(%(ids)b::bigint[], %(turns)b::timestamptz[]) AS given(id, turn) WHERE feeds.id = given.id"""
 _PAGES_WAIT: Final = """
     UPDATE pages SET due_at = given.turn, turn_at = given.turn
@@ -73,6 +77,15 @@ class KnownHost:
     """Articles' pages that wait to be fetched from it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """When a host may be asked again."""
+
+    at: datetime
+    pause_reason: str | None
+    """None: it only is asked as often as it may be."""
+
+
 def lease_in_rounds(
     engine: Engine, claim: Callable[..., tuple[list[_Leased], int]], *, limit: int, **given: Any
 ) -> list[_Leased]:
@@ -97,7 +110,7 @@ def admit_due(
     connection: Connection, waiting: Sequence[Waiting], *, now: datetime, budget: Budget
 ) -> tuple[int, ...]:
     """Of feeds whose rows are locked, those that may be polled now; the others get their turns."""
-    return _given(connection, admit(connection, waiting, now=now, budget=budget), move=_WAIT)
+    return _given(connection, admit(connection, waiting, now=now, budget=budget), move=_WAIT, now=now)
 
 
 def admit_due_pages(
@@ -105,13 +118,13 @@ def admit_due_pages(
 ) -> tuple[int, ...]:
     """The same for pages whose rows are locked, by their ids."""
     admission = admit(connection, waiting, by=budgets.admit_pages, now=now, budget=budget)
-    return _given(connection, admission, move=_PAGES_WAIT)
+    return _given(connection, admission, move=_PAGES_WAIT, now=now)
 
 
-def _given(connection: Connection, admission: Admission, *, move: str) -> tuple[int, ...]:
+def _given(connection: Connection, admission: Admission, *, move: str, now: datetime) -> tuple[int, ...]:
     """Whoever is admitted; the others have their turns in their rows."""
     if admission.turns:
-        given = {"ids": list(admission.turns), "turns": list(admission.turns.values())}
+        given = {"ids": list(admission.turns), "turns": list(admission.turns.values()), "now": now}
         connection.exec_driver_sql(move, given)
     return admission.admitted
 
@@ -149,6 +162,13 @@ def _known(connection: Connection, names: list[str], *, now: datetime) -> dict[s
     if len(rows) < len(names):
         connection.exec_driver_sql(_MEET, given)
         rows = connection.exec_driver_sql(_LOCK, given).all()
+    return _with_counts(connection, rows, given)
+
+
+def _with_counts(
+    connection: Connection, rows: Sequence[Row[Any]], given: Mapping[str, Any]
+) -> dict[str, Host]:
+    """These hosts, with what is under way at each."""
     counts = connection.exec_driver_sql(_UNDER_WAY, given).all()
     under_way = {row.host: row.polls for row in counts}
     return {
@@ -163,6 +183,21 @@ def _known(connection: Connection, names: list[str], *, now: datetime) -> dict[s
         )
         for row in rows
     }
+
+
+def rooms(engine: Engine, names: Iterable[str], *, now: datetime, budget: Budget) -> dict[str, Room]:
+    """Of those of these hosts that have no room now: when they have it. Nothing is changed."""
+    given = {"hosts": sorted({name for name in names if is_bounded(name, budget=budget)}), "now": now}
+    with reading(engine) as connection:
+        rows = connection.exec_driver_sql(_KNOWN, given).all()
+        known = _with_counts(connection, rows, given)
+    found: dict[str, Room] = {}
+    for row in rows:
+        at = budgets.soonest(known[row.host], now=now, budget=budget)
+        paused = row.paused_until is not None and row.paused_until > now
+        if at > now:
+            found[row.host] = Room(at=at, pause_reason=row.pause_reason if paused else None)
+    return found
 
 
 def pause(connection: Connection, outcomes: Sequence[PollOutcome]) -> None:

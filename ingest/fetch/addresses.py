@@ -24,7 +24,7 @@ def refusal(address: str) -> str | None:
     # Site-local addresses are gone from the standards (RFC 3879), and some networks route them still.
     site_local = isinstance(found, IPv6Address) and found.is_site_local
     if not found.is_global or found.is_multicast or found.is_reserved or site_local:
-        return f"{address} is not a public address; {_ALLOW} has pollers connect to such too"
+        return f"{address} is not a public address; {_ALLOW} allows such too"
     return None
 
 

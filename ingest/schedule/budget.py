@@ -104,8 +104,7 @@ def admit(
             free_at = max(host.free_at, now) + spacing
             changed[feed.host] = replace(host, free_at=free_at, under_way=host.under_way + 1)
         else:
-            turn = max(host.queue_end, host.free_at, now + LEAST_WAIT, host.paused_until or now)
-            turns[feed.feed_id] = turn
+            turns[feed.feed_id] = turn = _turn(host, now=now)
             changed[feed.host] = replace(host, queue_end=turn + spacing)
     return Admission(admitted=tuple(admitted), turns=turns, hosts=changed)
 
@@ -132,16 +131,30 @@ def admit_pages(
             free_at = max(host.free_at, now) + spacing
             changed[page.host] = replace(host, free_at=free_at, under_way=host.under_way + 1)
             continue
-        soonest = max(host.queue_end, host.free_at, now + LEAST_WAIT, host.paused_until or now)
+        following = _turn(host, now=now)
         # One whose turn came and that a feed went before stays in front of those who wait behind it.
-        turns[page.feed_id] = turn = soonest if page.turn_came else max(last, soonest)
+        turns[page.feed_id] = turn = following if page.turn_came else max(last, following)
         changed[page.host] = replace(host, pages_end=max(last, turn + spacing))
     return Admission(admitted=tuple(admitted), turns=turns, hosts=changed)
+
+
+def soonest(host: Host, *, now: datetime, budget: Budget) -> datetime:
+    """When a feed that is due ``now`` would be polled: at once, or at the turn that :func:`admit` would give it."""
+    waiting = Waiting(feed_id=0, host="")
+    spacing, concurrency = host.pace(budget)
+    if _has_room(host, waiting, spacing=spacing, now=now, concurrency=concurrency):
+        return now
+    return _turn(host, now=now)
 
 
 def is_bounded(host: str, *, budget: Budget) -> bool:
     """Whether a host has a budget."""
     return not (budget.spare_loopback and is_loopback(host))
+
+
+def _turn(host: Host, *, now: datetime) -> datetime:
+    """Of the next one that waits."""
+    return max(host.queue_end, host.free_at, now + LEAST_WAIT, host.paused_until or now)
 
 
 def _has_room(host: Host, feed: Waiting, *, spacing: timedelta, now: datetime, concurrency: int) -> bool:

@@ -93,7 +93,7 @@ def test_a_name_is_judged_each_time_it_is_connected_to(
     assert isinstance(result, Failed)
     assert result.kind is FailureKind.ADDRESS
     assert result.detail == (
-        "127.0.0.1 is not a public address; INGEST_ALLOW_PRIVATE_ADDRESSES=true has pollers connect to such too"
+        "127.0.0.1 is not a public address; INGEST_ALLOW_PRIVATE_ADDRESSES=true allows such too"
     )
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, text
 from ingest.cli import root
 from ingest.db import hosts
 from ingest.db.feeds import add_feeds, find_feed, make_due
+from ingest.db.hosts import Room
 from ingest.db.polls import lease_due, record, release
 from ingest.schedule import Policy, outcome
 from ingest.schedule.budget import Budget
@@ -99,6 +100,41 @@ def test_a_feed_that_waits_says_for_what(database: Engine) -> None:
     assert waiting is not None
     assert waiting.last_reason == "its turn at a.example, which is not asked more often"
     assert waiting.next_poll_at == NOW + 20 * SECOND
+
+
+def test_a_feed_whose_host_is_paused_says_until_when_and_why(database: Engine) -> None:
+    add(database, "a.example", each=2)
+    (told,) = lease(database, limit=1)
+    refused(database, told, now=NOW, wait=5 * MINUTE)
+    assert lease(database, NOW + SECOND) == []
+    waiting = find_feed(database, url="https://a.example/1")
+    assert waiting is not None
+    assert waiting.last_reason == (
+        "its turn at a.example, which is left alone until 2026-11-24 12:05:00Z: "
+        "429 for https://a.example/0, Retry-After 5m"
+    )
+    assert waiting.next_poll_at == NOW + 5 * MINUTE
+
+
+def test_when_a_host_has_room_is_known_without_asking_it(database: Engine) -> None:
+    add(database, "a.example", "b.example", "127.0.0.1", each=3)
+    names = ["a.example", "b.example", "127.0.0.1", "none.example"]
+    assert hosts.rooms(database, names, now=NOW, budget=BUDGET) == {}
+    asked = lease(database)
+    rooms = hosts.rooms(database, names, now=NOW, budget=BUDGET)
+    # Two are asked now, and the third has the turn after them.
+    assert rooms == {
+        name: Room(at=NOW + 30 * SECOND, pause_reason=None) for name in ("a.example", "b.example")
+    }
+    told = next(each for each in asked if each.url == "https://b.example/0")
+    refused(database, told, now=NOW, wait=5 * MINUTE)
+    (room,) = hosts.rooms(database, ["b.example"], now=NOW, budget=BUDGET).values()
+    assert room == Room(at=NOW + 5 * MINUTE, pause_reason="429 for https://b.example/0, Retry-After 5m")
+    add_feeds(database, [("https://b.example/new", None)], now=NOW, interval=MINUTE)
+    lease(database, NOW + SECOND)
+    new = find_feed(database, url="https://b.example/new")
+    assert new is not None
+    assert new.next_poll_at == room.at
 
 
 def test_asking_by_hand_respects_the_budget(database: Engine) -> None:
@@ -200,7 +236,11 @@ def test_a_loopback_address_is_listed_as_without_a_budget_and_has_none_to_set(
     database: Engine, command: Callable[..., Result]
 ) -> None:
     add(database, "127.0.0.1", each=3)
+    told, *_ = lease(database)
+    refused(database, told, now=datetime(2999, 1, 1, tzinfo=UTC))  # which holds for this feed alone
     assert command("list").output == "     3    none  127.0.0.1  this machine: asked without bounds\n"
+    (facts,) = json.loads(command("list", "--json").output)
+    assert (facts["paused_until"], facts["pause_reason"]) == (None, None)
     for arguments in (("set", "127.0.0.1", "--spacing", "10s"), ("resume", "127.0.0.1")):
         done = command(*arguments)
         assert done.exit_code == 2

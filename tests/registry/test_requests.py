@@ -122,6 +122,14 @@ def test_secrets_may_come_from_a_file_or_standard_input(feeds: Feeds, database: 
     assert asked_with(database).headers == (("X-Token", SECRET), ("X-B", "2"))
 
 
+def test_a_bad_line_of_a_file_is_named_by_its_number_and_not_shown(feeds: Feeds) -> None:
+    feeds("add", URL)
+    refused = feeds("set", "1", "--headers-from", "-", given=f"X-Token: 1\n\nBearer {SECRET}\n")
+    assert refused.exit_code == 2
+    assert "--headers-from, line 3: '(hidden)' is not accepted; expected Name: value" in refused.output
+    assert SECRET not in refused.output
+
+
 def test_adding_a_feed_that_is_there_leaves_it_as_it_is_asked(feeds: Feeds, database: Engine) -> None:
     feeds("add", URL)
     again = feeds("add", URL, "--user-agent", "Example/1")

@@ -112,8 +112,15 @@ def test_a_bad_file_is_refused_by_name(tmp_path: Path, content: str, named: str)
     ("environment", "named"),
     [
         ({"INGEST_LOG": "kafka"}, "INGEST_KAFKA_BOOTSTRAP"),
-        ({"INGEST_POLL_INTERVAL": "10s"}, "poll_interval_min"),
-        ({"INGEST_LEASE": "30s"}, "fetch_deadline"),
+        (
+            {"INGEST_POLL_INTERVAL": "10s"},
+            r"INGEST_POLL_INTERVAL: '10s' .* from INGEST_POLL_INTERVAL_MIN \(1m\) to INGEST_POLL_INTERVAL_MAX \(1d\)",
+        ),
+        (
+            {"INGEST_POLL_INTERVAL_MIN": "2h", "INGEST_POLL_INTERVAL_MAX": "1h"},
+            r"INGEST_POLL_INTERVAL_MIN: '2h' .* at most INGEST_POLL_INTERVAL_MAX \(1h\)",
+        ),
+        ({"INGEST_LEASE": "30s"}, r"INGEST_LEASE: '30s' .* more than INGEST_FETCH_DEADLINE \(1m\)"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(environment: dict[str, str], named: str) -> None:
