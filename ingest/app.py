@@ -14,7 +14,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import ssl
@@ -203,7 +202,7 @@ def run_poller(settings: Settings, stop: Stop) -> None:
         article_log(settings, engine) as log,
         poller(settings, engine, log) as each,
     ):
-        gc.freeze()  # what was imported stays, and no collection need look through it again
+        runtime.collect_seldom()
         each.run(stop)
 
 
@@ -279,6 +278,7 @@ def run_consumer(settings: Settings, stop: Stop) -> None:
         article_log(settings, engine) as log,
     ):
         persister = Persister(engine, PostgresLog(engine))
+        runtime.collect_seldom()
         consume(log, persister, stop, batch=settings.consume_batch)
 
 

@@ -84,6 +84,8 @@ _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})?")
 _CLEAN: Final = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@?-]*")
 _HOST: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
+_ENDS_ADDRESS: Final = (*"0123456789", "]")
+"""Of an IPv4 address, or an IPv6 one in brackets; no top-level domain ends so (RFC 3696 §2)."""
 _DOUBLE_SCHEME: Final = re.compile(r"^https?:/{0,2}(?=https?:/)", re.IGNORECASE)
 _FEED_SCHEME: Final = re.compile(r"^feed:(//)?(?=https?:|[^/])", re.IGNORECASE)
 _BARE: Final = re.compile(r"[^\s/@:?#]+\.[^\s/@:?#]+(:\d+)?([/?#]|$)")
@@ -160,10 +162,12 @@ def origin_of(url: str) -> str:
 
 def is_loopback(host: str) -> bool:
     """Whether ``host`` (a name, or an address in brackets or without) is this machine by its spelling."""
+    if not host.endswith(_ENDS_ADDRESS) and ":" not in host:
+        return host == "localhost"
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
-        return host == "localhost"
+        return False
 
 
 def is_home(url: str) -> bool:

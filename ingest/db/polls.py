@@ -86,6 +86,12 @@ _CLAIM: Final = f"""
         index_url, index_request
     FROM claimed ORDER BY array_position(%(ids)b::bigint[], id)"""  # noqa: S608
 
+
+def _of_document(spell: Callable[[Any], Jsonb | None], name: str) -> Callable[[PollOutcome], Any]:
+    """What a document says is written where one was read; spelling it again for each 304 takes longer than deciding."""
+    return lambda o: spell(getattr(o, name)) if o.result is PollResult.FETCHED else None
+
+
 _COLUMNS: Final[tuple[tuple[str, str, Callable[[PollOutcome], Any]], ...]] = (
     ("feed_id", "bigint", lambda o: o.feed_id),
     ("poll_id", "bigint", lambda o: o.poll_id),
@@ -116,20 +122,21 @@ _COLUMNS: Final[tuple[tuple[str, str, Callable[[PollOutcome], Any]], ...]] = (
     ("body_at", "timestamptz", lambda o: o.body_at),
     ("distrusted", "boolean", lambda o: o.distrusted),
     ("wait_until", "timestamptz", lambda o: o.wait_until),
-    ("asked", "jsonb", lambda o: spell_asked(o.asked)),
+    ("asked", "jsonb", _of_document(spell_asked, "asked")),
     ("state", "text", lambda o: o.state.value),
     ("state_since", "timestamptz", lambda o: o.state_since),
     ("state_reason", "text", lambda o: clean(o.state_reason)),
     ("moved_to", "text", lambda o: o.moved_to),
     ("moved_since", "timestamptz", lambda o: o.moved_since),
-    ("rhythm", "jsonb", lambda o: spell_rhythm(o.rhythm)),
-    ("about", "jsonb", lambda o: spell_about(o.about)),
+    ("rhythm", "jsonb", _of_document(spell_rhythm, "rhythm")),
+    ("about", "jsonb", _of_document(spell_about, "about")),
     ("drifted", "text", lambda o: clean(o.drifted)),
     ("read_by", "smallint", lambda o: o.read_by),
     ("agent", "jsonb", lambda o: spell_agent(o.agent)),
 )
 _NAMES: Final = ", ".join(f'"{name}"' for name, _, _ in _COLUMNS)
 _ARRAYS: Final = ", ".join(f"%({name})b::{kind}[]" for name, kind, _ in _COLUMNS)
+_READ: Final = f"(given.result = '{PollResult.FETCHED}')"
 _STANDS: Final = "(NOT feeds.enabled OR feeds.accepted_meanwhile)"
 # The operator's title stays; without one the feed's own is taken. What an operator did during the poll stays too: the
 # poll knows only what was before.
@@ -148,15 +155,17 @@ _RECORD: Final = f"""
         last_modified = CASE WHEN feeds.set_meanwhile THEN feeds.last_modified ELSE given.last_modified END,
         agent = CASE WHEN feeds.set_meanwhile THEN feeds.agent ELSE given.agent END,
         title = coalesce(feeds.title, given.feed_title), succeeded_at = given.succeeded_at,
-        entries = CASE given.result WHEN '{PollResult.FETCHED}' THEN given.entries ELSE feeds.entries END,
-        cadence_entries = given.cadence_entries, cadence_hours = given.cadence_hours, asked = given.asked,
+        entries = CASE WHEN {_READ} THEN given.entries ELSE feeds.entries END,
+        cadence_entries = given.cadence_entries, cadence_hours = given.cadence_hours,
+        asked = CASE WHEN {_READ} THEN given.asked ELSE feeds.asked END,
         wait_until = given.wait_until, body_at = given.body_at, distrusted = given.distrusted,
         state = CASE WHEN {_STANDS} THEN feeds.state ELSE given.state END,
         state_since = CASE WHEN {_STANDS} THEN feeds.state_since ELSE given.state_since END,
         state_reason = CASE WHEN {_STANDS} OR given.failure IS NOT DISTINCT FROM '{FailureKind.OUTAGE}'
             THEN feeds.state_reason ELSE given.state_reason END,
-        moved_to = given.moved_to, moved_since = given.moved_since, rhythm = given.rhythm,
-        about = CASE WHEN feeds.accepted_meanwhile THEN feeds.about ELSE given.about END,
+        moved_to = given.moved_to, moved_since = given.moved_since,
+        rhythm = CASE WHEN {_READ} THEN given.rhythm ELSE feeds.rhythm END,
+        about = CASE WHEN {_READ} AND NOT feeds.accepted_meanwhile THEN given.about ELSE feeds.about END,
         drifted = CASE WHEN feeds.accepted_meanwhile THEN feeds.drifted ELSE given.drifted END,
         read_by = given.read_by, set_meanwhile = false, accepted_meanwhile = false
     FROM given WHERE feeds.id = given.feed_id AND feeds.lease_poll_id = given.poll_id

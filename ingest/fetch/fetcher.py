@@ -18,6 +18,7 @@ from ingest.codings import ACCEPT_ENCODING
 from ingest.fetch import reading
 from ingest.fetch.channels import PLAIN, Channel, Channels, Combination
 from ingest.fetch.failures import Stopped, WrongCoding, failure
+from ingest.fetch.hops import Hop
 from ingest.fetch.reading import Received
 from ingest.fetch.session import Resolver
 from ingest.fetch.targets import refused_target
@@ -251,39 +252,38 @@ class Fetcher:
         last_try: bool,
     ) -> _Read | Failed:
         headers = [*asked.headers, ("Accept-Encoding", accept_encoding)]
-        url = origin = httpx.URL(asked.url)
+        hop = origin = Hop(asked.url)
         visited: set[str] = set()
         while True:
-            if url.scheme not in {"http", "https"} or not url.host:
+            if hop.scheme not in {"http", "https"} or not hop.host:
                 raise Stopped(
-                    Failed(kind=FailureKind.ADDRESS, detail=f"{str(url)[:500]} is no http or https URL")
+                    Failed(kind=FailureKind.ADDRESS, detail=f"{hop.spelled[:500]} is no http or https URL")
                 )
-            spelled = str(url)
-            visited.add(spelled)
-            async with self._channels.through(_combination(url, asked.options, origin=origin)) as channel:
-                given = _headers_at(url, headers, asked.options, origin=origin)
-                async with await self._answer_of(channel, asked, spelled, given, host=url.host) as response:
-                    way.answered.append(spelled)
+            visited.add(hop.spelled)
+            async with self._channels.through(_combination(hop, asked.options, origin=origin)) as channel:
+                given = _headers_at(hop, headers, asked.options, origin=origin)
+                async with await self._answer_of(channel, asked, hop, given) as response:
+                    way.answered.append(hop.spelled)
                     status = response.status
                     if status not in asked.redirects or "location" not in response.headers:
                         return await read(response, way, last_try=last_try)
                     way.redirects += 1
                     way.permanent = way.permanent and status in PERMANENT
-                    left, url = url, _next_hop(url, response.headers["location"])
-            if str(url) in visited:
+                    left, hop = hop, Hop(_next_hop(hop.url, response.headers["location"]))
+            if hop.spelled in visited:
                 raise Stopped(
-                    Failed(kind=FailureKind.REDIRECT, detail=f"a loop at {str(url)[:500]}", status=status)
+                    Failed(kind=FailureKind.REDIRECT, detail=f"a loop at {hop.spelled[:500]}", status=status)
                 )
             if way.redirects > limits.max_redirects:
                 detail = f"more than {limits.max_redirects} redirects"
-                failed = Failed(kind=FailureKind.REDIRECT, detail=detail, status=status, location=str(url))
+                failed = Failed(kind=FailureKind.REDIRECT, detail=detail, status=status, location=hop.spelled)
                 raise Stopped(failed)
-            if asked.content and left.scheme == "https" and url.scheme != "https":
-                detail = f"from https to {str(url)[:500]}, where anybody could read what is sent"
+            if asked.content and left.scheme == "https" and hop.scheme != "https":
+                detail = f"from https to {hop.spelled[:500]}, where anybody could read what is sent"
                 raise Stopped(Failed(kind=FailureKind.REDIRECT, detail=detail, status=status))
 
     async def _answer_of(
-        self, channel: Channel, asked: _Asked, url: str, headers: list[tuple[str, str]], *, host: str
+        self, channel: Channel, asked: _Asked, hop: Hop, headers: list[tuple[str, str]]
     ) -> Received:
         """The answer to one request.
 
@@ -291,19 +291,19 @@ class Fetcher:
             Stopped: a proxy may not be asked for its host.
         """
         if channel.proxy is not None and not self._allow_private:
-            why = await refused_target(host, resolver=self._resolver)
+            why = await refused_target(hop.host, resolver=self._resolver)
             if why is not None:
                 raise Stopped(Failed(kind=FailureKind.ADDRESS, detail=why))
         response = await channel.session.request(
             asked.method,
-            url,
+            hop.spelled,
             headers=headers,
             data=asked.content or None,
             allow_redirects=False,
             proxy=channel.proxy,
             proxy_headers=channel.proxy_headers,
         )
-        return Received(response, url=url)
+        return Received(response, url=hop.spelled)
 
     async def _fetched(
         self, lease: Lease, response: Received, way: _Way, *, now: datetime, last_try: bool
@@ -370,10 +370,10 @@ class Fetcher:
 
 
 def _headers_at(
-    url: httpx.URL, headers: list[tuple[str, str]], options: RequestOptions, *, origin: httpx.URL
+    hop: Hop, headers: list[tuple[str, str]], options: RequestOptions, *, origin: Hop
 ) -> list[tuple[str, str]]:
     """The headers of one hop: an operator's are for the server that they were given for, and replace our own."""
-    if not options.headers or not _is_own(url, origin):
+    if not options.headers or not _is_own(hop.url, origin.url):
         return headers
     own = {name.lower() for name, _ in options.headers}
     return [(name, value) for name, value in headers if name.lower() not in own] + list(options.headers)
@@ -387,11 +387,11 @@ def _is_own(url: httpx.URL, origin: httpx.URL) -> bool:
     return twins and url.host == origin.host
 
 
-def _combination(url: httpx.URL, options: RequestOptions, *, origin: httpx.URL) -> Combination:
+def _combination(hop: Hop, options: RequestOptions, *, origin: Hop) -> Combination:
     """How one hop is gone: through the proxy all of them, with exceptions at the feed's own host alone."""
     if options == ORDINARY:
         return PLAIN
-    if url.host != origin.host:
+    if hop.host != origin.host:
         return Combination(proxy=options.proxy)
     return Combination(proxy=options.proxy, tls=options.tls, ca=options.ca)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import json
 import marshal
 import os
@@ -24,6 +23,7 @@ from uuid import UUID
 
 from ingest.errors import Unusable
 from ingest.parsers.frames import LENGTH_BYTES, pack_asked, pack_children
+from ingest.runtime import collect_seldom
 from ingest.types import Entry, Failed, FailureKind, ParsedFeed, Record, Seen
 from ingest.urls import host_of
 from ingest.wire import decode, encode
@@ -55,7 +55,7 @@ def work(descriptor: int, memory: int, parent: int) -> None:
     connection.set_inheritable(False)
     with connection, connection.makefile("rb") as requests, connection.makefile("wb") as answers:
         digest = _load(min(ENTRY_CACHE, memory // 8))
-        gc.freeze()
+        collect_seldom()
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         _send(answers, ("ready",))
         with suppress(BrokenPipeError, ConnectionResetError):

@@ -33,7 +33,7 @@ from ingest.identity import READER
 from ingest.schedule import absence, agents, cadence, hints
 from ingest.schedule.drift import drifted, learnt
 from ingest.schedule.parts import parts_of
-from ingest.schedule.states import standing
+from ingest.schedule.states import quiet, since_when, standing
 from ingest.types import (
     About,
     Agent,
@@ -199,6 +199,9 @@ def _answered(
         policy=policy,
     )
     next_poll_at, reason = _due(lease, plan, asked=asked, now=now, policy=policy)
+    rhythm = _rhythm(lease, reading, now=now)
+    # What nearly every poll comes to; making another outcome of it costs as much as all the rest (see `standing`).
+    state, state_reason = quiet(rhythm, now=now)
     ended = PollOutcome(
         feed_id=lease.feed_id,
         poll_id=lease.poll_id,
@@ -219,13 +222,14 @@ def _answered(
         asked=asked,
         body_at=lease.body_at,
         distrusted=lease.distrusted,
-        rhythm=_rhythm(lease, reading, now=now),
+        rhythm=rhythm,
         about=lease.about,
         drifted=lease.drifted,
         read_by=lease.read_by,
         agent=agent,
-        state=lease.state,
-        state_since=lease.state_since,
+        state=state,
+        state_since=since_when(lease, state, now=now),
+        state_reason=state_reason,
     )
     if isinstance(result, NotModified):
         return ended

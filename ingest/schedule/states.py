@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Final
 
 from ingest.schedule import absence
-from ingest.types import Alert, AlertKind, FailureKind, FeedState, Lease, PollOutcome, PollResult
+from ingest.types import Alert, AlertKind, FailureKind, FeedState, Lease, PollOutcome, PollResult, Rhythm
 
 DEGRADED_FROM: Final = 2
 BACKING_OFF_FROM: Final = 5
@@ -29,12 +29,11 @@ GONE: Final = 410
 
 
 def standing(lease: Lease, ended: PollOutcome, *, whole: bool) -> PollOutcome:
-    """``ended``, which has the state of ``lease``, with the one its feed is in now, and alerts where that changed or
-    entries were missed."""
+    """``ended`` with the state that its feed is in now, and alerts where that changed or entries were missed."""
     state, reason = _state(lease, ended, whole=whole)
     changed = state is not lease.state
-    if changed or reason is not None or lease.state_since is None:
-        since = ended.finished_at if changed or lease.state_since is None else lease.state_since
+    since = since_when(lease, state, now=ended.finished_at)
+    if (state, since, reason) != (ended.state, ended.state_since, ended.state_reason):
         ended = replace(ended, state=state, state_since=since, state_reason=reason)
     alerts: list[Alert] = []
     # Told once, also of a feed that was degraded before because of something else.
@@ -60,10 +59,20 @@ def _state(lease: Lease, ended: PollOutcome, *, whole: bool) -> tuple[FeedState,
     if ended.moved_to:
         since = f"{ended.moved_since:%Y-%m-%d}" if ended.moved_since else "now"
         return FeedState.MOVED, f"it answers at {ended.moved_to}, for good as its server says since {since}"
-    expected = absence.expected_by(ended.rhythm)
-    if expected is not None and ended.rhythm is not None and ended.finished_at > expected:
-        return FeedState.SILENT, _silence(ended.rhythm.fresh_at, expected)
+    return quiet(ended.rhythm, now=ended.finished_at)
+
+
+def quiet(rhythm: Rhythm | None, *, now: datetime) -> tuple[FeedState, str | None]:
+    """How a feed stands that answers, where all that could be said of it is how long it has been quiet."""
+    expected = absence.expected_by(rhythm)
+    if expected is not None and rhythm is not None and now > expected:
+        return FeedState.SILENT, _silence(rhythm.fresh_at, expected)
     return FeedState.HEALTHY, None
+
+
+def since_when(lease: Lease, state: FeedState, *, now: datetime) -> datetime:
+    """Since when a feed that is in ``state`` ``now`` is in it."""
+    return lease.state_since if state is lease.state and lease.state_since is not None else now
 
 
 def _failed_state(lease: Lease, ended: PollOutcome) -> tuple[FeedState, str | None]:
@@ -82,7 +91,8 @@ def _failed_state(lease: Lease, ended: PollOutcome) -> tuple[FeedState, str | No
 
 
 def _silence(fresh_at: datetime, expected: datetime) -> str:
-    return f"nothing new since {fresh_at:%Y-%m-%d %H:%M}; something was expected by {expected:%Y-%m-%d %H:%M}"
+    since, by = (at.isoformat(" ", "minutes")[:16] for at in (fresh_at, expected))
+    return f"nothing new since {since}; something was expected by {by}"
 
 
 def _alert(lease: Lease, ended: PollOutcome, kind: AlertKind, reason: str) -> Alert:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import Refused
-from ingest.urls import MAX_URL_CHARACTERS, absolute, canonical, feed_url, host_of, is_home
+from ingest.urls import MAX_URL_CHARACTERS, absolute, canonical, feed_url, host_of, is_home, is_loopback
 
 CANONICAL = {
     "http becomes https": ("http://a.example/x", "https://a.example/x"),
@@ -219,3 +219,24 @@ def test_an_address_without_oddities_is_read_as_one_with_a_space_before_it(url: 
 )
 def test_a_front_page_has_neither_path_nor_query(url: str, home: bool) -> None:
     assert is_home(url) is home
+
+
+@pytest.mark.parametrize(
+    ("host", "ours"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("[::1]", True),
+        ("::1", True),
+        ("::1%lo", True),
+        ("10.0.0.1", False),
+        ("[2001:db8::1]", False),
+        ("example.org", False),
+        ("127.0.0.1.example", False),
+        ("host1", False),
+        ("", False),
+    ],
+)
+def test_which_hosts_are_this_machine(host: str, *, ours: bool) -> None:
+    assert is_loopback(host) is ours

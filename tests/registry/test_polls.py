@@ -20,6 +20,7 @@ from ingest.db.tables import quarantine
 from ingest.schedule import Policy, Reading, outcome
 from ingest.schedule.budget import Budget
 from ingest.types import (
+    About,
     Alert,
     Asked,
     Failed,
@@ -32,6 +33,7 @@ from ingest.types import (
     Pause,
     PollOutcome,
     PollResult,
+    Rhythm,
     Seen,
 )
 
@@ -140,7 +142,9 @@ def test_the_next_lease_has_what_the_schedule_goes_by(database: Engine) -> None:
     lease = lease_one(database)
     assert (lease.cadence, lease.succeeded_at, lease.asked, lease.entries) == (None, None, Asked(), 0)
     asked = Asked(every=timedelta(minutes=30), skip_hours=frozenset({3, 4}), skip_days=frozenset({6}))
-    ended = replace(read(lease), asked=asked, created=2, missed=7)
+    about = About(title="Its title", hosts=("0.example",), language="en")
+    rhythm = Rhythm(fresh_at=NOW, gap=timedelta(hours=3), deviation=timedelta(hours=1), gaps=9)
+    ended = replace(read(lease), asked=asked, created=2, missed=7, about=about, rhythm=rhythm)
     record(database, [ended], now=NOW)
     (poll,) = history(database, lease.feed_id)
     assert (poll.created, poll.missed) == (2, 7)
@@ -148,10 +152,13 @@ def test_the_next_lease_has_what_the_schedule_goes_by(database: Engine) -> None:
     assert (again.cadence, again.succeeded_at, again.asked, again.entries) == (ended.cadence, NOW, asked, 3)
     feed = feed_of(database, lease)
     assert (feed.cadence, feed.asked, feed.entries) == (ended.cadence, asked, 3)
-    unchanged = NotModified(url=again.url, etag=None, last_modified=None)
-    later = outcome(again, unchanged, None, now=NOW + timedelta(hours=2), policy=Policy())
-    record(database, [later], now=NOW)
-    assert feed_of(database, lease).entries == 3  # a 304 has no document, the feed has
+    # A 304 and a failure have no document; what the last one said stays.
+    failed = Failed(kind=FailureKind.STATUS, detail="503", status=503)
+    for hours, result in ((2, NotModified(url=again.url, etag=None, last_modified=None)), (26, failed)):
+        later = outcome(again, result, None, now=NOW + timedelta(hours=hours), policy=Policy())
+        record(database, [later], now=NOW)
+        again = lease_one(database, later.next_poll_at)
+        assert (again.entries, again.asked, again.about, again.rhythm) == (3, asked, about, rhythm)
 
 
 def test_many_outcomes_are_stored_at_once_and_nulls_stay_nulls(database: Engine) -> None:
