@@ -27,6 +27,7 @@ import psutil
 from sqlalchemy import Engine, text
 
 from ingest import app
+from ingest.db import tables
 from ingest.db.engine import transaction
 from ingest.db.store import driver_of
 from ingest.log.api import ARTICLES, Log
@@ -39,12 +40,10 @@ from tests.bench.service import corpus_messages, database, feed_messages, load_t
 from tests.kafka_broker import Broker, fetch_jars
 
 TABLES: Final = {
-    "articles": "id, revision, latest, digest, story_id, feed_id, url, source, language, published_at, first_seen_at,"
-    " revised_at, sort_at",
-    "revisions": "article_id, number, current, digest, seen_at, feed_id, poll_id, title, authors, publisher,"
-    " attribution, summary, text, html, guid, categories, image, updated_at",
-    "sightings": "article_id, poll_id, feed_id, seen_at, effect, revision, place",
+    table.name: ", ".join(f'"{column.name}"' for column in table.columns if column.computed is None)
+    for table in (tables.articles, tables.revisions, tables.sightings)
 }
+"""Their columns that are written, as a list."""
 BATCH: Final = 500
 IDLE_SECONDS: Final = 30.0
 
