@@ -11,8 +11,15 @@ from threading import Thread
 from typing import Any, Final
 
 from ingest.errors import Unavailable
-from ingest.log.kafka.client import PART, Cluster, message_bytes, translated, wire_headers
-from ingest.log.kafka.library import KafkaConsumer, KafkaError, KafkaProducer, TopicPartition
+from ingest.log.kafka.client import (
+    PART,
+    RETRY_SECONDS,
+    Cluster,
+    message_bytes,
+    translated,
+    wire_headers,
+)
+from ingest.log.kafka.library import KafkaConsumer, KafkaError, KafkaProducer, OffsetSpec, TopicPartition
 from ingest.log.kafka.network import OPEN, Security
 from ingest.types import Message
 
@@ -91,7 +98,7 @@ class KafkaStreamTarget:
             with translated(f"looking for the last cursor of {topic}"):
                 consumer.assign([place])
                 first = consumer.beginning_offsets([place], timeout_ms=self._cluster.patience_ms)[place]
-                end = consumer.end_offsets([place], timeout_ms=self._cluster.patience_ms)[place]
+                end = self._settled_end(consumer, place)
                 step = LOOK_BACK
                 # Markers of transactions, and events of aborted ones, have offsets too.
                 while (start := max(first, end - step)) < end:
@@ -136,6 +143,25 @@ class KafkaStreamTarget:
         if self._producer is None:
             raise RuntimeError("the target is used inside its with block")
         return self._producer
+
+    def _settled_end(self, consumer: KafkaConsumer, place: Any) -> int:
+        """The offset behind the last event, once all that is written is committed or aborted.
+
+        A commit is answered when the coordinator has it, and seen when its marker is in the log: behind a broker that
+        was killed in between, the last committed events are not seen for a while. Our own are over since the fence.
+        """
+        with self._cluster.admin() as admin:
+            written = admin.list_partition_offsets({place: OffsetSpec.LATEST})[place].offset
+        deadline = time.monotonic() + self._cluster.patience.total_seconds()
+        while True:
+            end: int = consumer.end_offsets([place], timeout_ms=self._cluster.patience_ms)[place]
+            if end >= written:
+                return end
+            if time.monotonic() > deadline:
+                raise Unavailable(
+                    PART, f"reading {place.topic}: {written - end} offsets are in open transactions"
+                )
+            time.sleep(RETRY_SECONDS)
 
     def _last_between(self, consumer: KafkaConsumer, place: Any, start: int, end: int) -> int | None:
         consumer.seek(place, start)
