@@ -34,8 +34,8 @@ def now() -> datetime:
 
 def collect_seldom() -> None:
     """To be called when all is imported, which stays, and which no collection need then look through again. What work
-    leaves behind are hardly ever cycles, and looking for them every 700 objects, Python's default, took a tenth of a
-    poll and more."""
+    leaves behind are hardly ever cycles, and looking for them every 700 objects, Python's default, took a tenth of the
+    consumer's processor time."""
     gc.freeze()
     gc.set_threshold(COLLECTED_OBJECTS, 20, 20)
 

@@ -85,7 +85,7 @@ _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})?")
 _CLEAN: Final = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@?-]*")
 _HOST: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 _ENDS_ADDRESS: Final = (*"0123456789", "]")
-"""Of an IPv4 address, or an IPv6 one in brackets; no top-level domain ends so (RFC 3696 §2)."""
+"""Of an IPv4 address, or an IPv6 one in brackets; a host that ends otherwise, and has no colon, is a name."""
 _DOUBLE_SCHEME: Final = re.compile(r"^https?:/{0,2}(?=https?:/)", re.IGNORECASE)
 _FEED_SCHEME: Final = re.compile(r"^feed:(//)?(?=https?:|[^/])", re.IGNORECASE)
 _BARE: Final = re.compile(r"[^\s/@:?#]+\.[^\s/@:?#]+(:\d+)?([/?#]|$)")

@@ -148,7 +148,7 @@ class KafkaStreamTarget:
         """The offset behind the last event, once all that is written is committed or aborted.
 
         A commit is answered when the coordinator has it, and seen when its marker is in the log: behind a broker that
-        was killed in between, the last committed events are not seen for a while. Our own are over since the fence.
+        was killed in between, the last committed events may not be seen for a while. Our own are over since the fence.
         """
         with self._cluster.admin() as admin:
             written = admin.list_partition_offsets({place: OffsetSpec.LATEST})[place].offset
