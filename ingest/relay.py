@@ -8,6 +8,7 @@
     repeat                source.read           what came after it, of all streams that have news
                           target.transaction    all of it appears at once, or none
                           source.mark           shows the lag, and helps when retention emptied the target
+                          target.prove          now and then: what was committed can be read
 
 The cursor of an event is its offset in the source, and travels as the header ``cursor``. Nothing but the
 target says what it has: a relay that was killed at any point goes on behind the last event found there.
@@ -19,6 +20,7 @@ under load the batches grow by themselves, and ``gather`` bounds how many small 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
@@ -38,6 +40,8 @@ IDLE_SECONDS: Final = 0.5
 """Between two looks when nothing was announced; also how fast a stop is noticed."""
 BATCH: Final = 1000
 """Events in one transaction."""
+PROVE_SECONDS: Final = 10.0
+"""Between two looks whether what was committed can be read, of which the second tells."""
 BATCH_BYTES: Final = 32 * 1024**2
 
 
@@ -79,6 +83,13 @@ class Target(Protocol):
     def transaction(self) -> AbstractContextManager[Transaction]:
         """All that is sent inside appears at the end of the block, or never."""
 
+    def prove(self) -> None:
+        """See that what was committed before the last call can be read.
+
+        Raises:
+            Unavailable: it cannot; begin again with :meth:`fence`.
+        """
+
 
 def run(
     source: Source,
@@ -87,13 +98,15 @@ def run(
     *,
     batch: int = BATCH,
     gather: timedelta = timedelta(milliseconds=20),
+    prove_every: timedelta = timedelta(seconds=PROVE_SECONDS),
     alive: Callable[[], None] = lambda: None,
 ) -> None:
     """Relay until ``stop`` is requested; ``alive`` is called before everything that may wait.
 
     Raises:
         Refused: the target is ahead of the source: the database was set back, or the target is another's.
-        Unavailable: database or Kafka failed, or another relay fenced this one; start again.
+        Unavailable: database or Kafka failed, what was committed cannot be read, or another relay fenced this one:
+            start again.
     """
     while not source.acquire():
         alive()
@@ -104,10 +117,15 @@ def run(
     target.fence()
     crash_step("relay.fenced")
     relay = Relay(source, target, batch=batch, alive=alive)
+    looked = time.monotonic()
     while not stop.requested:
         if relay.copy() == 0:
             source.wait(IDLE_SECONDS)
             stop.wait(gather.total_seconds())
+        if time.monotonic() - looked >= prove_every.total_seconds():
+            alive()
+            target.prove()
+            looked = time.monotonic()
 
 
 class Relay:
@@ -184,6 +202,13 @@ class Relay:
                 f"the last cursor of {topic} in Kafka",
                 cursor,
                 f"one before {following}, the database's next; was it set back, or is this another's broker?",
+            )
+        if cursor < (relayed := self._source.relayed(topic)):
+            logger.warning(
+                "%s: Kafka has lost or never shown the events %d–%d; sending them again",
+                topic,
+                cursor + 1,
+                relayed,
             )
         logger.info("%s: going on after cursor %d", topic, cursor)
         return cursor

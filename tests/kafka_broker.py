@@ -144,7 +144,8 @@ class Broker:
     """One KRaft broker over ``folder``; ports and data stay the same over its restarts.
 
     It starts fast (quick compiler, classes from an archive) unless it is to be ``optimised`` for a bench. Where there
-    are ``users`` (with their passwords) it has listeners for them beside the open one.
+    are ``users`` (with their passwords) it has listeners for them beside the open one. ``settings`` are its own, beside
+    those that all of ours have.
     """
 
     def __init__(
@@ -154,6 +155,7 @@ class Broker:
         jars: Path,
         optimised: bool = False,
         users: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self._folder = folder
         self._classpath = f"{jars}/*"
@@ -174,6 +176,7 @@ class Broker:
             controller=controller,
             folder=folder.resolve(),
         )
+        properties += "".join(f"{name}={value}\n" for name, value in (settings or {}).items())
         if self._users:
             self._make_certificate()
             properties += _SECURE_PROPERTIES.format(

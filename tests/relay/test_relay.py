@@ -162,6 +162,7 @@ class Interrupted:
         self.takes = target.takes
         self.fence = target.fence
         self.last_cursor = target.last_cursor
+        self.prove = target.prove
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:

@@ -116,21 +116,20 @@ class Cluster:
             finally:
                 admin.close()
 
-    def ensure_topics(self, topics: Sequence[str]) -> dict[str, int]:
+    def ensure_topics(self, topics: Sequence[str], *, admin: KafkaAdminClient) -> dict[str, int]:
         """Make those of ``topics`` that are missing; how large a message each takes, in bytes.
 
         A stream has one partition, so that it has one order. A log topic that exists is taken as it is.
         """
-        with self.admin() as admin:
-            known = admin.describe_topics(list(topics))
-            missing = [one["name"] for one in known if one["error_code"] == UNKNOWN_TOPIC]
-            for topic in missing:
-                with suppress(TopicAlreadyExistsError):  # someone else was faster
-                    admin.create_topics({topic: self._new_topic(topic)})
-            if missing:
-                admin.wait_for_topics(missing, timeout_ms=self.patience_ms)
-            wanted = [ConfigResource("TOPIC", topic) for topic in topics]
-            found = admin.describe_configs(wanted, config_filter="all")["topic"]
+        known = admin.describe_topics(list(topics))
+        missing = [one["name"] for one in known if one["error_code"] == UNKNOWN_TOPIC]
+        for topic in missing:
+            with suppress(TopicAlreadyExistsError):  # someone else was faster
+                admin.create_topics({topic: self._new_topic(topic)})
+        if missing:
+            admin.wait_for_topics(missing, timeout_ms=self.patience_ms)
+        wanted = [ConfigResource("TOPIC", topic) for topic in topics]
+        found = admin.describe_configs(wanted, config_filter="all")["topic"]
         return {topic: message_limit(int(found[topic]["max.message.bytes"]["value"])) for topic in topics}
 
     def _new_topic(self, topic: str) -> Mapping[str, Any]:

@@ -24,6 +24,7 @@ with warnings.catch_warnings():
     from kafka.net.compat import KafkaNetClient
     from kafka.net.manager import KafkaConnectionManager
     from kafka.net.selector import NetworkSelector
+    from kafka.protocol.consumer import IsolationLevel
 
 __all__ = [
     "CommitFailedError",
@@ -32,6 +33,7 @@ __all__ = [
     "CoordinatorNotAvailableError",
     "IllegalGenerationError",
     "IllegalSaslStateError",
+    "IsolationLevel",
     "KafkaAdminClient",
     "KafkaConnectionManager",
     "KafkaConsumer",

@@ -100,7 +100,8 @@ class KafkaLog:
         """The log topic's producer, and how large a message may be."""
         with self._lock:
             if topic not in self._producers:
-                limit = self._cluster.ensure_topics([topic])[topic]
+                with self._cluster.admin() as admin:
+                    limit = self._cluster.ensure_topics([topic], admin=admin)[topic]
                 producer = self._cluster.producer(linger_ms=LINGER_MS, batch_size=min(limit, BATCH_BYTES))
                 self._producers[topic] = producer, limit
             return self._producers[topic]

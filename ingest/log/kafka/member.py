@@ -44,7 +44,8 @@ class KafkaSubscription:
         self._committed: dict[TopicPartition, int] = {}  # of this generation: the next offset the group reads
 
     def __enter__(self) -> KafkaSubscription:
-        self._cluster.ensure_topics([self._topic])
+        with self._cluster.admin() as admin:
+            self._cluster.ensure_topics([self._topic], admin=admin)
         consumer = self._cluster.consumer(
             group_id=self._group,
             session_timeout_ms=self._session_timeout_ms,

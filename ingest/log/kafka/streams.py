@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from threading import Thread
 from typing import Any, Final
 
 from ingest.errors import Unavailable
-from ingest.log.kafka.client import (
-    PART,
-    RETRY_SECONDS,
-    Cluster,
-    message_bytes,
-    translated,
-    wire_headers,
+from ingest.log.kafka.client import PART, RETRY_SECONDS, Cluster, message_bytes, translated, wire_headers
+from ingest.log.kafka.library import (
+    IsolationLevel,
+    KafkaAdminClient,
+    KafkaConsumer,
+    KafkaError,
+    KafkaProducer,
+    OffsetSpec,
+    TopicPartition,
 )
-from ingest.log.kafka.library import KafkaConsumer, KafkaError, KafkaProducer, OffsetSpec, TopicPartition
 from ingest.log.kafka.network import OPEN, Security
 from ingest.types import Message
 
@@ -40,6 +41,11 @@ class KafkaStreamTarget:
     """The target of ``relay``: a log topic of one partition for every stream, written exactly once.
 
     :meth:`fence` first: whoever wrote under this name can do no more, and what it left open is aborted.
+
+    A commit is answered when the coordinator has noted it; events are seen when its markers are in their log topics. A
+    broker that is killed in between can lose markers (docs/decisions/hanging-transactions.md). Nobody sees those
+    events, nor any behind them, until another transaction of the same producer ends there, and that decides both.
+    Hence :meth:`last_cursor` aborts what hangs before it looks, and :meth:`prove` tells whether something does.
     """
 
     def __init__(
@@ -65,6 +71,8 @@ class KafkaStreamTarget:
         self._transactional_id = transactional_id
         self._producer: KafkaProducer | None = None
         self._limits: dict[str, int] = {}
+        self._unproven: set[str] = set()
+        self._written: dict[Any, int] = {}
 
     def __enter__(self) -> KafkaStreamTarget:
         self._producer = self._cluster.producer(
@@ -91,26 +99,17 @@ class KafkaStreamTarget:
 
         None: there were some, and all have gone with Kafka's retention.
         """
-        self._limits |= self._cluster.ensure_topics([topic])
         place = TopicPartition(topic, 0)
-        consumer = self._cluster.consumer(group_id=None)
-        try:
-            with translated(f"looking for the last cursor of {topic}"):
-                consumer.assign([place])
-                first = consumer.beginning_offsets([place], timeout_ms=self._cluster.patience_ms)[place]
-                end = self._settled_end(consumer, place)
-                step = LOOK_BACK
-                # Markers of transactions, and events of aborted ones, have offsets too.
-                while (start := max(first, end - step)) < end:
-                    cursor = self._last_between(consumer, place, start, end)
-                    if cursor is not None:
-                        return cursor
-                    if start == first:
-                        break
-                    step *= 4
-            return None if first > 0 else 0
-        finally:
-            consumer.close(autocommit=False)
+        with self._cluster.admin(doing=f"looking for the last cursor of {topic}") as admin:
+            self._limits |= self._cluster.ensure_topics([topic], admin=admin)
+            unseen = self._end_hanging(admin, place)
+            first = admin.list_partition_offsets({place: OffsetSpec.EARLIEST})[place].offset
+            end = _decided(admin, [place])[place]
+        if (cursor := self._last_cursor(place, first, end)) is not None:
+            return cursor
+        if unseen is not None:
+            return unseen - 1
+        return 0 if first == 0 else None
 
     def takes(self, topic: str, message: Message) -> bool:
         """Whether ``message`` is small enough for ``topic``, whose :meth:`last_cursor` was asked before."""
@@ -138,30 +137,91 @@ class KafkaStreamTarget:
             raise
         with translated("committing a transaction"):
             _bounded(producer.commit_transaction, self._cluster.patience.total_seconds())
+        self._unproven |= transaction.topics
+
+    def prove(self) -> None:
+        """See that what was committed before the call before this one can be read. Not inside a transaction.
+
+        A broker that does not answer proves nothing, and is asked again the next time.
+
+        Raises:
+            Unavailable: it cannot: a transaction hangs. Begin again with :meth:`fence` and :meth:`last_cursor`.
+        """
+        if not self._written and not self._unproven:
+            return
+        try:
+            with self._cluster.admin(doing="seeing that events can be read") as admin:
+                decided = _decided(admin, self._written)
+                written = _written(admin, [TopicPartition(topic, 0) for topic in self._unproven])
+        except Unavailable as error:
+            logger.warning("%s", error)
+            return
+        for place, end in self._written.items():
+            if decided[place] < end:
+                raise Unavailable(PART, f"{place.topic}: a committed transaction hangs at {decided[place]}")
+        self._written = written
+        self._unproven.clear()
 
     def _open(self) -> KafkaProducer:
         if self._producer is None:
             raise RuntimeError("the target is used inside its with block")
         return self._producer
 
-    def _settled_end(self, consumer: KafkaConsumer, place: Any) -> int:
-        """The offset behind the last event, once all that is written is committed or aborted.
+    def _end_hanging(self, admin: KafkaAdminClient, place: Any) -> int | None:
+        """Abort the transactions that hang, if any; the cursor of the first event that goes with them.
 
-        A commit is answered when the coordinator has it, and seen when its marker is in the log: behind a broker that
-        was killed in between, the last committed events may not be seen for a while. Our own are over since the fence.
+        The fence waits for all others. Nobody has seen what hangs, so it may be void, though its commit was answered.
         """
-        with self._cluster.admin() as admin:
-            written = admin.list_partition_offsets({place: OffsetSpec.LATEST})[place].offset
+        first = _decided(admin, [place])[place]
+        if _written(admin, [place])[place] <= first:
+            return None
+        cursor = self._last_cursor(place, first, first + 1, isolation="read_uncommitted")
+        logger.warning(
+            "%s: aborting what hangs, from offset %d with the cursor %s", place.topic, first, cursor
+        )
+        with translated(f"aborting what hangs in {place.topic}"):
+            self._abort_at(place)
+        # An abort, too, is answered before it can be seen.
         deadline = time.monotonic() + self._cluster.patience.total_seconds()
-        while True:
-            end: int = consumer.end_offsets([place], timeout_ms=self._cluster.patience_ms)[place]
-            if end >= written:
-                return end
+        while (decided := _decided(admin, [place])[place]) < _written(admin, [place])[place]:
             if time.monotonic() > deadline:
                 raise Unavailable(
-                    PART, f"reading {place.topic}: {written - end} offsets are in open transactions"
+                    PART,
+                    f"{place.topic}: a transaction that is not ours hangs at offset {decided}; "
+                    "kafka-transactions.sh find-hanging tells whose",
                 )
             time.sleep(RETRY_SECONDS)
+        return cursor
+
+    def _abort_at(self, place: Any) -> None:
+        """A void record, aborted: what our producer left undecided in this log topic is so, too."""
+        producer = self._open()
+        producer.begin_transaction()
+        sent = producer.send(place.topic, value=b"", partition=place.partition)
+        producer.flush(timeout=self._cluster.patience.total_seconds())
+        sent.get(timeout=0)
+        _bounded(producer.abort_transaction, self._cluster.patience.total_seconds())
+
+    def _last_cursor(
+        self, place: Any, first: int, end: int, *, isolation: str = "read_committed"
+    ) -> int | None:
+        """The last cursor between the two offsets."""
+        if first >= end:
+            return None
+        consumer = self._cluster.consumer(group_id=None, isolation_level=isolation)
+        try:
+            with translated(f"looking for the last cursor of {place.topic}"):
+                consumer.assign([place])
+                step = LOOK_BACK
+                while True:
+                    start = max(first, end - step)
+                    # Markers of transactions, and events of aborted ones, have offsets too.
+                    cursor = self._last_between(consumer, place, start, end)
+                    if cursor is not None or start == first:
+                        return cursor
+                    step *= 4
+        finally:
+            consumer.close(autocommit=False)
 
     def _last_between(self, consumer: KafkaConsumer, place: Any, start: int, end: int) -> int | None:
         consumer.seek(place, start)
@@ -184,9 +244,11 @@ class _Transaction:
     def __init__(self, producer: KafkaProducer) -> None:
         self._producer = producer
         self._futures: list[Any] = []
+        self.topics: set[str] = set()
 
     def send(self, topic: str, messages: Sequence[Message], *, at: Sequence[datetime]) -> None:
         """Send ``messages``, each with its own time, in order."""
+        self.topics.add(topic)
         with translated(f"sending events to {topic}"):
             for message, moment in zip(messages, at, strict=True):
                 self._futures.append(
@@ -209,6 +271,20 @@ class _Transaction:
         self._producer.flush(timeout=seconds)
         for future in self._futures:
             future.get(timeout=0)
+
+
+def _written(admin: KafkaAdminClient, places: Collection[Any]) -> dict[Any, int]:
+    """For each log topic the offset behind all that is in it: its high watermark."""
+    found = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
+    return {place: one.offset for place, one in found.items()}
+
+
+def _decided(admin: KafkaAdminClient, places: Collection[Any]) -> dict[Any, int]:
+    """For each log topic the offset before which all is committed or aborted: its last stable offset."""
+    found = admin.list_partition_offsets(
+        dict.fromkeys(places, OffsetSpec.LATEST), isolation_level=IsolationLevel.READ_COMMITTED
+    )
+    return {place: one.offset for place, one in found.items()}
 
 
 def _cursor(record: Any) -> int | None:
