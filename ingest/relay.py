@@ -59,7 +59,7 @@ class Source(Protocol):
         """The last cursor that was marked; 0 if none."""
 
     def mark(self, cursors: Mapping[str, int]) -> None:
-        """Note the last cursor that the target has, by log topic."""
+        """Note the last cursor whose commit the target answered, by log topic."""
 
     def wait(self, seconds: float) -> None:
         """Return when there may be news, at the latest after ``seconds``."""
@@ -87,7 +87,7 @@ class Target(Protocol):
         """See that what was committed before the last call can be read.
 
         Raises:
-            Unavailable: it cannot; begin again with :meth:`fence`.
+            Unavailable: it cannot, or the target does not tell; begin again with :meth:`fence`.
         """
 
 

@@ -77,6 +77,10 @@ class Stop:
             signal.signal(number, handle)
 
 
+LAST_WORDS_SECONDS: Final = 5.0
+"""How long a process that is stuck has to say so before it ends."""
+
+
 class Watchdog:
     """Ends this process if it is not :meth:`alive` for ``limit``: in its log is what each thread was doing.
 
@@ -112,10 +116,16 @@ class Watchdog:
             self._silent += self._tick  # not the clock: see above
             if self._silent > self._limit.total_seconds():
                 try:
-                    said = "%s: nothing went on for %g s; ending, to be started again. What was being done:%s"
-                    logger.critical(said, self._doing, self._limit.total_seconds(), _stacks())
+                    # Beside this thread: the log may be what is stuck, its reader gone and its lock held.
+                    last_words = threading.Thread(target=self._say, args=(_stacks(),), daemon=True)
+                    last_words.start()
+                    last_words.join(LAST_WORDS_SECONDS)
                 finally:
                     os._exit(Unavailable.exit_code)
+
+    def _say(self, stacks: str) -> None:
+        said = "%s: nothing went on for %g s; ending, to be started again. What was being done:%s"
+        logger.critical(said, self._doing, self._limit.total_seconds(), stacks)
 
 
 def _stacks() -> str:

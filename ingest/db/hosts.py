@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -31,6 +31,7 @@ _MEET: Final = """
     INSERT INTO hosts (host, free_at, queue_end) SELECT host, %(now)s, %(now)s
     FROM unnest(%(hosts)b::text[]) AS met(host) ORDER BY host ON CONFLICT (host) DO NOTHING"""
 # A feed that waits for its turn may still carry a lease that ran out.
+_WITH_TURN: Final = "SELECT id FROM feeds WHERE id = ANY(%(ids)s) AND turn_at = next_poll_at"
 _UNDER_WAY: Final = """
     SELECT host, count(*) AS polls FROM (
         SELECT host FROM feeds WHERE lease_poll_id IS NOT NULL AND host = ANY(%(hosts)b::text[])
@@ -79,7 +80,7 @@ class KnownHost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """When a host may be asked again."""
+    """When a host may be asked for a feed."""
 
     at: datetime
     pause_reason: str | None
@@ -185,18 +186,28 @@ def _with_counts(
     }
 
 
-def rooms(engine: Engine, names: Iterable[str], *, now: datetime, budget: Budget) -> dict[str, Room]:
-    """Of those of these hosts that have no room now: when they have it. Nothing is changed."""
-    given = {"hosts": sorted({name for name in names if is_bounded(name, budget=budget)}), "now": now}
+def rooms(engine: Engine, hosts_of: Mapping[int, str], *, now: datetime, budget: Budget) -> dict[int, Room]:
+    """Of these feeds, by their ids, those whose host has no room for them now: when it has. Nothing is changed.
+
+    One that has its turn is asked then, whoever else waits; only a pause that began since can put it off.
+    """
+    given = {
+        "hosts": sorted({name for name in hosts_of.values() if is_bounded(name, budget=budget)}),
+        "now": now,
+    }
     with reading(engine) as connection:
-        rows = connection.exec_driver_sql(_KNOWN, given).all()
-        known = _with_counts(connection, rows, given)
-    found: dict[str, Room] = {}
-    for row in rows:
-        at = budgets.soonest(known[row.host], now=now, budget=budget)
-        paused = row.paused_until is not None and row.paused_until > now
+        rows = {row.host: row for row in connection.exec_driver_sql(_KNOWN, given).all()}
+        known = _with_counts(connection, list(rows.values()), given)
+        turns = connection.exec_driver_sql(_WITH_TURN, {"ids": list(hosts_of)}).scalars().all()
+    found: dict[int, Room] = {}
+    for feed_id, name in hosts_of.items():
+        if name not in known:
+            continue
+        pause_end = known[name].paused_until or now
+        at = pause_end if feed_id in turns else budgets.soonest(known[name], now=now, budget=budget)
         if at > now:
-            found[row.host] = Room(at=at, pause_reason=row.pause_reason if paused else None)
+            why = rows[name].pause_reason if pause_end > now else None
+            found[feed_id] = Room(at=at, pause_reason=why)
     return found
 
 

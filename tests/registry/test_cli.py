@@ -19,7 +19,7 @@ from sqlalchemy import Engine, text
 from ingest.cli import root
 from ingest.cli.show import when
 from ingest.db.engine import open_engine
-from ingest.db.feeds import list_feeds
+from ingest.db.feeds import find_feed, list_feeds
 from ingest.db.polls import lease_due, record
 from ingest.runtime import now
 from ingest.schedule import Policy, Reading, outcome
@@ -345,6 +345,16 @@ def test_refresh_tells_when_the_host_has_room(feeds: Feeds, database: Engine) ->
     said = f"next poll {until} at the earliest  because: asked for by hand; {why}\n"
     assert feeds("refresh", "2").stdout == f"1 polled sooner\n2 https://a.example/2  {said}"
     assert said.replace("next poll ", "next poll  ") in feeds("show", "2").stdout
+
+
+def test_a_feed_that_has_its_turn_is_told_it_and_no_later_one(feeds: Feeds, database: Engine) -> None:
+    feeds("add", *(f"https://a.example/{n}" for n in range(4)))
+    lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), budget=Budget())
+    waiting = find_feed(database, url="https://a.example/3")
+    assert waiting is not None
+    assert (
+        f"next poll  {when(waiting.next_poll_at)}  because: its turn at a.example, which is not asked more often\n"
+    ) in feeds("show", "4").output
 
 
 def test_a_poll_under_way_is_told(feeds: Feeds, database: Engine) -> None:

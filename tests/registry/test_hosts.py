@@ -116,25 +116,42 @@ def test_a_feed_whose_host_is_paused_says_until_when_and_why(database: Engine) -
     assert waiting.next_poll_at == NOW + 5 * MINUTE
 
 
-def test_when_a_host_has_room_is_known_without_asking_it(database: Engine) -> None:
+def test_when_a_host_has_room_for_a_feed_is_known_without_asking_it(database: Engine) -> None:
     add(database, "a.example", "b.example", "127.0.0.1", each=3)
-    names = ["a.example", "b.example", "127.0.0.1", "none.example"]
-    assert hosts.rooms(database, names, now=NOW, budget=BUDGET) == {}
+    assert rooms(database, NOW) == {}
     asked = lease(database)
-    rooms = hosts.rooms(database, names, now=NOW, budget=BUDGET)
-    # Two are asked now, and the third has the turn after them.
-    assert rooms == {
-        name: Room(at=NOW + 30 * SECOND, pause_reason=None) for name in ("a.example", "b.example")
-    }
+    add_feeds(
+        database,
+        [(f"https://{name}/new", None) for name in ("a.example", "b.example")],
+        now=NOW,
+        interval=MINUTE,
+    )
+    # Of each host two are asked now. The third has its turn, and the new one comes behind it.
+    busy = Room(at=NOW + 30 * SECOND, pause_reason=None)
+    expected = {f"https://{name}/{path}" for name in ("a.example", "b.example") for path in ("0", "1", "new")}
+    assert rooms(database, NOW) == dict.fromkeys(expected, busy)
     told = next(each for each in asked if each.url == "https://b.example/0")
     refused(database, told, now=NOW, wait=5 * MINUTE)
-    (room,) = hosts.rooms(database, ["b.example"], now=NOW, budget=BUDGET).values()
-    assert room == Room(at=NOW + 5 * MINUTE, pause_reason="429 for https://b.example/0, Retry-After 5m")
-    add_feeds(database, [("https://b.example/new", None)], now=NOW, interval=MINUTE)
+    paused = Room(at=NOW + 5 * MINUTE, pause_reason="429 for https://b.example/0, Retry-After 5m")
+    assert [rooms(database, NOW)[f"https://b.example/{path}"] for path in ("2", "new")] == [paused, paused]
+    assert "https://a.example/2" not in rooms(database, NOW)
     lease(database, NOW + SECOND)
     new = find_feed(database, url="https://b.example/new")
     assert new is not None
-    assert new.next_poll_at == room.at
+    assert new.next_poll_at == paused.at
+    lease(database, NOW + 30 * SECOND)  # the third's turn came, and it has another behind the pause
+    third = find_feed(database, url="https://b.example/2")
+    assert third is not None
+    assert third.next_poll_at > paused.at
+    assert rooms(database, NOW)["https://b.example/2"] == paused
+
+
+def rooms(database: Engine, now: datetime) -> dict[str, Room]:
+    """By the feeds' addresses."""
+    with database.connect() as connection:
+        known = connection.execute(text("SELECT id, host, url FROM feeds")).all()
+    found = hosts.rooms(database, {row.id: row.host for row in known}, now=now, budget=BUDGET)
+    return {row.url: found[row.id] for row in known if row.id in found}
 
 
 def test_asking_by_hand_respects_the_budget(database: Engine) -> None:

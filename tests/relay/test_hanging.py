@@ -20,6 +20,7 @@ from ingest import relay
 from ingest.errors import Unavailable
 from ingest.log.kafka import KafkaStreamTarget
 from ingest.log.kafka.library import KafkaAdminClient, TopicPartition
+from ingest.log.kafka.streams import _bounded
 from ingest.log.postgres import PostgresStreamSource
 from ingest.relay import Relay
 from ingest.runtime import Stop
@@ -96,7 +97,7 @@ def test_what_hangs_is_aborted_and_comes_again_once(world: World, caplog: pytest
     world.append(1)
     relay_all(world)
     assert world.cursors() == [1, 2, 3, 4, 5, 6]
-    assert f"{world.topic()}: aborting what hangs, from offset 3 with the cursor 3" in caplog.text
+    assert f"{world.topic()}: aborting what hangs, from offset 3 on" in caplog.text
     assert f"{world.topic()}: Kafka has lost or never shown the events 3–5" in caplog.text
 
 
@@ -113,11 +114,42 @@ def test_what_hangs_comes_again_where_retention_took_all_before_it(world: World)
     relay_all(world)
     world.append(2)
     hang(world)
-    admin = KafkaAdminClient(bootstrap_servers=world.bootstrap)
-    admin.delete_records({TopicPartition(world.topic(), 0): 3})  # two events, and their marker
-    admin.close()
+    take_before(world, 3)  # two events, and their marker
+    with world.target() as dying:
+        dying.fence()
+        assert dying.last_cursor(world.topic()) == 2  # what hung is aborted now, and its relay dies
     relay_all(world)
     assert world.cursors() == [3, 4]
+
+
+def test_what_hangs_comes_again_after_the_next_transaction_failed_and_took_it_along(world: World) -> None:
+    world.append(2)
+    relay_all(world)
+    world.append(1)
+    with forgotten(world) as target:
+        target.fence()
+        copy_all(world, target)
+        world.append(1)
+        with pytest.raises(ZeroDivisionError):
+            send_and_fail(world, target)
+    take_before(world, 3)
+    relay_all(world)
+    assert world.cursors() == [3, 4]
+
+
+def take_before(world: World, offset: int) -> None:
+    """As retention does."""
+    admin = KafkaAdminClient(bootstrap_servers=world.bootstrap)
+    admin.delete_records({TopicPartition(world.topic(), 0): offset})
+    admin.close()
+
+
+def send_and_fail(world: World, target: KafkaStreamTarget) -> None:
+    with KafkaStreamTarget.transaction(target) as transaction:
+        [record] = world.log.read(world.topic(), after=3, limit=1)
+        transaction.send(world.topic(), [with_cursor(record)], at=[record.appended_at])
+        transaction.settle(60)
+        raise ZeroDivisionError
 
 
 def test_what_hangs_ends_with_the_next_transaction_of_a_relay_that_lives(world: World) -> None:
@@ -144,7 +176,7 @@ def test_a_running_relay_notices_what_hangs_and_ends(world: World) -> None:
     with (
         forgotten(world) as target,
         PostgresStreamSource(world.engine) as source,
-        pytest.raises(Unavailable, match=f"{world.topic()}: a committed transaction hangs at 0"),
+        pytest.raises(Unavailable, match=f"{world.topic()}: a committed transaction hangs at offset 0"),
     ):
         relay.run(source, target, Stop(), prove_every=timedelta(seconds=0.1))
 
@@ -154,16 +186,14 @@ def test_what_another_producer_left_hanging_is_said(world: World) -> None:
     hang(world, name=f"{world.name}-other")
     with forgotten(world) as target:
         target.fence()
-        with pytest.raises(Unavailable, match=r"a transaction that is not ours hangs at offset 0"):
+        with pytest.raises(Unavailable, match=r"at offset 0 hangs a transaction that is not ours"):
             target.last_cursor(world.topic())
 
 
-def test_what_is_committed_proves_good_and_a_broker_away_proves_nothing(
-    world: World, broker: Broker, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_is_committed_proves_good_and_a_broker_away_is_unavailable(world: World, broker: Broker) -> None:
     with world.target() as target:
         target.fence()
-        target.prove()  # nothing was written
+        target.prove()  # nothing was sent
         for _ in range(3):
             world.append(2)
             copy_all(world, target)
@@ -174,8 +204,31 @@ def test_what_is_committed_proves_good_and_a_broker_away_proves_nothing(
         copy_all(world, target)
         target.prove()
         broker.kill()
-        target.prove()
-        assert "Kafka is not available: seeing that events can be read" in caplog.text
-        broker.start()
+        try:
+            with pytest.raises(Unavailable, match="seeing that events can be read"):
+                target.prove()
+        finally:
+            broker.start()
         with pytest.raises(Unavailable, match="hangs"):
             target.prove()
+
+
+def test_a_stream_that_somebody_deleted_in_kafka_is_noticed_and_made_again(world: World) -> None:
+    world.append(2)
+    with forgotten(world) as target:
+        target.fence()
+        with PostgresStreamSource(world.engine) as source:
+            assert source.acquire()
+            assert Relay(source, target).copy() == 2
+        admin = KafkaAdminClient(bootstrap_servers=world.bootstrap)
+        admin.delete_topics([world.topic()])
+        admin.close()
+        with pytest.raises(Unavailable, match="seeing that events can be read"):
+            target.prove()
+    relay_all(world)
+    assert world.cursors() == [1, 2]
+
+
+def test_nothing_that_ends_a_transaction_passes_for_success() -> None:
+    with pytest.raises(Unavailable, match="ended with ZeroDivisionError"):
+        _bounded(lambda: 1 / 0, 60)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
 from ingest.errors import Unavailable
-from ingest.runtime import Watchdog
 from tests.relay.conftest import World, wait_until
 
 STUCK = """
@@ -29,6 +26,25 @@ with Watchdog(timedelta(seconds=0.5), doing="waiting") as watchdog:
         time.sleep(0.1)
     print("was alive for longer than the limit", flush=True)
     wait_for_ever()
+"""
+UNHEARD = """
+import logging, threading
+from datetime import timedelta
+from ingest.runtime import Watchdog
+
+logging.basicConfig()
+with Watchdog(timedelta(seconds=0.5), doing="waiting"):
+    logging.getLogger().handlers[0].acquire()
+    threading.Event().wait()
+"""
+LEFT = """
+import time
+from datetime import timedelta
+from ingest.runtime import Watchdog
+
+with Watchdog(timedelta(milliseconds=200), doing="nothing"):
+    pass
+time.sleep(0.5)
 """
 RELAYS = """
 import logging, sys
@@ -59,10 +75,16 @@ def test_a_stuck_process_ends_and_says_where_each_thread_was() -> None:
     assert "in _watch" not in ended.stderr
 
 
+def test_a_process_that_cannot_even_say_so_ends_too() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", UNHEARD], capture_output=True, timeout=60, check=False, text=True
+    )
+    assert (ended.returncode, ended.stderr) == (Unavailable.exit_code, "")
+
+
 def test_a_watchdog_that_was_left_watches_no_longer() -> None:
-    with Watchdog(timedelta(milliseconds=200), doing="nothing"):
-        pass
-    time.sleep(0.5)
+    ended = subprocess.run([sys.executable, "-c", LEFT], timeout=60, check=False)
+    assert ended.returncode == 0
 
 
 @pytest.mark.kafka

@@ -13,22 +13,21 @@ from ingest.errors import Unavailable, Unusable
 from ingest.log.api import is_stream
 from ingest.log.kafka.library import (
     ConfigResource,
-    CoordinatorLoadInProgressError,
-    CoordinatorNotAvailableError,
     KafkaAdminClient,
     KafkaConsumer,
     KafkaError,
     KafkaNetClient,
     KafkaProducer,
-    NotCoordinatorError,
     OffsetSpec,
     TopicAlreadyExistsError,
     TopicPartition,
+    UnknownBrokerIdError,
 )
 from ingest.log.kafka.network import OPEN, REFUSALS, Connections, Security, open_network
 from ingest.types import Message
 
 Client = TypeVar("Client")
+Answer = TypeVar("Answer")
 
 PART: Final = "Kafka"
 MAX_MESSAGE_BYTES: Final = 32 * 1024**2
@@ -168,16 +167,24 @@ class Cluster:
     def _committed(self, admin: KafkaAdminClient, group: str, places: Sequence[Any]) -> Mapping[Any, Any]:
         """A coordinator is not there at once: not for the first group of a cluster, nor after a broker's restart; who
         is named as one may not have begun to be it."""
+        found: Mapping[Any, Any] = self.patiently(lambda: admin.list_group_offsets({group: places}))[group]
+        return found
+
+    def patiently(self, ask: Callable[[], Answer]) -> Answer:
+        """The answer, asked for again within ``patience`` while the cluster has yet to agree on who is to give it.
+
+        The admin client asks again for few of those reasons.
+        """
         deadline = time.monotonic() + self.patience.total_seconds()
         while True:
             try:
-                found: Mapping[Any, Any] = admin.list_group_offsets({group: places})[group]
-            except (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError):
-                if time.monotonic() > deadline:
+                return ask()
+            except KafkaError as error:
+                # Of a partition without a leader it asks the broker -1.
+                passing = error.retriable or isinstance(error, UnknownBrokerIdError)
+                if not passing or time.monotonic() > deadline:
                     raise
-                time.sleep(RETRY_SECONDS)
-            else:
-                return found
+            time.sleep(RETRY_SECONDS)
 
     def _start(self, kind: Callable[..., Client], settings: Mapping[str, Any], *, doing: str) -> Client:
         """Construct a client. One that fails leaves connections and a thread behind, unless they are closed.

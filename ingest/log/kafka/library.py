@@ -8,16 +8,14 @@ with warnings.catch_warnings():
     from kafka.admin import ConfigResource, OffsetSpec
     from kafka.errors import (
         CommitFailedError,
-        CoordinatorLoadInProgressError,
-        CoordinatorNotAvailableError,
         IllegalGenerationError,
         IllegalSaslStateError,
         KafkaError,
         KafkaTimeoutError,
-        NotCoordinatorError,
         RebalanceInProgressError,
         SaslAuthenticationFailedError,
         TopicAlreadyExistsError,
+        UnknownBrokerIdError,
         UnknownMemberIdError,
         UnsupportedSaslMechanismError,
     )
@@ -29,8 +27,6 @@ with warnings.catch_warnings():
 __all__ = [
     "CommitFailedError",
     "ConfigResource",
-    "CoordinatorLoadInProgressError",
-    "CoordinatorNotAvailableError",
     "IllegalGenerationError",
     "IllegalSaslStateError",
     "IsolationLevel",
@@ -42,13 +38,13 @@ __all__ = [
     "KafkaProducer",
     "KafkaTimeoutError",
     "NetworkSelector",
-    "NotCoordinatorError",
     "OffsetAndMetadata",
     "OffsetSpec",
     "RebalanceInProgressError",
     "SaslAuthenticationFailedError",
     "TopicAlreadyExistsError",
     "TopicPartition",
+    "UnknownBrokerIdError",
     "UnknownMemberIdError",
     "UnsupportedSaslMechanismError",
 ]

@@ -27,6 +27,8 @@ from ingest.types import Message
 logger = logging.getLogger(__name__)
 
 CURSOR_HEADER: Final = "cursor"
+VOID_HEADER: Final = "void"
+"""Of a record that is there to be aborted."""
 TRANSACTIONAL_ID: Final = "news-ingest-relay"
 BACKOFF_MS: Final = 5
 """Between two questions about a transaction. The client's default, 100 ms, made up most of its 105 ms."""
@@ -71,8 +73,8 @@ class KafkaStreamTarget:
         self._transactional_id = transactional_id
         self._producer: KafkaProducer | None = None
         self._limits: dict[str, int] = {}
-        self._unproven: set[str] = set()
-        self._written: dict[Any, int] = {}
+        self._sent: set[str] = set()
+        self._to_prove: dict[Any, int] = {}
 
     def __enter__(self) -> KafkaStreamTarget:
         self._producer = self._cluster.producer(
@@ -101,15 +103,17 @@ class KafkaStreamTarget:
         """
         place = TopicPartition(topic, 0)
         with self._cluster.admin(doing=f"looking for the last cursor of {topic}") as admin:
-            self._limits |= self._cluster.ensure_topics([topic], admin=admin)
-            unseen = self._end_hanging(admin, place)
-            first = admin.list_partition_offsets({place: OffsetSpec.EARLIEST})[place].offset
-            end = _decided(admin, [place])[place]
-        if (cursor := self._last_cursor(place, first, end)) is not None:
+            self._limits |= self._cluster.patiently(lambda: self._cluster.ensure_topics([topic], admin=admin))
+            self._end_hanging(admin, place)
+            end = self._stable_ends(admin, [place])[place]
+            first = self._offsets(admin, {place: OffsetSpec.EARLIEST})[place]
+        if (cursor := self._last_committed(place, first, end)) is not None:
             return cursor
-        if unseen is not None:
-            return unseen - 1
-        return 0 if first == 0 else None
+        if first == 0:
+            return 0
+        # All that was committed has gone. What is left was aborted, so it is to be sent again, and so is what follows.
+        aborted = self._first_sent(place, first, end)
+        return None if aborted is None else aborted - 1
 
     def takes(self, topic: str, message: Message) -> bool:
         """Whether ``message`` is small enough for ``topic``, whose :meth:`last_cursor` was asked before."""
@@ -137,95 +141,108 @@ class KafkaStreamTarget:
             raise
         with translated("committing a transaction"):
             _bounded(producer.commit_transaction, self._cluster.patience.total_seconds())
-        self._unproven |= transaction.topics
+        self._sent |= transaction.topics
 
     def prove(self) -> None:
         """See that what was committed before the call before this one can be read. Not inside a transaction.
 
-        A broker that does not answer proves nothing, and is asked again the next time.
-
         Raises:
-            Unavailable: it cannot: a transaction hangs. Begin again with :meth:`fence` and :meth:`last_cursor`.
+            Unavailable: it cannot, for a transaction hangs; or no answer within ``patience``. Begin again with
+                :meth:`fence` and :meth:`last_cursor`.
         """
-        if not self._written and not self._unproven:
+        if not self._to_prove and not self._sent:
             return
-        try:
-            with self._cluster.admin(doing="seeing that events can be read") as admin:
-                decided = _decided(admin, self._written)
-                written = _written(admin, [TopicPartition(topic, 0) for topic in self._unproven])
-        except Unavailable as error:
-            logger.warning("%s", error)
-            return
-        for place, end in self._written.items():
-            if decided[place] < end:
-                raise Unavailable(PART, f"{place.topic}: a committed transaction hangs at {decided[place]}")
-        self._written = written
-        self._unproven.clear()
+        with self._cluster.admin(doing="seeing that events can be read") as admin:
+            stable = self._stable_ends(admin, self._to_prove)
+            ends = self._ends(admin, [TopicPartition(topic, 0) for topic in self._sent])
+        for place, end in self._to_prove.items():
+            if stable[place] < end:
+                raise Unavailable(
+                    PART, f"{place.topic}: a committed transaction hangs at offset {stable[place]}"
+                )
+        self._to_prove = ends
+        self._sent.clear()
 
     def _open(self) -> KafkaProducer:
         if self._producer is None:
             raise RuntimeError("the target is used inside its with block")
         return self._producer
 
-    def _end_hanging(self, admin: KafkaAdminClient, place: Any) -> int | None:
-        """Abort the transactions that hang, if any; the cursor of the first event that goes with them.
+    def _ends(self, admin: KafkaAdminClient, places: Collection[Any]) -> dict[Any, int]:
+        """For each the offset behind all that is in it: its high watermark."""
+        return self._offsets(admin, dict.fromkeys(places, OffsetSpec.LATEST))
 
-        The fence waits for all others. Nobody has seen what hangs, so it may be void, though its commit was answered.
+    def _stable_ends(self, admin: KafkaAdminClient, places: Collection[Any]) -> dict[Any, int]:
+        """For each the offset before which all is committed or aborted: its last stable offset."""
+        level = IsolationLevel.READ_COMMITTED
+        return self._offsets(admin, dict.fromkeys(places, OffsetSpec.LATEST), isolation_level=level)
+
+    def _offsets(self, admin: KafkaAdminClient, wanted: Mapping[Any, Any], **how: Any) -> dict[Any, int]:
+        found = self._cluster.patiently(lambda: admin.list_partition_offsets(wanted, **how))
+        return {place: one.offset for place, one in found.items()}
+
+    def _end_hanging(self, admin: KafkaAdminClient, place: Any) -> None:
+        """Abort what hangs. The fence waits for all other transactions.
+
+        Nobody has seen it, so it may be void, though its commit was answered.
         """
-        first = _decided(admin, [place])[place]
-        if _written(admin, [place])[place] <= first:
-            return None
-        cursor = self._last_cursor(place, first, first + 1, isolation="read_uncommitted")
-        logger.warning(
-            "%s: aborting what hangs, from offset %d with the cursor %s", place.topic, first, cursor
-        )
+        if (start := self._stable_ends(admin, [place])[place]) >= self._ends(admin, [place])[place]:
+            return
+        logger.warning("%s: aborting what hangs, from offset %d on", place.topic, start)
         with translated(f"aborting what hangs in {place.topic}"):
             self._abort_at(place)
         # An abort, too, is answered before it can be seen.
         deadline = time.monotonic() + self._cluster.patience.total_seconds()
-        while (decided := _decided(admin, [place])[place]) < _written(admin, [place])[place]:
+        while (start := self._stable_ends(admin, [place])[place]) < self._ends(admin, [place])[place]:
             if time.monotonic() > deadline:
                 raise Unavailable(
                     PART,
-                    f"{place.topic}: a transaction that is not ours hangs at offset {decided}; "
+                    f"{place.topic}: at offset {start} hangs a transaction that is not ours, or no longer; "
                     "kafka-transactions.sh find-hanging tells whose",
                 )
             time.sleep(RETRY_SECONDS)
-        return cursor
 
     def _abort_at(self, place: Any) -> None:
-        """A void record, aborted: what our producer left undecided in this log topic is so, too."""
+        """A void record, aborted: with it goes what our producer left undecided in this log topic."""
         producer = self._open()
         producer.begin_transaction()
-        sent = producer.send(place.topic, value=b"", partition=place.partition)
+        sent = producer.send(place.topic, value=b"", headers=[(VOID_HEADER, b"")], partition=place.partition)
         producer.flush(timeout=self._cluster.patience.total_seconds())
         sent.get(timeout=0)
         _bounded(producer.abort_transaction, self._cluster.patience.total_seconds())
 
-    def _last_cursor(
-        self, place: Any, first: int, end: int, *, isolation: str = "read_committed"
-    ) -> int | None:
-        """The last cursor between the two offsets."""
+    def _last_committed(self, place: Any, first: int, end: int) -> int | None:
+        """The last cursor of a committed event between the two offsets."""
         if first >= end:
             return None
-        consumer = self._cluster.consumer(group_id=None, isolation_level=isolation)
+        with self._reader(place) as consumer:
+            step = LOOK_BACK
+            while True:
+                start = max(first, end - step)
+                # Markers of transactions, and events of aborted ones, have offsets too.
+                cursors = [*self._cursors(consumer, place, start, end)]
+                if cursors or start == first:
+                    return cursors[-1] if cursors else None
+                step *= 4
+
+    def _first_sent(self, place: Any, first: int, end: int) -> int | None:
+        """The first cursor of an event between the two offsets, be it committed or aborted."""
+        with self._reader(place, isolation_level="read_uncommitted") as consumer:
+            return next(self._cursors(consumer, place, first, end), None)
+
+    @contextmanager
+    def _reader(self, place: Any, **settings: Any) -> Iterator[KafkaConsumer]:
+        consumer = self._cluster.consumer(group_id=None, **settings)
         try:
-            with translated(f"looking for the last cursor of {place.topic}"):
+            with translated(f"looking for cursors in {place.topic}"):
                 consumer.assign([place])
-                step = LOOK_BACK
-                while True:
-                    start = max(first, end - step)
-                    # Markers of transactions, and events of aborted ones, have offsets too.
-                    cursor = self._last_between(consumer, place, start, end)
-                    if cursor is not None or start == first:
-                        return cursor
-                    step *= 4
+                yield consumer
         finally:
             consumer.close(autocommit=False)
 
-    def _last_between(self, consumer: KafkaConsumer, place: Any, start: int, end: int) -> int | None:
+    def _cursors(self, consumer: KafkaConsumer, place: Any, start: int, end: int) -> Iterator[int]:
+        """Those of the events that ``consumer`` sees between the two offsets."""
         consumer.seek(place, start)
-        last: int | None = None
         deadline = time.monotonic() + self._cluster.patience.total_seconds()
         # Without a bound of its own it waits for ever for a broker that was killed meanwhile.
         within = self._cluster.patience_ms
@@ -236,8 +253,7 @@ class KafkaStreamTarget:
                 raise Unavailable(PART, f"reading {place.topic}: still before offset {end}")
             for record in found:
                 if record.offset < end and (cursor := _cursor(record)) is not None:
-                    last = cursor
-        return last
+                    yield cursor
 
 
 class _Transaction:
@@ -273,30 +289,18 @@ class _Transaction:
             future.get(timeout=0)
 
 
-def _written(admin: KafkaAdminClient, places: Collection[Any]) -> dict[Any, int]:
-    """For each log topic the offset behind all that is in it: its high watermark."""
-    found = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
-    return {place: one.offset for place, one in found.items()}
-
-
-def _decided(admin: KafkaAdminClient, places: Collection[Any]) -> dict[Any, int]:
-    """For each log topic the offset before which all is committed or aborted: its last stable offset."""
-    found = admin.list_partition_offsets(
-        dict.fromkeys(places, OffsetSpec.LATEST), isolation_level=IsolationLevel.READ_COMMITTED
-    )
-    return {place: one.offset for place, one in found.items()}
-
-
 def _cursor(record: Any) -> int | None:
     headers: Mapping[str, bytes] = dict(record.headers)
     text = headers.get(CURSOR_HEADER, b"")
     if text.isdigit():
         return int(text)
-    logger.warning("%s/%d: offset %d has no cursor; not ours", record.topic, record.partition, record.offset)
+    if VOID_HEADER not in headers:
+        where = record.topic, record.partition, record.offset
+        logger.warning("%s/%d: offset %d has no cursor; not ours", *where)
     return None
 
 
-def _bounded(call: Callable[[], None], seconds: float) -> None:
+def _bounded(call: Callable[[], object], seconds: float) -> None:
     """``call()``, which may wait for ever for a broker, for at most ``seconds``.
 
     Raises:
@@ -307,7 +311,7 @@ def _bounded(call: Callable[[], None], seconds: float) -> None:
     def run() -> None:
         try:
             call()
-        except KafkaError as error:
+        except BaseException as error:  # noqa: BLE001 – the client has others than its own; raised below
             failure.append(error)
 
     thread = Thread(target=run, name="kafka-transaction", daemon=True)
@@ -316,4 +320,6 @@ def _bounded(call: Callable[[], None], seconds: float) -> None:
     if thread.is_alive():
         raise Unavailable(PART, f"no answer about a transaction within {seconds:.0f} s")
     for error in failure:
-        raise error
+        if isinstance(error, KafkaError):
+            raise error
+        raise Unavailable(PART, f"a transaction ended with {error!r}") from error

@@ -121,12 +121,12 @@ class PostgresStreamSource(_Member):
             return records.read(driver, topic, records.ensure_topic(driver, topic), after=after, limit=limit)
 
     def relayed(self, topic: str) -> int:
-        """The last cursor that was marked; 0 where none was. The target may be ahead of it."""
+        """The last cursor that was marked; 0 where none was. What the target shows may be ahead of it, or behind."""
         with self._open().use() as driver:
             return records.group_position(driver, records.ensure_topic(driver, topic), RELAY_GROUP) - 1
 
     def mark(self, cursors: Mapping[str, int]) -> None:
-        """Note, by log topic, the last cursor that the target has for certain."""
+        """Note, by log topic, the last cursor whose commit the target answered."""
         with self._open().use() as driver:
             following = {topic: cursor + 1 for topic, cursor in cursors.items()}
             records.move_groups(driver, RELAY_GROUP, following)
