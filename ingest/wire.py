@@ -66,6 +66,13 @@ def encode(article: Article) -> Message:
     return Message(key=str(article.id), value=_dump(body).encode())
 
 
+def said(message: Message) -> bytes:
+    """What a message that :func:`encode` made says, whichever poll made it and when."""
+    body = json.loads(message.value)
+    del body["poll_id"], body["seen_at"]
+    return _dump(body).encode()
+
+
 _dump: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 

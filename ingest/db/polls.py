@@ -185,7 +185,7 @@ _QUARANTINE: Final = """
     SELECT %s, s.stage, s.topic, -1, s."offset", s.key, s.value, s.headers, s.error, s.detail
     FROM unnest(%b::text[], %b::text[], %b::bigint[], %b::text[], %b::bytea[], %b::jsonb[], %b::text[],
         %b::text[]) AS s(stage, topic, "offset", key, value, headers, error, detail)
-    ON CONFLICT (topic, partition, "offset", md5(value)) DO NOTHING"""
+    ON CONFLICT DO NOTHING"""
 _RELEASE: Final = f"""
     WITH given AS (SELECT * FROM unnest(%(feed_id)b::bigint[], %(poll_id)b::bigint[]) AS g(feed_id, poll_id)),
     released AS (
@@ -211,12 +211,14 @@ class Unpolled:
     error: str
     detail: str
     headers: Mapping[str, str]
+    said: bytes
+    """Of ``value`` what does not depend on the poll."""
 
     @property
     def place(self) -> int:
-        """Its offset, in a partition (-1) that no log has: the same for the same bytes, so that they are
-        quarantined once, however many polls meet them."""
-        digest = blake2b(self.key.encode() + b"\0" + self.value, digest_size=8)
+        """Its offset, in a partition (-1) that no log has: the same for what says the same, so that it is quarantined
+        once, however many polls meet it."""
+        digest = blake2b(self.key.encode() + b"\0" + self.said, digest_size=8)
         return int.from_bytes(digest.digest(), "big") >> 1
 
 

@@ -473,6 +473,14 @@ Index(
     func.md5(quarantine.c.value),
     unique=True,
 )
+# What no log took has its place for what it says; its bytes tell which poll brought it, too.
+Index(
+    "uq_quarantine_unpolled",
+    quarantine.c.topic,
+    quarantine.c.offset,
+    unique=True,
+    postgresql_where=quarantine.c.partition == -1,
+)
 
 # pglz halves a text and costs a fifth of all that PostgreSQL does for an article; vectors it does not make smaller at
 # all (docs/benchmarks.md). SQLAlchemy has no word for a column's storage.

@@ -441,6 +441,7 @@ class Poller:
                 topic=f"feed:{lease.feed_id}",
                 key=each.key,
                 value=each.value,
+                said=each.value,
                 error=each.error,
                 detail=each.detail,
                 headers={"feed_url": lease.url, "poll_id": str(lease.poll_id)},

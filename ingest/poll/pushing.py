@@ -310,6 +310,7 @@ class Pushing:
                 topic=f"feed:{pushed.feed_id}",
                 key=each.key,
                 value=each.value,
+                said=each.value,
                 error=each.error,
                 detail=each.detail,
                 headers={"feed_url": pushed.feed_url, "poll_id": str(pushed.id)},

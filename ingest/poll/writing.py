@@ -18,6 +18,7 @@ from ingest.log.api import ARTICLES
 from ingest.runtime import crash_step
 from ingest.schedule.push import Offer
 from ingest.types import Message, PollOutcome, PollResult
+from ingest.wire import said
 
 
 class Appender(Protocol):
@@ -39,6 +40,7 @@ def append_singly(log: Appender, messages: Sequence[Message]) -> tuple[int, list
                     topic=ARTICLES,
                     key=message.key,
                     value=message.value,
+                    said=said(message),
                     error=type(error).__name__,
                     detail=str(error),
                     headers=message.headers,

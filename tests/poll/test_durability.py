@@ -115,19 +115,15 @@ def test_a_message_the_log_does_not_take_is_quarantined_and_the_rest_goes_on(
     assert desk.last(one).appended == 1  # it is in quarantine, from where it can be replayed: not tried again
 
 
-def test_a_poll_that_outlived_its_lease_loses_nothing(make_desk: MakeDesk) -> None:
-    desk = make_desk()
-    feed = desk.world.feed("/a.xml")
-    feed.publish(rss("one"))
-    desk.add(feed)
-    clock = desk.clock
+def poll_too_slowly(desk: Desk) -> None:
+    """The lease has gone to another poll, which is then lost, before this one is recorded."""
     original = desk.poller._fetcher.fetch
 
     async def slow(lease: Lease, **given: object) -> object:
         result = await original(lease, **given)  # type: ignore[arg-type]  # passed on as it came
         polls.lease_due(
             desk.engine,
-            now=clock() + timedelta(minutes=6),
+            now=desk.clock() + timedelta(minutes=6),
             limit=1,
             lease=timedelta(minutes=5),
             budget=Budget(),
@@ -138,8 +134,33 @@ def test_a_poll_that_outlived_its_lease_loses_nothing(make_desk: MakeDesk) -> No
     counts = desk.poll()
     desk.poller._fetcher.fetch = original  # type: ignore[method-assign]
     assert (counts.recorded, counts.late) == (1, 1)
+    desk.clock.pass_by(timedelta(minutes=12))
+
+
+def test_what_two_polls_of_one_document_could_not_hand_over_is_quarantined_once(
+    make_desk: MakeDesk, database: Engine
+) -> None:
+    log = Failing(database)
+    log.refuses = b'"title":"two"'
+    desk = make_desk(log=log)
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one", "two"))
+    desk.add(feed)
+    poll_too_slowly(desk)
+    desk.poll_due()
+    assert desk.titles() == ["one", "one"]
+    with desk.engine.connect() as connection:
+        (row,) = connection.execute(select(quarantine)).mappings().all()
+    assert b'"title":"two"' in row["value"]
+
+
+def test_a_poll_that_outlived_its_lease_loses_nothing(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    feed = desk.world.feed("/a.xml")
+    feed.publish(rss("one"))
+    desk.add(feed)
+    poll_too_slowly(desk)
     assert desk.titles() == ["one"]
-    clock.pass_by(timedelta(minutes=12))
     desk.poll_due()
     assert desk.titles() == ["one", "one"]
     assert [poll.failure for poll in desk.polls(feed)] == ["abandoned", "abandoned", None]

@@ -265,10 +265,11 @@ def test_what_cannot_be_used_is_quarantined_once(database: Engine) -> None:
         error="Unusable",
         detail="why\0",
         headers={"poll_id": "1"},
+        said=b"original",
     )
-    worse = replace(bad, value=b"other")
+    worse = replace(bad, value=b"other", said=b"other")
     record(database, [read(lease)], unpolled=[bad, worse], now=NOW)
-    record(database, [], unpolled=[bad], now=NOW)
+    record(database, [], unpolled=[replace(bad, value=b"\0original, of another poll")], now=NOW)
     with database.connect() as connection:
         rows = connection.execute(select(quarantine).order_by(quarantine.c.id)).mappings().all()
     assert [bytes(row["value"]) for row in rows] == [b"\0original", b"other"]

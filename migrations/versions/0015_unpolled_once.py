@@ -1,0 +1,23 @@
+"""What a poll could not handle is quarantined once, though every poll that meets it wraps it anew."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0015"
+down_revision = "0014"
+branch_labels = None
+depends_on = None
+
+_INDEX = "uq_quarantine_unpolled"
+
+
+def upgrade() -> None:
+    op.create_index(
+        _INDEX, "quarantine", ["topic", "offset"], unique=True, postgresql_where=sa.text("partition = -1")
+    )
+
+
+def downgrade() -> None:
+    op.drop_index(_INDEX, "quarantine")
