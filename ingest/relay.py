@@ -191,9 +191,9 @@ class Relay:
     def _resume(self, topic: str, following: int) -> int:
         """The cursor behind which to go on."""
         self._alive()
-        cursor = self._target.last_cursor(topic)
+        cursor, relayed = self._target.last_cursor(topic), self._source.relayed(topic)
         if cursor is None:
-            cursor = self._source.relayed(topic)
+            cursor = relayed
             logger.warning(
                 "%s: the target has lost its events to retention; going on after %d", topic, cursor
             )
@@ -203,7 +203,7 @@ class Relay:
                 cursor,
                 f"one before {following}, the database's next; was it set back, or is this another's broker?",
             )
-        if cursor < (relayed := self._source.relayed(topic)):
+        if cursor < relayed:
             logger.warning(
                 "%s: Kafka has lost or never shown the events %d–%d; sending them again",
                 topic,

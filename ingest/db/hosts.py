@@ -198,7 +198,7 @@ def rooms(engine: Engine, hosts_of: Mapping[int, str], *, now: datetime, budget:
     with reading(engine) as connection:
         rows = {row.host: row for row in connection.exec_driver_sql(_KNOWN, given).all()}
         known = _with_counts(connection, list(rows.values()), given)
-        turns = connection.exec_driver_sql(_WITH_TURN, {"ids": list(hosts_of)}).scalars().all()
+        turns = set(connection.exec_driver_sql(_WITH_TURN, {"ids": list(hosts_of)}).scalars())
     found: dict[int, Room] = {}
     for feed_id, name in hosts_of.items():
         if name not in known:

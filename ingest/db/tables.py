@@ -41,6 +41,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    and_,
     event,
     false,
     func,
@@ -473,13 +474,14 @@ Index(
     func.md5(quarantine.c.value),
     unique=True,
 )
-# What no log took has its place for what it says; its bytes tell which poll brought it, too.
+# What no log took has its place for what it says; its bytes tell which poll brought it, too. What was replayed and
+# comes again is another matter.
 Index(
     "uq_quarantine_unpolled",
     quarantine.c.topic,
     quarantine.c.offset,
     unique=True,
-    postgresql_where=quarantine.c.partition == -1,
+    postgresql_where=and_(quarantine.c.partition == -1, quarantine.c.replayed_at.is_(None)),
 )
 
 # pglz halves a text and costs a fifth of all that PostgreSQL does for an article; vectors it does not make smaller at

@@ -14,9 +14,8 @@ _INDEX = "uq_quarantine_unpolled"
 
 
 def upgrade() -> None:
-    op.create_index(
-        _INDEX, "quarantine", ["topic", "offset"], unique=True, postgresql_where=sa.text("partition = -1")
-    )
+    waits = sa.text("partition = -1 AND replayed_at IS NULL")
+    op.create_index(_INDEX, "quarantine", ["topic", "offset"], unique=True, postgresql_where=waits)
 
 
 def downgrade() -> None:

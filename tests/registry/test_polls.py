@@ -275,6 +275,12 @@ def test_what_cannot_be_used_is_quarantined_once(database: Engine) -> None:
     assert [bytes(row["value"]) for row in rows] == [b"\0original", b"other"]
     assert rows[0]["headers"] == {"poll_id": "1"}
     assert rows[0]["detail"] == "why�"
+    with transaction(database) as connection:
+        connection.execute(quarantine.update().values(replayed_at=NOW))
+    record(database, [], unpolled=[replace(bad, value=b"went back to what it said")], now=NOW)
+    with database.connect() as connection:
+        waiting = connection.execute(select(quarantine.c.value).where(quarantine.c.replayed_at.is_(None)))
+        assert [bytes(row.value) for row in waiting] == [b"went back to what it said"]
 
 
 def test_old_polls_are_forgotten(database: Engine) -> None:

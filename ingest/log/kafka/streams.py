@@ -304,7 +304,9 @@ def _bounded(call: Callable[[], object], seconds: float) -> None:
     """``call()``, which may wait for ever for a broker, for at most ``seconds``.
 
     Raises:
-        Unavailable: it took longer. It is left behind in its thread, which does not keep the process alive.
+        KafkaError: as ``call()`` did.
+        Unavailable: it failed with something else; or it took longer, and is left behind in its thread, which does
+            not keep the process alive.
     """
     failure: list[BaseException] = []
 
