@@ -7,8 +7,8 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection
 
+from ingest.jsonable import line
 from ingest.log.api import ALERTS
-from ingest.plain import line
 from ingest.types import Alert, AlertKind, FeedState, Message
 
 MAX_REASON: Final = 2000

@@ -39,19 +39,19 @@ from ingest.db.hosts import prune_hosts
 from ingest.db.polls import prune_polls
 from ingest.db.robots import prune_robots
 from ingest.db.status import POLLER, GroupStatus, Status, poller_connected, read_status
+from ingest.deliver import notify
 from ingest.discovery import Discoverer, Discovery
 from ingest.errors import IngestError, Refused
 from ingest.fetch import Fetcher, Limits
-from ingest.housekeep import Housekeeper
 from ingest.log.api import ARTICLES, Log
 from ingest.log.postgres import PostgresLog, PostgresStreamSource
-from ingest.notify import notify
-from ingest.parsers import ParserPool
+from ingest.parse_pool import ParserPool
 from ingest.persist import Persister
 from ingest.poll import Poller
+from ingest.retention import Housekeeper
 from ingest.runtime import Stop
 from ingest.schedule import Policy
-from ingest.schedule.budget import Budget
+from ingest.schedule.rate_limit import Budget
 from ingest.settings import NOT_SETTINGS, PREFIX, Settings, environment_name, spell
 from ingest.supervise import Part, Supervisor
 from ingest.types import ORDINARY, Answer, Failed, RequestOptions, Topic

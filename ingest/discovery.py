@@ -19,9 +19,9 @@ from typing import Final
 from urllib.parse import urljoin
 
 from ingest.fetch import Fetcher
-from ingest.options import kept_at
 from ingest.parse.discover import is_about_comments
-from ingest.parsers import Digested, Document, ParserPool
+from ingest.parse_pool import Digested, Document, ParserPool
+from ingest.request_options import kept_at
 from ingest.types import ORDINARY, Failed, FailureKind, Page, RequestOptions
 
 ACCEPT: Final = (

@@ -1,7 +1,8 @@
 """An article's page → the HTML of the article in it. The only module that knows trafilatura.
 
-What comes out is neither sanitised nor judged: :mod:`ingest.normalise.pages` does that. Pages are other people's, and
-reading one may take any time and memory: call this in a process that can be killed (:mod:`ingest.parsers`).
+What comes out is neither sanitised nor judged: :mod:`ingest.normalise.page_text` does that. Pages are other
+people's, and reading one may take any time and memory: call this in a process that can be killed
+(:mod:`ingest.parse_pool`).
 """
 
 from __future__ import annotations

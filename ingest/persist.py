@@ -27,7 +27,7 @@ from sqlalchemy import Connection, Engine
 
 from ingest import runtime
 from ingest.classify import Classifier, compile_topics
-from ingest.db import pages, store
+from ingest.db import article_store, page_fetch
 from ingest.db.engine import Conflict, Rejected, transaction
 from ingest.errors import Unavailable, Unusable
 from ingest.identity import with_authors
@@ -106,7 +106,7 @@ class Persister:
             middle = len(records) // 2
             return self(records[:middle]) + self(records[middle:])
         with transaction(self._engine) as connection:
-            store.quarantine(connection, records[0], stage=STAGE, error=rejected, now=self._clock())
+            article_store.quarantine(connection, records[0], stage=STAGE, error=rejected, now=self._clock())
         crash_step("persist.quarantined")
         return Persisted(quarantined=1)
 
@@ -125,14 +125,14 @@ class Persister:
             crash_step("persist.begun")
             classifier = self._topics(connection, now=now)
             changes, repeated = self._decide(connection, decoded, classifier)
-            store.write(connection, changes, now=now)
-            pages.follow(connection, changes, now=now)
+            article_store.write(connection, changes, now=now)
+            page_fetch.follow(connection, changes, now=now)
             crash_step("persist.written")
             for topic, messages in sorted(events(changes, now=now).items()):
                 self._outbox.append_in(connection, topic, messages)
             crash_step("persist.streamed")
             for record, why in unusable:
-                store.quarantine(connection, record, stage=STAGE, error=why, now=now)
+                article_store.quarantine(connection, record, stage=STAGE, error=why, now=now)
             crash_step("persist.before-commit")
         crash_step("persist.stored")
         effects = [change.effect for change in changes]
@@ -149,8 +149,8 @@ class Persister:
     ) -> tuple[list[Change], int]:
         # Only a text long enough to be a story of its own can meet others there; the rest need no lock.
         shared = {story for _, article, story in decoded if story != article.id}
-        store.lock_stories(connection, shared)
-        known = store.load(
+        article_store.lock_stories(connection, shared)
+        known = article_store.load(
             connection, records=[(article.id, article.sighting) for _, article, _ in decoded], stories=shared
         )
         crash_step("persist.loaded")
@@ -175,7 +175,7 @@ class Persister:
 
     def _topics(self, connection: Connection, *, now: datetime) -> Classifier:
         if self._classifier is None or now >= self._classifier_until:
-            topics = store.load_topics(connection)
+            topics = article_store.load_topics(connection)
             # A classifier remembers the words it met; a new one would begin with none every second.
             if self._classifier is None or topics != self._topics_in_force:
                 self._classifier, self._topics_in_force = compile_topics(topics), topics

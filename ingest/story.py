@@ -13,7 +13,7 @@ import unicodedata
 from typing import Final
 from uuid import UUID, uuid5
 
-from ingest.words import short_way
+from ingest.tokenize import short_way
 
 STORY_WORDS: Final = 48
 """A text with fewer words is a story of its own."""

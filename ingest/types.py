@@ -83,7 +83,7 @@ class TlsException(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestOptions:
-    """What an operator has one feed asked with (:mod:`ingest.options`). It has secrets in it: not to be shown."""
+    """What an operator has one feed asked with (:mod:`ingest.request_options`). It has secrets in it."""
 
     user_agent: str | None = None
     """In place of our own."""

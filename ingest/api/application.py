@@ -16,16 +16,16 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 
 from ingest import runtime
-from ingest.api import answers
+from ingest.api import responses
 from ingest.api.articles import ArticleRoutes
 from ingest.api.feeds import FeedRoutes
 from ingest.api.live import LiveStreams
 from ingest.api.metrics import CountRequests, Metrics
-from ingest.api.push import BODY_PATIENCE, PushRoutes
 from ingest.api.service import ServiceRoutes
 from ingest.api.sse import HEARTBEAT
 from ingest.api.threads import Threads
 from ingest.api.topics import TooManyStreams, TopicRoutes
+from ingest.api.websub import BODY_PATIENCE, PushRoutes
 from ingest.db import migrate
 from ingest.db.status import Status, read_status
 from ingest.errors import Refused, Unavailable
@@ -110,16 +110,16 @@ def create_api(
             Middleware(
                 CountRequests, metrics=metrics, routes=routes, streams=frozenset({STREAM, ALERT_STREAM})
             ),
-            Middleware(answers.SafeHeaders),
+            Middleware(responses.SafeHeaders),
             Middleware(GZipMiddleware, compresslevel=GZIP_LEVEL),
         ],
         exception_handlers={
-            Refused: answers.refused,
-            answers.NotFound: answers.not_found,
-            Unavailable: answers.unavailable,
-            TooManyStreams: answers.unavailable,
-            HTTPException: answers.http_error,
-            Exception: answers.broken,
+            Refused: responses.refused,
+            responses.NotFound: responses.not_found,
+            Unavailable: responses.unavailable,
+            TooManyStreams: responses.unavailable,
+            HTTPException: responses.http_error,
+            Exception: responses.broken,
         },
     )
     app.router.redirect_slashes = False

@@ -8,11 +8,11 @@ from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest.api.answers import Json, NotFound
 from ingest.api.parameters import given, read_number, required
+from ingest.api.responses import Json, NotFound
 from ingest.api.threads import Threads
-from ingest.db import articles, ledger
-from ingest.plain import plain
+from ingest.db import article_search, ledger
+from ingest.jsonable import plain
 
 URL_ACCEPTED: Final = "the address of an article or feed"
 
@@ -25,12 +25,12 @@ class ArticleRoutes:
         self._threads = threads
 
     async def find(self, request: Request) -> Response:
-        query = articles.read_query(given(request, *articles.QUERY_PARAMETERS))
-        page = await self._threads.run(lambda: articles.find(self._engine, query))
+        query = article_search.read_query(given(request, *article_search.QUERY_PARAMETERS))
+        page = await self._threads.run(lambda: article_search.find(self._engine, query))
         return Json(
             {
-                "articles": [articles.listed_body(article) for article in page.articles],
-                "next_cursor": None if page.behind is None else articles.write_place(page.behind),
+                "articles": [article_search.listed_body(article) for article in page.articles],
+                "next_cursor": None if page.behind is None else article_search.write_place(page.behind),
             }
         )
 
@@ -40,13 +40,13 @@ class ArticleRoutes:
             read_number("before", found["before"], least=1, most=2**31 - 1) if "before" in found else None
         )
         given_id = request.path_params["id"]
-        article_id = articles.read_uuid("id", given_id)
+        article_id = article_search.read_uuid("id", given_id)
         history = await self._threads.run(lambda: ledger.article(self._engine, article_id, before=before))
         if history is None:
             raise NotFound("id", given_id, "the id of a stored article")
         return Json({"article": history})
 
     async def ledger(self, request: Request) -> Response:
-        url = articles.read_text("url", required(given(request, "url"), "url", URL_ACCEPTED))
+        url = article_search.read_text("url", required(given(request, "url"), "url", URL_ACCEPTED))
         found = await self._threads.run(lambda: ledger.ledger(self._engine, url))
         return Json({"known": found.known, **plain(found)}, 200 if found.known else 404)

@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ingest import runtime
-from ingest.api.answers import Json, NotFound
 from ingest.api.parameters import given, read_number
+from ingest.api.responses import Json, NotFound
 from ingest.api.threads import Threads
 from ingest.db import feeds
-from ingest.db.feed_state import FEED_STATES
+from ingest.db.feed_codecs import FEED_STATES
 from ingest.errors import Refused
-from ingest.plain import plain
+from ingest.jsonable import plain
 
 MAX_FEEDS: Final = 500
 DEFAULT_FEEDS: Final = 100

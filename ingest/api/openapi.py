@@ -9,12 +9,12 @@ from typing import Any, Final
 from ingest import __version__
 from ingest.alerts import alert_schema
 from ingest.api.feeds import DEFAULT_FEEDS, MAX_FEEDS
-from ingest.db.articles import DEFAULT_LIMIT, MAX_LIMIT
-from ingest.db.feed_state import FEED_STATES
+from ingest.db.article_search import DEFAULT_LIMIT, MAX_LIMIT
+from ingest.db.feed_codecs import FEED_STATES
 from ingest.db.polls import SHOWN_POLLS
 from ingest.log.api import ALERTS_STREAM
-from ingest.schedule.pages import PageState
-from ingest.schedule.push import State
+from ingest.schedule.page_fetch import PageState
+from ingest.schedule.websub import State
 from ingest.streams import event_schema
 from ingest.types import AgentUse, FailureKind, PollResult, TlsException
 

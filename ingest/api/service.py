@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from ingest import wire
 from ingest.alerts import alert_schema
-from ingest.api.answers import Json, public
 from ingest.api.metrics import CONTENT_TYPE, Metrics
 from ingest.api.openapi import document
 from ingest.api.parameters import given
+from ingest.api.responses import Json, public
 from ingest.api.threads import Threads
 from ingest.db.status import Status, status_body
 from ingest.errors import IngestError

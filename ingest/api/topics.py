@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ingest.api.answers import Json, NotFound, error
 from ingest.api.live import LiveStreams
 from ingest.api.metrics import Metrics
 from ingest.api.parameters import given, read_number
+from ingest.api.responses import Json, NotFound, error
 from ingest.api.sse import EventStream
 from ingest.api.threads import Threads
 from ingest.db import topics

@@ -11,8 +11,8 @@ import yaml
 from ingest.classify.matching import compile_topics
 from ingest.classify.rules import together
 from ingest.errors import Refused, RefusedTogether
+from ingest.jsonable import plain
 from ingest.log.api import ALERTS_STREAM
-from ingest.plain import plain
 from ingest.types import Topic
 
 MAX_FILE_BYTES: Final = 4 * 1024**2

@@ -7,7 +7,7 @@ from bisect import insort
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from ingest.words import short_way
+from ingest.tokenize import short_way
 
 SCANNED_WORDS: Final = 20_000
 """Words of a text that are looked at: what comes later does not make an article's subject."""

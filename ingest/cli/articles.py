@@ -9,12 +9,12 @@ from uuid import UUID
 import click
 
 from ingest import app
-from ingest.cli import show
-from ingest.db import articles as stored
+from ingest.cli import render
+from ingest.db import article_search as stored
 from ingest.db import ledger as books
-from ingest.db.pages import WantedPage
+from ingest.db.page_fetch import WantedPage
 from ingest.errors import Refused
-from ingest.plain import line, plain
+from ingest.jsonable import line, plain
 from ingest.settings import Settings
 
 
@@ -90,13 +90,13 @@ def search(settings: Settings, /, *, query: str | None, as_json: bool, **given: 
 
 def _show_listed(article: stored.Listed) -> None:
     topics = f"  [{', '.join(article.topics)}]" if article.topics else ""
-    click.echo(click.style(show.clean(article.title) or "(no title)", bold=True))
+    click.echo(click.style(render.clean(article.title) or "(no title)", bold=True))
     click.echo(
-        f"    {show.when(article.sort_at)}  {show.clean(article.source)}{click.style(topics, fg='green')}"
+        f"    {render.when(article.sort_at)}  {render.clean(article.source)}{click.style(topics, fg='green')}"
     )
     if article.snippet is not None:
-        click.echo(f"    {show.snippet(article.snippet)}")
-    click.echo(f"    {article.id}  {show.clean(article.url)}")
+        click.echo(f"    {render.snippet(article.snippet)}")
+    click.echo(f"    {article.id}  {render.clean(article.url)}")
 
 
 @articles.command(name="show")
@@ -134,15 +134,15 @@ def show_article(settings: Settings, *, which: str, before: int | None, as_json:
         click.echo()
         click.echo(
             click.style(f"Revision {revision.number}", bold=True)
-            + f", {current}, seen {show.when(revision.seen_at)}"
+            + f", {current}, seen {render.when(revision.seen_at)}"
         )
-        click.echo(f"  {show.clean(revision.title)}")
+        click.echo(f"  {render.clean(revision.title)}")
         if revision.authors:
-            click.echo(f"  by {show.clean(', '.join(revision.authors))}")
+            click.echo(f"  by {render.clean(', '.join(revision.authors))}")
         if revision.attribution is not None:
-            click.echo(f"  taken from: {show.clean(str(revision.attribution.get('evidence', '')))}")
+            click.echo(f"  taken from: {render.clean(str(revision.attribution.get('evidence', '')))}")
         for paragraph in revision.text.splitlines():
-            click.echo(f"    {show.clean(paragraph)}")
+            click.echo(f"    {render.clean(paragraph)}")
 
 
 @click.command()
@@ -169,9 +169,9 @@ def explain(settings: Settings, *, url: str, as_json: bool) -> None:
 
 
 def _show_ledger(found: books.Ledger) -> None:
-    click.echo(click.style(show.clean(found.url), bold=True))
+    click.echo(click.style(render.clean(found.url), bold=True))
     if found.canonical != found.url:
-        click.echo(f"  canonical  {show.clean(found.canonical)}")
+        click.echo(f"  canonical  {render.clean(found.canonical)}")
     if not found.known:
         click.echo("  never met: no feed had it, nothing of it is in quarantine")
     if found.feed is not None:
@@ -179,19 +179,19 @@ def _show_ledger(found: books.Ledger) -> None:
         state = "enabled" if feed.enabled else "muted"
         outcome = feed.last_outcome or "not yet"
         click.echo(
-            f"  a feed     number {feed.id}, {state}, last polled {show.when(feed.polled_at)}: {outcome}"
+            f"  a feed     number {feed.id}, {state}, last polled {render.when(feed.polled_at)}: {outcome}"
         )
         if feed.enabled:
             click.echo(
-                f"             next poll {show.when(feed.next_poll_at)}: {show.clean(feed.last_reason)}"
+                f"             next poll {render.when(feed.next_poll_at)}: {render.clean(feed.last_reason)}"
             )
     for entry in found.travelled:
         stored_or_not = "stored" if entry.stored else click.style("on its way, not stored yet", fg="yellow")
-        click.echo(f"  in feed    {show.clean(entry.feed_url)} (poll {entry.poll_id}): {stored_or_not}")
+        click.echo(f"  in feed    {render.clean(entry.feed_url)} (poll {entry.poll_id}): {stored_or_not}")
     for record in found.quarantined:
-        state = f"replayed {show.when(record.replayed_at)}" if record.replayed_at else "waiting"
+        state = f"replayed {render.when(record.replayed_at)}" if record.replayed_at else "waiting"
         number = click.style(f"  quarantine number {record.id}", fg="red")
-        click.echo(f"{number}, {show.when(record.quarantined_at)}, {state}: {show.clean(record.detail)}")
+        click.echo(f"{number}, {render.when(record.quarantined_at)}, {state}: {render.clean(record.detail)}")
     for history in found.articles:
         click.echo()
         _show_history(history)
@@ -199,38 +199,38 @@ def _show_ledger(found: books.Ledger) -> None:
 
 def _show_history(history: books.History) -> None:
     title = history.revisions[0].title if history.revisions else ""
-    click.echo(click.style(show.clean(title) or "(no title)", bold=True))
+    click.echo(click.style(render.clean(title) or "(no title)", bold=True))
     click.echo(f"  article    {history.id}")
-    click.echo(f"  url        {show.clean(history.url) or 'none'}")
+    click.echo(f"  url        {render.clean(history.url) or 'none'}")
     click.echo(
-        f"  source     {show.clean(history.source)}, language {show.clean(history.language) or 'not declared'}"
+        f"  source     {render.clean(history.source)}, language {render.clean(history.language) or 'not declared'}"
     )
-    published = "not said" if history.published_at is None else show.when(history.published_at)
-    click.echo(f"  published  {published}, first seen {show.when(history.first_seen_at)}")
-    click.echo(f"  revision   {history.revision}, of {show.when(history.revised_at)}")
+    published = "not said" if history.published_at is None else render.when(history.published_at)
+    click.echo(f"  published  {published}, first seen {render.when(history.first_seen_at)}")
+    click.echo(f"  revision   {history.revision}, of {render.when(history.revised_at)}")
     if history.story_id != history.id or history.copies:
         others = {0: "of which no other article is stored", 1: "with 1 other article:"}
         said = others.get(len(history.copies), f"with {len(history.copies)} other articles:")
         click.echo(f"  story      {history.story_id}, {said}")
         for copy in history.copies:
             click.echo(
-                f"             {show.when(copy.first_seen_at)}  {show.clean(copy.source)}  {show.clean(copy.url)}"
+                f"             {render.when(copy.first_seen_at)}  {render.clean(copy.source)}  {render.clean(copy.url)}"
             )
     for match in history.matches:
         click.echo(f"  matched    {click.style(match.topic, fg='green')} (revision {match.revision})")
-        for reason in show.reasons(match.explanation):
+        for reason in render.reasons(match.explanation):
             click.echo(f"             {reason}")
     if not history.matches:
         click.echo("  matched    no topic")
     for event in history.events:
-        kind = click.style(event.kind, fg=show.KIND_COLOURS.get(event.kind))
-        click.echo(f"  event      {event.topic} cursor {event.cursor}: {kind}, {show.when(event.at)}")
+        kind = click.style(event.kind, fg=render.KIND_COLOURS.get(event.kind))
+        click.echo(f"  event      {event.topic} cursor {event.cursor}: {kind}, {render.when(event.at)}")
     for page in history.pages:
-        click.echo(f"  page       {show.clean(page.url)}: {_became(page)}")
+        click.echo(f"  page       {render.clean(page.url)}: {_became(page)}")
     for sighting in history.sightings:
-        feed = f"feed {sighting.feed_id} ({show.clean(sighting.feed_url) or 'removed'})"
+        feed = f"feed {sighting.feed_id} ({render.clean(sighting.feed_url) or 'removed'})"
         click.echo(
-            f"  seen       {show.when(sighting.seen_at)} poll {sighting.poll_id} of {feed}: {sighting.effect}"
+            f"  seen       {render.when(sighting.seen_at)} poll {sighting.poll_id} of {feed}: {sighting.effect}"
         )
         click.echo(f"             record {sighting.place}, revision {sighting.revision} afterwards")
     if history.sightings_total > len(history.sightings):
@@ -238,16 +238,16 @@ def _show_history(history: books.History) -> None:
 
 
 def _became(page: WantedPage) -> str:
-    why = ": ".join(each for each in (page.failure, show.clean(page.detail)) if each)
+    why = ": ".join(each for each in (page.failure, render.clean(page.detail)) if each)
     because = f" ({why})" if why else ""
     match page.state:
         case "taken" if page.revision is None:
-            return f"fetched {show.when(page.tried_at)}, its text is on its way"
+            return f"fetched {render.when(page.tried_at)}, its text is on its way"
         case "taken":
-            return f"fetched {show.when(page.tried_at)}, revision {page.revision} has its text"
+            return f"fetched {render.when(page.tried_at)}, revision {page.revision} has its text"
         case "given-up":
             return f"given up{because}; the text is the feed's"
-    return f"waits until {show.when(page.due_at)}{because}"
+    return f"waits until {render.when(page.due_at)}{because}"
 
 
 commands: tuple[click.Command, ...] = (articles, explain)

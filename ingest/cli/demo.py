@@ -20,8 +20,8 @@ import click
 from sqlalchemy import Engine
 
 from ingest import app, runtime
-from ingest.cli import show
-from ingest.db import articles as stored_articles
+from ingest.cli import render
+from ingest.db import article_search as stored_articles
 from ingest.db import feeds
 from ingest.db.engine import open_engine
 from ingest.demo.play import DemoWorld
@@ -239,7 +239,7 @@ def _show_repost(engine: Engine) -> None:
     click.echo("  same story  " + ("\n              ".join(copies) or "none other"))
     click.echo(f"  matched by  {explanation['rule']}")
     for found in explanation["found"][:3]:
-        click.echo(f"              {show.at_place(found)}")
+        click.echo(f"              {render.at_place(found)}")
 
 
 def _show_troubles(world: DemoWorld, engine: Engine) -> None:

@@ -15,25 +15,25 @@ from sqlalchemy import Engine
 
 from ingest import app, runtime
 from ingest.alerts import tell
-from ingest.cli.named import named_feed
-from ingest.cli.requests import CLEARED, read_change, request_options, told
-from ingest.cli.show import clean, in_a_row, stands, table, when
+from ingest.cli.lookup import named_feed
+from ingest.cli.render import clean, in_a_row, stands, table, when
+from ingest.cli.request_flags import CLEARED, read_change, request_options, told
 from ingest.db import feeds as registry
 from ingest.db import hosts as known_hosts
+from ingest.db.feed_codecs import FEED_STATES
 from ingest.db.feed_requests import set_request
-from ingest.db.feed_state import FEED_STATES
 from ingest.db.hosts import Room
 from ingest.db.polls import Poll, history
-from ingest.db.reading import reading
+from ingest.db.read_transaction import reading
 from ingest.db.status import poller_runs
-from ingest.db.subscriptions import known_subscription
+from ingest.db.websub.subscriptions import known_subscription
 from ingest.errors import Refused
+from ingest.jsonable import plain
 from ingest.log.postgres import PostgresLog
 from ingest.opml import USER_AGENT, Outline, read_opml, write_opml
-from ingest.options import NOTHING_SHOWN, kept_at, read_user_agent
-from ingest.plain import plain
-from ingest.schedule.absence import expected_by
-from ingest.schedule.cadence import shown
+from ingest.request_options import NOTHING_SHOWN, kept_at, read_user_agent
+from ingest.schedule.publish_rate import shown
+from ingest.schedule.silence import expected_by
 from ingest.settings import Settings
 from ingest.types import ORDINARY, Feed, FeedState, RequestOptions
 from ingest.urls import feed_url, host_in, is_home

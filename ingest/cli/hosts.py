@@ -9,11 +9,11 @@ from datetime import timedelta
 import click
 
 from ingest import app, runtime
-from ingest.cli.show import clean, when
+from ingest.cli.render import clean, when
 from ingest.db import hosts as known_hosts
 from ingest.db.hosts import KnownHost
 from ingest.errors import Refused
-from ingest.plain import plain
+from ingest.jsonable import plain
 from ingest.schedule import shown
 from ingest.settings import Settings, read_spacing
 from ingest.urls import is_loopback

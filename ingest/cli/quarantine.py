@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from ingest import app, runtime
-from ingest.cli import show
+from ingest.cli import render
 from ingest.db import quarantine as stored
 from ingest.errors import Refused
+from ingest.jsonable import line, plain
 from ingest.log.api import ARTICLES
-from ingest.plain import line, plain
 from ingest.runtime import crash_step
 from ingest.settings import Settings
 
@@ -59,12 +59,12 @@ def list_records(
         return
     for one in found:
         place = f"{one.topic}/{one.partition}/{one.offset}"
-        replay_said = f"  replayed {show.when(one.replayed_at)}" if one.replayed_at else ""
+        replay_said = f"  replayed {render.when(one.replayed_at)}" if one.replayed_at else ""
         number = click.style(f"{one.id:6}", bold=True)
         click.echo(
-            f"{number}  {show.when(one.quarantined_at)}  {one.stage}  {place}  {one.size} bytes{replay_said}"
+            f"{number}  {render.when(one.quarantined_at)}  {one.stage}  {place}  {one.size} bytes{replay_said}"
         )
-        click.echo(f"        {one.error}: {show.clean(one.detail)}")
+        click.echo(f"        {one.error}: {render.clean(one.detail)}")
     if not found:
         click.echo("quarantine is empty")
     elif len(found) == limit:
@@ -92,16 +92,16 @@ def show_record(settings: Settings, *, number: int, as_json: bool, raw: bool) ->
         click.echo(line(_record_body(one)))
         return
     click.echo(
-        click.style(f"number {one.id}", bold=True) + f", {show.when(one.quarantined_at)}, by {one.stage}"
+        click.style(f"number {one.id}", bold=True) + f", {render.when(one.quarantined_at)}, by {one.stage}"
     )
-    click.echo(f"  place      {one.topic}/{one.partition}/{one.offset}, key {show.clean(one.key)}")
-    click.echo(f"  error      {one.error}: {show.clean(one.detail)}")
-    click.echo(f"  replayed   {show.when(one.replayed_at)}")
+    click.echo(f"  place      {one.topic}/{one.partition}/{one.offset}, key {render.clean(one.key)}")
+    click.echo(f"  error      {one.error}: {render.clean(one.detail)}")
+    click.echo(f"  replayed   {render.when(one.replayed_at)}")
     for name, value in one.headers.items():
-        click.echo(f"  header     {show.clean(name)}: {show.clean(value)}")
+        click.echo(f"  header     {render.clean(name)}: {render.clean(value)}")
     click.echo(f"  value      {len(one.value)} bytes")
     for text in one.value.decode("utf-8", "backslashreplace").splitlines():
-        click.echo(f"    {show.clean(text)}")
+        click.echo(f"    {render.clean(text)}")
 
 
 def _record_body(one: stored.Quarantined) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from datetime import timedelta
 import click
 
 from ingest import app
-from ingest.cli import show
+from ingest.cli import render
 from ingest.db.status import status_body
-from ingest.plain import line
+from ingest.jsonable import line
 from ingest.settings import Settings
 
 
@@ -34,7 +34,7 @@ def status(settings: Settings, *, as_json: bool) -> None:
     click.echo(f"  due       {found.feeds_due}, the longest for {_seconds(found.due_lag)}")
     if found.feeds_failing:
         click.echo(click.style(f"  failing   {found.feeds_failing}", fg="yellow"))
-    click.echo(f"polls       in the last hour: {polls}; the last {show.when(found.last_poll_at)}")
+    click.echo(f"polls       in the last hour: {polls}; the last {render.when(found.last_poll_at)}")
     if any(found.subscriptions.values()):
         hubs = ", ".join(f"{count} {state}" for state, count in found.subscriptions.items() if count)
         click.echo(f"hubs        {hubs}; {found.pushes_waiting} pushes waiting")

@@ -18,13 +18,13 @@ from sqlalchemy import Engine
 from ingest import app, runtime, wire
 from ingest.alerts import alert_schema
 from ingest.classify import compile_topics, read_topics, write_topics
-from ingest.cli import show
+from ingest.cli import render
 from ingest.db import topics as stored
 from ingest.db.status import poller_runs
 from ingest.errors import Refused, Unavailable
+from ingest.jsonable import line
 from ingest.log.api import ALERTS_STREAM, stream_topic
 from ingest.log.postgres import PostgresLog, listen
-from ingest.plain import line
 from ingest.settings import Settings
 from ingest.streams import Gap, begin, event_schema, missing, read_cursor, served
 from ingest.types import AlertKind, FeedState, Record, Topic
@@ -236,7 +236,7 @@ def _show_alert(record: Record) -> None:
     click.echo(
         f"{click.style(str(record.offset).rjust(6), dim=True)}  {at}Z  "
         f"{click.style(said.ljust(12), fg='green' if after == FeedState.HEALTHY else 'yellow')}  "
-        f"feed {feed.get('id')}  {show.clean(feed.get('url'))}: {show.clean(alert.get('reason'))}"
+        f"feed {feed.get('id')}  {render.clean(feed.get('url'))}: {render.clean(alert.get('reason'))}"
     )
 
 
@@ -245,12 +245,12 @@ def _show_event(record: Record) -> None:
     article = event.get("article", {})
     kind = str(event.get("kind", "event"))
     at = str(event.get("at", ""))[:19].replace("T", " ")
-    matched = show.why(event.get("match"))
+    matched = render.why(event.get("match"))
     click.echo(
         f"{click.style(str(record.offset).rjust(6), dim=True)}  {at}Z  "
-        f"{click.style(kind.ljust(12), fg=show.KIND_COLOURS.get(kind))}  "
-        f"{click.style(show.clean(article.get('title')) or '(no title)', bold=True)}  "
-        f"{show.clean(article.get('publisher') or article.get('source'))}"
+        f"{click.style(kind.ljust(12), fg=render.KIND_COLOURS.get(kind))}  "
+        f"{click.style(render.clean(article.get('title')) or '(no title)', bold=True)}  "
+        f"{render.clean(article.get('publisher') or article.get('source'))}"
         + (click.style(f"  ({matched})", dim=True) if matched else "")
     )
 
@@ -286,14 +286,14 @@ def list_topics(settings: Settings, *, as_json: bool) -> None:
     rows = [
         (
             one.topic.slug,
-            show.clean(one.topic.title) + (" (retired)" if one.retired else ""),
+            render.clean(one.topic.title) + (" (retired)" if one.retired else ""),
             str(one.articles),
             str(one.cursor),
             str(one.first_cursor),
         )
         for one in found
     ]
-    for text in show.table(rows, ("topic", "title", "articles", "cursor", "held from")):
+    for text in render.table(rows, ("topic", "title", "articles", "cursor", "held from")):
         click.echo(text)
 
 
@@ -316,7 +316,7 @@ def show_topic(settings: Settings, *, slug: str, as_json: bool) -> None:
         return
     if one.retired:
         click.echo("# retired: no topic in force, nothing new matches it")
-    click.echo(f"# changed {show.when(one.changed_at)}; {one.articles} articles match")
+    click.echo(f"# changed {render.when(one.changed_at)}; {one.articles} articles match")
     click.echo(f"# stream: cursor {one.cursor}, held from {one.first_cursor}")
     click.echo(write_topics([one.topic]), nl=False)
 

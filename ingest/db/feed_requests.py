@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, null, select, update
 
 from ingest.db.engine import trying
 from ingest.db.tables import feeds
-from ingest.options import read_options, spell_options
+from ingest.request_options import read_options, spell_options
 from ingest.types import Agent, AgentUse, RequestOptions
 
 

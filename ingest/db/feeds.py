@@ -26,14 +26,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from ingest.db.engine import transaction, trying
+from ingest.db.feed_codecs import WAITS, feed_fails, read_asked, read_cadence, read_rhythm
 from ingest.db.feed_requests import read_agent
-from ingest.db.feed_state import WAITS, feed_fails, read_asked, read_cadence, read_rhythm
-from ingest.db.pages import give_up_waiting
+from ingest.db.page_fetch import give_up_waiting
 from ingest.db.polls import Poll, Tell, last_polls
-from ingest.db.reading import reading
-from ingest.db.subscriptions import KnownSubscription, known_subscription, poll_now
+from ingest.db.read_transaction import reading
 from ingest.db.tables import feeds, polls, without_scheme
-from ingest.options import masked, read_options, spell_options
+from ingest.db.websub.subscriptions import KnownSubscription, known_subscription, poll_now
+from ingest.request_options import masked, read_options, spell_options
 from ingest.schedule import shown
 from ingest.types import ORDINARY, Alert, AlertKind, Feed, FeedState, PollResult, RequestOptions
 

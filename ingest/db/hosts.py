@@ -12,10 +12,10 @@ from sqlalchemy import Connection, Engine, Row, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from ingest.db.engine import transaction, trying
-from ingest.db.reading import reading
+from ingest.db.read_transaction import reading
 from ingest.db.tables import feeds, hosts, pages
-from ingest.schedule import budget as budgets
-from ingest.schedule.budget import Admission, Budget, Host, Waiting, is_bounded
+from ingest.schedule import rate_limit as budgets
+from ingest.schedule.rate_limit import Admission, Budget, Host, Waiting, is_bounded
 from ingest.types import Pause, PollOutcome
 
 LEASE_ROUNDS: Final = 20

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Engine, and_, func, or_, select
 from sqlalchemy import text as sql
 
 from ingest import urls
-from ingest.db.pages import WantedPage, pages_of
-from ingest.db.reading import reading
+from ingest.db.page_fetch import WantedPage, pages_of
+from ingest.db.read_transaction import reading
 from ingest.db.tables import (
     articles,
     feeds,

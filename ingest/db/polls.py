@@ -27,8 +27,7 @@ from sqlalchemy import Connection, Engine, Row, delete, select
 
 from ingest.db import hosts
 from ingest.db.engine import clean, transaction, trying
-from ingest.db.feed_requests import read_agent, spell_agent
-from ingest.db.feed_state import (
+from ingest.db.feed_codecs import (
     read_about,
     read_asked,
     read_cadence,
@@ -37,12 +36,13 @@ from ingest.db.feed_state import (
     spell_asked,
     spell_rhythm,
 )
-from ingest.db.moves import move
-from ingest.db.parts import settle_parts
-from ingest.db.reading import reading
+from ingest.db.feed_requests import read_agent, spell_agent
+from ingest.db.read_transaction import reading
+from ingest.db.relocation import move
+from ingest.db.sitemap_children import settle_parts
 from ingest.db.tables import polls
-from ingest.options import kept_at, read_options
-from ingest.schedule.budget import Budget, Waiting
+from ingest.request_options import kept_at, read_options
+from ingest.schedule.rate_limit import Budget, Waiting
 from ingest.types import Alert, FailureKind, FeedState, Lease, PollOutcome, PollResult, RequestOptions, Seen
 
 PRUNE_BATCH: Final = 5000

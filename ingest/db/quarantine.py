@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Engine, Select, delete, func, select, update
 
 from ingest.db.engine import transaction
-from ingest.db.reading import reading
+from ingest.db.read_transaction import reading
 from ingest.db.tables import quarantine
 from ingest.log.api import ARTICLES
 from ingest.types import Message

@@ -10,11 +10,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, func, literal, or_, select
 from sqlalchemy import text as sql
 
-from ingest.db.feed_state import FEED_STATES, feed_fails
-from ingest.db.pages import count_ended, count_waiting
-from ingest.db.reading import reading
-from ingest.db.subscriptions import count_states
+from ingest.db.feed_codecs import FEED_STATES, feed_fails
+from ingest.db.page_fetch import count_ended, count_waiting
+from ingest.db.read_transaction import reading
 from ingest.db.tables import feeds, log_groups, log_topics, polls, pushes, quarantine
+from ingest.db.websub.subscriptions import count_states
 from ingest.log.api import ALERTS, ALERTS_STREAM, ARTICLES, STREAM_PREFIX
 from ingest.types import PollResult
 

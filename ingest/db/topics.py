@@ -11,10 +11,10 @@ from sqlalchemy import Engine, Select, and_, func, insert, select, update
 from sqlalchemy import text as sql
 
 from ingest.db.engine import transaction
-from ingest.db.reading import reading
+from ingest.db.read_transaction import reading
 from ingest.db.tables import log_topics, matches, topics
+from ingest.jsonable import plain
 from ingest.log.api import STREAM_PREFIX
-from ingest.plain import plain
 from ingest.types import Topic
 
 

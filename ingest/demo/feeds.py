@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ingest.demo.answers import Answer, Fault, Request, Script, Truth
 from ingest.demo.pages import AUTO, Auto, Page, Version
+from ingest.demo.responses import Answer, Fault, Request, Script, Truth
 
 if TYPE_CHECKING:
     from ingest.demo.world import FeedWorld

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from ingest.demo.answers import Answer
+from ingest.demo.responses import Answer
 
 
 class Auto(Enum):

@@ -17,10 +17,10 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Final, Self
 
-from ingest.demo.answers import Answer, Script, Truth, late
 from ingest.demo.feeds import WorldFeed
 from ingest.demo.pages import Version
 from ingest.demo.render import CONTENT_TYPES, render
+from ingest.demo.responses import Answer, Script, Truth, late
 from ingest.demo.story import LENGTH, Outlet, Printed, read_story
 from ingest.demo.world import FeedWorld
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from email.utils import formatdate
 from typing import Final, Protocol, cast
 
-from ingest.demo.answers import End, Pause, Script
+from ingest.demo.responses import End, Pause, Script
 
 MAX_HEAD: Final = 262_144
 MAX_BODY: Final = 64 * 1024**2

@@ -24,9 +24,9 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from ingest.demo.answers import Answer, Request, Script
 from ingest.demo.feeds import NOT_FOUND, WorldFeed
 from ingest.demo.pages import CODINGS
+from ingest.demo.responses import Answer, Request, Script
 from ingest.demo.server import Connection, Dates, listen
 
 

@@ -14,14 +14,14 @@ from urllib.parse import urlencode
 import aiohttp
 import httpx
 
-from ingest.codings import ACCEPT_ENCODING
-from ingest.fetch import reading
-from ingest.fetch.channels import PLAIN, Channel, Channels, Combination
+from ingest.content_encoding import ACCEPT_ENCODING
+from ingest.fetch import response as reading
 from ingest.fetch.failures import Stopped, WrongCoding, failure
-from ingest.fetch.hops import Hop
-from ingest.fetch.reading import Received
+from ingest.fetch.proxy_guard import refused_target
+from ingest.fetch.redirects import Hop
+from ingest.fetch.response import Received
 from ingest.fetch.session import Resolver
-from ingest.fetch.targets import refused_target
+from ingest.fetch.session_pool import PLAIN, Channel, Channels, Combination
 from ingest.types import (
     ORDINARY,
     Answer,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ingest.parse.cache import EntryCache
-from ingest.parse.documents import parse_feed
-from ingest.parse.texts import OLDEST, SAMPLE_BYTES
+from ingest.parse.detect import parse_feed
+from ingest.parse.text_values import OLDEST, SAMPLE_BYTES
 from ingest.parse.xml import MAX_ATTRIBUTES
 
 __all__ = ["MAX_ATTRIBUTES", "OLDEST", "SAMPLE_BYTES", "EntryCache", "parse_feed"]

@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ingest.errors import Refused
-from ingest.parse.texts import optional
+from ingest.parse.text_values import optional
 from ingest.urls import absolute, feed_url
 
 MAX_PAGE: Final = 1024**2

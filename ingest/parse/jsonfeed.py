@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from ingest.parse.texts import MAX_HUBS, SAMPLE_BYTES, optional, optional_date, read_date, text
+from ingest.parse.text_values import MAX_HUBS, SAMPLE_BYTES, optional, optional_date, read_date, text
 from ingest.types import Entry, Failed, FailureKind, ParsedFeed
 from ingest.urls import absolute
 

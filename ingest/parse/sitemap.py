@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import Final
 from xml.parsers import expat
 
-from ingest.parse.texts import SAMPLE_BYTES, optional, optional_date, read_date, text
+from ingest.parse.text_values import SAMPLE_BYTES, optional, optional_date, read_date, text
 from ingest.types import Child, Entry, Failed, FailureKind, ParsedFeed
 from ingest.urls import absolute
 

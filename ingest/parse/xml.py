@@ -25,11 +25,11 @@ from time import struct_time
 from typing import Any, Final
 from xml.parsers import expat
 
-from ingest.parse import fast, reference
+from ingest.parse import fastpath, feedparser_adapter
 from ingest.parse.cache import EntryCache
-from ingest.parse.texts import MAX_HUBS, OLDEST, SAMPLE_BYTES, read_date
-from ingest.parse.texts import optional as _optional
-from ingest.parse.texts import text as _text
+from ingest.parse.text_values import MAX_HUBS, OLDEST, SAMPLE_BYTES, read_date
+from ingest.parse.text_values import optional as _optional
+from ingest.parse.text_values import text as _text
 from ingest.types import Entry, Failed, FailureKind, FeedHints, ParsedFeed
 from ingest.urls import MAX_URL_CHARACTERS, absolute
 
@@ -123,7 +123,9 @@ def parse_feed(
         return _no_feed(body, None)
     try:
         if quick:
-            said = fast.read(prepared, charset=charset, url=url, make=partial(_entry, url=url), cache=cache)
+            said = fastpath.read(
+                prepared, charset=charset, url=url, make=partial(_entry, url=url), cache=cache
+            )
             if said is not None:
                 about, entries, version = said.feed, said.entries, said.version
                 return _parsed(
@@ -145,7 +147,7 @@ def takes_the_fast_lane(body: bytes, *, url: str, content_type: str | None = Non
         return False
     prepared, charset, _ = _prepare(body, content_type)
     make = partial(_entry, url=url)
-    return fast.read(_reworded(prepared), charset=charset, url=url, make=make) is not None
+    return fastpath.read(_reworded(prepared), charset=charset, url=url, make=make) is not None
 
 
 def _reworded(body: bytes) -> bytes:
@@ -166,7 +168,7 @@ def _by_reference(
     # address: else a redirect would give them all other names.
     headers = {"content-type": f"application/xml; charset={charset}" if charset else "application/xml"}
     found = _found(prepared, headers)
-    if found.get("bozo") and not reference.is_about_encoding(found.get("bozo_exception")):
+    if found.get("bozo") and not feedparser_adapter.is_about_encoding(found.get("bozo_exception")):
         # One element that ends under the name of another, and all of the document is read loosely.
         mended = _LEAF.sub(rb"<\1\2>\3</\1>", prepared)
         again = _found(mended, headers) if mended != prepared else found
@@ -177,7 +179,7 @@ def _by_reference(
 
 
 def _found(prepared: bytes, headers: Mapping[str, str]) -> Any:
-    return reference.read(
+    return feedparser_adapter.read(
         io.BytesIO(prepared), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
     )
 
@@ -368,7 +370,7 @@ def _feed(
     broken = found.get("bozo_exception") if found.get("bozo") else None
     if not version and (not entries or _HTML.search(body, 0, 4_096)):
         return _no_feed(body, broken)
-    malformed = broken is not None and not reference.is_about_encoding(broken)
+    malformed = broken is not None and not feedparser_adapter.is_about_encoding(broken)
     if malformed:
         warnings.append(_text(f"not well-formed: {broken}")[:300])
     if malformed and not entries:
@@ -591,7 +593,7 @@ def _date(raw: str | None, parsed: struct_time | datetime | None) -> datetime | 
     try:
         if raw is not None and raw[0].isdigit():
             if not raw.isascii():
-                parsed = reference.parse_local_date(raw)
+                parsed = feedparser_adapter.parse_local_date(raw)
             slashed = _SLASHED.fullmatch(raw)
             if slashed:  # feedparser#75: read as the first of some month
                 return _plausible(datetime(*(int(part or 0) for part in slashed.groups()), tzinfo=UTC))  # type: ignore[misc,arg-type]

@@ -15,13 +15,14 @@ Queues are bounded, so a slow parser slows fetching, and fetching slows leasing.
 of this raise; what does is our own infrastructure, and ends the poller. A restart goes on when the leases ran
 out.
 
-Beside it, where hubs can reach us, :mod:`ingest.poll.pushing` asks them and reads what they sent.
+Beside it, where hubs can reach us, :mod:`ingest.websub` asks them and reads what they sent.
 
 Stopping, in this order: no more leases; polls not begun are given back; those under way may end within a
 grace; the rest is cancelled; what has ended is appended and recorded; the rest is given back.
 """
 
+from ingest.append import Appender
 from ingest.poll.poller import Poller
-from ingest.poll.writing import Appender, PollCounts
+from ingest.poll.recorder import PollCounts
 
 __all__ = ["Appender", "PollCounts", "Poller"]

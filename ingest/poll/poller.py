@@ -20,20 +20,21 @@ from sqlalchemy import Engine
 
 from ingest import runtime
 from ingest.alerts import Outbox
+from ingest.append import Appender
 from ingest.db import polls
 from ingest.db.polls import Unpolled
 from ingest.fetch import Fetcher, Limits, Resolver
-from ingest.parsers import Digested, Document, ParserPool
+from ingest.page_fetch import PageStage
+from ingest.parse_pool import Digested, Document, ParserPool
 from ingest.poll.outage import Blame, Outage
-from ingest.poll.pages import PageStage
-from ingest.poll.pushing import Pushing
-from ingest.poll.writing import Appender, Ended, PollCounts, Writer
+from ingest.poll.recorder import Ended, PollCounts, Writer
 from ingest.runtime import Stop, crash_step
 from ingest.schedule import Policy, body_hash, is_conditional, outcome, reads_again
-from ingest.schedule.agents import user_agent_for
-from ingest.schedule.budget import Budget
+from ingest.schedule.rate_limit import Budget
+from ingest.schedule.user_agents import user_agent_for
 from ingest.types import Failed, FailureKind, Fetched, FetchResult, Lease, PollOutcome, Seen
 from ingest.urls import is_loopback
+from ingest.websub import Pushing
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ class Poller:
         concurrency: feeds fetched at once.
         limits: of one fetch.
         allow_private_addresses: fetch from loopback, private and link-local addresses too.
-        parse_workers, parse_deadline, parse_memory: as :class:`ingest.parsers.ParserPool` takes them.
+        parse_workers, parse_deadline, parse_memory: as :class:`ingest.parse_pool.ParserPool` takes them.
         grace: how long polls under way may take once a stop is requested.
         public_url: where hubs reach our API; None: no hub is asked, and none is relied on.
         backup: between two polls of a feed whose hub is trusted.

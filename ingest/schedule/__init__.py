@@ -12,7 +12,7 @@
 A failure may follow a 200 (a body that is no feed): the old validators stay, so the next poll asks for the
 same bytes again. The order matters: what is here decided is stored only after the articles are in the log.
 
-The interval is what the feed is worth (:mod:`ingest.schedule.cadence`), not less than server and feed ask for
+The interval is what the feed is worth (:mod:`ingest.schedule.publish_rate`), not less than server and feed ask for
 (:mod:`ingest.schedule.hints`), not so long that entries could come and go unseen, and within the policy's
 bounds. The reason of an outcome says which of these it was.
 
@@ -30,9 +30,9 @@ from urllib.parse import urlsplit
 
 from ingest.errors import Refused
 from ingest.identity import READER
-from ingest.schedule import absence, agents, cadence, hints
-from ingest.schedule.drift import drifted, learnt
-from ingest.schedule.parts import parts_of
+from ingest.schedule import hints, publish_rate, silence, user_agents
+from ingest.schedule.site_change import drifted, learnt
+from ingest.schedule.sitemap_index import parts_of
 from ingest.schedule.states import quiet, since_when, standing
 from ingest.types import (
     About,
@@ -105,7 +105,7 @@ class Policy:
     adaptive: bool = True
     """Poll a feed that publishes more more often, and one that publishes less less often."""
     fallback_user_agent: str | None = None
-    """What a feed is asked with that refuses our own (:mod:`ingest.schedule.agents`); None: nothing."""
+    """What a feed is asked with that refuses our own (:mod:`ingest.schedule.user_agents`); None: nothing."""
     parts: int = 50
     """Sitemaps of one index that are polled, at most."""
     stagger: timedelta = timedelta(minutes=1)
@@ -166,10 +166,10 @@ def outcome(
     parsed; one with the hash of the last one was not, and has None. A body that could not be used is given as
     the :class:`Failed` it came to, with its size.
     """
-    agent = agents.next_agent(lease, result, fallback=policy.fallback_user_agent, now=now)
+    agent = user_agents.next_agent(lease, result, fallback=policy.fallback_user_agent, now=now)
     if isinstance(result, Failed):
         failed = _failed(lease, result, now=now, policy=policy, body_bytes=body_bytes)
-        if agent != lease.agent and agents.is_trying(agent):
+        if agent != lease.agent and user_agents.is_trying(agent):
             failed = replace(failed, reason=f"{failed.reason}; then under the fall-back user agent")
         return standing(lease, replace(failed, agent=agent), whole=True)
     whole = reading is None or reading.whole
@@ -298,7 +298,9 @@ def is_conditional(lease: Lease, *, now: datetime) -> bool:
 def _believed(lease: Lease) -> timedelta:
     """How long 304s are taken for answers: a part of the time in which the feed's entries become others, so that what
     was published behind a validator that stands still is mostly still there when it is found out."""
-    rolls_over = None if lease.cadence is None else cadence.rolls_over(lease.cadence, entries=lease.entries)
+    rolls_over = (
+        None if lease.cadence is None else publish_rate.rolls_over(lease.cadence, entries=lease.entries)
+    )
     if rolls_over is None:
         return BELIEVED
     return min(max(rolls_over * DOUBTED, LEAST_BELIEVED), BELIEVED)
@@ -348,8 +350,8 @@ def _rhythm(lease: Lease, reading: Reading | None, *, now: datetime) -> Rhythm |
     if reading is None or not reading.created:
         return lease.rhythm
     if lease.rhythm is None and lease.succeeded_at is None:
-        return absence.first_rhythm(reading.dates, now=now)
-    return absence.fresh(lease.rhythm, at=now)
+        return silence.first_rhythm(reading.dates, now=now)
+    return silence.fresh(lease.rhythm, at=now)
 
 
 def _stood_still(lease: Lease, fetched: Fetched, hashed: bytes | None, *, now: datetime) -> bool:
@@ -362,19 +364,21 @@ def _stood_still(lease: Lease, fetched: Fetched, hashed: bytes | None, *, now: d
 def _cadence(lease: Lease, reading: Reading | None, *, now: datetime) -> Cadence:
     """How much the feed publishes, this poll counted."""
     if lease.cadence is None or lease.succeeded_at is None:
-        return cadence.first_cadence(reading.dates if reading else (), now=now)
+        return publish_rate.first_cadence(reading.dates if reading else (), now=now)
     # A clock that was set back is no time that passed.
     since = max(now - lease.succeeded_at, timedelta(0))
     if reading is None:
-        return cadence.observed(lease.cadence, created=0, since=since)
+        return publish_rate.observed(lease.cadence, created=0, since=since)
     # An index is worth a poll again where any of its sitemaps changed, and no more for many.
     changed = [child.updated for child in reading.children or () if child.updated is not None]
     created = reading.created + any(lease.succeeded_at < at <= now for at in changed)
     if _missed(lease, reading, now=now):
         # What was there to be seen says nothing of what was not: the rate may rise and does not fall. To add the
         # estimate, which grows with the rate, would let one that publishes in batches run away.
-        created = max(created, round(cadence.entries_an_hour(lease.cadence) * (since / cadence.HOUR)))
-    return cadence.observed(lease.cadence, created=created, since=since)
+        created = max(
+            created, round(publish_rate.entries_an_hour(lease.cadence) * (since / publish_rate.HOUR))
+        )
+    return publish_rate.observed(lease.cadence, created=created, since=since)
 
 
 def _missed(lease: Lease, reading: Reading, *, now: datetime) -> int:
@@ -386,7 +390,7 @@ def _missed(lease: Lease, reading: Reading, *, now: datetime) -> int:
     gap = min(reading.dates) - lease.succeeded_at
     if gap <= timedelta(0) or gap > now - lease.succeeded_at:
         return 0
-    return max(1, round(cadence.entries_an_hour(lease.cadence) * (gap / cadence.HOUR)))
+    return max(1, round(publish_rate.entries_an_hour(lease.cadence) * (gap / publish_rate.HOUR)))
 
 
 def _remark(*, whole: bool, missed: int, reading: Reading, parts: tuple[Part, ...] | None) -> str | None:
@@ -410,10 +414,10 @@ def _plan(
 ) -> _Plan:
     """The interval between two polls of a feed that answers, and because of what it is that."""
     interval, reason = policy.interval, "as set"
-    rolls_over = cadence.rolls_over(published, entries=entries)
+    rolls_over = publish_rate.rolls_over(published, entries=entries)
     if policy.adaptive:
-        interval = cadence.worth(published, interval=policy.interval, longest=policy.maximum)
-        reason = f"it has {cadence.shown(published)}"
+        interval = publish_rate.worth(published, interval=policy.interval, longest=policy.maximum)
+        reason = f"it has {publish_rate.shown(published)}"
     for wish, why in ((asked.every, "the feed asks for it"), (fresh, "the server says it is good as long")):
         if wish is not None and wish > interval:
             interval, reason = wish, why

@@ -18,7 +18,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from ingest.schedule import absence
+from ingest.schedule import silence
 from ingest.types import Alert, AlertKind, FailureKind, FeedState, Lease, PollOutcome, PollResult, Rhythm
 
 DEGRADED_FROM: Final = 2
@@ -64,7 +64,7 @@ def _state(lease: Lease, ended: PollOutcome, *, whole: bool) -> tuple[FeedState,
 
 def quiet(rhythm: Rhythm | None, *, now: datetime) -> tuple[FeedState, str | None]:
     """How a feed stands that answers, where all that could be said of it is how long it has been quiet."""
-    expected = absence.expected_by(rhythm)
+    expected = silence.expected_by(rhythm)
     if expected is not None and rhythm is not None and now > expected:
         return FeedState.SILENT, _silence(rhythm.fresh_at, expected)
     return FeedState.HEALTHY, None

@@ -11,7 +11,7 @@ in order, and :meth:`Supervisor.run` raises with its last words (in the second c
 The database is no child of ours but is watched the same way; parts that fall with it wait for it and are not
 blamed.
 
-No part can outlive the supervisor (:mod:`ingest.supervise.tether`), and nothing a part started outlives the
+No part can outlive the supervisor (:mod:`ingest.supervise.parent_death`), and nothing a part started outlives the
 part: each has a process group of its own, which is swept when the part is gone. That also keeps a terminal's
 Ctrl-C to ourselves.
 """

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Final
 
-from ingest.supervise import tether
+from ingest.supervise import parent_death
 
 LONGEST_LINE: Final = 64 * 1024
 """Bytes after which a line of output is passed on in pieces."""
@@ -58,7 +58,7 @@ class Child:
     """A program, started now, tied to this process and leading a process group of its own."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        tied = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *command]
+        tied = [sys.executable, "-I", "-S", parent_death.__file__, str(os.getpid()), *command]
         self._process = subprocess.Popen(  # noqa: S603 - the commands are ours, and there is no shell
             tied,
             env=environment,

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from ingest.api.feeds import DEFAULT_FEEDS
 from ingest.cli import root
 from ingest.db.engine import open_engine
-from ingest.db.feed_state import FEED_STATES
+from ingest.db.feed_codecs import FEED_STATES
 from ingest.db.feeds import remove_feed
 from tests.api.conftest import running
 from tests.conftest import Postgres

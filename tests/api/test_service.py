@@ -20,13 +20,14 @@ from sqlalchemy import Engine, NullPool, create_engine, text
 from ingest.api import create_api, serve_api
 from ingest.api.application import ALERT_STREAM, PUSH, STREAM
 from ingest.api.openapi import document
-from ingest.db import migrate, subscriptions
+from ingest.db import migrate
 from ingest.db.engine import driver_url
+from ingest.db.websub import subscriptions
 from ingest.errors import Refused, Unavailable
 from ingest.log.api import ALERTS_STREAM
 from ingest.log.postgres import PostgresLog
 from ingest.runtime import Stop
-from ingest.schedule.push import Offer
+from ingest.schedule.websub import Offer
 from tests.api.conftest import running
 from tests.conftest import Postgres
 from tests.library import NOON, Library, event

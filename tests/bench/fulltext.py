@@ -26,8 +26,8 @@ from typing import Final
 from ingest.extract import article_html
 from ingest.identity import article_id, digest
 from ingest.normalise import markup
-from ingest.normalise.pages import no_better, with_page_text
-from ingest.parsers import PageBody, ParserPool
+from ingest.normalise.page_text import no_better, with_page_text
+from ingest.parse_pool import PageBody, ParserPool
 from ingest.types import Article, Message
 from tests.bench.figures import CorpusAbsentError, Figures, corpus_dir, corpus_file, read_tar_zst
 

@@ -33,7 +33,7 @@ from ingest.log.postgres import PostgresLog
 from ingest.poll import Poller
 from ingest.runtime import Stop
 from ingest.schedule import Policy
-from ingest.schedule.budget import Budget
+from ingest.schedule.rate_limit import Budget
 from tests.bench.figures import Figures
 from tests.bench.service import database
 from tests.feedworld.control import WorldProcess

@@ -24,7 +24,7 @@ import psutil
 
 from ingest.parse import EntryCache, parse_feed
 from ingest.parse.xml import takes_the_fast_lane
-from ingest.parsers import ENTRY_CACHE
+from ingest.parse_pool import ENTRY_CACHE
 from ingest.types import Failed, ParsedFeed
 from tests.bench.figures import CorpusAbsentError, Figures, corpus_dir
 from tests.feedworld.recorded import Recording

@@ -26,7 +26,7 @@ from sqlalchemy import Engine, text
 
 from ingest.db.polls import lease_due, record
 from ingest.schedule import Policy, outcome
-from ingest.schedule.budget import Budget
+from ingest.schedule.rate_limit import Budget
 from ingest.types import Lease, NotModified
 from tests.bench.figures import CorpusAbsentError, Figures
 from tests.bench.service import database

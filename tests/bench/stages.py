@@ -30,11 +30,11 @@ from ingest import runtime
 from ingest.db.feeds import add_feeds, make_due
 from ingest.fetch import Limits
 from ingest.log.postgres import PostgresLog
-from ingest.parsers import Digested, Document, ParserPool
+from ingest.parse_pool import Digested, Document, ParserPool
 from ingest.poll import Poller
 from ingest.runtime import Stop
 from ingest.schedule import Policy
-from ingest.schedule.budget import Budget
+from ingest.schedule.rate_limit import Budget
 from tests.bench.figures import CorpusAbsentError, Figures, corpus_dir
 from tests.bench.service import database
 from tests.feedworld.control import WorldProcess

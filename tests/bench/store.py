@@ -28,8 +28,8 @@ from sqlalchemy import Engine, text
 
 from ingest import app
 from ingest.db import tables
+from ingest.db.article_store import driver_of
 from ingest.db.engine import transaction
-from ingest.db.store import driver_of
 from ingest.log.api import ARTICLES, Log
 from ingest.log.postgres import PostgresLog
 from ingest.persist import Persister

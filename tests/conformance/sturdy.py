@@ -14,7 +14,7 @@ from typing import Final
 import psutil
 
 from ingest.parse import parse_feed
-from ingest.parsers import Digested, Document, ParserPool
+from ingest.parse_pool import Digested, Document, ParserPool
 from ingest.settings import Settings
 from ingest.types import FailureKind
 from tests.bench.figures import corpus_file, read_tar_zst

@@ -15,7 +15,7 @@ from typing import Final
 
 import psutil
 
-from ingest.supervise import tether
+from ingest.supervise import parent_death
 from tests.crash.labels import Role
 
 RESTART_SECONDS: Final = 0.1
@@ -29,7 +29,7 @@ UNAVAILABLE_EXIT: Final = 3
 
 def command(*arguments: str) -> list[str]:
     """``ingest …`` of the folder it is started in, tied to this process: if we are killed, it is."""
-    tied = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid())]
+    tied = [sys.executable, "-I", "-S", parent_death.__file__, str(os.getpid())]
     return [*tied, sys.executable, "-m", "ingest", *arguments]
 
 

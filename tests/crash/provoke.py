@@ -12,13 +12,13 @@ import httpx
 from sqlalchemy import text
 
 from ingest.app import article_log
+from ingest.db import article_store, topics
 from ingest.db import migrate as migrations
-from ingest.db import store, topics
 from ingest.db.engine import transaction
 from ingest.errors import IngestError
 from ingest.identity import article_id, digest
 from ingest.log.api import ARTICLES
-from ingest.poll.pages import GRACE_SECONDS
+from ingest.page_fetch import GRACE_SECONDS
 from ingest.runtime import now
 from ingest.settings import read_settings
 from ingest.types import Article, Message, Record
@@ -173,7 +173,9 @@ def _replay(rig: Rig, published: Published) -> None:
             headers=message.headers,
             appended_at=now(),
         )
-        store.quarantine(connection, record, stage="persist", error=ValueError("set aside"), now=now())
+        article_store.quarantine(
+            connection, record, stage="persist", error=ValueError("set aside"), now=now()
+        )
         number = connection.scalar(text("SELECT max(id) FROM quarantine"))
     rig.command("quarantine", "replay", str(number))
 

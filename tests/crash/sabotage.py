@@ -44,12 +44,12 @@ SABOTAGES: Final = {
         about="the outcome of a poll is recorded before its articles are in the log",
         rewrites=(
             Rewrite(
-                file="ingest/poll/writing.py",
+                file="ingest/poll/recorder.py",
                 old="outcomes, refused = self._append(batch)\n",
                 new="outcomes, refused = [ended.outcome for ended in batch], []\n",
             ),
             Rewrite(
-                file="ingest/poll/writing.py",
+                file="ingest/poll/recorder.py",
                 old='        crash_step("poll.recorded")\n',
                 new='        crash_step("poll.recorded")\n        self._append(batch)\n',
             ),

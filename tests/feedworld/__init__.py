@@ -10,9 +10,9 @@
         feed.fail_next(faults.status(503, headers={"Retry-After": "60"}), faults.reset())
 """
 
-from ingest.demo.answers import Answer, End, Fault, Pause, Request, Script, Truth, honest, late
 from ingest.demo.feeds import WorldFeed
 from ingest.demo.pages import AUTO, CODINGS, WEAK, Version
+from ingest.demo.responses import Answer, End, Fault, Pause, Request, Script, Truth, honest, late
 from ingest.demo.world import FeedWorld, loopback_addresses
 from tests.feedworld.codings import ALL_CODINGS
 

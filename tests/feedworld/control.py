@@ -18,8 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from ingest.demo.answers import Answer, Fault, Request
 from ingest.demo.feeds import WorldFeed
+from ingest.demo.responses import Answer, Fault, Request
 from ingest.demo.world import FeedWorld
 from tests.feedworld import faults
 

@@ -1,6 +1,6 @@
 """Everything that goes wrong between a feed and us, as one function per fault.
 
-Each makes a :data:`~ingest.demo.answers.Fault`: it is given the truth and says what happens instead.
+Each makes a :data:`~ingest.demo.responses.Fault`: it is given the truth and says what happens instead.
 Every one of them was met in the wild.
 """
 
@@ -17,7 +17,7 @@ from typing import Final
 import brotli  # type: ignore[import-untyped]
 import zstandard
 
-from ingest.demo.answers import Answer, End, Fault, Pause, Script, Step, Truth, chunk
+from ingest.demo.responses import Answer, End, Fault, Pause, Script, Step, Truth, chunk
 
 ERROR_PAGE: Final = (
     b"<!DOCTYPE html><html><head><title>One moment</title></head>"

@@ -13,8 +13,8 @@ import pytest
 from aiohttp import ClientConnectorDNSError, ClientConnectorError
 from aiohttp.client_reqrep import ConnectionKey
 
-from ingest.demo.answers import Answer, Fault, Pause, Request, Script, honest
 from ingest.demo.feeds import WorldFeed
+from ingest.demo.responses import Answer, Fault, Pause, Request, Script, honest
 from ingest.demo.world import FeedWorld
 from ingest.fetch import Limits
 from ingest.fetch.failures import failure

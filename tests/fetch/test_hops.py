@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingest.fetch.hops import Hop
+from ingest.fetch.redirects import Hop
 from tests.registry.test_import_of_all import addresses
 
 HOSTS = (

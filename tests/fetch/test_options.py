@@ -13,8 +13,8 @@ import trustme
 from ingest.demo.feeds import WorldFeed
 from ingest.demo.world import FeedWorld
 from ingest.fetch import Fetcher, Limits
-from ingest.fetch import channels as channels_module
-from ingest.fetch.channels import Channels, Combination
+from ingest.fetch import session_pool as channels_module
+from ingest.fetch.session_pool import Channels, Combination
 from ingest.types import Failed, FailureKind, Fetched, FetchResult, Page, RequestOptions, TlsException
 from tests.feedworld import faults
 from tests.fetch.conftest import BODY, NOW, USER_AGENT, ask, fetch_all, lease

@@ -10,7 +10,7 @@ import trustme
 
 from ingest.demo.feeds import WorldFeed
 from ingest.demo.world import FeedWorld
-from ingest.fetch.channels import Combination
+from ingest.fetch.session_pool import Combination
 from ingest.fetch.tls import tls_context
 from ingest.types import Answer, Failed, FailureKind, Fetched, FetchResult, RequestOptions, TlsException
 from tests.fetch.conftest import NOW, ask, fetch_all, lease

@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from ingest.demo.answers import Answer as Said
-from ingest.demo.answers import Fault
 from ingest.demo.feeds import WorldFeed
+from ingest.demo.responses import Answer as Said
+from ingest.demo.responses import Fault
 from ingest.demo.world import FeedWorld
 from ingest.fetch import Fetcher, Limits
 from ingest.types import Answer, Failed, FailureKind, Page

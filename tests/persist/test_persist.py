@@ -14,8 +14,8 @@ import pytest
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, Engine, text
 
+from ingest.db.article_store import driver_of
 from ingest.db.engine import transaction
-from ingest.db.store import driver_of
 from ingest.identity import digest
 from ingest.log.postgres import PostgresLog
 from ingest.persist import Persisted, Persister

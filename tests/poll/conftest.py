@@ -20,7 +20,7 @@ from ingest.log.postgres import PostgresLog
 from ingest.poll import Appender, PollCounts, Poller
 from ingest.runtime import Stop
 from ingest.schedule import Policy
-from ingest.schedule.budget import Budget
+from ingest.schedule.rate_limit import Budget
 from ingest.types import Article, Feed
 from ingest.wire import decode
 

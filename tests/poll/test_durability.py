@@ -16,7 +16,7 @@ from ingest.db.tables import quarantine
 from ingest.errors import Unavailable, Unusable
 from ingest.log.postgres import PostgresLog
 from ingest.poll import poller
-from ingest.schedule.budget import Budget
+from ingest.schedule.rate_limit import Budget
 from ingest.types import Lease, Message
 from tests.poll.conftest import Desk, rss
 

@@ -12,8 +12,8 @@ from sqlalchemy import select
 from ingest.db.feeds import remove_feed
 from ingest.db.polls import prune_polls
 from ingest.db.tables import quarantine
-from ingest.demo.answers import Fault, Script
-from ingest.schedule.budget import Budget
+from ingest.demo.responses import Fault, Script
+from ingest.schedule.rate_limit import Budget
 from tests.feedworld import faults
 from tests.poll.conftest import INTERVAL, Desk, rss
 

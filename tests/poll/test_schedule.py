@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from ingest.schedule import JITTER, Policy, Reading, body_hash, is_conditional, outcome, shown, spread
-from ingest.schedule.cadence import entries_an_hour
+from ingest.schedule.publish_rate import entries_an_hour
 from ingest.types import (
     Asked,
     Cadence,

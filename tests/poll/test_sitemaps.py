@@ -18,7 +18,7 @@ from ingest.log.api import ARTICLES
 from ingest.log.postgres import PostgresLog
 from ingest.persist import Persister
 from ingest.schedule import Policy
-from ingest.schedule.parts import FRESH, parts_of
+from ingest.schedule.sitemap_index import FRESH, parts_of
 from ingest.types import Child, Feed, RequestOptions
 from tests.poll.conftest import INTERVAL, Desk
 

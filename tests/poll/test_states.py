@@ -22,9 +22,9 @@ from ingest.demo.feeds import WorldFeed
 from ingest.identity import READER
 from ingest.log.api import ALERTS
 from ingest.schedule import MOVED_AFTER, Policy, Reading, is_conditional, outcome, reads_again
-from ingest.schedule.absence import ENOUGH_GAPS, LEAST, expected_by, first_rhythm, fresh
-from ingest.schedule.budget import Budget
-from ingest.schedule.drift import drifted
+from ingest.schedule.rate_limit import Budget
+from ingest.schedule.silence import ENOUGH_GAPS, LEAST, expected_by, first_rhythm, fresh
+from ingest.schedule.site_change import drifted
 from ingest.types import (
     About,
     AlertKind,

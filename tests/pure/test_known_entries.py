@@ -6,7 +6,7 @@ import pytest
 
 from ingest.parse import EntryCache, parse_feed
 from ingest.types import Entry, ParsedFeed
-from tests.pure.test_lane import FEED, atom, rdf, rss
+from tests.pure.test_fastpath import FEED, atom, rdf, rss
 
 ONE = "<title>One</title><link>https://news.example/1</link><pubDate>Mon, 02 Mar 2026 10:00:00 GMT</pubDate>"
 TWO = "<title>Two</title><link>https://news.example/2</link><description>Text</description>"

@@ -11,10 +11,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
-from ingest.db import articles, ledger
-from ingest.db.articles import ArticleQuery, Place
+from ingest.db import article_search, ledger
+from ingest.db.article_search import ArticleQuery, Place
 from ingest.db.engine import open_engine
-from ingest.db.reading import reading
+from ingest.db.read_transaction import reading
 from ingest.db.status import read_status
 from ingest.errors import Unavailable
 from tests.conftest import Postgres
@@ -113,7 +113,7 @@ PLACE = Place(sort_at=NOON - timedelta(days=57), id=SOME_ID)
     ],
 )
 def test_a_page_of_articles_is_found_by_an_index(filled: Engine, query: ArticleQuery, index: str) -> None:
-    plan = plans(filled, lambda engine: articles.find(engine, query))[-1]
+    plan = plans(filled, lambda engine: article_search.find(engine, query))[-1]
     assert index in plan
     assert "Seq Scan on articles" not in plan
     assert "Seq Scan on revisions" not in plan
@@ -125,7 +125,7 @@ def test_a_page_of_articles_is_found_by_an_index(filled: Engine, query: ArticleQ
 
 def test_a_word_that_is_everywhere_is_found_by_time(filled: Engine) -> None:
     query = ArticleQuery(q="common", limit=20)
-    (plan,) = plans(filled, lambda engine: articles.find(engine, query))
+    (plan,) = plans(filled, lambda engine: article_search.find(engine, query))
     assert "Seq Scan" not in plan
     assert "ix_articles_sort" in plan
 
@@ -158,7 +158,7 @@ def test_pages_of_every_query_together_are_the_whole(filled: Engine) -> None:
         found: list[UUID] = []
         wanted = replace(query, limit=7)
         while True:
-            page = articles.find(filled, wanted)
+            page = article_search.find(filled, wanted)
             found += [article.id for article in page.articles]
             if page.behind is None:
                 break

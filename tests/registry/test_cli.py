@@ -17,13 +17,13 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine, text
 
 from ingest.cli import root
-from ingest.cli.show import when
+from ingest.cli.render import when
 from ingest.db.engine import open_engine
 from ingest.db.feeds import find_feed, list_feeds
 from ingest.db.polls import lease_due, record
 from ingest.runtime import now
 from ingest.schedule import Policy, Reading, outcome
-from ingest.schedule.budget import Budget
+from ingest.schedule.rate_limit import Budget
 from ingest.types import Failed, FailureKind, Fetched, NotModified
 
 pytestmark = pytest.mark.store

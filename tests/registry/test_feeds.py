@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, insert, select, text
 from ingest.db.feeds import add_feed, add_feeds, find_feed, list_feeds, make_due, remove_feed
 from ingest.db.polls import lease_due
 from ingest.db.tables import seen
-from ingest.schedule.budget import Budget
+from ingest.schedule.rate_limit import Budget
 
 pytestmark = pytest.mark.store
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

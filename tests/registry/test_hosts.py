@@ -20,7 +20,7 @@ from ingest.db.feeds import add_feeds, find_feed, make_due
 from ingest.db.hosts import Room
 from ingest.db.polls import lease_due, record, release
 from ingest.schedule import Policy, outcome
-from ingest.schedule.budget import Budget
+from ingest.schedule.rate_limit import Budget
 from ingest.types import Failed, FailureKind, Lease, NotModified
 
 pytestmark = pytest.mark.store

@@ -18,7 +18,7 @@ from ingest.db.feeds import accept, add_feeds, find_feed, make_due, remove_feed
 from ingest.db.polls import Unpolled, history, lease_due, prune_polls, record, release, seen_of
 from ingest.db.tables import quarantine
 from ingest.schedule import Policy, Reading, outcome
-from ingest.schedule.budget import Budget
+from ingest.schedule.rate_limit import Budget
 from ingest.types import (
     About,
     Alert,

@@ -18,9 +18,9 @@ from sqlalchemy import Engine
 from ingest.cli import root
 from ingest.db.feeds import find_feed
 from ingest.db.polls import lease_due
-from ingest.options import HIDDEN
+from ingest.request_options import HIDDEN
 from ingest.runtime import now
-from ingest.schedule.budget import Budget
+from ingest.schedule.rate_limit import Budget
 from ingest.types import RequestOptions, TlsException
 
 pytestmark = pytest.mark.store

@@ -22,7 +22,7 @@ from ingest.db.engine import open_engine
 from ingest.db.feeds import add_feeds, list_feeds, make_due
 from ingest.runtime import Stop
 from ingest.settings import Settings
-from ingest.supervise import tether
+from ingest.supervise import parent_death
 from ingest.types import Topic
 from tests.kafka_broker import Broker
 from tests.replay.stored import EVERYTHING, Sent, kafka_lag, postgres_lag, sent_in_kafka, sent_in_postgres
@@ -151,7 +151,7 @@ class Service:
     def _start_consumer(self) -> None:
         url = self._settings.database_url or ""
         command = [sys.executable, "-m", "ingest", "consume"]
-        tied = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *command]
+        tied = [sys.executable, "-I", "-S", parent_death.__file__, str(os.getpid()), *command]
         with self._words.open("ab") as words:
             self._consumer = subprocess.Popen(
                 tied,

@@ -1,4 +1,4 @@
-"""One host through our own policy: :func:`ingest.schedule.outcome` and :func:`ingest.schedule.budget.admit`, called.
+"""One host through our own policy: :func:`ingest.schedule.outcome` and :func:`ingest.schedule.rate_limit.admit`.
 
 ::
 
@@ -27,7 +27,7 @@ from typing import Final
 import numpy as np
 
 from ingest.schedule import Policy, Reading, is_conditional, outcome
-from ingest.schedule.budget import Budget, Host, Waiting, admit
+from ingest.schedule.rate_limit import Budget, Host, Waiting, admit
 from ingest.types import Failed, FailureKind, Fetched, FetchResult, Lease, NotModified, PollOutcome
 from tests.simulate.peers import asked
 from tests.simulate.tally import Tally

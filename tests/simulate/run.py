@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from typing import Final, TypeVar
 
 from ingest.schedule import Policy
-from ingest.schedule.budget import Budget
+from ingest.schedule.rate_limit import Budget
 from tests.simulate.ours import Promises, simulate
 from tests.simulate.peers import PEERS, simulate_fixed, simulate_peer
 from tests.simulate.tally import Tally

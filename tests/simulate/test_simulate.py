@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ingest.schedule import Policy
-from ingest.schedule.budget import Budget
+from ingest.schedule.rate_limit import Budget
 from ingest.types import Asked
 from tests.bench.figures import CorpusAbsentError
 from tests.simulate.__main__ import main

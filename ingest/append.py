@@ -1,0 +1,40 @@
+"""Append messages to the article log; one at a time where a batch is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ingest.db.polls import Unpolled
+from ingest.errors import Unusable
+from ingest.log.api import ARTICLES
+from ingest.types import Message
+from ingest.wire import said
+
+
+class Appender(Protocol):
+    """What the poller needs of a log."""
+
+    def append(self, topic: str, messages: Sequence[Message]) -> None: ...
+
+
+def append_singly(log: Appender, messages: Sequence[Message]) -> tuple[int, list[Unpolled]]:
+    """How many of these the log took, and those that it did not."""
+    refused: list[Unpolled] = []
+    for message in messages:
+        try:
+            log.append(ARTICLES, [message])
+        except Unusable as error:
+            refused.append(
+                Unpolled(
+                    stage="poll",
+                    topic=ARTICLES,
+                    key=message.key,
+                    value=message.value,
+                    said=said(message),
+                    error=type(error).__name__,
+                    detail=str(error),
+                    headers=message.headers,
+                )
+            )
+    return len(messages) - len(refused), refused

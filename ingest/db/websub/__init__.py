@@ -1,0 +1,1 @@
+"""WebSub in the database: subscriptions with hubs, and the bodies that hubs pushed."""

@@ -1,0 +1,85 @@
+"""Values as feedparser has them: texts, kinds of text, addresses in attributes, dates."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import Final
+from xml.etree import ElementTree as ET
+
+from ingest.parse.dates import read_date
+from ingest.parse.feedparser_adapter import parse_date
+from ingest.parse.namespaces import Outside
+
+Attributes = dict[str, str]
+NO_ATTRIBUTES: Final[Attributes] = {}
+HTML_TYPES: Final = frozenset({"html", "text/html", "xhtml", "application/xhtml+xml"})
+QUERY: Final = re.compile("&([A-Za-z0-9_]+);")
+"""What feedparser takes for an entity in the parameters of an address, and puts back."""
+_C1_LEAD: Final = b"\xc2"
+_C1: Final = re.compile("[\x80-\x9f]")
+_CP1252: Final = {
+    code: bytes([code]).decode("cp1252")
+    for code in range(0x80, 0xA0)
+    if code not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
+}
+_TYPES: Final = {
+    "text": "text/plain",
+    "plain": "text/plain",
+    "text/plain": "text/plain",
+    "html": "text/html",
+    "text/html": "text/html",
+}
+
+
+def text_of(element: ET.Element) -> str:
+    if len(element):
+        raise Outside
+    text = element.text
+    return text.strip() if text else ""
+
+
+def fixed(text: str) -> str:
+    """UTF-8 that was taken for Latin-1 once more, and windows-1252 for control characters, are mended."""
+    if text.isascii():
+        return text
+    with suppress(UnicodeError):
+        text = text.encode("latin-1").decode("utf-8")
+    if _C1_LEAD in text.encode("utf-8", "surrogatepass") and _C1.search(text):
+        return text.translate(_CP1252)
+    return text
+
+
+def content_type(attributes: Attributes, default: str) -> str:
+    if not attributes:
+        return default
+    kind = _TYPES.get(attributes.get("type", default))
+    if kind is None or attributes.get("mode") == "base64":
+        raise Outside
+    return kind
+
+
+def with_href(attributes: Attributes) -> Attributes:
+    href = attributes.get("url", attributes.get("uri", attributes.get("href")))
+    if href:
+        attributes.pop("url", None)
+        attributes.pop("uri", None)
+        attributes["href"] = href
+    return attributes
+
+
+def reference_date(text: str) -> object:
+    """
+    Raises:
+        Outside: the reference fails over it, and with it over the whole document.
+    """
+    try:
+        return parse_date(text)
+    except Exception as error:
+        raise Outside from error
+
+
+def check_date(text: str) -> None:
+    """A date that nobody asks for."""
+    if text and read_date(text) is None:
+        reference_date(text)

@@ -1,0 +1,27 @@
+"""The short way to a text's words goes where the long way goes, or says that it cannot."""
+
+from __future__ import annotations
+
+import random
+import re
+import unicodedata
+
+import pytest
+
+from ingest.tokenize import TYPOGRAPHY, short_way
+
+ASCII = "".join(map(chr, range(128)))
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_the_short_way_finds_the_words_that_the_long_way_finds(seed: int) -> None:
+    chosen = random.Random(seed)
+    text = "".join(chosen.choices(ASCII + TYPOGRAPHY, k=400))
+    assert short_way(text) == re.findall(r"[^\W_]+", text.casefold())
+    # As a story's words are found.
+    assert short_way(text) == re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).casefold())
+
+
+@pytest.mark.parametrize("text", ["Straße", "日本", "Трамп", "e\u0301", "x²", "ﬁn", "™"])
+def test_a_text_with_any_other_character_has_no_short_way(text: str) -> None:
+    assert short_way(f"plain {text}") is None

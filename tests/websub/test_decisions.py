@@ -1,0 +1,278 @@
+"""Whom to ask and when, what an answer means, how far a hub is believed: as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ingest.schedule import Policy, outcome, websub
+from ingest.schedule.websub import HubSaid, Offer, State, Subscription
+from ingest.types import Cadence, Lease, NotModified
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+FEED = "https://news.example/feed"
+HUB, OTHER = "https://hub.example/", "https://other.example/hub"
+OFFER = Offer(hubs=(HUB, OTHER), topic=FEED)
+WANTED = websub.begun(1, OFFER, token="t", secret="s", now=NOW)
+PENDING, _ = websub.due(WANTED, now=NOW)
+ACTIVE = websub.verified(PENDING, "7200", now=NOW)
+TRUSTED = replace(ACTIVE, trust=0.9)
+
+
+def offer(
+    link: str | None = None, hubs: tuple[str, ...] = (), own: str | None = None, feed_url: str = FEED
+) -> Offer | None:
+    return websub.offered(
+        feed_url=feed_url, url="https://cdn.example/x/feed", link=link, hubs=hubs, self_url=own
+    )
+
+
+@pytest.mark.parametrize(
+    ("link", "hubs", "own", "expected"),
+    [
+        (None, (), None, None),
+        (None, (), FEED, None),
+        (None, (HUB,), None, Offer(hubs=(HUB,), topic=FEED)),
+        (None, (HUB, HUB, OTHER), "https://self.example/", Offer(hubs=(HUB, OTHER), topic="https://self.example/")),
+        (f'<{OTHER}>; rel="hub"', (HUB,), FEED, Offer(hubs=(OTHER,), topic=FEED)),
+        (f"<{OTHER}>;rel=hub, <../own>;rel=self", (HUB,), FEED, Offer(hubs=(OTHER,), topic="https://cdn.example/own")),
+        (f'<{OTHER}>; title="a, b"; REL="Hub next"', (), None, Offer(hubs=(OTHER,), topic=FEED)),
+        (f'<{OTHER}>; rel="next"; rel="hub"', (), None, None),  # the first counts
+        (f"<{OTHER}> rel=hub, {HUB}; rel=hub, <>", (), None, None),
+        ('<//hub.example/>; rel="hub"', (), None, Offer(hubs=("https://hub.example/",), topic=FEED)),
+        (None, ("ftp://hub.example/", "javascript:x", "https://me:pw@a.example/", "https://", "http://["), None, None),
+        (None, (HUB,), "https://self.example/\n", Offer(hubs=(HUB,), topic=FEED)),
+        (None, (HUB,), "https://self.example/" + "x" * 3000, Offer(hubs=(HUB,), topic=FEED)),
+        (None, tuple(f"https://h{n}.example/" for n in range(20)), None,
+         Offer(hubs=tuple(f"https://h{n}.example/" for n in range(8)), topic=FEED)),
+    ],
+)  # fmt: skip
+def test_where_a_feed_can_be_subscribed_to(
+    link: str | None, hubs: tuple[str, ...], own: str | None, expected: Offer | None
+) -> None:
+    assert offer(link, hubs, own) == expected
+
+
+@pytest.mark.parametrize(
+    ("feed_url", "channel"),
+    [
+        ("https://www.youtube.com/feeds/videos.xml?channel_id=UC_x-1", "UC_x-1"),
+        ("http://www.youtube.com/xml/feeds/videos.xml?x=1&channel_id=UC1", "UC1"),
+        ("https://m.youtube.com/feeds/videos.xml?channel_id=UC1", "UC1"),
+        ("https://www.youtube.com/feeds/videos.xml?user=somebody", None),
+        ("https://www.youtube.com/feeds/videos.xml?playlist_id=PL1", None),
+        ("https://www.youtube.com/feeds/videos.xml?channel_id=a/../b", None),
+        ("https://www.youtube.com/watch?channel_id=UC1", None),
+        ("https://youtube.example/feeds/videos.xml?channel_id=UC1", None),
+    ],
+)
+def test_youtube_has_a_hub_that_its_feeds_do_not_name(feed_url: str, channel: str | None) -> None:
+    found = offer(feed_url=feed_url, own=feed_url)
+    assert websub.is_stale_after_push(feed_url) is (channel is not None)
+    if channel is None:
+        assert found is None
+        return
+    assert found is not None
+    assert found.hubs == ("https://pubsubhubbub.appspot.com/subscribe",)
+    assert found.topic == f"https://www.youtube.com/xml/feeds/videos.xml?channel_id={channel}"
+    assert offer(hubs=(HUB,), feed_url=feed_url) == Offer(
+        hubs=(HUB,), topic=feed_url
+    )  # what is named goes first
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("3600", timedelta(hours=1)),
+        ("1", MINUTE),
+        ("0", DAY),
+        ("-5", DAY),
+        ("soon", DAY),
+        ("1e9", DAY),
+        ("٣٦٠٠", DAY),
+        ("", DAY),
+        (None, DAY),
+        ("99999999999", timedelta(days=30)),
+        ("9" * 400, DAY),
+    ],
+)
+def test_how_long_a_lease_is_believed_to_be(said: str | None, expected: timedelta) -> None:
+    assert websub.granted(said) == expected
+    active = websub.verified(PENDING, said, now=NOW)
+    assert active.lease_until == NOW + expected
+    assert active.next_try_at == NOW + expected / 2
+
+
+ANSWERS: list[tuple[HubSaid, State, timedelta, str]] = [
+    (HubSaid(status=202, text=""), State.PENDING, websub.VERIFY_WITHIN, "accepted"),
+    (HubSaid(status=204, text=""), State.PENDING, websub.VERIFY_WITHIN, "accepted"),
+    (HubSaid(status=400, text="no such\ntopic"), State.WANTED, 5 * MINUTE, "400 no such topic"),
+    (HubSaid(status=503, text="", retry_after=timedelta(hours=2)), State.WANTED, timedelta(hours=2), "503"),
+    (HubSaid(status=429, text="", retry_after=timedelta(days=90)), State.WANTED, DAY, "429"),
+    (HubSaid(status=None, text="no such name"), State.WANTED, 5 * MINUTE, "no such name"),
+    (HubSaid(status=422, text="You may only subscribe to https://a.example/f."), State.WANTED, 0 * MINUTE, "/f"),
+    (HubSaid(status=422, text=f"You may only subscribe to {FEED}"), State.WANTED, 5 * MINUTE, "422"),
+    (HubSaid(status=422, text="You may only subscribe to file:///etc/passwd"), State.WANTED, 5 * MINUTE, "422"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "state", "wait", "detail"), ANSWERS)
+def test_what_an_answer_means(said: HubSaid, state: State, wait: timedelta, detail: str) -> None:
+    changed = websub.answered(PENDING, said, now=NOW)
+    assert (changed.state, changed.next_try_at) == (state, NOW + wait)
+    assert detail in (changed.detail or "")
+    # Of what is active nothing is lost by a hub that does not answer; but it is not relied on.
+    asked, ask = websub.due(TRUSTED, now=NOW)
+    assert ask
+    renewed = websub.answered(asked, said, now=NOW)
+    assert renewed.state is State.ACTIVE
+    assert websub.covers(renewed, now=NOW) is (renewed.failures == 0)
+
+
+def test_an_answer_that_comes_after_the_verification_changes_nothing() -> None:
+    assert websub.answered(ACTIVE, HubSaid(status=500, text="oops"), now=NOW) == ACTIVE
+
+
+def test_a_hub_is_asked_ever_later_and_then_the_next_one() -> None:
+    known, waits, hubs = WANTED, [], []
+    for _ in range(11):
+        known, ask = websub.due(known, now=NOW)
+        assert ask
+        known = websub.failed(known, "silent", now=NOW)
+        assert known.next_try_at is not None
+        waits.append((known.next_try_at - NOW) / MINUTE)
+        hubs.append(known.hub)
+    assert waits == [5, 10, 20, 40, 80, 160, 320, 640, 1280, 1440, 1440]
+    assert hubs == [HUB, HUB, OTHER, OTHER, OTHER, HUB, HUB, HUB, OTHER, OTHER, OTHER]
+
+
+def test_a_hub_that_denies_leaves_it_to_the_next_and_all_together_to_next_week() -> None:
+    first = websub.denied(PENDING, "no", now=NOW)
+    assert (first.state, first.hub, first.next_try_at) == (State.WANTED, OTHER, NOW)
+    second = websub.denied(first, None, now=NOW)
+    assert (second.state, second.hub, second.next_try_at) == (State.DENIED, HUB, NOW + timedelta(days=7))
+
+
+def test_an_active_one_lapses_when_its_lease_is_over_and_is_asked_again() -> None:
+    lapsed, ask = websub.due(TRUSTED, now=NOW + timedelta(hours=2))
+    assert ask
+    assert lapsed.state is State.PENDING
+    assert not websub.covers(TRUSTED, now=NOW + timedelta(hours=2))
+    assert websub.failed(lapsed, "silent", now=NOW).state is State.LAPSED
+    again = websub.verified(lapsed, "7200", now=NOW + timedelta(hours=3))
+    assert again.verified_at == NOW + timedelta(hours=3)
+
+
+def test_a_renewal_keeps_since_when_it_is_active() -> None:
+    assert websub.verified(TRUSTED, "7200", now=NOW + timedelta(hours=1)).verified_at == NOW
+
+
+@pytest.mark.parametrize(
+    ("known", "covers"),
+    [
+        (None, False),
+        (WANTED, False),
+        (PENDING, False),
+        (ACTIVE, False),  # it has yet to deliver
+        (TRUSTED, True),
+        (replace(TRUSTED, failures=1), False),
+        (replace(TRUSTED, lease_until=NOW), False),
+        (replace(TRUSTED, state=State.CANCELLED), False),
+        (websub.after_missed(TRUSTED, 1), False),
+        (websub.after_push(ACTIVE, at=NOW), False),
+        (websub.after_push(websub.after_push(ACTIVE, at=NOW), at=NOW), True),
+    ],
+)
+def test_only_a_hub_that_is_verified_renewed_and_proven_makes_polls_rare(
+    known: Subscription | None, covers: bool
+) -> None:
+    assert websub.covers(known, now=NOW) is covers
+
+
+def test_trust_is_lost_faster_than_it_is_gained_and_never_out_of_bounds() -> None:
+    known = ACTIVE
+    for _ in range(1000):
+        known = websub.after_push(known, at=NOW)
+    assert websub.TRUSTED < known.trust <= 1
+    known = websub.after_missed(known, 10**6)
+    assert 0 <= known.trust < 0.001
+    pushes = 0
+    while not websub.covers(known, now=NOW):
+        known = websub.after_push(known, at=NOW)
+        pushes += 1
+    assert 4 <= pushes <= 6
+
+
+@pytest.mark.parametrize(
+    ("change", "polled_at", "expected"),
+    [
+        (lambda known: known, NOW + MINUTE, True),
+        (lambda known: known, NOW, False),
+        (lambda known: known, None, False),
+        (lambda known: replace(known, state=State.LAPSED), NOW + MINUTE, False),
+        (lambda known: websub.after_ping(known, at=NOW + 2 * MINUTE), NOW + MINUTE, False),
+        (lambda known: websub.after_ping(known, at=NOW + MINUTE), NOW + 2 * MINUTE, True),
+        (lambda known: websub.after_push(known, at=NOW + 2 * MINUTE), NOW + MINUTE, True),
+    ],
+)
+def test_what_was_a_hubs_to_bring(
+    change: Callable[[Subscription], Subscription], polled_at: datetime | None, expected: bool
+) -> None:
+    assert websub.should_have_pushed(change(ACTIVE), polled_at=polled_at) is expected
+
+
+def test_what_is_cancelled_is_told_to_the_hub_a_few_times_and_then_let_be() -> None:
+    assert websub.cancelled(WANTED, now=NOW).next_try_at is None
+    known = websub.cancelled(ACTIVE, now=NOW)
+    tries = 0
+    while known.next_try_at is not None:
+        known, ask = websub.due(known, now=NOW)
+        assert ask
+        tries += 1
+        known = websub.failed(known, "silent", now=NOW)
+        assert known.state is State.CANCELLED
+    assert tries == websub.TRIES_OF_A_HUB
+    assert websub.wanted_again(known, now=NOW).state is State.WANTED
+
+
+@pytest.mark.parametrize("adaptive", [True, False])
+@pytest.mark.parametrize(
+    ("entries", "backup", "expected"),
+    [
+        (1000, None, timedelta(minutes=15)),
+        (1000, DAY, DAY),
+        (1000, MINUTE, timedelta(minutes=15)),
+        (1000, 9 * DAY, 2 * DAY),  # what is set stands over it
+        (10, DAY, timedelta(hours=5)),  # ten entries, one an hour
+    ],
+)
+def test_a_backup_comes_in_time_for_what_a_hub_lost(
+    adaptive: bool,
+    entries: int,
+    backup: timedelta | None,
+    expected: timedelta,
+) -> None:
+    policy = Policy(maximum=2 * DAY, adaptive=adaptive, backup=backup)
+    lease = Lease(
+        feed_id=0,
+        poll_id=1,
+        url=FEED,
+        leased_at=NOW,
+        until=NOW + MINUTE,
+        etag='"1"',
+        last_modified=None,
+        body_hash=None,
+        interval=timedelta(minutes=15),
+        failures=0,
+        succeeded_at=NOW,
+        entries=entries,
+        cadence=Cadence(entries=100, hours=100),
+    )
+    same = NotModified(url=FEED, etag=None, last_modified=None)
+    ended = outcome(lease, same, None, now=NOW, policy=policy)
+    assert abs(ended.interval - expected) < MINUTE
