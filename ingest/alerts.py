@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection
 
-from ingest.jsonable import line
+from ingest.jsonable import json_line
 from ingest.log.api import ALERTS
 from ingest.types import Alert, AlertKind, FeedState, Message
 
@@ -21,7 +21,7 @@ class Outbox(Protocol):
     def append_in(self, connection: Connection, topic: str, messages: Sequence[Message]) -> object: ...
 
 
-def tell(outbox: Outbox, connection: Connection, alerts: Sequence[Alert]) -> None:
+def append_alerts(outbox: Outbox, connection: Connection, alerts: Sequence[Alert]) -> None:
     """Make ``alerts`` part of the stream, in the transaction that stores what they tell."""
     outbox.append_in(connection, ALERTS, [alert_message(alert) for alert in alerts])
 
@@ -42,7 +42,9 @@ def alert_message(alert: Alert) -> Message:
         "moved_to": alert.moved_to,
     }
     return Message(
-        key=f"feed:{alert.feed_id}", value=line(body).encode(), headers={"kind": alert.kind.value, "v": "1"}
+        key=f"feed:{alert.feed_id}",
+        value=json_line(body).encode(),
+        headers={"kind": alert.kind.value, "v": "1"},
     )
 
 

@@ -39,7 +39,7 @@ from ingest.db.hosts import prune_hosts
 from ingest.db.polls import prune_polls
 from ingest.db.robots import prune_robots
 from ingest.db.status import POLLER, GroupStatus, Status, poller_connected, read_status
-from ingest.deliver import notify
+from ingest.deliver import deliver_alerts
 from ingest.discovery import Discoverer, Discovery
 from ingest.errors import IngestError, Refused
 from ingest.fetch import Fetcher, Limits
@@ -48,13 +48,13 @@ from ingest.log.postgres import PostgresLog, PostgresStreamSource
 from ingest.parse_pool import ParserPool
 from ingest.persist import Persister
 from ingest.poll import Poller
-from ingest.retention import Housekeeper
+from ingest.retention import Retention
 from ingest.runtime import Stop
 from ingest.schedule import Policy
-from ingest.schedule.rate_limit import Budget
+from ingest.schedule.rate_limit import HostLimits
 from ingest.settings import NOT_SETTINGS, PREFIX, Settings, environment_name, spell
-from ingest.supervise import Part, Supervisor
-from ingest.types import ORDINARY, Answer, Failed, RequestOptions, Topic
+from ingest.supervise import Process, Supervisor
+from ingest.types import DEFAULT_REQUEST, Failed, PostResponse, RequestOptions, Topic
 
 if TYPE_CHECKING:
     from ingest.log.kafka import KafkaLog, Security
@@ -124,10 +124,10 @@ def migrate_database(settings: Settings, engine: Engine) -> None:
     none, so that what an operator loaded stays.
     """
     migrate.upgrade(engine)
-    runtime.crash_step("migrate.upgraded")
+    runtime.failpoint("migrate.upgraded")
     if settings.topics_file is not None or not topics.list_topics(engine):
         topics.load(engine, topics_from(settings), now=runtime.now())
-    runtime.crash_step("migrate.loaded")
+    runtime.failpoint("migrate.loaded")
 
 
 def topics_from(settings: Settings) -> tuple[Topic, ...]:
@@ -200,13 +200,13 @@ def run_poller(settings: Settings, stop: Stop) -> None:
     with (
         open_database(settings, name=POLLER) as engine,
         article_log(settings, engine) as log,
-        poller(settings, engine, log) as each,
+        open_poller(settings, engine, log) as each,
     ):
-        runtime.collect_seldom()
+        runtime.tune_gc()
         each.run(stop)
 
 
-def poller(settings: Settings, engine: Engine, log: Log) -> Poller:
+def open_poller(settings: Settings, engine: Engine, log: Log) -> Poller:
     """A poller as the settings want it; a context manager."""
     return Poller(
         engine,
@@ -219,11 +219,11 @@ def poller(settings: Settings, engine: Engine, log: Log) -> Poller:
             maximum=settings.poll_interval_max,
             adaptive=settings.poll_adaptive,
             fallback_user_agent=settings.fallback_user_agent or None,
-            parts=settings.sitemap_parts,
-            stagger=settings.sitemap_stagger,
+            max_children=settings.sitemap_max_children,
+            child_stagger=settings.sitemap_stagger,
         ),
         budget=budget(settings),
-        lease=settings.lease,
+        lease=settings.poll_lease,
         concurrency=settings.poll_concurrency,
         limits=_limits(settings),
         allow_private_addresses=settings.allow_private_addresses,
@@ -231,13 +231,13 @@ def poller(settings: Settings, engine: Engine, log: Log) -> Poller:
         parse_deadline=settings.parse_deadline,
         parse_memory=settings.parse_memory,
         public_url=settings.public_url,
-        backup=settings.poll_interval_backup,
+        backup=settings.poll_interval_with_hub,
     )
 
 
-def budget(settings: Settings) -> Budget:
+def budget(settings: Settings) -> HostLimits:
     """Of every host."""
-    return Budget(concurrency=settings.host_concurrency, spacing=settings.host_spacing)
+    return HostLimits(concurrency=settings.host_concurrency, spacing=settings.host_spacing)
 
 
 def _limits(settings: Settings) -> Limits:
@@ -248,7 +248,7 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def discover_feeds(settings: Settings, url: str, *, request: RequestOptions = ORDINARY) -> Discovery:
+def discover_feeds(settings: Settings, url: str, *, request: RequestOptions = DEFAULT_REQUEST) -> Discovery:
     """The feeds of a site, asked for now with ``request``, within the limits and guards of a poll.
 
     Raises:
@@ -278,7 +278,7 @@ def run_consumer(settings: Settings, stop: Stop) -> None:
         article_log(settings, engine) as log,
     ):
         persister = Persister(engine, PostgresLog(engine))
-        runtime.collect_seldom()
+        runtime.tune_gc()
         consume(log, persister, stop, batch=settings.consume_batch)
 
 
@@ -308,7 +308,7 @@ def run_relay(settings: Settings, stop: Stop) -> None:
         relay.run(source, target, stop, alive=watchdog.alive)
 
 
-def run_notifier(settings: Settings, stop: Stop) -> None:
+def run_deliver(settings: Settings, stop: Stop) -> None:
     """``ingest notify``: alerts to the webhook, until a stop is requested.
 
     Raises:
@@ -327,18 +327,18 @@ def run_notifier(settings: Settings, stop: Stop) -> None:
         )
         runner.run(fetcher.__aenter__())
 
-        def receive(body: bytes, headers: Mapping[str, str]) -> Answer | Failed:
+        def receive(body: bytes, headers: Mapping[str, str]) -> PostResponse | Failed:
             return runner.run(fetcher.deliver(url, body=body, headers=headers, now=runtime.now()))
 
         try:
-            notify(PostgresLog(engine), receive, stop, secret=settings.alert_webhook_secret)
+            deliver_alerts(PostgresLog(engine), receive, stop, secret=settings.alert_webhook_secret)
         finally:
             runner.run(fetcher.__aexit__(None, None, None))
 
 
-def housekeeper(settings: Settings, engine: Engine, stop: Stop) -> Housekeeper:
+def retention(settings: Settings, engine: Engine, stop: Stop) -> Retention:
     """Housekeeping as the settings want it; a context manager."""
-    return Housekeeper(
+    return Retention(
         PostgresLog(engine),
         lambda before: sum(
             prune(engine, before=before) for prune in (prune_polls, prune_robots, prune_hosts)
@@ -347,7 +347,7 @@ def housekeeper(settings: Settings, engine: Engine, stop: Stop) -> Housekeeper:
         retention_log=settings.retention_log,
         retention_streams=settings.retention_streams,
         stop=stop,
-        every=settings.housekeeping,
+        every=settings.prune_interval,
     )
 
 
@@ -474,10 +474,10 @@ def _parts(
     relayed: bool,
     notified: bool,
     ready: Mapping[str, Callable[[], bool]],
-) -> list[Part]:
+) -> list[Process]:
     names = ["poll", "consume", *(["relay"] if relayed else []), *(["notify"] if notified else []), "serve"]
     return [
-        Part(
+        Process(
             name=name,
             command=[sys.executable, "-m", "ingest", name],
             environment=environment,

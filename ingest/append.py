@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from ingest.db.polls import Unpolled
+from ingest.db.polls import QuarantineItem
 from ingest.errors import Unusable
 from ingest.log.api import ARTICLES
 from ingest.types import Message
-from ingest.wire import said
+from ingest.wire import content_key
 
 
 class Appender(Protocol):
@@ -18,20 +18,20 @@ class Appender(Protocol):
     def append(self, topic: str, messages: Sequence[Message]) -> None: ...
 
 
-def append_singly(log: Appender, messages: Sequence[Message]) -> tuple[int, list[Unpolled]]:
+def append_singly(log: Appender, messages: Sequence[Message]) -> tuple[int, list[QuarantineItem]]:
     """How many of these the log took, and those that it did not."""
-    refused: list[Unpolled] = []
+    refused: list[QuarantineItem] = []
     for message in messages:
         try:
             log.append(ARTICLES, [message])
         except Unusable as error:
             refused.append(
-                Unpolled(
+                QuarantineItem(
                     stage="poll",
                     topic=ARTICLES,
                     key=message.key,
                     value=message.value,
-                    said=said(message),
+                    content_key=content_key(message),
                     error=type(error).__name__,
                     detail=str(error),
                     headers=message.headers,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from ingest.log.api import ARTICLES, Log
-from ingest.runtime import Stop, crash_step
+from ingest.runtime import Stop, failpoint
 from ingest.types import Record
 
 logger = logging.getLogger(__name__)
@@ -33,16 +33,16 @@ def consume(log: Log, persist: Callable[[Sequence[Record]], object], stop: Stop,
     """
     taken = 0
     with log.subscribe(ARTICLES, group=GROUP) as subscription:
-        crash_step("consume.subscribed")
+        failpoint("consume.subscribed")
         while not stop.requested:
             records = subscription.poll(timeout=POLL_SECONDS, limit=batch)
             if not records:
                 continue
-            crash_step("consume.polled")
+            failpoint("consume.polled")
             persist(records)
-            crash_step("consume.persisted")
+            failpoint("consume.persisted")
             subscription.commit(records)
-            crash_step("consume.committed")
+            failpoint("consume.committed")
             taken += len(records)
     logger.info("consumer stopped after %d records", taken)
     return taken

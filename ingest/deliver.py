@@ -21,9 +21,9 @@ from datetime import timedelta
 from typing import Final, Protocol
 
 from ingest.log.api import ALERTS, ALERTS_STREAM, Subscription
-from ingest.runtime import Stop, crash_step
+from ingest.runtime import Stop, failpoint
 from ingest.streams import missing, served
-from ingest.types import Answer, Failed, FailureKind, Record
+from ingest.types import Failed, FailureKind, PostResponse, Record
 
 logger = logging.getLogger(__name__)
 
@@ -48,10 +48,10 @@ class AlertLog(Protocol):
 class Receiver(Protocol):
     """Who takes alerts: one try."""
 
-    def __call__(self, body: bytes, headers: Mapping[str, str], /) -> Answer | Failed: ...
+    def __call__(self, body: bytes, headers: Mapping[str, str], /) -> PostResponse | Failed: ...
 
 
-def notify(log: AlertLog, receiver: Receiver, stop: Stop, *, secret: str | None) -> int:
+def deliver_alerts(log: AlertLog, receiver: Receiver, stop: Stop, *, secret: str | None) -> int:
     """Deliver until a stop is requested; returns how many alerts were taken.
 
     With a ``secret`` each body is signed: ``X-Ingest-Signature: sha256=`` and its HMAC (RFC 2104) in hexadecimal.
@@ -65,16 +65,16 @@ def notify(log: AlertLog, receiver: Receiver, stop: Stop, *, secret: str | None)
             records = subscription.poll(timeout=POLL_SECONDS, limit=BATCH)
             if not records:
                 continue
-            crash_step("notify.polled")
+            failpoint("notify.polled")
             expected = log.position(ALERTS, group=GROUP)
             for record, body in _bodies(records, expected=expected):
                 if not _deliver(receiver, body, stop, secret=secret):
                     return delivered
-                crash_step("notify.delivered")
+                failpoint("notify.delivered")
                 if record is not None:
                     subscription.commit([record])
                     delivered += 1
-                    crash_step("notify.committed")
+                    failpoint("notify.committed")
     return delivered
 
 
@@ -95,7 +95,7 @@ def _deliver(receiver: Receiver, body: bytes, stop: Stop, *, secret: str | None)
     wait = FIRST_WAIT
     while True:
         said = receiver(body, headers)
-        if isinstance(said, Answer):
+        if isinstance(said, PostResponse):
             return True
         pause = max(wait, min(said.retry_after or wait, LONGEST_ASKED))
         # Whoever knows the address of a webhook may post there; what is said of a redirect names it.

@@ -20,9 +20,9 @@ from urllib.parse import urljoin
 
 from ingest.fetch import Fetcher
 from ingest.parse.discover import is_about_comments
-from ingest.parse_pool import Digested, Document, ParserPool
-from ingest.request_options import kept_at
-from ingest.types import ORDINARY, Failed, FailureKind, Page, RequestOptions
+from ingest.parse_pool import Document, ParsedDocument, ParserPool
+from ingest.request_options import scoped_to
+from ingest.types import DEFAULT_REQUEST, Failed, FailureKind, RequestOptions, WebPage
 
 ACCEPT: Final = (
     "text/html, application/xhtml+xml;q=0.9, application/rss+xml;q=0.9, application/atom+xml;q=0.9, */*;q=0.5"
@@ -83,7 +83,7 @@ class Discoverer:
         fetcher: Fetcher,
         parsers: ParserPool,
         *,
-        request: RequestOptions = ORDINARY,
+        request: RequestOptions = DEFAULT_REQUEST,
         spacing: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
@@ -99,14 +99,14 @@ class Discoverer:
         if isinstance(page, Failed):
             return Discovery(url=url, failed=page)
         read = await self._read(page)
-        if isinstance(read, Digested):
+        if isinstance(read, ParsedDocument):
             return Discovery(url=url, feeds=(_found(url, read),), is_feed=True)
         if read.kind is not FailureKind.NOT_A_FEED:
             return Discovery(url=url, failed=read)
-        feeds = [found async for found in self._those_that_are(read.found[:MAX_ASKED], site=url)]
+        feeds = [found async for found in self._those_that_are(read.feed_links[:MAX_ASKED], site=url)]
         if not feeds:
             usual = [urljoin(page.url, place) for place in USUAL_PLACES]
-            unnamed = [each for each in usual if each not in read.found]
+            unnamed = [each for each in usual if each not in read.feed_links]
             async for found in self._those_that_are(unnamed, site=url):
                 feeds = [found]
                 break
@@ -119,14 +119,14 @@ class Discoverer:
             if isinstance(page, Failed):
                 continue
             read = await self._read(page)
-            if isinstance(read, Digested):
+            if isinstance(read, ParsedDocument):
                 yield _found(url, read)
 
-    async def _get(self, url: str, *, site: str) -> Page | Failed:
-        options = kept_at(self._request, url, was=site)
+    async def _get(self, url: str, *, site: str) -> WebPage | Failed:
+        options = scoped_to(self._request, url, was=site)
         return await self._fetcher.get(url, accept=ACCEPT, now=self._clock(), options=options)
 
-    async def _read(self, page: Page) -> Digested | Failed:
+    async def _read(self, page: WebPage) -> ParsedDocument | Failed:
         document = Document(
             feed_id=0,
             feed_url=page.url,
@@ -138,10 +138,10 @@ class Discoverer:
             body=page.body,
             first=True,
         )
-        return await self._parsers.digest(document)
+        return await self._parsers.parse(document)
 
 
-def _found(url: str, read: Digested) -> Found:
+def _found(url: str, read: ParsedDocument) -> Found:
     title = read.reading.title
     return Found(
         url=url, title=title, entries=read.reading.entries, about_comments=is_about_comments(url, title)

@@ -21,7 +21,7 @@ from ingest.types import Entry
 KEY_BYTES: Final = 16
 DIGEST_BYTES: Final = 16
 MARK_BYTES: Final = 8
-READER: Final = 2
+PARSER_VERSION: Final = 2
 """Of everything between a document's bytes and its entries' keys and digests. Whoever changes what comes out for
 documents that were read already adds one: each feed is then asked for all of it once (docs/polling.md, case 15)."""
 _NUMBER: Final = re.compile(r"\d{5,}")
@@ -67,7 +67,7 @@ def entry_key(entry: Entry) -> bytes:
     return _hash(name, size=KEY_BYTES)
 
 
-def marks(*, link: str | None, title: str, date: str | None) -> bytes:
+def entry_fingerprint(*, link: str | None, title: str, date: str | None) -> bytes:
     """Of what an entry is told from others by, beside its name; 8 bytes for each, zeros for what it has not.
 
     A link that has a number of the publisher's in it is that number: the words beside it change with the headline.
@@ -77,7 +77,7 @@ def marks(*, link: str | None, title: str, date: str | None) -> bytes:
     return b"".join([_hash(mark, size=MARK_BYTES) if mark else bytes(MARK_BYTES) for mark in told_by])
 
 
-def is_another(one: bytes, other: bytes) -> bool:
+def is_different_article(one: bytes, other: bytes) -> bool:
     """Whether two entries of one name are two: link, title and date are all other. Publishers change one or two of
     them; those that use a name again change all (docs/polling.md, case 54). No date on either side tells nothing."""
     if len(one) != len(other) or not one:
@@ -90,7 +90,7 @@ def is_another(one: bytes, other: bytes) -> bool:
     return link and title and (date or undated)
 
 
-def digest(title: str, text: str, authors: Iterable[str]) -> bytes:
+def content_hash(title: str, text: str, authors: Iterable[str]) -> bytes:
     """Of what makes a revision; 16 bytes. White space does not count, nor the order of authors: feeds re-wrap their
     lines."""
     told = _hash(" ".join(title.split()), " ".join(text.split()), size=DIGEST_BYTES)

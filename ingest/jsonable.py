@@ -12,7 +12,7 @@ from uuid import UUID
 _LINE_ENDS: Final = {ord(character): f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"}
 
 
-def plain(value: Any) -> Any:
+def jsonable(value: Any) -> Any:
     """Times in ISO 8601 with Z, durations in seconds, ids as text, frozen types as objects."""
     match value:
         case None | bool() | int() | float():
@@ -26,16 +26,16 @@ def plain(value: Any) -> Any:
         case UUID():
             return str(value)
         case Mapping():
-            return {str(name): plain(each) for name, each in value.items()}
+            return {str(name): jsonable(each) for name, each in value.items()}
         case set() | frozenset():
-            return sorted(plain(each) for each in value)
+            return sorted(jsonable(each) for each in value)
         case list() | tuple():
-            return [plain(each) for each in value]
+            return [jsonable(each) for each in value]
     if is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: jsonable(getattr(value, field.name)) for field in fields(value)}
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
-def line(value: Any) -> str:
+def json_line(value: Any) -> str:
     """One line of compact JSON, also for those who end lines where ``str.splitlines`` does."""
-    return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":")).translate(_LINE_ENDS)
+    return json.dumps(jsonable(value), ensure_ascii=False, separators=(",", ":")).translate(_LINE_ENDS)

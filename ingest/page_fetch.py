@@ -37,9 +37,9 @@ from ingest.fetch import Fetcher, Limits
 from ingest.log.api import ARTICLES
 from ingest.parse_pool import PageBody, ParserPool
 from ingest.robots import MAX_BYTES, Robots, judge, product_tokens
-from ingest.runtime import crash_step
+from ingest.runtime import failpoint
 from ingest.schedule.page_fetch import PageOutcome, asked_robots, failed_page, moved, taken
-from ingest.schedule.rate_limit import Budget
+from ingest.schedule.rate_limit import HostLimits
 from ingest.types import Failed, FailureKind, Message
 from ingest.urls import feed_url, origin_of
 
@@ -73,7 +73,7 @@ class _Ended:
     message: Message | None = None
 
 
-class PageStage:
+class PageFetchStage:
     """Fetches articles' pages on the poller's event loop.
 
     Args:
@@ -96,7 +96,7 @@ class PageStage:
         fetcher: Fetcher,
         parsers: ParserPool,
         user_agent: str,
-        budget: Budget,
+        budget: HostLimits,
         lease: timedelta,
         limits: Limits,
         outage: Callable[[], bool],
@@ -144,7 +144,7 @@ class PageStage:
                         budget=self._budget,
                     )
                 if leases:
-                    crash_step("poll.page-leased")
+                    failpoint("poll.page-leased")
                 for lease in leases:
                     self._under_way[lease.id] = lease
                     task = group.create_task(self._handle(lease, ended))
@@ -163,7 +163,7 @@ class PageStage:
             await writer
             if self._under_way:
                 await self._in_thread(page_fetch.release, self._engine, list(self._under_way.values()))
-                crash_step("poll.page-released")
+                failpoint("poll.page-released")
 
     async def _pause(
         self, stopping: asyncio.Event, tasks: set[asyncio.Task[None]], *, until_idle: bool
@@ -192,7 +192,7 @@ class PageStage:
             )
             return
         page = await self._fetcher.get(lease.url, accept=ACCEPT, now=lease.leased_at, limits=self._limits)
-        crash_step("poll.page-fetched")
+        failpoint("poll.page-fetched")
         now = self._clock()
         if isinstance(page, Failed):
             ended.put_nowait(_Ended(lease=lease, outcome=self._failed(lease, page)))
@@ -207,7 +207,7 @@ class PageStage:
         )
         async with self._reading:
             answer = await self._parsers.read_page(body)
-        crash_step("poll.page-read")
+        failpoint("poll.page-read")
         if isinstance(answer, Failed):
             failed = replace(answer, status=page.status)
             ended.put_nowait(_Ended(lease=lease, outcome=self._failed(lease, failed)))
@@ -244,13 +244,13 @@ class PageStage:
                 answer = await self._fetcher.get(
                     f"{origin}/robots.txt", accept=ACCEPT_ROBOTS, now=self._clock(), limits=ROBOTS_LIMITS
                 )
-                crash_step("poll.robots-fetched")
+                failpoint("poll.robots-fetched")
                 if isinstance(answer, Failed) and answer.unreachable and self._outage():
                     return None, False
                 now = self._clock()
                 found = judge(answer, names=self._names, now=now)
                 await self._in_thread(save_robots, self._engine, origin, found, now=now)
-                crash_step("poll.robots-recorded")
+                failpoint("poll.robots-recorded")
                 return found, True
         finally:
             if not lock.locked():
@@ -277,7 +277,7 @@ class PageStage:
     def _write(self, batch: list[_Ended]) -> None:
         batch = [self._appended(each) for each in batch] if not self._append_all(batch) else batch
         page_fetch.finish(self._engine, [(each.lease, each.outcome) for each in batch], now=self._clock())
-        crash_step("poll.page-recorded")
+        failpoint("poll.page-recorded")
 
     def _append_all(self, batch: list[_Ended]) -> bool:
         messages = [each.message for each in batch if each.message is not None]
@@ -287,7 +287,7 @@ class PageStage:
             self._log.append(ARTICLES, messages)
         except Unusable:
             return False
-        crash_step("poll.page-appended")
+        failpoint("poll.page-appended")
         return True
 
     def _appended(self, ended: _Ended) -> _Ended:

@@ -32,9 +32,19 @@ from ingest.db.engine import Conflict, Rejected, transaction
 from ingest.errors import Unavailable, Unusable
 from ingest.identity import with_authors
 from ingest.log.api import stream_topic
-from ingest.runtime import crash_step
+from ingest.runtime import failpoint
 from ingest.story import story_id
-from ingest.types import Article, Change, Effect, EventKind, Match, Message, Record, StoredArticle, Topic
+from ingest.types import (
+    Article,
+    ArticleChange,
+    Effect,
+    EventKind,
+    Match,
+    Message,
+    Record,
+    StoredArticle,
+    Topic,
+)
 from ingest.wire import decode
 
 logger = logging.getLogger(__name__)
@@ -53,7 +63,7 @@ class Outbox(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Persisted:
+class BatchCounts:
     """What a batch came to, in records."""
 
     created: int = 0
@@ -62,8 +72,8 @@ class Persisted:
     repeated: int = 0
     quarantined: int = 0
 
-    def __add__(self, other: Persisted) -> Persisted:
-        return Persisted(
+    def __add__(self, other: BatchCounts) -> BatchCounts:
+        return BatchCounts(
             created=self.created + other.created,
             updated=self.updated + other.updated,
             unchanged=self.unchanged + other.unchanged,
@@ -85,7 +95,7 @@ class Persister:
         self._topics_in_force: tuple[Topic, ...] = ()
         self._classifier_until = datetime.min.replace(tzinfo=clock().tzinfo)
 
-    def __call__(self, records: Sequence[Record]) -> Persisted:
+    def __call__(self, records: Sequence[Record]) -> BatchCounts:
         """
         Raises:
             Unavailable: the database; nothing of the batch, or all of it, is stored: hand it in again.
@@ -100,17 +110,17 @@ class Persister:
                 return self._narrow_down(records, rejected)
         raise Unavailable("database", f"{ATTEMPTS} conflicts in a row")
 
-    def _narrow_down(self, records: Sequence[Record], rejected: Rejected) -> Persisted:
+    def _narrow_down(self, records: Sequence[Record], rejected: Rejected) -> BatchCounts:
         """The database rejects something in the batch: halve it until the record is alone, and set that aside."""
         if len(records) > 1:
             middle = len(records) // 2
             return self(records[:middle]) + self(records[middle:])
         with transaction(self._engine) as connection:
             article_store.quarantine(connection, records[0], stage=STAGE, error=rejected, now=self._clock())
-        crash_step("persist.quarantined")
-        return Persisted(quarantined=1)
+        failpoint("persist.quarantined")
+        return BatchCounts(quarantined=1)
 
-    def _persist(self, records: Sequence[Record]) -> Persisted:
+    def _persist(self, records: Sequence[Record]) -> BatchCounts:
         now = self._clock()
         decoded: list[tuple[Record, Article, UUID]] = []
         unusable: list[tuple[Record, Unusable]] = []
@@ -122,21 +132,21 @@ class Persister:
             else:
                 decoded.append((record, article, story_id(article.id, article.text)))
         with transaction(self._engine) as connection:
-            crash_step("persist.begun")
+            failpoint("persist.begun")
             classifier = self._topics(connection, now=now)
             changes, repeated = self._decide(connection, decoded, classifier)
             article_store.write(connection, changes, now=now)
             page_fetch.follow(connection, changes, now=now)
-            crash_step("persist.written")
+            failpoint("persist.written")
             for topic, messages in sorted(events(changes, now=now).items()):
                 self._outbox.append_in(connection, topic, messages)
-            crash_step("persist.streamed")
+            failpoint("persist.streamed")
             for record, why in unusable:
                 article_store.quarantine(connection, record, stage=STAGE, error=why, now=now)
-            crash_step("persist.before-commit")
-        crash_step("persist.stored")
+            failpoint("persist.before-commit")
+        failpoint("persist.stored")
         effects = [change.effect for change in changes]
-        return Persisted(
+        return BatchCounts(
             created=effects.count(Effect.CREATED),
             updated=effects.count(Effect.UPDATED),
             unchanged=effects.count(Effect.UNCHANGED),
@@ -146,16 +156,16 @@ class Persister:
 
     def _decide(
         self, connection: Connection, decoded: Sequence[tuple[Record, Article, UUID]], classifier: Classifier
-    ) -> tuple[list[Change], int]:
+    ) -> tuple[list[ArticleChange], int]:
         # Only a text long enough to be a story of its own can meet others there; the rest need no lock.
         shared = {story for _, article, story in decoded if story != article.id}
         article_store.lock_stories(connection, shared)
         known = article_store.load(
             connection, records=[(article.id, article.sighting) for _, article, _ in decoded], stories=shared
         )
-        crash_step("persist.loaded")
+        failpoint("persist.loaded")
         sighted, stored, stories = set(known.sighted), dict(known.stored), set(known.stories)
-        changes: list[Change] = []
+        changes: list[ArticleChange] = []
         for record, article, story in decoded:
             if (article.id, article.sighting) in sighted:
                 continue
@@ -191,11 +201,11 @@ def decide(
     story: UUID,
     story_exists: bool,
     classify: Callable[[Article], tuple[Match, ...]],
-) -> Change:
+) -> ArticleChange:
     """What one record that is no repeat does to the store."""
     if stored is None:
         matches = classify(article)
-        return Change(
+        return ArticleChange(
             record=record,
             article=article,
             effect=Effect.CREATED,
@@ -204,28 +214,32 @@ def decide(
             feed_id=article.feed_id,
             poll_id=article.poll_id,
             story_id=story,
-            merged=story_exists and story != article.id,
+            joins_story=story_exists and story != article.id,
             first_seen_at=article.seen_at,
             published_at=article.published_at,
             matches=matches,
-            joined=frozenset(match.topic for match in matches),
-            left=frozenset(),
+            topics_joined=frozenset(match.topic for match in matches),
+            topics_left=frozenset(),
         )
     if article.page is None:
-        version = stored.version_of(article.digest, with_authors(article.digest, article.authors))
-        if version != article.digest:
-            article = replace(article, digest=version)
+        version = stored.version_of(article.content_hash, with_authors(article.content_hash, article.authors))
+        if version != article.content_hash:
+            article = replace(article, content_hash=version)
     late = is_late(article, stored)
     # A sitemap has titles alone. What another feed said of the article is not taken back by one that says nothing.
     silent = article.feed_id != stored.feed_id and not article.text and not article.summary
     # A feed's version whose text the page gave is shown with that text, whichever feed has it again.
-    known = stored.number_of(article.digest) if article.page is None else stored.revisions.get(article.digest)
+    known = (
+        stored.number_of(article.content_hash)
+        if article.page is None
+        else stored.revisions.get(article.content_hash)
+    )
     if known is not None or late or silent:
         # Publishers go back and forth between headlines: that is no news, but the text they show is current.
         number = stored.revision if late or silent or known is None else known
         back = number != stored.revision
-        unknown = article.digest not in stored.revisions and not silent
-        return Change(
+        unknown = article.content_hash not in stored.revisions and not silent
+        return ArticleChange(
             record=record,
             article=article,
             effect=Effect.LATE if unknown else Effect.REVERTED if back else Effect.UNCHANGED,
@@ -234,16 +248,16 @@ def decide(
             feed_id=article.feed_id if back else stored.feed_id,
             poll_id=article.poll_id if back else stored.poll_id,
             story_id=story if back else stored.story_id,
-            merged=False,
+            joins_story=False,
             first_seen_at=stored.first_seen_at,
             published_at=stored.published_at,
             matches=(),
-            joined=frozenset(),
-            left=frozenset(),
+            topics_joined=frozenset(),
+            topics_left=frozenset(),
         )
     matches = classify(article)
     now_in = frozenset(match.topic for match in matches)
-    return Change(
+    return ArticleChange(
         record=record,
         article=article,
         effect=Effect.UPDATED,
@@ -253,13 +267,13 @@ def decide(
         feed_id=article.feed_id if article.page is None else stored.feed_id,
         poll_id=article.poll_id if article.page is None else stored.poll_id,
         story_id=story,
-        merged=story_exists and story not in (article.id, stored.story_id),
+        joins_story=story_exists and story not in (article.id, stored.story_id),
         first_seen_at=stored.first_seen_at,
         published_at=stored.published_at or article.published_at,
         matches=matches,
-        joined=now_in - stored.topics,
+        topics_joined=now_in - stored.topics,
         # A feed's few words are no sign that the article left a topic its page's text had matched.
-        left=frozenset() if stored.shows_page and article.page is None else stored.topics - now_in,
+        topics_left=frozenset() if stored.shows_page and article.page is None else stored.topics - now_in,
     )
 
 
@@ -268,21 +282,21 @@ def is_late(article: Article, stored: StoredArticle) -> bool:
     kept it past its lease. Polls of one feed are numbered in order; clocks of two pollers may differ a little. A page's
     text is late where the feed's version it belongs to is not the one that is shown."""
     if article.page is not None:
-        return stored.number_of(article.page.digest) != stored.revision
+        return stored.number_of(article.page.content_hash) != stored.revision
     if article.feed_id == stored.feed_id:
         return article.poll_id < stored.poll_id
     return article.seen_at < stored.revised_at - CLOCKS_DIFFER
 
 
-def after(change: Change, stored: StoredArticle | None) -> StoredArticle:
+def after(change: ArticleChange, stored: StoredArticle | None) -> StoredArticle:
     """What the store holds of the article once ``change`` is written."""
     revisions = _revisions_after(change, stored)
     pages = stored.pages if stored is not None else {}
     if change.article.page is not None:
-        pages = {**pages, change.article.page.digest: revisions[change.article.digest]}
+        pages = {**pages, change.article.page.content_hash: revisions[change.article.content_hash]}
     named = _named_after(change, stored)
     if stored is not None and change.effect in (Effect.UNCHANGED, Effect.LATE):
-        return replace(stored, latest=change.latest, revisions=revisions, pages=pages, named=named)
+        return replace(stored, latest=change.latest, revisions=revisions, pages=pages, versions_by_text=named)
     return StoredArticle(
         id=change.article.id,
         revision=change.revision,
@@ -294,26 +308,27 @@ def after(change: Change, stored: StoredArticle | None) -> StoredArticle:
         revised_at=change.article.seen_at,
         feed_id=change.feed_id,
         poll_id=change.poll_id,
-        topics=((stored.topics if stored is not None else frozenset()) - change.left) | change.joined,
+        topics=((stored.topics if stored is not None else frozenset()) - change.topics_left)
+        | change.topics_joined,
         pages=pages,
-        named=named,
+        versions_by_text=named,
     )
 
 
-def _named_after(change: Change, stored: StoredArticle | None) -> Mapping[bytes, Sequence[bytes]]:
-    article, known = change.article, stored.named if stored is not None else {}
+def _named_after(change: ArticleChange, stored: StoredArticle | None) -> Mapping[bytes, Sequence[bytes]]:
+    article, known = change.article, stored.versions_by_text if stored is not None else {}
     if not article.authors or not change.brings_revision:
         return known
-    told = with_authors(article.digest, article.authors)
-    return {**known, told: (*known.get(told, ()), article.digest)}
+    told = with_authors(article.content_hash, article.authors)
+    return {**known, told: (*known.get(told, ()), article.content_hash)}
 
 
-def _revisions_after(change: Change, stored: StoredArticle | None) -> Mapping[bytes, int]:
+def _revisions_after(change: ArticleChange, stored: StoredArticle | None) -> Mapping[bytes, int]:
     known = stored.revisions if stored is not None else {}
-    return {**known, change.article.digest: change.latest} if change.brings_revision else known
+    return {**known, change.article.content_hash: change.latest} if change.brings_revision else known
 
 
-def events(changes: Sequence[Change], *, now: datetime) -> dict[str, list[Message]]:
+def events(changes: Sequence[ArticleChange], *, now: datetime) -> dict[str, list[Message]]:
     """The stream events of ``changes`` by log topic, in the order of their records.
 
     An article that comes into a topic is ``created`` there (``merged``, where it is a copy in a story that has
@@ -322,22 +337,27 @@ def events(changes: Sequence[Change], *, now: datetime) -> dict[str, list[Messag
     found: dict[str, list[Message]] = {}
     for change in changes:
         for match in change.matches:
-            if match.topic not in change.joined:
+            if match.topic not in change.topics_joined:
                 kind = EventKind.UPDATED
-            elif change.merged:
+            elif change.joins_story:
                 kind = EventKind.MERGED
             else:
                 kind = EventKind.CREATED
             message = _event(change, match.topic, kind, match.explanation, now=now)
             found.setdefault(stream_topic(match.topic), []).append(message)
-        for topic in sorted(change.left):
+        for topic in sorted(change.topics_left):
             message = _event(change, topic, EventKind.RECLASSIFIED, None, now=now)
             found.setdefault(stream_topic(topic), []).append(message)
     return found
 
 
 def _event(
-    change: Change, topic: str, kind: EventKind, explanation: Mapping[str, Any] | None, *, now: datetime
+    change: ArticleChange,
+    topic: str,
+    kind: EventKind,
+    explanation: Mapping[str, Any] | None,
+    *,
+    now: datetime,
 ) -> Message:
     article = change.article
     body = {

@@ -27,7 +27,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from ingest.errors import Refused
-from ingest.runtime import Stop, crash_step
+from ingest.runtime import Stop, failpoint
 from ingest.types import Message, Record
 
 logger = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class Target(Protocol):
     def transaction(self) -> AbstractContextManager[Transaction]:
         """All that is sent inside appears at the end of the block, or never."""
 
-    def prove(self) -> None:
+    def verify_visible(self) -> None:
         """See that what was committed before the last call can be read.
 
         Raises:
@@ -112,10 +112,10 @@ def run(
         alive()
         if stop.wait(STANDBY_SECONDS):
             return
-    crash_step("relay.acquired")
+    failpoint("relay.acquired")
     alive()
     target.fence()
-    crash_step("relay.fenced")
+    failpoint("relay.fenced")
     relay = Relay(source, target, batch=batch, alive=alive)
     looked = time.monotonic()
     while not stop.requested:
@@ -124,7 +124,7 @@ def run(
             stop.wait(gather.total_seconds())
         if time.monotonic() - looked >= prove_every.total_seconds():
             alive()
-            target.prove()
+            target.verify_visible()
             looked = time.monotonic()
 
 
@@ -151,20 +151,20 @@ class Relay:
         events = self._read()
         if not events:
             return 0
-        crash_step("relay.read")
+        failpoint("relay.read")
         self._alive()
         with self._target.transaction() as transaction:
-            crash_step("relay.begun")
+            failpoint("relay.begun")
             for topic, records in events.items():
                 messages = [self._message(record) for record in records]
                 transaction.send(topic, messages, at=[record.appended_at for record in records])
-            crash_step("relay.sent")
-        crash_step("relay.committed")
+            failpoint("relay.sent")
+        failpoint("relay.committed")
         for topic, records in events.items():
             del self._cursors[topic]
             self._cursors[topic] = records[-1].offset
         self._source.mark({topic: self._cursors[topic] for topic in events})
-        crash_step("relay.marked")
+        failpoint("relay.marked")
         return sum(map(len, events.values()))
 
     def _read(self) -> dict[str, Sequence[Record]]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ingest.errors import Refused
-from ingest.types import ORDINARY, RequestOptions, ShownOptions, TlsException
+from ingest.types import DEFAULT_REQUEST, MaskedOptions, RequestOptions, TlsException
 
 HIDDEN: Final = "(hidden)"
 MAX_HEADERS: Final = 20
@@ -48,7 +48,7 @@ OURS: Final[Mapping[str, str]] = {
     "cookie2": "no poll sends cookies",
 }
 """Headers that nobody sets by hand, and why."""
-NOTHING_SHOWN: Final = ShownOptions(user_agent=None, headers={}, proxy=None, tls=(), ca=())
+NOTHING_SHOWN: Final = MaskedOptions(user_agent=None, headers={}, proxy=None, tls=(), ca=())
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
 _CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
@@ -147,7 +147,7 @@ def with_headers(
     return replace(options, headers=tuple(kept.values()))
 
 
-def kept_at(options: RequestOptions, url: str, *, was: str) -> RequestOptions:
+def scoped_to(options: RequestOptions, url: str, *, was: str) -> RequestOptions:
     """What of ``options``, said of a feed at ``was``, may be said of one at ``url``: headers are for one server, or its
     encrypted twin; certificates and exceptions from TLS for one host. A fetch keeps to the same on the way."""
     here, there = urlsplit(url), urlsplit(was)
@@ -158,7 +158,7 @@ def kept_at(options: RequestOptions, url: str, *, was: str) -> RequestOptions:
     return options if server or twin else replace(options, headers=())
 
 
-def spell_options(options: RequestOptions) -> dict[str, Any] | None:
+def encode_options(options: RequestOptions) -> dict[str, Any] | None:
     """As the registry holds them, secrets and all; None where there are none."""
     said: dict[str, Any] = {
         "user_agent": options.user_agent,
@@ -170,10 +170,10 @@ def spell_options(options: RequestOptions) -> dict[str, Any] | None:
     return {name: value for name, value in said.items() if value} or None
 
 
-def read_options(stored: Mapping[str, Any] | None) -> RequestOptions:
+def decode_options(stored: Mapping[str, Any] | None) -> RequestOptions:
     """What :func:`spell_options` spelled."""
     if not stored:
-        return ORDINARY
+        return DEFAULT_REQUEST
     return RequestOptions(
         user_agent=stored.get("user_agent"),
         headers=tuple((name, value) for name, value in stored.get("headers", ())),
@@ -183,11 +183,11 @@ def read_options(stored: Mapping[str, Any] | None) -> RequestOptions:
     )
 
 
-def masked(options: RequestOptions) -> ShownOptions | None:
+def masked(options: RequestOptions) -> MaskedOptions | None:
     """The options without their secrets; None where there are none."""
-    if options == ORDINARY:
+    if options == DEFAULT_REQUEST:
         return None
-    return ShownOptions(
+    return MaskedOptions(
         user_agent=options.user_agent,
         headers={name: value if name.lower() in OPEN_HEADERS else HIDDEN for name, value in options.headers},
         proxy=None if options.proxy is None else masked_proxy(options.proxy),

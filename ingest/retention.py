@@ -12,7 +12,7 @@ from threading import Thread
 from typing import Protocol
 
 from ingest import runtime
-from ingest.runtime import Stop, crash_step
+from ingest.runtime import Stop, failpoint
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ class Prunable(Protocol):
     def prune(self, *, now: datetime, retention: timedelta, streams: timedelta) -> int: ...
 
 
-class Housekeeper:
+class Retention:
     """A thread that prunes until ``stop``; a failure in it requests the stop, and :meth:`check` raises it."""
 
     def __init__(
@@ -47,7 +47,7 @@ class Housekeeper:
         self._failure: Exception | None = None
         self._thread = Thread(target=self._run, name="housekeeping", daemon=True)
 
-    def __enter__(self) -> Housekeeper:
+    def __enter__(self) -> Retention:
         self._thread.start()
         return self
 
@@ -64,7 +64,7 @@ class Housekeeper:
         """Prune once; how many rows went."""
         now = self._clock()
         records = self._log.prune(now=now, retention=self._retention_log, streams=self._retention_streams)
-        crash_step("housekeep.log-pruned")
+        failpoint("housekeep.log-pruned")
         rows = self._prune_history(now - self._retention_polls)
         if records or rows:
             logger.info(

@@ -20,7 +20,7 @@ from math import isfinite
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from ingest.types import Failed, FailureKind, Page
+from ingest.types import Failed, FailureKind, WebPage
 
 PRODUCT: Final = "news-ingest"
 """The name that robots.txt may call us by, beside the one an operator's user agent begins with."""
@@ -82,9 +82,9 @@ def product_tokens(user_agent: str) -> frozenset[str]:
     return frozenset({PRODUCT, named[0].lower()} if named else {PRODUCT})
 
 
-def judge(answer: Page | Failed, *, names: Collection[str], now: datetime) -> Robots:
+def judge(answer: WebPage | Failed, *, names: Collection[str], now: datetime) -> Robots:
     """What an answer to ``GET /robots.txt`` means for us, who are called ``names``."""
-    if isinstance(answer, Page):
+    if isinstance(answer, WebPage):
         rules, delay = read_robots(answer.body, names=names)
         return Robots(expires_at=now + BELIEVED, status=answer.status, rules=rules, crawl_delay=delay)
     refused = answer.status is not None and 400 <= answer.status < 500 and answer.status != 429

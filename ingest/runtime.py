@@ -32,7 +32,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def collect_seldom() -> None:
+def tune_gc() -> None:
     """To be called when all is imported, which stays, and which no collection need then look through again. What work
     leaves behind are hardly ever cycles, and looking for them every 700 objects, Python's default, took a tenth of the
     consumer's processor time."""
@@ -193,8 +193,8 @@ def _ask_harness(path: str) -> Callable[[str], None]:
     return step
 
 
-crash_step: Callable[[str], None] = (
+failpoint: Callable[[str], None] = (
     _ask_harness(os.environ[CRASH_SOCKET]) if CRASH_SOCKET in os.environ else _no_crash
 )
-"""``crash_step("poll.appended")`` names a step at which ``./run crash`` may kill this process, the database or the
+"""``failpoint("poll.appended")`` names a step at which ``./run crash`` may kill this process, the database or the
 broker. Labels are ``<stage>.<what has just happened>``."""

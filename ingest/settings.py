@@ -223,13 +223,13 @@ class Settings:
         _DURATION,
         "never poll a feed less often, whatever it says or how often it failed",
     )
-    sitemap_parts: int = _setting(
+    sitemap_max_children: int = _setting(
         50, _count, _COUNT, "sitemaps of one index that are polled at most, the latest first"
     )
     sitemap_stagger: timedelta = _setting(
         timedelta(minutes=1), _spacing, _SPACING, "between the first polls of two sitemaps of one index"
     )
-    poll_interval_backup: timedelta = _setting(
+    poll_interval_with_hub: timedelta = _setting(
         timedelta(days=1),
         _duration,
         _DURATION,
@@ -244,7 +244,7 @@ class Settings:
         _SPACING,
         "between two polls of one host on average; `ingest hosts set` gives one host another",
     )
-    lease: timedelta = _setting(
+    poll_lease: timedelta = _setting(
         timedelta(minutes=5),
         _duration,
         _DURATION,
@@ -297,7 +297,7 @@ class Settings:
         1024**3, _size, _SIZE, "a parser process that wants more fails that one feed and is replaced"
     )
     consume_batch: int = _setting(500, _count, _COUNT, "records stored in one transaction at most")
-    housekeeping: timedelta = _setting(
+    prune_interval: timedelta = _setting(
         timedelta(minutes=10), _duration, _DURATION, "how often what is past its retention is deleted"
     )
     retention_polls: timedelta = _setting(
@@ -429,10 +429,10 @@ def _checked(settings: Settings) -> Settings:
             _spell_duration(settings.poll_interval),
             f"a duration from INGEST_POLL_INTERVAL_MIN ({least}) to INGEST_POLL_INTERVAL_MAX ({most})",
         )
-    if settings.lease <= settings.fetch_deadline + settings.parse_deadline:
+    if settings.poll_lease <= settings.fetch_deadline + settings.parse_deadline:
         raise Refused(
-            "INGEST_LEASE",
-            _spell_duration(settings.lease),
+            "INGEST_POLL_LEASE",
+            _spell_duration(settings.poll_lease),
             f"more than INGEST_FETCH_DEADLINE ({_spell_duration(settings.fetch_deadline)}) and INGEST_PARSE_DEADLINE "
             f"({_spell_duration(settings.parse_deadline)}) together, or a poll would be given away while under way",
         )

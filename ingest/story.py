@@ -13,7 +13,7 @@ import unicodedata
 from typing import Final
 from uuid import UUID, uuid5
 
-from ingest.tokenize import short_way
+from ingest.tokenize import ascii_tokens
 
 STORY_WORDS: Final = 48
 """A text with fewer words is a story of its own."""
@@ -26,7 +26,7 @@ _UNSPACED: Final = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\
 
 def story_id(article_id: UUID, text: str) -> UUID:
     """The story of an article: shared by all whose cleaned text is the same, else the article's own id."""
-    words = short_way(text)
+    words = ascii_tokens(text)
     if words is None:
         words = _WORDS.findall(unicodedata.normalize("NFKC", text).casefold())
     if len(words) < STORY_WORDS and len(words) + len(_UNSPACED.findall(text)) // 2 < STORY_WORDS:

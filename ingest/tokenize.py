@@ -14,7 +14,7 @@ TYPOGRAPHY: Final = "\u00a0‘’“”–—…£€•·«»"
 _FOLDED: Final = {number: chr(number).lower() if chr(number).isalnum() else " " for number in range(128)}
 
 
-def short_way(text: str) -> list[str] | None:
+def ascii_tokens(text: str) -> list[str] | None:
     """The folded words of ``text``, what ``[^\\W_]+`` finds in it; None where that takes the long way."""
     if not text.isascii():
         for character in TYPOGRAPHY:

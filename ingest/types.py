@@ -15,10 +15,10 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class PollHints:
     """When a feed's own document asks to be polled, as far as it can be made sense of."""
 
-    every: timedelta | None = None
+    interval: timedelta | None = None
     """``ttl`` or ``sy:updatePeriod``, whichever is longer."""
     skip_hours: frozenset[int] = frozenset()
     """Of the day, GMT, 0 to 23."""
@@ -27,7 +27,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cadence:
+class PublishRate:
     """How much a feed publishes: so many entries in so many hours, the older ones counted for less."""
 
     entries: float
@@ -49,21 +49,21 @@ class FeedState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rhythm:
+class PublishGaps:
     """How far apart the times lie at which a feed had something new."""
 
-    fresh_at: datetime
+    last_new_at: datetime
     """The last of them."""
-    gap: timedelta = timedelta(0)
+    mean: timedelta = timedelta(0)
     """The mean, newer ones counted for more."""
     deviation: timedelta = timedelta(0)
     """From the mean, likewise."""
-    gaps: int = 0
+    count: int = 0
     """How many were seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class About:
+class SiteIdentity:
     """Whose feed it is, by its own document."""
 
     title: str | None = None
@@ -97,12 +97,12 @@ class RequestOptions:
     """Certificates in PEM that are trusted as well, for the feed's own host alone."""
 
 
-ORDINARY: Final = RequestOptions()
+DEFAULT_REQUEST: Final = RequestOptions()
 """As every feed is asked of which nobody said otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShownOptions:
+class MaskedOptions:
     """:class:`RequestOptions` without their secrets."""
 
     user_agent: str | None
@@ -113,7 +113,7 @@ class ShownOptions:
     """Fingerprints (SHA-256)."""
 
 
-class AgentUse(StrEnum):
+class UserAgentState(StrEnum):
     """What came of our own user agent at a feed that has none from an operator."""
 
     TRYING = "trying"  # ours was refused: the next poll tries the other
@@ -122,10 +122,10 @@ class AgentUse(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Agent:
+class UserAgentTrial:
     """How a feed takes our user agents, where not simply well; ``since``: of the poll that showed it last."""
 
-    use: AgentUse
+    state: UserAgentState
     since: datetime
 
 
@@ -148,18 +148,18 @@ class Feed:
     """When a poll last told us what the feed has, or that it has nothing new."""
     entries: int
     """In its last document."""
-    cadence: Cadence | None
-    asked: Asked
+    publish_rate: PublishRate | None
+    poll_hints: PollHints
     state: FeedState
     state_since: datetime | None
     state_reason: str | None
     moved_to: str | None
     """It answers there by permanent redirects, since ``moved_since``."""
     moved_since: datetime | None
-    rhythm: Rhythm | None
-    request: ShownOptions | None = None
+    publish_gaps: PublishGaps | None
+    request_options: MaskedOptions | None = None
     """What an operator has it asked with; None: nothing special."""
-    agent: Agent | None = None
+    user_agent_trial: UserAgentTrial | None = None
     """None: our own user agent does, as far as is known."""
     parent_id: int | None = None
     """The index of sitemaps that names it, if one does."""
@@ -192,24 +192,24 @@ class Lease:
     """When a poll last told us what the feed has, or that it has nothing new."""
     entries: int = 0
     """In its last document."""
-    cadence: Cadence | None = None
-    asked: Asked = Asked()
-    body_at: datetime | None = None
+    publish_rate: PublishRate | None = None
+    poll_hints: PollHints = PollHints()
+    last_body_at: datetime | None = None
     """When it last answered with a body."""
-    distrusted: bool = False
+    validators_unreliable: bool = False
     """Its validators stood still while its document did not."""
     state: FeedState = FeedState.NEW
     state_since: datetime | None = None
     moved_to: str | None = None
     moved_since: datetime | None = None
-    rhythm: Rhythm | None = None
-    about: About | None = None
-    drifted: str | None = None
+    publish_gaps: PublishGaps | None = None
+    site_identity: SiteIdentity | None = None
+    site_changed_reason: str | None = None
     """Why what it says looks like another site's."""
-    read_by: int = 0
-    """The :data:`ingest.identity.READER` that read its last document."""
-    request: RequestOptions = ORDINARY
-    agent: Agent | None = None
+    parser_version: int = 0
+    """The :data:`ingest.identity.PARSER_VERSION` that read its last document."""
+    request_options: RequestOptions = DEFAULT_REQUEST
+    user_agent_trial: UserAgentTrial | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +243,7 @@ class NotModified:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class WebPage:
     """A 2xx answer to a GET of what is no feed, whole and decompressed; it may have no bytes."""
 
     url: str
@@ -258,7 +258,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class PostResponse:
     """A 2xx answer to a POST."""
 
     url: str
@@ -305,11 +305,11 @@ class Failed:
     """The one that answered, after redirects, where one did."""
     unreachable: bool = False
     """No machine of theirs answered, so it may be our own network that is down."""
-    local: bool = False
+    is_local: bool = False
     """An error that our side makes by itself: no route, or a resolver that does not answer."""
     sample: bytes | None = None
     """The first bytes of a body that could not be used."""
-    found: tuple[str, ...] = ()
+    feed_links: tuple[str, ...] = ()
     """Addresses of feeds that the page names which answered instead of the feed; the likeliest first."""
     location: str | None = None
     """Where a redirect leads that was not followed."""
@@ -353,7 +353,7 @@ class FeedHints:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Child:
+class SitemapLink:
     """A document that another one names as a part of itself: a sitemap in an index of sitemaps."""
 
     url: str
@@ -377,7 +377,7 @@ class ParsedFeed:
     """Where changes of it can be subscribed to, in its order (WebSub: ``rel=hub``; JSON Feed: ``hubs``)."""
     self_url: str | None = None
     """What it calls its own address (``rel=self``; JSON Feed: ``feed_url``): the name hubs know it by."""
-    children: tuple[Child, ...] = ()
+    children: tuple[SitemapLink, ...] = ()
     """Where its entries are, if it is an index of sitemaps."""
 
 
@@ -393,12 +393,12 @@ class Attribution:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FromPage:
+class PageSource:
     """Where an article's text comes from that its feed did not have."""
 
     id: int
     """Names this one page's fetching for ever; of the same sequence as the ids of polls."""
-    digest: bytes
+    content_hash: bytes
     """Of the feed's version whose text it replaces."""
     url: str
     """The page."""
@@ -414,7 +414,7 @@ class Article:
     poll_id: int
     entry_key: bytes
     """The entry's key in its feed's seen-set, 16 bytes."""
-    digest: bytes
+    content_hash: bytes
     """Of what makes a revision (title, text and authors), 16 bytes."""
     seen_at: datetime
     url: str | None
@@ -439,7 +439,7 @@ class Article:
     updated_at: datetime | None
     link: str | None = None
     """Its address as the feed has it, where that is not ``url``: what a page is fetched from."""
-    page: FromPage | None = None
+    page: PageSource | None = None
     """Its text and HTML are its page's; all else is as the feed said it in ``poll_id``. None: all is the feed's."""
 
     @property
@@ -453,14 +453,14 @@ class Seen:
     """One row of a feed's seen-set: what this entry was when it last travelled."""
 
     key: bytes
-    digest: bytes
+    content_hash: bytes
     article_id: UUID
-    marks: bytes = b""
+    entry_fingerprint: bytes = b""
     """Of its link, title and date (:func:`ingest.identity.marks`); empty where they were not noted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ChildSitemap:
     """A sitemap of an index that is to be polled as a feed of its own."""
 
     url: str
@@ -492,7 +492,7 @@ class AlertKind(StrEnum):
     """What an alert tells of a feed."""
 
     STATE = "state"  # it stands otherwise than before
-    DRIFTED = "drifted"  # what it says looks like another site's
+    SITE_CHANGED = "site-changed"  # what it says looks like another site's
     MISSED = "missed"  # entries came and went between two polls
     RELOCATED = "relocated"  # its address is another one now, as its server said for a week
 
@@ -550,16 +550,16 @@ class PollOutcome:
     missed: int = 0
     """Entries that came and went between two polls, as far as can be told: an estimate."""
     succeeded_at: datetime | None = None
-    cadence: Cadence | None = None
-    asked: Asked = Asked()
-    body_at: datetime | None = None
-    distrusted: bool = False
-    agent: Agent | None = None
-    wait_until: datetime | None = None
+    publish_rate: PublishRate | None = None
+    poll_hints: PollHints = PollHints()
+    last_body_at: datetime | None = None
+    validators_unreliable: bool = False
+    user_agent_trial: UserAgentTrial | None = None
+    retry_after_until: datetime | None = None
     """The server asked to be left alone until then, for this feed."""
     pause: Pause | None = None
     """It asked that for all of its host."""
-    parts: tuple[Part, ...] | None = None
+    children: tuple[ChildSitemap, ...] | None = None
     """The sitemaps of an index that are to be polled, and no others; None: it is no index."""
     seen: tuple[Seen, ...] = ()
     """New and changed rows of the seen-set."""
@@ -570,10 +570,10 @@ class PollOutcome:
     moved_since: datetime | None = None
     relocate: str | None = None
     """The address that the feed has from now on."""
-    rhythm: Rhythm | None = None
-    about: About | None = None
-    drifted: str | None = None
-    read_by: int = 0
+    publish_gaps: PublishGaps | None = None
+    site_identity: SiteIdentity | None = None
+    site_changed_reason: str | None = None
+    parser_version: int = 0
     alerts: tuple[Alert, ...] = ()
 
 
@@ -675,7 +675,7 @@ class StoredArticle:
     """The topics it matches."""
     pages: Mapping[bytes, int] = field(default_factory=dict)
     """The revision that has the page's text, by the digest of the feed's version it stands for."""
-    named: Mapping[bytes, Sequence[bytes]] = field(default_factory=dict)
+    versions_by_text: Mapping[bytes, Sequence[bytes]] = field(default_factory=dict)
     """The digests of the versions that say who wrote them, in their order, by that of their title and text alone."""
 
     @property
@@ -694,7 +694,9 @@ class StoredArticle:
         One whose page was read stands for all of them, or an edited byline would bring the feed's few words back. And
         a version that names nobody takes no author away.
         """
-        alike = [version for version in (told, *self.named.get(told, ())) if version in self.revisions]
+        alike = [
+            version for version in (told, *self.versions_by_text.get(told, ())) if version in self.revisions
+        ]
         read = [version for version in alike if version in self.pages]
         if digest in self.pages or not (read or (alike and digest == told)):
             return digest
@@ -704,7 +706,7 @@ class StoredArticle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class ArticleChange:
     """What we will write for one record. ``revision`` is the number of the current revision afterwards."""
 
     record: Record
@@ -716,15 +718,15 @@ class Change:
     """Which says that the current revision is it; as ``poll_id``."""
     poll_id: int
     story_id: UUID
-    merged: bool
+    joins_story: bool
     """It came new into a story that has other articles."""
     first_seen_at: datetime
     published_at: datetime | None
     """The first date the publisher gave: later ones do not move an article."""
     matches: tuple[Match, ...]
-    joined: frozenset[str]
+    topics_joined: frozenset[str]
     """Topics it did not match before."""
-    left: frozenset[str]
+    topics_left: frozenset[str]
     """Topics it matched before and does no longer."""
 
     @property

@@ -25,18 +25,18 @@ from typing import Any, Final, Protocol
 from sqlalchemy import Engine
 
 from ingest.append import Appender, append_singly
-from ingest.db.polls import Unpolled
+from ingest.db.polls import QuarantineItem
 from ingest.db.websub import pushes, subscriptions
 from ingest.db.websub.pushes import Push, PushOutcome
 from ingest.errors import Unusable
 from ingest.fetch import Fetcher
 from ingest.log.api import ARTICLES
-from ingest.parse_pool import Digested, Document, ParserPool
-from ingest.runtime import crash_step
-from ingest.schedule import Policy, Reading, websub
-from ingest.schedule.rate_limit import Budget
-from ingest.schedule.websub import Heard, HubSaid, State, Subscription
-from ingest.types import Answer, Failed, FailureKind, Fetched, Lease, Message
+from ingest.parse_pool import Document, ParsedDocument, ParserPool
+from ingest.runtime import failpoint
+from ingest.schedule import DocumentSummary, Policy, websub
+from ingest.schedule.rate_limit import HostLimits
+from ingest.schedule.websub import HubResponse, HubSignals, State, Subscription
+from ingest.types import Failed, FailureKind, Fetched, Lease, Message, PostResponse
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ InThread = Callable[..., Awaitable[Any]]
 
 
 class _Parsers(Protocol):
-    async def digest(self, document: Document) -> Digested | Failed: ...
+    async def parse(self, document: Document) -> ParsedDocument | Failed: ...
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class PushCounts:
     missed: int = 0
 
 
-class Pushing:
+class WebSubStage:
     """The hubs' side of a poller. Belongs to its event loop.
 
     Args:
@@ -87,7 +87,7 @@ class Pushing:
         fetcher: Fetcher,
         parsers: ParserPool,
         in_thread: InThread,
-        budget: Budget,
+        budget: HostLimits,
         backup: timedelta,
         lease: timedelta,
         clock: Callable[[], datetime],
@@ -110,7 +110,7 @@ class Pushing:
     async def look_up(self, leases: Sequence[Lease]) -> None:
         """Learn what these feeds have with hubs, for :meth:`policy` and :meth:`heard`."""
         found = await self._in_thread(
-            subscriptions.of_feeds, self._engine, [lease.feed_id for lease in leases]
+            subscriptions.subscriptions_of, self._engine, [lease.feed_id for lease in leases]
         )
         for lease in leases:
             self._known.pop(lease.feed_id, None)
@@ -124,9 +124,9 @@ class Pushing:
         """How often this feed is polled."""
         if not websub.covers(self._known.get(lease.feed_id), now=now):
             return policy
-        return replace(policy, backup=self._backup)
+        return replace(policy, interval_with_hub=self._backup)
 
-    def heard(self, lease: Lease, fetched: Fetched, reading: Reading) -> Heard | None:
+    def heard(self, lease: Lease, fetched: Fetched, reading: DocumentSummary) -> HubSignals | None:
         """What a poll that was read means for the feed's hub; None: nothing."""
         known = self._known.get(lease.feed_id)
         offer = websub.offered(
@@ -138,12 +138,14 @@ class Pushing:
         )
         if known is not None and offer is not None and websub.is_of(known, offer):
             offer = None
-        fresh = reading.fresh
+        fresh = reading.new_entry_keys
         if known is None or not websub.should_have_pushed(known, polled_at=lease.succeeded_at):
             fresh = ()
-        return Heard(feed_id=lease.feed_id, offer=offer, fresh=fresh) if offer or fresh else None
+        return (
+            HubSignals(feed_id=lease.feed_id, offer=offer, new_entry_keys=fresh) if offer or fresh else None
+        )
 
-    def learn(self, heard: Sequence[Heard]) -> None:
+    def learn(self, heard: Sequence[HubSignals]) -> None:
         """Remember it; called in a thread, once the polls are recorded. What a crash loses here the next poll that
         reads the feed brings again, or it was no more than evidence."""
         now = self._clock()
@@ -156,10 +158,10 @@ class Pushing:
                 secret=secrets.token_hex(32),
                 now=now,
             ):
-                crash_step("push.offered")
-        found = {each.feed_id: each.fresh for each in heard if each.fresh}
+                failpoint("push.offered")
+        found = {each.feed_id: each.new_entry_keys for each in heard if each.new_entry_keys}
         if found:
-            subscriptions.note_unpushed(self._engine, found, now=now)
+            subscriptions.record_hub_misses(self._engine, found, now=now)
 
     # --- what happens by itself ---
 
@@ -184,7 +186,7 @@ class Pushing:
         claim = partial(subscriptions.claim_due, now=self._clock(), limit=HUBS_AT_ONCE, budget=self._budget)
         asking = await self._in_thread(claim, self._engine)
         if asking:
-            crash_step("push.asking")
+            failpoint("push.asking")
             await asyncio.gather(*(self._ask(each) for each in asking))
         return len(asking)
 
@@ -199,7 +201,7 @@ class Pushing:
             "hub.verify": "async",  # hubs of before the Recommendation (PubSubHubbub 0.3) want to be told
         }
         said = _said(await self._fetcher.post(known.hub, form=form, now=self._clock()))
-        crash_step("push.asked")
+        failpoint("push.asked")
         self.counts.asked += 1
         now = self._clock()
 
@@ -216,7 +218,9 @@ class Pushing:
 
     async def judge(self) -> int:
         """Count against their hubs what they did not bring in time; how many entries those are."""
-        missed: int = await self._in_thread(partial(subscriptions.judge, now=self._clock()), self._engine)
+        missed: int = await self._in_thread(
+            partial(subscriptions.count_missed_entries, now=self._clock()), self._engine
+        )
         self.counts.missed += missed
         return missed
 
@@ -226,7 +230,7 @@ class Pushing:
         waiting: list[Push] = await self._in_thread(lease, self._engine)
         if not waiting:
             return 0
-        crash_step("push.leased")
+        failpoint("push.leased")
         reading = {asyncio.create_task(self._read(each)): each for each in waiting}
         try:
             await asyncio.gather(*reading)
@@ -253,7 +257,7 @@ class Pushing:
             detail = "no bytes: it says that there is something"
             await self._record(PushOutcome(push=pushed, finished_at=now, detail=detail, poll_at=now))
             return
-        answer = await self._parsers.digest(
+        answer = await self._parsers.parse(
             Document(
                 feed_id=pushed.feed_id,
                 feed_url=pushed.feed_url,
@@ -266,7 +270,7 @@ class Pushing:
                 pushed=True,
             )
         )
-        crash_step("push.parsed")
+        failpoint("push.parsed")
         now = self._clock()
         if isinstance(answer, Failed):
             outcome = PushOutcome(
@@ -281,10 +285,10 @@ class Pushing:
             return
         await self._write(pushed, answer)
 
-    async def _write(self, pushed: Push, answer: Digested) -> None:
+    async def _write(self, pushed: Push, answer: ParsedDocument) -> None:
         """First the messages, then the outcome: see :meth:`ingest.poll.recorder.Writer.write`."""
         appended, refused = await self._in_thread(self._append, answer.messages)
-        crash_step("push.appended")
+        failpoint("push.appended")
         now = self._clock()
         reading = answer.reading
         poll_at = None
@@ -295,31 +299,31 @@ class Pushing:
         outcome = PushOutcome(
             push=pushed,
             finished_at=now,
-            detail=None if reading.whole else "the document was cut short",
+            detail=None if reading.complete else "the document was cut short",
             entries=reading.entries,
             appended=appended,
             created=reading.created,
             duplicates=reading.duplicates,
             keys=answer.keys,
             seen=reading.seen,
-            poll_at=now if not reading.whole else poll_at,
+            poll_at=now if not reading.complete else poll_at,
         )
         unreadable = [
-            Unpolled(
+            QuarantineItem(
                 stage="normalise",
                 topic=f"feed:{pushed.feed_id}",
                 key=each.key,
                 value=each.value,
-                said=each.value,
+                content_key=each.value,
                 error=each.error,
                 detail=each.detail,
                 headers={"feed_url": pushed.feed_url, "poll_id": str(pushed.id)},
             )
-            for each in answer.unreadable
+            for each in answer.rejected
         ]
         await self._record(outcome, [*unreadable, *refused])
 
-    def _append(self, messages: Sequence[Message]) -> tuple[int, list[Unpolled]]:
+    def _append(self, messages: Sequence[Message]) -> tuple[int, list[QuarantineItem]]:
         if not messages:
             return 0, []
         try:
@@ -328,10 +332,10 @@ class Pushing:
             return append_singly(self._log, messages)
         return len(messages), []
 
-    async def _record(self, outcome: PushOutcome, unpolled: Sequence[Unpolled] = ()) -> None:
-        record = partial(pushes.record, unpolled=unpolled, now=self._clock())
+    async def _record(self, outcome: PushOutcome, unpolled: Sequence[QuarantineItem] = ()) -> None:
+        record = partial(pushes.record, quarantined=unpolled, now=self._clock())
         ended: bool = await self._in_thread(record, self._engine, outcome)
-        crash_step("push.recorded")
+        failpoint("push.recorded")
         self.counts.read += ended
         self.counts.appended += outcome.appended
 
@@ -346,10 +350,12 @@ async def _repeat(round_of: Callable[[], Awaitable[int]], *, seconds: float, sto
                 continue
 
 
-def _said(answer: Answer | Failed) -> HubSaid:
-    if isinstance(answer, Answer):
-        return HubSaid(status=answer.status, text=answer.body[:SAID_CHARACTERS].decode("utf-8", "replace"))
+def _said(answer: PostResponse | Failed) -> HubResponse:
+    if isinstance(answer, PostResponse):
+        return HubResponse(
+            status=answer.status, text=answer.body[:SAID_CHARACTERS].decode("utf-8", "replace")
+        )
     text = (answer.sample or b"").decode("utf-8", "replace") if answer.status else answer.detail
     # A redirect that cannot be followed is no answer to what was asked.
     status = None if answer.kind is FailureKind.REDIRECT else answer.status
-    return HubSaid(status=status, text=text or answer.detail, retry_after=answer.retry_after)
+    return HubResponse(status=status, text=text or answer.detail, retry_after=answer.retry_after)

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from ingest.errors import Unusable
 from ingest.identity import with_authors
-from ingest.types import Article, Attribution, FromPage, Message, Record
+from ingest.types import Article, Attribution, Message, PageSource, Record
 
 VERSION: Final = 1
 _BIGINT: Final = 2**63 - 1
@@ -32,7 +32,7 @@ def encode(article: Article) -> Message:
         "feed_url": article.feed_url,
         "poll_id": article.poll_id,
         "entry_key": article.entry_key.hex(),
-        "digest": with_authors(article.digest, article.authors).hex(),
+        "content_hash": with_authors(article.content_hash, article.authors).hex(),
         "seen_at": article.seen_at.isoformat(),
         "url": article.url,
         "guid": article.guid,
@@ -61,12 +61,12 @@ def encode(article: Article) -> Message:
         body["link"] = article.link
     if article.page is not None:
         page = article.page
-        version = with_authors(page.digest, article.authors)
-        body["page"] = {"id": page.id, "digest": version.hex(), "url": page.url}
+        version = with_authors(page.content_hash, article.authors)
+        body["page"] = {"id": page.id, "content_hash": version.hex(), "url": page.url}
     return Message(key=str(article.id), value=_dump(body).encode())
 
 
-def said(message: Message) -> bytes:
+def content_key(message: Message) -> bytes:
     """What a message that :func:`encode` made says, whichever poll made it and when."""
     body = json.loads(message.value)
     del body["poll_id"], body["seen_at"]
@@ -102,10 +102,10 @@ def decode(record: Record) -> Article:
             because = f" ({error})" if isinstance(error, _InsideError) else ""
             raise _unusable(record, f"field {name} {found}; expected {kind.expected}{because}") from None
     # On the wire digests are of titles and texts alone, as in the records of pollers that did not count authors yet.
-    values["digest"] = with_authors(values["digest"], values["authors"])
+    values["content_hash"] = with_authors(values["content_hash"], values["authors"])
     page = values["page"]
     if page is not None:
-        values["page"] = replace(page, digest=with_authors(page.digest, values["authors"]))
+        values["page"] = replace(page, content_hash=with_authors(page.content_hash, values["authors"]))
     article = Article(**values)
     if record.key != str(article.id):
         raise _unusable(record, f"field id is {article.id}, but the record's key is {_shown(record.key)}")
@@ -219,19 +219,19 @@ def _read_attribution(value: Any) -> Attribution | None:
         raise _InsideError("its fields are texts, and evidence is required") from None
 
 
-def _read_page(value: Any) -> FromPage | None:
+def _read_page(value: Any) -> PageSource | None:
     if value is None:
         return None
     if not isinstance(value, dict):
         raise TypeError
     try:
-        return FromPage(
+        return PageSource(
             id=_read_number(value.get("id")),
-            digest=_read_hash(value.get("digest")),
+            content_hash=_read_hash(value.get("content_hash")),
             url=_read_text(value.get("url")),
         )
     except TypeError:
-        raise _InsideError("it has an id, a digest and a url") from None
+        raise _InsideError("it has an id, a content_hash and a url") from None
 
 
 def _read_optional_text(value: Any) -> str | None:
@@ -265,10 +265,10 @@ _ATTRIBUTION: Final = {
 }
 _PAGE: Final = {
     "type": ["object", "null"],
-    "required": ["id", "digest", "url"],
+    "required": ["id", "content_hash", "url"],
     "properties": {
         "id": _described(_NUMBER, "of this fetching of the page, as poll_id is of a poll"),
-        "digest": _described(_HASH, "of title and text of the feed's version whose text it replaces"),
+        "content_hash": _described(_HASH, "of title and text of the feed's version whose text it replaces"),
         "url": _described(_TEXT, "of the page"),
     },
 }
@@ -339,7 +339,7 @@ _FIELDS: Final[tuple[tuple[str, _Kind], ...]] = (
     ("feed_url", _text("its address")),
     ("poll_id", _number("the poll that brought it")),
     ("entry_key", _hash("of the entry in its feed's seen-set")),
-    ("digest", _hash("of title and text: another one, or other authors, is another revision")),
+    ("content_hash", _hash("of title and text: another one, or other authors, is another revision")),
     ("seen_at", _time("when the poll saw it")),
     ("url", _optional_text("canonical address of the article")),
     ("guid", _optional_text("what the feed calls it")),

@@ -162,7 +162,7 @@ class Library:
                 insert(tables.seen).values(
                     feed_id=feed_id,
                     key=entry_key(entry),
-                    digest=_digest(link, ""),
+                    content_hash=_digest(link, ""),
                     article_id=article_id,
                     poll_id=poll_id,
                 )
@@ -246,7 +246,7 @@ class Library:
                 article_id=article_id,
                 number=number,
                 current=True,
-                digest=_digest(title, text),
+                content_hash=_digest(title, text),
                 seen_at=at,
                 feed_id=feed_id,
                 poll_id=poll_id,
@@ -279,7 +279,7 @@ class Library:
                 seen_at=at,
                 effect=effect,
                 revision=revision,
-                place=f"news.articles/0/{poll_id}",
+                log_position=f"news.articles/0/{poll_id}",
             )
         )
 

@@ -8,11 +8,11 @@ from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest.api.parameters import given, read_number, required
+from ingest.api.parameters import query_parameters, read_number, required
 from ingest.api.responses import Json, NotFound
 from ingest.api.threads import Threads
 from ingest.db import article_search, ledger
-from ingest.jsonable import plain
+from ingest.jsonable import jsonable
 
 URL_ACCEPTED: Final = "the address of an article or feed"
 
@@ -25,17 +25,17 @@ class ArticleRoutes:
         self._threads = threads
 
     async def find(self, request: Request) -> Response:
-        query = article_search.read_query(given(request, *article_search.QUERY_PARAMETERS))
+        query = article_search.read_query(query_parameters(request, *article_search.QUERY_PARAMETERS))
         page = await self._threads.run(lambda: article_search.find(self._engine, query))
         return Json(
             {
                 "articles": [article_search.listed_body(article) for article in page.articles],
-                "next_cursor": None if page.behind is None else article_search.write_place(page.behind),
+                "next_cursor": None if page.behind is None else article_search.encode_cursor(page.behind),
             }
         )
 
     async def one(self, request: Request) -> Response:
-        found = given(request, "before")
+        found = query_parameters(request, "before")
         before = (
             read_number("before", found["before"], least=1, most=2**31 - 1) if "before" in found else None
         )
@@ -47,6 +47,6 @@ class ArticleRoutes:
         return Json({"article": history})
 
     async def ledger(self, request: Request) -> Response:
-        url = article_search.read_text("url", required(given(request, "url"), "url", URL_ACCEPTED))
+        url = article_search.read_text("url", required(query_parameters(request, "url"), "url", URL_ACCEPTED))
         found = await self._threads.run(lambda: ledger.ledger(self._engine, url))
-        return Json({"known": found.known, **plain(found)}, 200 if found.known else 404)
+        return Json({"known": found.known, **jsonable(found)}, 200 if found.known else 404)

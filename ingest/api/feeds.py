@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ingest import runtime
-from ingest.api.parameters import given, read_number
+from ingest.api.parameters import query_parameters, read_number
 from ingest.api.responses import Json, NotFound
 from ingest.api.threads import Threads
 from ingest.db import feeds
 from ingest.db.feed_codecs import FEED_STATES
 from ingest.errors import Refused
-from ingest.jsonable import plain
+from ingest.jsonable import jsonable
 
 MAX_FEEDS: Final = 500
 DEFAULT_FEEDS: Final = 100
@@ -31,7 +31,7 @@ class FeedRoutes:
         self._threads = threads
 
     async def listed(self, request: Request) -> Response:
-        found = given(request, "state", "failing", "limit", "after")
+        found = query_parameters(request, "state", "failing", "limit", "after")
         state = _read_state(found["state"]) if "state" in found else None
         failing = "failing" in found and _read_failing(found["failing"])
         limit = (
@@ -46,7 +46,7 @@ class FeedRoutes:
         return Json({"feeds": page.feeds, "next_after": page.next_after})
 
     async def one(self, request: Request) -> Response:
-        given(request)
+        query_parameters(request)
         given_id = request.path_params["id"]
         feed_id = read_number("id", given_id, least=1, most=MAX_ID)
         now = runtime.now()
@@ -54,7 +54,7 @@ class FeedRoutes:
         if found is None:
             raise NotFound("id", given_id, "the id of a feed of /v1/feeds")
         told = {"subscription": found.subscription, "polls": found.polls}
-        return Json({"feed": {**plain(found.feed), **told}})
+        return Json({"feed": {**jsonable(found.feed), **told}})
 
 
 def _read_state(value: str) -> str:

@@ -25,7 +25,7 @@ from typing import Final, Protocol, TypeVar
 
 from ingest.errors import IngestError, Unavailable
 from ingest.log.api import stream_topic
-from ingest.runtime import crash_step
+from ingest.runtime import failpoint
 from ingest.streams import Gap, StreamReader, missing, served
 from ingest.types import Record
 
@@ -174,7 +174,7 @@ class LiveStreams:
         records = await self.in_thread(
             lambda: self._reader.read(stream_topic(slug), after=after, limit=BATCH)
         )
-        crash_step("serve.read")
+        failpoint("serve.read")
         return missing(slug, records, after=after), [_ready(record) for record in records]
 
     def _keep_listening(self) -> None:

@@ -16,7 +16,7 @@ from ingest.log.api import ALERTS_STREAM
 from ingest.schedule.page_fetch import PageState
 from ingest.schedule.websub import State
 from ingest.streams import event_schema
-from ingest.types import AgentUse, FailureKind, PollResult, TlsException
+from ingest.types import FailureKind, PollResult, TlsException, UserAgentState
 
 _TEXT: Final = {"type": "string"}
 _TEXT_OR_NULL: Final = {"type": ["string", "null"]}
@@ -347,7 +347,7 @@ def _schemas() -> dict[str, Any]:
                 "seen_at": _TIME,
                 "effect": {"enum": ["created", "updated", "reverted", "unchanged", "late"]},
                 "revision": _NUMBER,
-                "place": {**_TEXT, "description": "log topic/partition/offset of the record"},
+                "log_position": {**_TEXT, "description": "log topic/partition/offset of the record"},
             }
         ),
         "Match": _object(
@@ -428,10 +428,10 @@ def _schemas() -> dict[str, Any]:
                 "next_try_at": {**_TIME_OR_NULL, "description": "when the hub is asked again"},
                 "failures": {**_NUMBER, "description": "in a row"},
                 "trust": {"type": "number", "minimum": 0, "maximum": 1},
-                "pushed": {**_NUMBER, "description": "good pushes"},
-                "pushed_at": _TIME_OR_NULL,
-                "missed": {**_NUMBER, "description": "entries that polls found and it did not bring"},
-                "dropped": {**_NUMBER, "description": "pushes that were not signed as agreed"},
+                "push_count": {**_NUMBER, "description": "good pushes"},
+                "last_push_at": _TIME_OR_NULL,
+                "missed_entries": {**_NUMBER, "description": "entries that polls found and it did not bring"},
+                "invalid_pushes": {**_NUMBER, "description": "pushes that were not signed as agreed"},
                 "detail": {**_TEXT_OR_NULL, "description": "the last that the hub said, or did not"},
             }
         ),
@@ -487,7 +487,7 @@ def _schemas() -> dict[str, Any]:
                             "quarantined_at": _TIME,
                             "replayed_at": _TIME_OR_NULL,
                             "stage": _TEXT,
-                            "place": _TEXT,
+                            "log_position": _TEXT,
                             "error": _TEXT,
                             "detail": _TEXT,
                         }
@@ -529,8 +529,8 @@ def _schemas() -> dict[str, Any]:
 
 
 def _feed() -> dict[str, Any]:
-    cadence = _object({"entries": {"type": "number"}, "hours": {"type": "number"}})
-    rhythm = _object({"fresh_at": _TIME, "gap": _SECONDS, "deviation": _SECONDS, "gaps": _NUMBER})
+    publish_rate = _object({"entries": {"type": "number"}, "hours": {"type": "number"}})
+    publish_gaps = _object({"last_new_at": _TIME, "mean": _SECONDS, "deviation": _SECONDS, "count": _NUMBER})
     return {
         "id": _NUMBER,
         "url": _TEXT,
@@ -541,8 +541,8 @@ def _feed() -> dict[str, Any]:
         "state_reason": _TEXT_OR_NULL,
         "moved_to": {**_TEXT_OR_NULL, "description": "it answers there, by permanent redirects"},
         "moved_since": _TIME_OR_NULL,
-        "rhythm": {
-            "anyOf": [rhythm, {"type": "null"}],
+        "publish_gaps": {
+            "anyOf": [publish_gaps, {"type": "null"}],
             "description": "how far apart the times lie at which it had something new, in seconds",
         },
         "added_at": _TIME,
@@ -563,27 +563,27 @@ def _feed() -> dict[str, Any]:
             "description": "the last poll that told what the feed has, or that nothing is new",
         },
         "entries": {**_NUMBER, "description": "in its last document"},
-        "cadence": {
-            "anyOf": [cadence, {"type": "null"}],
+        "publish_rate": {
+            "anyOf": [publish_rate, {"type": "null"}],
             "description": "it publishes so many entries in so many hours, older ones counted for less",
         },
-        "asked": {
+        "poll_hints": {
             **_object(
                 {
-                    "every": {"type": ["number", "null"], "description": "in seconds"},
+                    "interval": {"type": ["number", "null"], "description": "in seconds"},
                     "skip_hours": {**_list(_NUMBER), "description": "of the day, GMT"},
                     "skip_days": {**_list(_NUMBER), "description": "of the week; Monday is 0"},
                 }
             ),
             "description": "when its own document asks to be polled",
         },
-        "request": {
+        "request_options": {
             "anyOf": [_request(), {"type": "null"}],
             "description": "what an operator has it asked with, secrets hidden",
         },
-        "agent": {
+        "user_agent_trial": {
             "anyOf": [
-                _object({"use": {"enum": [use.value for use in AgentUse]}, "since": _TIME}),
+                _object({"state": {"enum": [state.value for state in UserAgentState]}, "since": _TIME}),
                 {"type": "null"},
             ],
             "description": "our own user agent was refused; null: as far as is known it does",

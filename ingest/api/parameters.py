@@ -10,7 +10,7 @@ from starlette.requests import Request
 from ingest.errors import Refused
 
 
-def given(request: Request, *accepted: str) -> dict[str, str]:
+def query_parameters(request: Request, *accepted: str) -> dict[str, str]:
     """The query parameters of ``request``.
 
     Raises:

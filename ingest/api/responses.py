@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ingest.errors import IngestError, Refused, Unavailable
-from ingest.jsonable import line
+from ingest.jsonable import json_line
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Json(Response):
 
     def render(self, content: Any) -> bytes:
         # A lone surrogate, as a path may hold, has no UTF-8.
-        return line(content).encode("utf-8", "backslashreplace")
+        return json_line(content).encode("utf-8", "backslashreplace")
 
 
 def error(status: int, *, parameter: str, value: object, expected: str, **more: Any) -> Json:

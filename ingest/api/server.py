@@ -12,7 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from ingest.errors import Unavailable
-from ingest.runtime import Stop, address_refused, bind_port, crash_step, url_of
+from ingest.runtime import Stop, address_refused, bind_port, failpoint, url_of
 
 GRACE_SECONDS: Final = 10
 """Answers under way at a stop get this long; streams end at once, after the event they are sending."""
@@ -56,7 +56,7 @@ def serve_api(
         asyncio.run(_serve(server, app, bound, stop))
         if not server.started:
             raise Unavailable("API", "the application did not start; its log says why")
-    crash_step("serve.stopped")
+    failpoint("serve.stopped")
 
 
 async def _serve(server: _Server, app: Starlette, bound: socket.socket, stop: Stop) -> None:

@@ -12,7 +12,7 @@ from ingest import wire
 from ingest.alerts import alert_schema
 from ingest.api.metrics import CONTENT_TYPE, Metrics
 from ingest.api.openapi import document
-from ingest.api.parameters import given
+from ingest.api.parameters import query_parameters
 from ingest.api.responses import Json, public
 from ingest.api.threads import Threads
 from ingest.db.status import Status, status_body
@@ -40,12 +40,12 @@ class ServiceRoutes:
 
     async def alive(self, request: Request) -> Response:
         """This process answers; nothing else is asked."""
-        given(request)
+        query_parameters(request)
         return Json({"status": "ok"})
 
     async def ready(self, request: Request) -> Response:
         """200 where every check passes; 503 with the reason of each that does not."""
-        given(request)
+        query_parameters(request)
         found = await self._threads.run(self._check)
         passed = all(answer == "ok" for answer in found.values())
         return Json({"status": "ok" if passed else "not ready", "checks": found}, 200 if passed else 503)
@@ -63,17 +63,17 @@ class ServiceRoutes:
         return found
 
     async def metrics(self, request: Request) -> Response:
-        given(request)
+        query_parameters(request)
         return Response(await self._threads.run(self._metrics.exposition), media_type=CONTENT_TYPE)
 
     async def status(self, request: Request) -> Response:
-        given(request)
+        query_parameters(request)
         return Json(status_body(await self._threads.run(self._status)))
 
     async def schema(self, request: Request) -> Response:
-        given(request)
+        query_parameters(request)
         return Json({"article": wire.json_schema(), "event": event_schema(), "alert": alert_schema()})
 
     async def openapi(self, request: Request) -> Response:
-        given(request)
+        query_parameters(request)
         return Json(document())

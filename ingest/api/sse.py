@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from ingest.api.live import LiveStreams, Served, Subscriber
 from ingest.errors import Unavailable
-from ingest.runtime import crash_step
+from ingest.runtime import failpoint
 from ingest.streams import Beginning, Gap
 
 logger = logging.getLogger(__name__)
@@ -95,14 +95,14 @@ class EventStream:
             if gap is not None:
                 await _body(send, gap_frame(gap))
             for count, chunk in chunks(events):
-                crash_step("serve.before-send")
+                failpoint("serve.before-send")
                 await _body(send, chunk)
-                crash_step("serve.sent")
+                failpoint("serve.sent")
                 self._on_sent(count)
             if not events and not self._live.closing:
                 await _body(send, b": still here\n\n")
         await send({"type": "http.response.body", "body": b": closing\n\n", "more_body": False})
-        crash_step("serve.closed")
+        failpoint("serve.closed")
 
 
 def event_frame(event: Served) -> bytes:

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from ingest.api.live import LiveStreams
 from ingest.api.metrics import Metrics
-from ingest.api.parameters import given, read_number
+from ingest.api.parameters import query_parameters, read_number
 from ingest.api.responses import Json, NotFound, error
 from ingest.api.sse import EventStream
 from ingest.api.threads import Threads
@@ -54,7 +54,7 @@ class TopicRoutes:
         self._heartbeat = heartbeat
 
     async def listed(self, request: Request) -> Response:
-        given(request)
+        query_parameters(request)
         found = await self._threads.run(lambda: topics.list_topics(self._engine))
         return Json({"topics": [topics.topic_body(one) for one in found]})
 
@@ -67,7 +67,7 @@ class TopicRoutes:
         return await self._events(request, ALERTS_STREAM)
 
     async def _events(self, request: Request, slug: str) -> Response:
-        found = given(request, "after", "limit")
+        found = query_parameters(request, "after", "limit")
         after = read_cursor("after", found.get("after", "0"))
         limit = (
             read_number("limit", found["limit"], least=1, most=MAX_EVENTS)
@@ -102,7 +102,7 @@ class TopicRoutes:
         return await self._stream(request, ALERTS_STREAM)
 
     async def _stream(self, request: Request, slug: str) -> Response:
-        found = given(request, "after")
+        found = query_parameters(request, "after")
         # A client that reconnects sends both: the header is where it really is.
         header = request.headers.get("last-event-id", "")
         cursor, thing = None, "after"

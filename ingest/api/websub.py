@@ -126,7 +126,7 @@ class PushRoutes:
             full = error(503, parameter="service", value=None, expected="another try when less waits here")
             full.headers["retry-after"] = "60"
             return full
-        runtime.crash_step("serve.push-kept")
+        runtime.failpoint("serve.push-kept")
         return Response(status_code=_DONE)
 
     async def _body(self, request: Request) -> bytes | Response:

@@ -9,9 +9,9 @@ from typing import Any, Final
 import yaml
 
 from ingest.classify.matching import compile_topics
-from ingest.classify.rules import together
+from ingest.classify.rules import combine_refusals
 from ingest.errors import Refused, RefusedTogether
-from ingest.jsonable import plain
+from ingest.jsonable import jsonable
 from ingest.log.api import ALERTS_STREAM
 from ingest.types import Topic
 
@@ -48,7 +48,7 @@ def read_topics(text: str, *, name: str) -> tuple[Topic, ...]:
         except RefusedTogether as refused:
             refusals += refused.refusals
     if refusals:
-        raise together([Refused(f"{name}, {one.thing}", one.value, one.accepted) for one in refusals])
+        raise combine_refusals([Refused(f"{name}, {one.thing}", one.value, one.accepted) for one in refusals])
     return tuple(topics)
 
 
@@ -108,7 +108,7 @@ def write_topics(topics: Sequence[Topic]) -> str:
         phrases = {"phrases": topic.rule["phrases"]} if "phrases" in topic.rule else {}
         said.append({"slug": topic.slug, "title": topic.title, **about, **phrases, **rule})
     return yaml.dump(
-        plain({"topics": said}), Dumper=_ForPeople, allow_unicode=True, sort_keys=False, width=110
+        jsonable({"topics": said}), Dumper=_ForPeople, allow_unicode=True, sort_keys=False, width=110
     )
 
 

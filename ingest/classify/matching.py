@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ingest.classify.phrases import PhraseIndex, Words
-from ingest.classify.rules import Compiler, Condition, said_in_a_line, together
+from ingest.classify.rules import Compiler, Condition, combine_refusals, format_rule
 from ingest.types import Match, Topic
 
 
@@ -24,7 +24,7 @@ class Classifier:
         found = []
         for topic in self._rules:
             # Most articles have nothing of most topics: what is met by none of its phrases was found out beforehand.
-            if not topic.met_by_silence and topic.phrases.isdisjoint(words.starts):
+            if not topic.matches_without_phrases and topic.phrases.isdisjoint(words.starts):
                 continue
             places = topic.rule(words, 0, len(words.folded))
             if places is None:
@@ -41,15 +41,15 @@ class Classifier:
         rule = topic.rule.get("rule", topic.rule)
         whole = compiler.condition(rule, "rule")
         if compiler.refusals:
-            raise together(compiler.refusals)
+            raise combine_refusals(compiler.refusals)
         # An explanation names the alternative that was met, not the whole rule.
         branches = rule["any"] if isinstance(rule, Mapping) and set(rule) == {"any"} else [rule]
         return _Rule(
             slug=topic.slug,
             rule=whole,
-            branches=[(said_in_a_line(branch), compiler.condition(branch, "rule")) for branch in branches],
+            branches=[(format_rule(branch), compiler.condition(branch, "rule")) for branch in branches],
             phrases=frozenset(compiler.phrases),
-            met_by_silence=whole(Words("", ""), 0, 0) is not None,
+            matches_without_phrases=whole(Words("", ""), 0, 0) is not None,
         )
 
 
@@ -60,7 +60,7 @@ class _Rule(NamedTuple):
     rule: Condition
     branches: list[tuple[str, Condition]]
     phrases: frozenset[str]
-    met_by_silence: bool
+    matches_without_phrases: bool
 
 
 def compile_topics(topics: Sequence[Topic]) -> Classifier:

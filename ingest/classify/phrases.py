@@ -7,7 +7,7 @@ from bisect import insort
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from ingest.tokenize import short_way
+from ingest.tokenize import ascii_tokens
 
 SCANNED_WORDS: Final = 20_000
 """Words of a text that are looked at: what comes later does not make an article's subject."""
@@ -24,7 +24,7 @@ PHRASE_WORDS: Final = re.compile(rf"[{_CHARACTERS}]\*?|[^\W_{_CHARACTERS}]+\*?")
 _WITHIN_WORD: Final = re.compile(rf"[^\s{_CHARACTERS}]{{2}}")
 
 
-class Place(NamedTuple):
+class Span(NamedTuple):
     """Words ``start`` to ``end`` (behind it) of the article, title and text counted through, are ``phrase``."""
 
     start: int
@@ -46,11 +46,11 @@ class Words:
         self.starts: dict[str, list[int]] = {}
         """Where each phrase that was found begins."""
 
-    def found(self, places: Sequence[Place]) -> list[dict[str, Any]]:
+    def found(self, places: Sequence[Span]) -> list[dict[str, Any]]:
         """For people: where in the article, which phrase, in what words."""
         return [self._quoted(place) for place in sorted(set(places), key=lambda place: place.start)[:FOUND]]
 
-    def _quoted(self, place: Place) -> dict[str, Any]:
+    def _quoted(self, place: Span) -> dict[str, Any]:
         if place.start < self.title_words:
             where, source = "title", self.title
             if self._title_spans is None:
@@ -70,7 +70,7 @@ class Words:
 
 def _folded(text: str) -> list[str]:
     """The words of ``text`` as phrases are compared with them; as many as ``_WORDS`` finds."""
-    words = short_way(text)
+    words = ascii_tokens(text)
     if words is None:
         # Folding may lengthen a word but never adds a line to it, so the count of words stays.
         found = _WORDS.findall(text)

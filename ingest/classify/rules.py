@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from ingest.classify.phrases import PHRASE_WORDS, PhraseIndex, Place, Words
+from ingest.classify.phrases import PHRASE_WORDS, PhraseIndex, Span, Words
 from ingest.errors import Refused, RefusedTogether
 from ingest.types import Topic
 
 LEDE_WORDS: Final = 60
 """The lede is the title and this many first words of the text."""
 
-Condition = Callable[[Words, int, int], "list[Place] | None"]
+Condition = Callable[[Words, int, int], "list[Span] | None"]
 """Given the words and the part of them to look at: the places that meet it, or None where it is not met."""
 
 
@@ -56,7 +56,7 @@ class Compiler:
     def _any(self, said: Any, where: str) -> Condition:
         conditions = self._list(said, where)
 
-        def met(words: Words, start: int, end: int) -> list[Place] | None:
+        def met(words: Words, start: int, end: int) -> list[Span] | None:
             found = [
                 places for condition in conditions if (places := condition(words, start, end)) is not None
             ]
@@ -67,8 +67,8 @@ class Compiler:
     def _all(self, said: Any, where: str) -> Condition:
         conditions = self._list(said, where)
 
-        def met(words: Words, start: int, end: int) -> list[Place] | None:
-            found: list[Place] = []
+        def met(words: Words, start: int, end: int) -> list[Span] | None:
+            found: list[Span] = []
             for condition in conditions:
                 places = condition(words, start, end)
                 if places is None:
@@ -81,7 +81,7 @@ class Compiler:
     def _none(self, said: Any, where: str) -> Condition:
         conditions = self._list(said, where)
 
-        def met(words: Words, start: int, end: int) -> list[Place] | None:
+        def met(words: Words, start: int, end: int) -> list[Span] | None:
             return [] if all(condition(words, start, end) is None for condition in conditions) else None
 
         return met
@@ -112,13 +112,13 @@ class Compiler:
         within = self._number(said.get("within", 10), f"{where}.within")
         at_least = self._number(said.get("at_least", 1), f"{where}.at_least")
 
-        def met(words: Words, start: int, end: int) -> list[Place] | None:
+        def met(words: Words, start: int, end: int) -> list[Span] | None:
             mentions = []
             for phrases in sides:
                 mentions.append(_places(words, phrases, start, end))
                 if not mentions[-1]:
                     return None
-            found: list[Place] = []
+            found: list[Span] = []
             times, free_from = 0, -1
             for first in mentions[0]:
                 if first.start < free_from:
@@ -139,7 +139,7 @@ class Compiler:
         phrases = self._named(said["count"], f"{where}.count")
         at_least = self._number(said.get("at_least", 1), f"{where}.at_least")
 
-        def met(words: Words, start: int, end: int) -> list[Place] | None:
+        def met(words: Words, start: int, end: int) -> list[Span] | None:
             found = _places(words, phrases, start, end)
             return found if len({place.start for place in found}) >= at_least else None
 
@@ -199,11 +199,11 @@ class Compiler:
         return lambda _words, _start, _end: None
 
 
-def together(refusals: Sequence[Refused]) -> Refused:
+def combine_refusals(refusals: Sequence[Refused]) -> Refused:
     return refusals[0] if len(refusals) == 1 else RefusedTogether(refusals)
 
 
-def _places(words: Words, phrases: Sequence[str], start: int, end: int) -> list[Place]:
+def _places(words: Words, phrases: Sequence[str], start: int, end: int) -> list[Span]:
     """Where these phrases stand in that part of the article, in order."""
     if words.starts.keys().isdisjoint(phrases):
         return []
@@ -211,7 +211,7 @@ def _places(words: Words, phrases: Sequence[str], start: int, end: int) -> list[
     for phrase in phrases:
         if starts := words.starts.get(phrase):
             length = _length(phrase)
-            found += [Place(at, at + length, phrase) for at in starts if start <= at and at + length <= end]
+            found += [Span(at, at + length, phrase) for at in starts if start <= at and at + length <= end]
     found.sort()
     return found
 
@@ -221,7 +221,7 @@ def _length(phrase: str) -> int:
     return len(PHRASE_WORDS.findall(phrase))
 
 
-def _nearest(place: Place, others: Sequence[Place], *, behind: int) -> Place | None:
+def _nearest(place: Span, others: Sequence[Span], *, behind: int) -> Span | None:
     """The nearest of ``others`` that begins at word ``behind`` or later."""
     first = bisect_left(others, behind, key=lambda other: other.start)
     following = bisect_left(others, place, lo=first)
@@ -233,15 +233,15 @@ def _anywhere(phrases: Sequence[str]) -> Condition:
     return lambda words, start, end: _places(words, phrases, start, end) or None
 
 
-def _distance(one: Place, other: Place) -> int:
+def _distance(one: Span, other: Span) -> int:
     """Words between the two; 0 where they touch or overlap."""
     return max(0, other.start - one.end, one.start - other.end)
 
 
-def said_in_a_line(rule: Any) -> str:
+def format_rule(rule: Any) -> str:
     """A condition in one line, as an explanation quotes it."""
     if isinstance(rule, Mapping):
-        return ", ".join(f"{kind}: {said_in_a_line(inner)}" for kind, inner in rule.items())
+        return ", ".join(f"{kind}: {format_rule(inner)}" for kind, inner in rule.items())
     if isinstance(rule, list):
-        return "[" + ", ".join(said_in_a_line(inner) for inner in rule) + "]"
+        return "[" + ", ".join(format_rule(inner) for inner in rule) + "]"
     return str(rule).lower() if isinstance(rule, bool) else str(rule)

@@ -14,7 +14,7 @@ from ingest.db import article_search as stored
 from ingest.db import ledger as books
 from ingest.db.page_fetch import WantedPage
 from ingest.errors import Refused
-from ingest.jsonable import line, plain
+from ingest.jsonable import json_line, jsonable
 from ingest.settings import Settings
 
 
@@ -74,11 +74,11 @@ def search(settings: Settings, /, *, query: str | None, as_json: bool, **given: 
     wanted = stored.read_query(asked, name=lambda name: "QUERY" if name == "q" else f"--{name}")
     with app.open_database(settings, name="ingest articles") as engine:
         page = stored.find(engine, wanted)
-    following = None if page.behind is None else stored.write_place(page.behind)
+    following = None if page.behind is None else stored.encode_cursor(page.behind)
     if as_json:
         for article in page.articles:
-            click.echo(line(stored.listed_body(article)))
-        click.echo(line({"next_cursor": following}))
+            click.echo(json_line(stored.listed_body(article)))
+        click.echo(json_line({"next_cursor": following}))
         return
     for article in page.articles:
         _show_listed(article)
@@ -88,7 +88,7 @@ def search(settings: Settings, /, *, query: str | None, as_json: bool, **given: 
         click.echo(f"there is more: --cursor {following}")
 
 
-def _show_listed(article: stored.Listed) -> None:
+def _show_listed(article: stored.ArticleRow) -> None:
     topics = f"  [{', '.join(article.topics)}]" if article.topics else ""
     click.echo(click.style(render.clean(article.title) or "(no title)", bold=True))
     click.echo(
@@ -126,7 +126,7 @@ def show_article(settings: Settings, *, which: str, before: int | None, as_json:
             "the id or address of a stored article (`ingest explain URL` tells what became of a URL)",
         )
     if as_json:
-        click.echo(line(history))
+        click.echo(json_line(history))
         return
     _show_history(history)
     for revision in history.revisions:
@@ -161,7 +161,7 @@ def explain(settings: Settings, *, url: str, as_json: bool) -> None:
     with app.open_database(settings, name="ingest explain") as engine:
         found = books.ledger(engine, stored.read_text("URL", url))
     if as_json:
-        click.echo(line({"known": found.known, **plain(found)}))
+        click.echo(json_line({"known": found.known, **jsonable(found)}))
     else:
         _show_ledger(found)
     if not found.known:
@@ -232,7 +232,7 @@ def _show_history(history: books.History) -> None:
         click.echo(
             f"  seen       {render.when(sighting.seen_at)} poll {sighting.poll_id} of {feed}: {sighting.effect}"
         )
-        click.echo(f"             record {sighting.place}, revision {sighting.revision} afterwards")
+        click.echo(f"             record {sighting.log_position}, revision {sighting.revision} afterwards")
     if history.sightings_total > len(history.sightings):
         click.echo(f"             and {history.sightings_total - len(history.sightings)} older")
 

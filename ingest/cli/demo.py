@@ -146,7 +146,7 @@ def _demo_settings(settings: Settings, folder: Path) -> Settings:
         poll_adaptive=False,
         fetch_deadline=10 * second,
         parse_deadline=10 * second,
-        lease=30 * second,
+        poll_lease=30 * second,
         allow_private_addresses=True,
     )
 

@@ -14,28 +14,28 @@ import click
 from sqlalchemy import Engine
 
 from ingest import app, runtime
-from ingest.alerts import tell
+from ingest.alerts import append_alerts
 from ingest.cli.lookup import named_feed
 from ingest.cli.render import clean, in_a_row, stands, table, when
-from ingest.cli.request_flags import CLEARED, read_change, request_options, told
+from ingest.cli.request_flags import CLEARED, describe_request, read_change, request_options
 from ingest.db import feeds as registry
 from ingest.db import hosts as known_hosts
 from ingest.db.feed_codecs import FEED_STATES
-from ingest.db.feed_requests import set_request
+from ingest.db.feed_requests import set_request_options
 from ingest.db.hosts import Room
 from ingest.db.polls import Poll, history
-from ingest.db.read_transaction import reading
+from ingest.db.read_transaction import read_transaction
 from ingest.db.status import poller_runs
-from ingest.db.websub.subscriptions import known_subscription
+from ingest.db.websub.subscriptions import subscription_view
 from ingest.errors import Refused
-from ingest.jsonable import plain
+from ingest.jsonable import jsonable
 from ingest.log.postgres import PostgresLog
 from ingest.opml import USER_AGENT, Outline, read_opml, write_opml
-from ingest.request_options import NOTHING_SHOWN, kept_at, read_user_agent
-from ingest.schedule.publish_rate import shown
+from ingest.request_options import NOTHING_SHOWN, read_user_agent, scoped_to
+from ingest.schedule.publish_rate import format_rate
 from ingest.schedule.silence import expected_by
 from ingest.settings import Settings
-from ingest.types import ORDINARY, Feed, FeedState, RequestOptions
+from ingest.types import DEFAULT_REQUEST, Feed, FeedState, RequestOptions
 from ingest.urls import feed_url, host_in, is_home
 
 NAME = "ingest feeds"
@@ -87,7 +87,7 @@ def add(
       ingest feeds add https://example.org/ --first
       ingest feeds add https://example.org/members.xml --headers-from token.txt
     """
-    asked_with = read_change(**request)(ORDINARY)
+    asked_with = read_change(**request)(DEFAULT_REQUEST)
     if first and as_given:
         raise Refused("--first", "with --as-given", "one of them: what is taken as given is not looked at")
     wanted = [feed_url(url) for url in urls]
@@ -114,11 +114,11 @@ def add(
         ]
         _say_if_unpolled(engine)
     if as_json:
-        _print_json([{**plain(feed), "added": new} for feed, new in added])
+        _print_json([{**jsonable(feed), "added": new} for feed, new in added])
         return
     for feed, new in added:
         click.echo(f"{'added' if new else 'already there'}: {feed.id} {feed.url}")
-        if not new and asked_with != ORDINARY:
+        if not new and asked_with != DEFAULT_REQUEST:
             click.echo(f"it is asked as before; `ingest feeds set {feed.id}` changes that", err=True)
 
 
@@ -149,14 +149,14 @@ def set_(settings: Settings, /, names: tuple[str, ...], *, as_json: bool, **requ
     with app.open_database(settings, name=NAME) as engine:
         found = [named_feed(engine, name) for name in names]
         for feed in found:
-            set_request(engine, feed.id, change)
+            set_request_options(engine, feed.id, change)
         changed = [each for feed in found if (each := registry.find_feed(engine, feed_id=feed.id))]
     if as_json:
         _print_json(changed)
         return
     for feed in changed:
         click.echo(f"set: {feed.id} {feed.url}")
-        for line in told(feed.request, feed.agent) or ["asked as all are"]:
+        for line in describe_request(feed.request_options, feed.user_agent_trial) or ["asked as all are"]:
             click.echo(f"  {clean(line)}")
 
 
@@ -177,7 +177,7 @@ def _looked_for(settings: Settings, url: str, *, first: bool, request: RequestOp
         named = ", ".join(f"{feed.url} ({clean(feed.title) or 'no title'})" for feed in found.likely)
         raise Refused("feed URL", url, f"one feed, where this page names {named}; --first takes the first")
     chosen = found.likely[0].url
-    if kept_at(request, chosen, was=url) != request:
+    if scoped_to(request, chosen, was=url) != request:
         accepted = (
             f"{chosen} itself: headers and exceptions from TLS are for one server, and it is at another"
         )
@@ -286,7 +286,7 @@ def full_text(settings: Settings, wanted: str, names: tuple[str, ...]) -> None:
 
 def _enable(settings: Settings, names: tuple[str, ...], *, enabled: bool) -> None:
     with app.open_database(settings, name=NAME) as engine:
-        telling = partial(tell, PostgresLog(engine))
+        telling = partial(append_alerts, PostgresLog(engine))
         for feed in [named_feed(engine, name) for name in names]:
             if enabled:
                 changed = registry.unmute(engine, feed.id, now=runtime.now(), tell=telling)
@@ -310,8 +310,8 @@ def accept(settings: Settings, names: tuple[str, ...]) -> None:
     """
     with app.open_database(settings, name=NAME) as engine:
         for feed in [named_feed(engine, name) for name in names]:
-            done = registry.accept(
-                engine, feed.id, now=runtime.now(), tell=partial(tell, PostgresLog(engine))
+            done = registry.confirm_site(
+                engine, feed.id, now=runtime.now(), tell=partial(append_alerts, PostgresLog(engine))
             )
             click.echo(f"{'accepted' if done else 'nothing to accept'}: {feed.id} {feed.url}")
 
@@ -368,7 +368,7 @@ def list_(settings: Settings, *, state: str | None, as_json: bool) -> None:
         found = registry.list_feeds(engine, state=None if state is None else FeedState(state))
         failed = registry.last_failures(engine)
     if as_json:
-        _print_json([{**plain(feed), "last_failure": plain(failed.get(feed.id))} for feed in found])
+        _print_json([{**jsonable(feed), "last_failure": jsonable(failed.get(feed.id))} for feed in found])
         return
     if not found and state is not None:
         click.echo(f"no feed is {state}", err=True)
@@ -406,11 +406,11 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
     with app.open_database(settings, name=NAME) as engine:
         feed = named_feed(engine, name)
         last = history(engine, feed.id)
-        with reading(engine) as connection:
-            hub = known_subscription(connection, feed.id, now=runtime.now())
+        with read_transaction(engine) as connection:
+            hub = subscription_view(connection, feed.id, now=runtime.now())
         told_when = _next_polls(settings, engine, [feed])
     if as_json:
-        _print_json({**plain(feed), "subscription": hub, "polls": last})
+        _print_json({**jsonable(feed), "subscription": hub, "polls": last})
         return
     click.echo(f"{feed.id}  {clean(feed.title) or '(no title yet)'}\n{feed.url}")
     click.echo(f"added      {when(feed.added_at)}")
@@ -425,16 +425,16 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
     if feed.moved_to is not None:
         click.echo(f"answers at {clean(feed.moved_to)}  since {when(feed.moved_since)}")
     click.echo(f"next poll  {told_when[feed.id]}")
-    if feed.cadence is not None:
-        click.echo(f"publishes  {shown(feed.cadence)}; {feed.entries} in its document")
-    overdue = expected_by(feed.rhythm)
+    if feed.publish_rate is not None:
+        click.echo(f"publishes  {format_rate(feed.publish_rate)}; {feed.entries} in its document")
+    overdue = expected_by(feed.publish_gaps)
     if overdue is not None:
         click.echo(f"expected   something new by {when(overdue)}")
     if feed.full_text:
         click.echo("full text  the pages of its articles are fetched too")
     if feed.failures:
         click.echo(f"failing    {in_a_row(feed.failures)}")
-    for line in told(feed.request, feed.agent):
+    for line in describe_request(feed.request_options, feed.user_agent_trial):
         click.echo(clean(line))
     if settings.public_url is None:
         click.echo("hub        none is asked: INGEST_PUBLIC_URL is not set")
@@ -530,7 +530,7 @@ def export(settings: Settings, file: Path | None) -> None:
     """
     with app.open_database(settings, name=NAME) as engine:
         found = registry.list_feeds(engine)
-    requests = {feed.url: feed.request for feed in found if feed.request is not None}
+    requests = {feed.url: feed.request_options for feed in found if feed.request_options is not None}
     document = write_opml(
         # The sitemaps of an index come with it.
         [(feed.url, feed.title) for feed in found if feed.parent_id is None],
@@ -611,4 +611,4 @@ def _told(poll: Poll) -> str:
 
 
 def _print_json(value: object) -> None:
-    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+    click.echo(json.dumps(jsonable(value), indent=2, ensure_ascii=False))

@@ -13,8 +13,8 @@ from ingest.cli.render import clean, when
 from ingest.db import hosts as known_hosts
 from ingest.db.hosts import KnownHost
 from ingest.errors import Refused
-from ingest.jsonable import plain
-from ingest.schedule import shown
+from ingest.jsonable import jsonable
+from ingest.schedule import format_duration
 from ingest.settings import Settings, read_spacing
 from ingest.urls import is_loopback
 
@@ -52,13 +52,13 @@ def list_(settings: Settings, *, as_json: bool) -> None:
         for host in listed
     ]
     if as_json:
-        click.echo(json.dumps(plain(found), indent=2))
+        click.echo(json.dumps(jsonable(found), indent=2))
         return
     for host in found:
         if is_loopback(host.host):
             click.echo(f"{host.feeds:>6}  {'none':>6}  {host.host}  this machine: asked without bounds")
             continue
-        line = f"{host.feeds:>6}  {shown(_pace(settings, host)):>6}  {host.host}"
+        line = f"{host.feeds:>6}  {format_duration(_pace(settings, host)):>6}  {host.host}"
         if host.crawl_delay is not None and host.spacing is None and host.crawl_delay > settings.host_spacing:
             line += "  as its robots.txt asks (Crawl-delay)"
         if host.pages:
@@ -86,7 +86,7 @@ def set_(settings: Settings, host: str, *, spacing: str) -> None:
     with app.open_database(settings, name=NAME) as engine:
         found = _known(known_hosts.list_hosts(engine), host)
         known_hosts.set_spacing(engine, found.host, wanted, now=runtime.now())
-    click.echo(f"{found.host}: once in {shown(_pace(settings, replace(found, spacing=wanted)))}")
+    click.echo(f"{found.host}: once in {format_duration(_pace(settings, replace(found, spacing=wanted)))}")
 
 
 @hosts.command()
@@ -101,7 +101,7 @@ def resume(settings: Settings, host: str) -> None:
     """
     with app.open_database(settings, name=NAME) as engine:
         name = _known(known_hosts.list_hosts(engine), host).host
-        ended = known_hosts.end_pause(engine, name, now=runtime.now())
+        ended = known_hosts.unpause(engine, name, now=runtime.now())
     click.echo(f"{name}: {'asked again from now on' if ended else 'it was not paused'}")
 
 

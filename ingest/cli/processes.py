@@ -131,7 +131,7 @@ def notify(settings: Settings) -> None:
     Example:
       INGEST_ALERT_WEBHOOK=https://ops.example.org/hooks/news ingest notify
     """
-    app.run_notifier(settings, _stopping())
+    app.run_deliver(settings, _stopping())
 
 
 @click.command()
@@ -148,7 +148,7 @@ def serve(settings: Settings) -> None:
     stop = _stopping()
     with (
         app.open_database(settings, name="ingest serve", pool_size=10) as engine,
-        app.housekeeper(settings, engine, stop) as housekeeper,
+        app.retention(settings, engine, stop) as housekeeper,
     ):
         api = create_api(
             engine,

@@ -11,9 +11,9 @@ from ingest import app, runtime
 from ingest.cli import render
 from ingest.db import quarantine as stored
 from ingest.errors import Refused
-from ingest.jsonable import line, plain
+from ingest.jsonable import json_line, jsonable
 from ingest.log.api import ARTICLES
-from ingest.runtime import crash_step
+from ingest.runtime import failpoint
 from ingest.settings import Settings
 
 _NUMBERS = click.IntRange(min=1, max=2**63 - 1)
@@ -55,7 +55,7 @@ def list_records(
         found = stored.listed(engine, replayed=replayed, limit=limit, behind=before)
     if as_json:
         for one in found:
-            click.echo(line(one))
+            click.echo(json_line(one))
         return
     for one in found:
         place = f"{one.topic}/{one.partition}/{one.offset}"
@@ -89,7 +89,7 @@ def show_record(settings: Settings, *, number: int, as_json: bool, raw: bool) ->
         click.echo(one.value, nl=False)
         return
     if as_json:
-        click.echo(line(_record_body(one)))
+        click.echo(json_line(_record_body(one)))
         return
     click.echo(
         click.style(f"number {one.id}", bold=True) + f", {render.when(one.quarantined_at)}, by {one.stage}"
@@ -110,7 +110,7 @@ def _record_body(one: stored.Quarantined) -> dict[str, Any]:
     except UnicodeDecodeError:
         value = {"base64": base64.b64encode(one.value).decode()}
     body: dict[str, Any] = {
-        name: plain(getattr(one, name)) for name in one.__dataclass_fields__ if name != "value"
+        name: jsonable(getattr(one, name)) for name in one.__dataclass_fields__ if name != "value"
     }
     return {**body, "value": value}
 
@@ -151,9 +151,9 @@ def replay(settings: Settings, *, numbers: tuple[int, ...], every: bool) -> None
                 click.echo(f"{number} was dropped meanwhile")
                 continue
             log.append(one.topic, [one.message()])
-            crash_step("quarantine.appended")
+            failpoint("quarantine.appended")
             stored.mark_replayed(engine, number, now=runtime.now())
-            crash_step("quarantine.marked")
+            failpoint("quarantine.marked")
             click.echo(f"{number} replayed to {one.topic}")
         if not chosen:
             click.echo("nothing to replay")

@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from ingest.db.article_search import Fragment
-from ingest.db.websub.subscriptions import KnownSubscription
+from ingest.db.websub.subscriptions import SubscriptionView
 from ingest.schedule.websub import State
 
 KIND_COLOURS: Final = {
@@ -96,7 +96,7 @@ def in_a_row(times: int) -> str:
     return "once" if times == 1 else f"{times} times in a row"
 
 
-def stands(hub: KnownSubscription) -> str:
+def stands(hub: SubscriptionView) -> str:
     """How a subscription stands, in some words."""
     said = hub.state
     if hub.state == State.ACTIVE and hub.lease_until is not None:

@@ -11,7 +11,14 @@ import click
 
 from ingest import request_options as asking
 from ingest.errors import Refused
-from ingest.types import ORDINARY, Agent, AgentUse, RequestOptions, ShownOptions, TlsException
+from ingest.types import (
+    DEFAULT_REQUEST,
+    MaskedOptions,
+    RequestOptions,
+    TlsException,
+    UserAgentState,
+    UserAgentTrial,
+)
 
 CLEARED: Final = ("user-agent", "headers", "proxy", "tls", "ca", "all")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -119,7 +126,7 @@ def read_change(
     )
 
 
-def told(request: ShownOptions | None, agent: Agent | None) -> list[str]:
+def describe_request(request: MaskedOptions | None, agent: UserAgentTrial | None) -> list[str]:
     """Lines for people about how a feed is asked; none where it is asked as all are."""
     lines: list[str] = []
     if request is not None:
@@ -132,22 +139,22 @@ def told(request: ShownOptions | None, agent: Agent | None) -> list[str]:
             lines.append(f"TLS        lets pass: {', '.join(request.tls)}")
         lines += [f"trusts     {fingerprint}" for fingerprint in request.ca]
     if agent is not None:
-        lines.append(f"asked as   {_USES[agent.use]}")
+        lines.append(f"asked as   {_USES[agent.state]}")
     return lines
 
 
 _USES: Final = {
-    AgentUse.TRYING: "INGEST_FALLBACK_USER_AGENT at its next poll: INGEST_USER_AGENT was refused",
-    AgentUse.FALLBACK: "INGEST_FALLBACK_USER_AGENT: INGEST_USER_AGENT was refused",
-    AgentUse.NEITHER: "INGEST_USER_AGENT, though it was refused: so was INGEST_FALLBACK_USER_AGENT",
+    UserAgentState.TRYING: "INGEST_FALLBACK_USER_AGENT at its next poll: INGEST_USER_AGENT was refused",
+    UserAgentState.FALLBACK: "INGEST_FALLBACK_USER_AGENT: INGEST_USER_AGENT was refused",
+    UserAgentState.NEITHER: "INGEST_USER_AGENT, though it was refused: so was INGEST_FALLBACK_USER_AGENT",
 }
 
 
 def _cleared(before: RequestOptions, names: frozenset[str]) -> RequestOptions:
     if "all" in names:
-        return ORDINARY
+        return DEFAULT_REQUEST
     fields = {"user-agent": "user_agent", "headers": "headers", "proxy": "proxy", "tls": "tls", "ca": "ca"}
-    return replace(before, **{fields[name]: getattr(ORDINARY, fields[name]) for name in names})
+    return replace(before, **{fields[name]: getattr(DEFAULT_REQUEST, fields[name]) for name in names})
 
 
 def _lines_of(file: TextIO) -> list[tuple[int, str]]:

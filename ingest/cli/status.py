@@ -9,7 +9,7 @@ import click
 from ingest import app
 from ingest.cli import render
 from ingest.db.status import status_body
-from ingest.jsonable import line
+from ingest.jsonable import json_line
 from ingest.settings import Settings
 
 
@@ -26,7 +26,7 @@ def status(settings: Settings, *, as_json: bool) -> None:
     with app.open_database(settings, name="ingest status") as engine:
         found = app.service_status(settings, engine, timeout=timedelta(seconds=30))
     if as_json:
-        click.echo(line(status_body(found)))
+        click.echo(json_line(status_body(found)))
         return
     feeds = ", ".join(f"{count} {state}" for state, count in found.feeds.items() if count) or "none"
     polls = ", ".join(f"{count} {result}" for result, count in found.polls.items() if count) or "none"

@@ -22,7 +22,7 @@ from ingest.cli import render
 from ingest.db import topics as stored
 from ingest.db.status import poller_runs
 from ingest.errors import Refused, Unavailable
-from ingest.jsonable import line
+from ingest.jsonable import json_line
 from ingest.log.api import ALERTS_STREAM, stream_topic
 from ingest.log.postgres import PostgresLog, listen
 from ingest.settings import Settings
@@ -221,7 +221,7 @@ def _tell_resume(stream: _Shown, cursor: int) -> None:
 
 def _show_gap(gap: Gap, *, as_json: bool) -> None:
     if as_json:
-        click.echo(line(gap.body()))
+        click.echo(json_line(gap.body()))
         return
     text = f"gap: the {gap.lost} events behind cursor {gap.after} are no longer held; going on with {gap.first_cursor}"
     click.echo(click.style(text, fg="red"))
@@ -281,7 +281,7 @@ def list_topics(settings: Settings, *, as_json: bool) -> None:
         found = stored.list_topics(engine)
     if as_json:
         for one in found:
-            click.echo(line(stored.topic_body(one)))
+            click.echo(json_line(stored.topic_body(one)))
         return
     rows = [
         (
@@ -312,7 +312,7 @@ def show_topic(settings: Settings, *, slug: str, as_json: bool) -> None:
         found = stored.find_topic(engine, slug)
         one = _require(found, slug, () if found else stored.list_topics(engine, retired=False))
     if as_json:
-        click.echo(line(stored.topic_body(one)))
+        click.echo(json_line(stored.topic_body(one)))
         return
     if one.retired:
         click.echo("# retired: no topic in force, nothing new matches it")
@@ -375,7 +375,7 @@ def load(settings: Settings, *, file: Path, as_json: bool) -> None:
     with app.open_database(settings, name="ingest topics") as engine:
         loaded = stored.load(engine, wanted, now=runtime.now())
     if as_json:
-        click.echo(line(loaded))
+        click.echo(json_line(loaded))
         return
     for what in ("added", "changed", "unchanged", "retired"):
         slugs = getattr(loaded, what)

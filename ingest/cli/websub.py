@@ -12,11 +12,11 @@ from sqlalchemy import Engine
 from ingest import app, runtime
 from ingest.cli.lookup import named_feed
 from ingest.cli.render import clean, stands, when
-from ingest.db.read_transaction import reading
+from ingest.db.read_transaction import read_transaction
 from ingest.db.websub import subscriptions as known
-from ingest.db.websub.subscriptions import KnownSubscription
+from ingest.db.websub.subscriptions import SubscriptionView
 from ingest.errors import Refused
-from ingest.jsonable import plain
+from ingest.jsonable import jsonable
 from ingest.schedule import websub
 from ingest.schedule.websub import State, Subscription
 from ingest.settings import Settings
@@ -57,14 +57,14 @@ def list_(settings: Settings, *, state: str | None, as_json: bool) -> None:
     with app.open_database(settings, name=NAME) as engine:
         found = known.list_subscriptions(engine, now=runtime.now(), state=state)
     if as_json:
-        click.echo(json.dumps(plain(found), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(jsonable(found), indent=2, ensure_ascii=False))
         return
     if settings.public_url is None:
         click.echo("no hub is asked: INGEST_PUBLIC_URL is not set", err=True)
     if not found:
         click.echo("no subscriptions; polls find the hubs of feeds that have one", err=True)
     for each in found:
-        counts = f"{each.pushed} pushed, {each.missed} missed, {each.dropped} dropped"
+        counts = f"{each.push_count} pushed, {each.missed_entries} missed, {each.invalid_pushes} dropped"
         word = "trusted" if each.covers else f"trust {each.trust:.0%}"
         click.echo(f"{each.feed_id:>6}  {each.state:<9}  {word:<10}  {counts}  {each.hub}  {each.feed_url}")
 
@@ -86,15 +86,15 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
     if found is None:
         raise Refused("feed", name, "one with a subscription; `ingest subscriptions list` shows them")
     if as_json:
-        click.echo(json.dumps(plain(found), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(jsonable(found), indent=2, ensure_ascii=False))
         return
     click.echo(f"{feed.id}  {feed.url}")
     click.echo(f"hub      {clean(found.hub)}\ntopic    {clean(found.topic)}\nstands   {stands(found)}")
     click.echo(f"trust    {found.trust:.0%}, of {websub.TRUSTED:.0%} needed to be relied on")
-    last = "" if found.pushed_at is None else f", the last {when(found.pushed_at)}"
-    click.echo(f"pushed   {found.pushed} times{last}")
-    click.echo(f"missed   {found.missed} entries, which polls found")
-    click.echo(f"dropped  {found.dropped} pushes that were not signed as agreed")
+    last = "" if found.last_push_at is None else f", the last {when(found.last_push_at)}"
+    click.echo(f"pushed   {found.push_count} times{last}")
+    click.echo(f"missed   {found.missed_entries} entries, which polls found")
+    click.echo(f"dropped  {found.invalid_pushes} pushes that were not signed as agreed")
 
 
 @subscriptions.command()
@@ -157,6 +157,6 @@ def _change(engine: Engine, ids: list[int], by: Callable[..., Subscription]) -> 
     return changed
 
 
-def _known(engine: Engine, feed: Feed) -> KnownSubscription | None:
-    with reading(engine) as connection:
-        return known.known_subscription(connection, feed.id, now=runtime.now())
+def _known(engine: Engine, feed: Feed) -> SubscriptionView | None:
+    with read_transaction(engine) as connection:
+        return known.subscription_view(connection, feed.id, now=runtime.now())

@@ -36,10 +36,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
 
-from ingest.db.read_transaction import reading
+from ingest.db.read_transaction import read_transaction
 from ingest.db.tables import articles, matches, revisions, topics
 from ingest.errors import Refused
-from ingest.jsonable import plain
+from ingest.jsonable import jsonable
 
 MAX_LIMIT: Final = 200
 DEFAULT_LIMIT: Final = 50
@@ -67,7 +67,7 @@ _Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class PageCursor:
     """Where a page ended: the last article's place in the order of all."""
 
     sort_at: datetime
@@ -88,7 +88,7 @@ class ArticleQuery:
     """Exclusive."""
     story: UUID | None = None
     limit: int = DEFAULT_LIMIT
-    behind: Place | None = None
+    behind: PageCursor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class Fragment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ArticleRow:
     """An article as lists show it."""
 
     id: UUID
@@ -124,11 +124,11 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class ResultPage:
     """Articles in order; ``behind`` is where the next page begins, None when there is none."""
 
-    articles: tuple[Listed, ...]
-    behind: Place | None
+    articles: tuple[ArticleRow, ...]
+    behind: PageCursor | None
 
 
 def read_query(given: Mapping[str, str], *, name: Callable[[str], str] = str) -> ArticleQuery:
@@ -152,7 +152,7 @@ def read_query(given: Mapping[str, str], *, name: Callable[[str], str] = str) ->
         until=_read(named("to"), read_time),
         story=_read(named("story"), read_uuid),
         limit=_read(named("limit"), read_limit) or DEFAULT_LIMIT,
-        behind=_read(named("cursor"), read_place),
+        behind=_read(named("cursor"), decode_cursor),
     )
     if query.since is not None and query.until is not None and query.since >= query.until:
         raise Refused(name("to"), given["to"], f"a time after {name('from')} ({given['from']})")
@@ -218,17 +218,17 @@ def read_limit(thing: str, value: str) -> int:
     return int(value)
 
 
-def write_place(place: Place) -> str:
+def encode_cursor(place: PageCursor) -> str:
     """A place as callers see it: opaque, safe in a URL."""
     micros = (place.sort_at - _EPOCH) // timedelta(microseconds=1)
     return base64.urlsafe_b64encode(_PLACE.pack(_PLACE_VERSION, micros, place.id.bytes)).decode().rstrip("=")
 
 
-def read_place(thing: str, value: str) -> Place:
+def decode_cursor(thing: str, value: str) -> PageCursor:
     try:
         raw = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
         version, micros, id_bytes = _PLACE.unpack(raw)
-        place = Place(sort_at=_EPOCH + timedelta(microseconds=micros), id=UUID(bytes=id_bytes))
+        place = PageCursor(sort_at=_EPOCH + timedelta(microseconds=micros), id=UUID(bytes=id_bytes))
     except (ValueError, OverflowError, struct.error):
         version, place = b"", None
     if place is None or version != _PLACE_VERSION:
@@ -236,19 +236,19 @@ def read_place(thing: str, value: str) -> Place:
     return place
 
 
-def find(engine: Engine, query: ArticleQuery) -> Page:
+def find(engine: Engine, query: ArticleQuery) -> ResultPage:
     """
     Raises:
         Refused: the topic does not exist.
         Unavailable: the database.
     """
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         if query.topic is not None:
             require_topic(connection, query.topic)
         rows = connection.execute(statement(query)).mappings().all()
     shown = rows[: query.limit]
-    behind = Place(sort_at=shown[-1]["sort_at"], id=shown[-1]["id"]) if len(rows) > query.limit else None
-    return Page(articles=tuple(_listed(row) for row in shown), behind=behind)
+    behind = PageCursor(sort_at=shown[-1]["sort_at"], id=shown[-1]["id"]) if len(rows) > query.limit else None
+    return ResultPage(articles=tuple(_listed(row) for row in shown), behind=behind)
 
 
 def statement(query: ArticleQuery) -> Select[Any]:
@@ -329,12 +329,12 @@ LISTED_COLUMNS: Final = (
 )
 
 
-def _listed(row: Mapping[Any, Any]) -> Listed:
+def _listed(row: Mapping[Any, Any]) -> ArticleRow:
     values = dict(row)
     values["authors"] = tuple(values["authors"])
     values["topics"] = tuple(sorted(values["topics"]))
     values["snippet"] = None if values["snippet"] is None else fragments(values["snippet"])
-    return Listed(**values)
+    return ArticleRow(**values)
 
 
 def fragments(headline: str) -> tuple[Fragment, ...]:
@@ -371,9 +371,9 @@ def _one_of(slugs: Sequence[str]) -> str:
     return f"one of {shown}" + (f" and {len(slugs) - 20} more" if len(slugs) > 20 else "")
 
 
-def listed_body(article: Listed) -> dict[str, Any]:
+def listed_body(article: ArticleRow) -> dict[str, Any]:
     """An article of a list as callers see it: ``snippet`` only where something was searched."""
-    body: dict[str, Any] = plain(article)
+    body: dict[str, Any] = jsonable(article)
     del body["sort_at"]  # our own; what it is made of is there
     if article.snippet is None:
         del body["snippet"]

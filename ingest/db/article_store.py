@@ -20,7 +20,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Connection
 
 from ingest.identity import with_authors
-from ingest.types import Article, Change, Effect, Record, StoredArticle, Topic
+from ingest.types import Article, ArticleChange, Effect, Record, StoredArticle, Topic
 
 _SIGHTED: Final = """
     SELECT s.article_id, s.poll_id FROM sightings s
@@ -30,9 +30,10 @@ _STORED: Final = """
     FROM articles WHERE id = ANY(%b::uuid[]) ORDER BY id FOR UPDATE"""
 _MATCHED: Final = "SELECT article_id, topic FROM matches WHERE article_id = ANY(%b::uuid[])"
 _REVISIONS: Final = """
-    SELECT article_id, digest, number, authors FROM revisions WHERE article_id = ANY(%b::uuid[]) ORDER BY number"""
+    SELECT article_id, content_hash, number, authors FROM revisions
+    WHERE article_id = ANY(%b::uuid[]) ORDER BY number"""
 _PAGES: Final = """
-    SELECT article_id, digest, revision FROM pages
+    SELECT article_id, content_hash, revision FROM pages
     WHERE article_id = ANY(%b::uuid[]) AND revision IS NOT NULL"""
 _STORIES: Final = "SELECT DISTINCT story_id FROM articles WHERE story_id = ANY(%b::uuid[])"
 _LOCK_STORIES: Final = "SELECT pg_advisory_xact_lock(key) FROM unnest(%b::bigint[]) AS key"
@@ -90,7 +91,7 @@ _REVISION_COLUMNS: Final = {
     "article_id": "uuid",
     "number": "int4",
     "current": "bool",
-    "digest": "bytea",
+    "content_hash": "bytea",
     "seen_at": "timestamptz",
     "feed_id": "int8",
     "poll_id": "int8",
@@ -113,7 +114,7 @@ _SIGHTING_COLUMNS: Final = {
     "seen_at": "timestamptz",
     "effect": "text",
     "revision": "int4",
-    "place": "text",
+    "log_position": "text",
 }
 
 
@@ -177,7 +178,7 @@ def load(connection: Connection, *, records: Sequence[tuple[UUID, int]], stories
                 poll_id=row[8],
                 topics=frozenset(topics[row[0]]),
                 pages=pages[row[0]],
-                named=named[row[0]],
+                versions_by_text=named[row[0]],
             )
             for row in rows
         },
@@ -185,7 +186,7 @@ def load(connection: Connection, *, records: Sequence[tuple[UUID, int]], stories
     )
 
 
-def write(connection: Connection, changes: Sequence[Change], *, now: datetime) -> None:
+def write(connection: Connection, changes: Sequence[ArticleChange], *, now: datetime) -> None:
     """Write the rows of ``changes``, given in the order of their records; several may be of one article."""
     driver = driver_of(connection)
     moved = {c.article.id: c for c in changes if c.effect not in (Effect.UNCHANGED, Effect.LATE)}
@@ -268,7 +269,7 @@ def _copy(
             copy.write_row(row)
 
 
-def _article_row(change: Change, first: Article) -> tuple[Any, ...]:
+def _article_row(change: ArticleChange, first: Article) -> tuple[Any, ...]:
     """``first`` is what brought it; ``change`` what it came to within the batch."""
     article = change.article
     return (
@@ -289,13 +290,13 @@ def _article_row(change: Change, first: Article) -> tuple[Any, ...]:
     )
 
 
-def _revision_row(change: Change, *, current: bool) -> tuple[Any, ...]:
+def _revision_row(change: ArticleChange, *, current: bool) -> tuple[Any, ...]:
     article = change.article
     return (
         article.id,
         change.latest,
         current,
-        article.digest,
+        article.content_hash,
         article.seen_at,
         article.feed_id,
         article.poll_id,
@@ -313,7 +314,7 @@ def _revision_row(change: Change, *, current: bool) -> tuple[Any, ...]:
     )
 
 
-def _sighting_row(change: Change) -> tuple[Any, ...]:
+def _sighting_row(change: ArticleChange) -> tuple[Any, ...]:
     article, record = change.article, change.record
     place = f"{record.topic}/{record.partition}/{record.offset}"
     return (
@@ -327,7 +328,7 @@ def _sighting_row(change: Change) -> tuple[Any, ...]:
     )
 
 
-def _revise(driver: psycopg.Connection[Any], changes: Sequence[Change]) -> None:
+def _revise(driver: psycopg.Connection[Any], changes: Sequence[ArticleChange]) -> None:
     rows = [
         (
             c.article.id,
@@ -347,13 +348,15 @@ def _revise(driver: psycopg.Connection[Any], changes: Sequence[Change]) -> None:
     driver.execute(_REVISE, [list(column) for column in zip(*rows, strict=True)])
 
 
-def _write_matches(driver: psycopg.Connection[Any], changes: Sequence[Change], *, now: datetime) -> None:
+def _write_matches(
+    driver: psycopg.Connection[Any], changes: Sequence[ArticleChange], *, now: datetime
+) -> None:
     """The matches as all of the changes leave them, in their order: one without a part in a topic may stay in it."""
     matched: dict[tuple[str, UUID], tuple[Any, ...]] = {}
     left: set[tuple[str, UUID]] = set()
     for change in changes:
         article = change.article.id
-        for topic in change.left:
+        for topic in change.topics_left:
             matched.pop((topic, article), None)
             left.add((topic, article))
         for match in change.matches:

@@ -73,7 +73,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         raise translate(error) from error
 
 
-def trying(engine: Engine, change: Callable[[Connection], _Done]) -> _Done:
+def run_with_retry(engine: Engine, change: Callable[[Connection], _Done]) -> _Done:
     """The change in a transaction of its own; one that meets another is started again."""
     for _ in range(ATTEMPTS - 1):
         with suppress(Conflict), transaction(engine) as connection:
@@ -82,7 +82,7 @@ def trying(engine: Engine, change: Callable[[Connection], _Done]) -> _Done:
         return change(connection)
 
 
-def clean(value: str | None) -> str | None:
+def pg_text(value: str | None) -> str | None:
     """As PostgreSQL takes it (docs, §8.3): no NUL, no lone surrogates; and not without end."""
     if value is None:
         return None

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import ColumnElement
 
 from ingest.db.tables import feeds
-from ingest.types import About, Asked, Cadence, FeedState, Rhythm
+from ingest.types import FeedState, PollHints, PublishGaps, PublishRate, SiteIdentity
 
 FEED_STATES: Final = tuple(state.value for state in FeedState)
 """Each feed is in one of them."""
@@ -19,63 +19,63 @@ WAITS: Final = "its server asked to wait until then"
 feed_fails: Final[ColumnElement[bool]] = feeds.c.enabled & (feeds.c.failures > 0)
 
 
-def read_cadence(entries: float | None, hours: float | None) -> Cadence | None:
-    return None if entries is None or hours is None else Cadence(entries=entries, hours=hours)
+def decode_publish_rate(entries: float | None, hours: float | None) -> PublishRate | None:
+    return None if entries is None or hours is None else PublishRate(entries=entries, hours=hours)
 
 
-def spell_asked(asked: Asked) -> Jsonb | None:
-    """As ``feeds.asked`` holds it; NULL where the feed asks for nothing."""
-    if asked == Asked():
+def encode_poll_hints(asked: PollHints) -> Jsonb | None:
+    """As ``feeds.poll_hints`` holds it; NULL where the feed asks for nothing."""
+    if asked == PollHints():
         return None
-    every = None if asked.every is None else asked.every.total_seconds()
+    every = None if asked.interval is None else asked.interval.total_seconds()
     hours, days = sorted(asked.skip_hours), sorted(asked.skip_days)
-    return Jsonb({"every_seconds": every, "skip_hours": hours, "skip_days": days})
+    return Jsonb({"interval_seconds": every, "skip_hours": hours, "skip_days": days})
 
 
-def read_asked(stored: Mapping[str, Any] | None) -> Asked:
+def decode_poll_hints(stored: Mapping[str, Any] | None) -> PollHints:
     if stored is None:
-        return Asked()
-    every = stored["every_seconds"]
-    return Asked(
-        every=None if every is None else timedelta(seconds=every),
+        return PollHints()
+    every = stored["interval_seconds"]
+    return PollHints(
+        interval=None if every is None else timedelta(seconds=every),
         skip_hours=frozenset(stored["skip_hours"]),
         skip_days=frozenset(stored["skip_days"]),
     )
 
 
-def spell_rhythm(rhythm: Rhythm | None) -> Jsonb | None:
-    """As ``feeds.rhythm`` holds it."""
+def encode_publish_gaps(rhythm: PublishGaps | None) -> Jsonb | None:
+    """As ``feeds.publish_gaps`` holds it."""
     if rhythm is None:
         return None
     return Jsonb(
         {
-            "fresh_at": rhythm.fresh_at.isoformat(),
-            "gap_seconds": rhythm.gap.total_seconds(),
+            "last_new_at": rhythm.last_new_at.isoformat(),
+            "mean_seconds": rhythm.mean.total_seconds(),
             "deviation_seconds": rhythm.deviation.total_seconds(),
-            "gaps": rhythm.gaps,
+            "count": rhythm.count,
         }
     )
 
 
-def read_rhythm(stored: Mapping[str, Any] | None) -> Rhythm | None:
+def decode_publish_gaps(stored: Mapping[str, Any] | None) -> PublishGaps | None:
     if stored is None:
         return None
-    return Rhythm(
-        fresh_at=datetime.fromisoformat(stored["fresh_at"]),
-        gap=timedelta(seconds=stored["gap_seconds"]),
+    return PublishGaps(
+        last_new_at=datetime.fromisoformat(stored["last_new_at"]),
+        mean=timedelta(seconds=stored["mean_seconds"]),
         deviation=timedelta(seconds=stored["deviation_seconds"]),
-        gaps=stored["gaps"],
+        count=stored["count"],
     )
 
 
-def spell_about(about: About | None) -> Jsonb | None:
-    """As ``feeds.about`` holds it."""
+def encode_site_identity(about: SiteIdentity | None) -> Jsonb | None:
+    """As ``feeds.site_identity`` holds it."""
     if about is None:
         return None
     return Jsonb({"title": about.title, "hosts": list(about.hosts), "language": about.language})
 
 
-def read_about(stored: Mapping[str, Any] | None) -> About | None:
+def decode_site_identity(stored: Mapping[str, Any] | None) -> SiteIdentity | None:
     if stored is None:
         return None
-    return About(title=stored["title"], hosts=tuple(stored["hosts"]), language=stored["language"])
+    return SiteIdentity(title=stored["title"], hosts=tuple(stored["hosts"]), language=stored["language"])

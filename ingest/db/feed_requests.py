@@ -9,13 +9,13 @@ from typing import Any
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, Engine, null, select, update
 
-from ingest.db.engine import trying
+from ingest.db.engine import run_with_retry
 from ingest.db.tables import feeds
-from ingest.request_options import read_options, spell_options
-from ingest.types import Agent, AgentUse, RequestOptions
+from ingest.request_options import decode_options, encode_options
+from ingest.types import RequestOptions, UserAgentState, UserAgentTrial
 
 
-def set_request(
+def set_request_options(
     engine: Engine, feed_id: int, change: Callable[[RequestOptions], RequestOptions]
 ) -> RequestOptions | None:
     """Change what a feed is asked with; what it is asked with now. None: there is no such feed.
@@ -28,32 +28,39 @@ def set_request(
     """
 
     def set_(connection: Connection) -> RequestOptions | None:
-        wanted = select(feeds.c.request).where(feeds.c.id == feed_id).with_for_update()
+        wanted = select(feeds.c.request_options).where(feeds.c.id == feed_id).with_for_update()
         row = connection.execute(wanted).one_or_none()
         if row is None:
             return None
-        before = read_options(row.request)
+        before = decode_options(row.request_options)
         after = change(before)
         if after != before:
             itself = feeds.c.id == feed_id
-            with_it = (feeds.c.parent_id == feed_id) & feeds.c.request.is_(None)
-            spelt = spell_options(after) or null()
-            connection.execute(update(feeds).where(itself).values(request=spelt))
-            forgotten = {"agent": null(), "etag": None, "last_modified": None, "set_meanwhile": True}
+            with_it = (feeds.c.parent_id == feed_id) & feeds.c.request_options.is_(None)
+            spelt = encode_options(after) or null()
+            connection.execute(update(feeds).where(itself).values(request_options=spelt))
+            forgotten = {
+                "user_agent_trial": null(),
+                "etag": None,
+                "last_modified": None,
+                "set_meanwhile": True,
+            }
             connection.execute(update(feeds).where(itself | with_it).values(forgotten))
         return after
 
-    return trying(engine, set_)
+    return run_with_retry(engine, set_)
 
 
-def spell_agent(agent: Agent | None) -> Jsonb | None:
-    """As ``feeds.agent`` holds it."""
+def encode_user_agent_trial(agent: UserAgentTrial | None) -> Jsonb | None:
+    """As ``feeds.user_agent_trial`` holds it."""
     if agent is None:
         return None
-    return Jsonb({"use": agent.use.value, "since": agent.since.isoformat()})
+    return Jsonb({"state": agent.state.value, "since": agent.since.isoformat()})
 
 
-def read_agent(stored: Mapping[str, Any] | None) -> Agent | None:
+def decode_user_agent_trial(stored: Mapping[str, Any] | None) -> UserAgentTrial | None:
     if stored is None:
         return None
-    return Agent(use=AgentUse(stored["use"]), since=datetime.fromisoformat(stored["since"]))
+    return UserAgentTrial(
+        state=UserAgentState(stored["state"]), since=datetime.fromisoformat(stored["since"])
+    )

@@ -25,17 +25,23 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from ingest.db.engine import transaction, trying
-from ingest.db.feed_codecs import WAITS, feed_fails, read_asked, read_cadence, read_rhythm
-from ingest.db.feed_requests import read_agent
+from ingest.db.engine import run_with_retry, transaction
+from ingest.db.feed_codecs import (
+    WAITS,
+    decode_poll_hints,
+    decode_publish_gaps,
+    decode_publish_rate,
+    feed_fails,
+)
+from ingest.db.feed_requests import decode_user_agent_trial
 from ingest.db.page_fetch import give_up_waiting
-from ingest.db.polls import Poll, Tell, last_polls
-from ingest.db.read_transaction import reading
+from ingest.db.polls import AppendAlerts, Poll, last_polls
+from ingest.db.read_transaction import read_transaction
 from ingest.db.tables import feeds, polls, without_scheme
-from ingest.db.websub.subscriptions import KnownSubscription, known_subscription, poll_now
-from ingest.request_options import masked, read_options, spell_options
-from ingest.schedule import shown
-from ingest.types import ORDINARY, Alert, AlertKind, Feed, FeedState, PollResult, RequestOptions
+from ingest.db.websub.subscriptions import SubscriptionView, poll_now, subscription_view
+from ingest.request_options import decode_options, encode_options, masked
+from ingest.schedule import format_duration
+from ingest.types import DEFAULT_REQUEST, Alert, AlertKind, Feed, FeedState, PollResult, RequestOptions
 
 IMPORT_BATCH: Final = 10_000
 """Rows of one INSERT."""
@@ -48,16 +54,24 @@ _SCHEME: Final = re.compile("^https?")
 
 # As arrays: a statement with a parameter for each value takes longer to put together than to carry out.
 _ADD: Final = """
-    INSERT INTO feeds (url, title, request, added_at, next_poll_at, "interval")
+    INSERT INTO feeds (url, title, request_options, added_at, next_poll_at, "interval")
     SELECT url, title, request, %(now)s, %(now)s, %(interval)s
     FROM unnest(%(urls)b::text[], %(titles)b::text[], %(requests)b::jsonb[])
         WITH ORDINALITY AS given(url, title, request, place) ORDER BY place
     ON CONFLICT DO NOTHING RETURNING url"""
-_VALUES: Final = ("cadence_entries", "cadence_hours", "asked", "rhythm", "state", "request", "agent")
-_SPELT: Final = ("cadence", "asked", "rhythm", "state", "request", "agent")
+_VALUES: Final = (
+    "publish_rate_entries",
+    "publish_rate_hours",
+    "poll_hints",
+    "publish_gaps",
+    "state",
+    "request_options",
+    "user_agent_trial",
+)
+_SPELT: Final = ("publish_rate", "poll_hints", "publish_gaps", "state", "request_options", "user_agent_trial")
 _PLAIN: Final = tuple(name for name in Feed.__dataclass_fields__ if name not in _SPELT)
 # A feed that waits for its turn may still carry a lease that ran out.
-_POLLING_SINCE: Final = case((feeds.c.turn_at.is_(None), feeds.c.leased_at)).label("polling_since")
+_POLLING_SINCE: Final = case((feeds.c.slot_at.is_(None), feeds.c.leased_at)).label("polling_since")
 _SHOWN: Final = tuple(
     _POLLING_SINCE if name == _POLLING_SINCE.name else feeds.c[name] for name in (*_PLAIN, *_VALUES)
 )
@@ -76,7 +90,7 @@ class FeedHistory:
     """A feed, what it has with its hub, and its last polls, newest first, as they were at one moment."""
 
     feed: Feed
-    subscription: KnownSubscription | None
+    subscription: SubscriptionView | None
     polls: tuple[Poll, ...]
 
 
@@ -96,7 +110,7 @@ def add_feed(
     url: str,
     *,
     title: str | None = None,
-    request: RequestOptions = ORDINARY,
+    request: RequestOptions = DEFAULT_REQUEST,
     now: datetime,
     interval: timedelta,
 ) -> tuple[Feed, bool]:
@@ -106,7 +120,7 @@ def add_feed(
     One that is there under the other of http and https is the same feed, and stays as it is.
     """
     added = add_feeds(engine, [(url, title)], requests={url: request}, now=now, interval=interval)
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         row = connection.execute(select(*_SHOWN).where(_at(url))).mappings().one()
     return _feed(row), bool(added)
 
@@ -132,7 +146,7 @@ def add_feeds(
     with transaction(engine) as connection:
         for at in range(0, len(given), IMPORT_BATCH):
             urls, names = zip(*given[at : at + IMPORT_BATCH], strict=True)
-            spelt = [spell_options(requests.get(url, ORDINARY)) for url in urls]
+            spelt = [encode_options(requests.get(url, DEFAULT_REQUEST)) for url in urls]
             values = {
                 "urls": list(urls),
                 "titles": list(names),
@@ -147,7 +161,7 @@ def add_feeds(
 def registered_at(engine: Engine, urls: Sequence[str]) -> dict[str, str]:
     """The URL of the feed at each of these addresses, its own or the one under the other of http and https."""
     found: dict[str, str] = {}
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         for at in range(0, len(urls), LOOKUP_BATCH):
             by_address = {_SCHEME.sub("", url): url for url in urls[at : at + LOOKUP_BATCH]}
             wanted = select(feeds.c.url).where(
@@ -165,7 +179,7 @@ def remove_feed(engine: Engine, feed_id: int) -> bool:
         return connection.execute(delete(feeds).where(feeds.c.id == feed_id)).rowcount == 1
 
     # What goes with it may be what a poller is about to record, in another order.
-    return trying(engine, remove)
+    return run_with_retry(engine, remove)
 
 
 def list_feeds(engine: Engine, *, state: FeedState | None = None) -> list[Feed]:
@@ -173,7 +187,7 @@ def list_feeds(engine: Engine, *, state: FeedState | None = None) -> list[Feed]:
     wanted = select(*_SHOWN).order_by(feeds.c.id)
     if state is not None:
         wanted = wanted.where(feeds.c.state == state.value)
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         return [_feed(row) for row in connection.execute(wanted).mappings()]
 
 
@@ -191,7 +205,7 @@ def page_feeds(
         wanted = wanted.where(feeds.c.state == state)
     if failing:
         wanted = wanted.where(feed_fails)
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         found = [_feed(row) for row in connection.execute(wanted).mappings()]
     shown = tuple(found[:limit])
     return FeedPage(feeds=shown, next_after=shown[-1].id if len(found) > limit else None)
@@ -207,7 +221,7 @@ def last_failures(engine: Engine) -> dict[int, LastFailure]:
         .lateral()
     )
     wanted = select(feeds.c.id, last.c.failure, last.c.status).join(last, true()).where(feeds.c.failures > 0)
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         return {
             row.id: LastFailure(kind=row.failure, status=row.status)
             for row in connection.execute(wanted)
@@ -217,17 +231,17 @@ def last_failures(engine: Engine) -> dict[int, LastFailure]:
 
 def find_feed(engine: Engine, *, url: str | None = None, feed_id: int | None = None) -> Feed | None:
     """The feed with this URL (under http or https) or this id; None: there is none."""
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         return _find(connection, url=url, feed_id=feed_id)
 
 
 def find_history(engine: Engine, feed_id: int, *, now: datetime) -> FeedHistory | None:
     """The feed with this id and its last polls; None: there is none."""
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         feed = _find(connection, url=None, feed_id=feed_id)
         if feed is None:
             return None
-        known = known_subscription(connection, feed_id, now=now)
+        known = subscription_view(connection, feed_id, now=now)
         return FeedHistory(feed=feed, subscription=known, polls=tuple(last_polls(connection, feed_id)))
 
 
@@ -250,11 +264,11 @@ def make_due(
     budget of the host. Ones that are being polled stay as they are.
     """
     spaced = func.greatest(now, feeds.c.polled_at + spacing)
-    soonest = func.greatest(spaced, feeds.c.wait_until)
+    soonest = func.greatest(spaced, feeds.c.retry_after_until)
     asked = "asked for by hand"
     reason = case(
-        (feeds.c.wait_until > spaced, f"{asked}; {WAITS}"),
-        (spaced > now, f"{asked}; polls of a feed are {shown(spacing)} apart at least"),
+        (feeds.c.retry_after_until > spaced, f"{asked}; {WAITS}"),
+        (spaced > now, f"{asked}; polls of a feed are {format_duration(spacing)} apart at least"),
         else_=asked,
     )
     statement = update(feeds).where(
@@ -263,30 +277,30 @@ def make_due(
     if feed_ids is not None:
         statement = statement.where(feeds.c.id.in_(feed_ids))
     given = statement.values(next_poll_at=soonest, last_reason=reason)
-    return trying(engine, lambda connection: connection.execute(given).rowcount)
+    return run_with_retry(engine, lambda connection: connection.execute(given).rowcount)
 
 
-def mute(engine: Engine, feed_id: int, *, reason: str, now: datetime, tell: Tell) -> bool:
+def mute(engine: Engine, feed_id: int, *, reason: str, now: datetime, tell: AppendAlerts) -> bool:
     """Do not poll this feed, nor the sitemaps that it names, until it is resumed; seen-sets and schedules stay.
     False: it is none that is polled."""
     return _restate(engine, feed_id, enabled=False, state=FeedState.MUTED, reason=reason, now=now, tell=tell)
 
 
-def unmute(engine: Engine, feed_id: int, *, now: datetime, tell: Tell) -> bool:
+def unmute(engine: Engine, feed_id: int, *, now: datetime, tell: AppendAlerts) -> bool:
     """Poll this feed again at once, from where it was, and the sitemaps that were muted with it; what it is is seen
     then, and what its hub sent meanwhile. False: it is none that is muted."""
     reason = "resumed by hand"
     return _restate(engine, feed_id, enabled=True, state=FeedState.HEALTHY, reason=reason, now=now, tell=tell)
 
 
-def accept(engine: Engine, feed_id: int, *, now: datetime, tell: Tell) -> bool:
+def confirm_site(engine: Engine, feed_id: int, *, now: datetime, tell: AppendAlerts) -> bool:
     """Take what this feed says now for its own, though it looked like another site's. False: it does not."""
 
     def take(connection: Connection) -> bool:
         wanted = (
             update(feeds)
-            .where(feeds.c.id == feed_id, feeds.c.drifted.is_not(None))
-            .values(drifted=None, about=None, accepted_meanwhile=True)
+            .where(feeds.c.id == feed_id, feeds.c.site_changed_reason.is_not(None))
+            .values(site_changed_reason=None, site_identity=None, accepted_meanwhile=True)
             .returning(feeds.c.enabled)
         )
         enabled = connection.execute(wanted).scalar_one_or_none()
@@ -297,7 +311,7 @@ def accept(engine: Engine, feed_id: int, *, now: datetime, tell: Tell) -> bool:
         _turn(connection, feed_id, state=FeedState.HEALTHY, reason="accepted by hand", now=now, tell=tell)
         return True
 
-    return trying(engine, take)
+    return run_with_retry(engine, take)
 
 
 def _restate(
@@ -308,7 +322,7 @@ def _restate(
     state: FeedState,
     reason: str,
     now: datetime,
-    tell: Tell,
+    tell: AppendAlerts,
 ) -> bool:
     def restate(connection: Connection) -> bool:
         changed = update(feeds).where(feeds.c.enabled.is_not(enabled))
@@ -325,11 +339,11 @@ def _restate(
             _turn(connection, part, state=state, reason=told, now=now, tell=tell)
         return True
 
-    return trying(engine, restate)
+    return run_with_retry(engine, restate)
 
 
 def _turn(
-    connection: Connection, feed_id: int, *, state: FeedState, reason: str, now: datetime, tell: Tell
+    connection: Connection, feed_id: int, *, state: FeedState, reason: str, now: datetime, tell: AppendAlerts
 ) -> None:
     """Give the feed another state, by an operator's word. One that was never polled and is to be, is new."""
     found = connection.execute(
@@ -368,7 +382,7 @@ def set_full_text(engine: Engine, feed_id: int, *, wanted: bool) -> bool:
             give_up_waiting(connection, feed_id, "full text was turned off for its feed")
         return True
 
-    return trying(engine, turn)
+    return run_with_retry(engine, turn)
 
 
 def _at(url: str) -> ColumnElement[bool]:
@@ -379,10 +393,10 @@ def _at(url: str) -> ColumnElement[bool]:
 def _feed(row: Mapping[Any, Any]) -> Feed:
     return Feed(
         **{name: row[name] for name in _PLAIN},
-        cadence=read_cadence(row["cadence_entries"], row["cadence_hours"]),
-        asked=read_asked(row["asked"]),
-        rhythm=read_rhythm(row["rhythm"]),
+        publish_rate=decode_publish_rate(row["publish_rate_entries"], row["publish_rate_hours"]),
+        poll_hints=decode_poll_hints(row["poll_hints"]),
+        publish_gaps=decode_publish_gaps(row["publish_gaps"]),
         state=FeedState(row["state"]),
-        request=masked(read_options(row["request"])),
-        agent=read_agent(row["agent"]),
+        request_options=masked(decode_options(row["request_options"])),
+        user_agent_trial=decode_user_agent_trial(row["user_agent_trial"]),
     )

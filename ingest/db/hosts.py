@@ -11,11 +11,11 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, Engine, Row, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from ingest.db.engine import transaction, trying
-from ingest.db.read_transaction import reading
+from ingest.db.engine import run_with_retry, transaction
+from ingest.db.read_transaction import read_transaction
 from ingest.db.tables import feeds, hosts, pages
 from ingest.schedule import rate_limit as budgets
-from ingest.schedule.rate_limit import Admission, Budget, Host, Waiting, is_bounded
+from ingest.schedule.rate_limit import Admission, DueFeed, Host, HostLimits, is_bounded
 from ingest.types import Pause, PollOutcome
 
 LEASE_ROUNDS: Final = 20
@@ -23,38 +23,40 @@ LEASE_ROUNDS: Final = 20
 _Leased = TypeVar("_Leased")
 
 _KNOWN: Final = """
-    SELECT host, free_at, queue_end, paused_until, pause_reason, spacing, crawl_delay, pages_end FROM hosts
+    SELECT host, next_slot_at, queue_end, paused_until, pause_reason, spacing, crawl_delay, page_queue_end FROM hosts
     WHERE host = ANY(%(hosts)b::text[]) ORDER BY host"""
 # In one order, so that two pollers wait for each other and never in a circle.
 _LOCK: Final = f"{_KNOWN} FOR UPDATE"
 _MEET: Final = """
-    INSERT INTO hosts (host, free_at, queue_end) SELECT host, %(now)s, %(now)s
+    INSERT INTO hosts (host, next_slot_at, queue_end) SELECT host, %(now)s, %(now)s
     FROM unnest(%(hosts)b::text[]) AS met(host) ORDER BY host ON CONFLICT (host) DO NOTHING"""
 # A feed that waits for its turn may still carry a lease that ran out.
-_WITH_TURN: Final = "SELECT id FROM feeds WHERE id = ANY(%(ids)s) AND turn_at = next_poll_at"
+_WITH_TURN: Final = "SELECT id FROM feeds WHERE id = ANY(%(ids)s) AND slot_at = next_poll_at"
 _UNDER_WAY: Final = """
     SELECT host, count(*) AS polls FROM (
         SELECT host FROM feeds WHERE lease_poll_id IS NOT NULL AND host = ANY(%(hosts)b::text[])
-            AND next_poll_at > %(now)s AND turn_at IS NULL
+            AND next_poll_at > %(now)s AND slot_at IS NULL
         UNION ALL
         SELECT host FROM pages WHERE leased_at IS NOT NULL AND host = ANY(%(hosts)b::text[]) AND due_at > %(now)s
     ) AS under_way GROUP BY host"""
 _KEEP: Final = """
-    UPDATE hosts SET free_at = given.free_at, queue_end = given.queue_end, pages_end = given.pages_end
-    FROM unnest(%(hosts)b::text[], %(free_at)b::timestamptz[], %(queue_end)b::timestamptz[],
-        %(pages_end)b::timestamptz[]) AS given(host, free_at, queue_end, pages_end) WHERE hosts.host = given.host"""
+    UPDATE hosts SET next_slot_at = given.next_slot_at, queue_end = given.queue_end,
+        page_queue_end = given.page_queue_end
+    FROM unnest(%(hosts)b::text[], %(next_slot_at)b::timestamptz[], %(queue_end)b::timestamptz[],
+        %(page_queue_end)b::timestamptz[]) AS given(host, next_slot_at, queue_end, page_queue_end)
+    WHERE hosts.host = given.host"""
 _WAIT: Final = """
-    UPDATE feeds SET next_poll_at = given.turn, turn_at = given.turn,
+    UPDATE feeds SET next_poll_at = given.turn, slot_at = given.turn,
         last_reason = 'its turn at ' || feeds.host || ', which is ' || coalesce(
             (SELECT 'left alone until ' || to_char(paused_until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"')
                 || ': ' || pause_reason FROM hosts WHERE hosts.host = feeds.host AND paused_until > %(now)s),
             'not asked more often')
     FROM unnest(%(ids)b::bigint[], %(turns)b::timestamptz[]) AS given(id, turn) WHERE feeds.id = given.id"""
 _PAGES_WAIT: Final = """
-    UPDATE pages SET due_at = given.turn, turn_at = given.turn
+    UPDATE pages SET due_at = given.turn, slot_at = given.turn
     FROM unnest(%(ids)b::bigint[], %(turns)b::timestamptz[]) AS given(id, turn) WHERE pages.id = given.id"""
 _PAUSE: Final = """
-    INSERT INTO hosts (host, free_at, queue_end, paused_until, pause_reason)
+    INSERT INTO hosts (host, next_slot_at, queue_end, paused_until, pause_reason)
     SELECT host, now, now, until, reason
     FROM unnest(%(hosts)b::text[], %(now)b::timestamptz[], %(until)b::timestamptz[], %(reasons)b::text[])
         AS given(host, now, until, reason) ORDER BY host
@@ -100,7 +102,7 @@ def lease_in_rounds(
     for _ in range(LEASE_ROUNDS):
         wanted = limit - len(leases)
         # A transaction of its own for each round: hosts are locked in one order only within one.
-        found, looked_at = trying(engine, partial(claim, limit=wanted, **given))
+        found, looked_at = run_with_retry(engine, partial(claim, limit=wanted, **given))
         leases += found
         if looked_at < wanted or len(leases) == limit:
             break
@@ -108,14 +110,14 @@ def lease_in_rounds(
 
 
 def admit_due(
-    connection: Connection, waiting: Sequence[Waiting], *, now: datetime, budget: Budget
+    connection: Connection, waiting: Sequence[DueFeed], *, now: datetime, budget: HostLimits
 ) -> tuple[int, ...]:
     """Of feeds whose rows are locked, those that may be polled now; the others get their turns."""
     return _given(connection, admit(connection, waiting, now=now, budget=budget), move=_WAIT, now=now)
 
 
 def admit_due_pages(
-    connection: Connection, waiting: Sequence[Waiting], *, now: datetime, budget: Budget
+    connection: Connection, waiting: Sequence[DueFeed], *, now: datetime, budget: HostLimits
 ) -> tuple[int, ...]:
     """The same for pages whose rows are locked, by their ids."""
     admission = admit(connection, waiting, by=budgets.admit_pages, now=now, budget=budget)
@@ -124,18 +126,18 @@ def admit_due_pages(
 
 def _given(connection: Connection, admission: Admission, *, move: str, now: datetime) -> tuple[int, ...]:
     """Whoever is admitted; the others have their turns in their rows."""
-    if admission.turns:
-        given = {"ids": list(admission.turns), "turns": list(admission.turns.values()), "now": now}
+    if admission.slots:
+        given = {"ids": list(admission.slots), "turns": list(admission.slots.values()), "now": now}
         connection.exec_driver_sql(move, given)
     return admission.admitted
 
 
 def admit(
     connection: Connection,
-    waiting: Sequence[Waiting],
+    waiting: Sequence[DueFeed],
     *,
     now: datetime,
-    budget: Budget,
+    budget: HostLimits,
     by: Callable[..., Admission] = budgets.admit,
 ) -> Admission:
     """Who of these may ask their hosts now, and when the others' turns are; the hosts know of it."""
@@ -148,9 +150,9 @@ def admit(
             _KEEP,
             {
                 "hosts": list(admission.hosts),
-                "free_at": [host.free_at for host in changed],
+                "next_slot_at": [host.next_slot_at for host in changed],
                 "queue_end": [host.queue_end for host in changed],
-                "pages_end": [host.pages_end for host in changed],
+                "page_queue_end": [host.page_queue_end for host in changed],
             },
         )
     return admission
@@ -174,19 +176,21 @@ def _with_counts(
     under_way = {row.host: row.polls for row in counts}
     return {
         row.host: Host(
-            free_at=row.free_at,
+            next_slot_at=row.next_slot_at,
             queue_end=row.queue_end,
             paused_until=row.paused_until,
             spacing=row.spacing,
-            under_way=under_way.get(row.host, 0),
+            in_flight=under_way.get(row.host, 0),
             crawl_delay=row.crawl_delay,
-            pages_end=row.pages_end,
+            page_queue_end=row.page_queue_end,
         )
         for row in rows
     }
 
 
-def rooms(engine: Engine, hosts_of: Mapping[int, str], *, now: datetime, budget: Budget) -> dict[int, Room]:
+def rooms(
+    engine: Engine, hosts_of: Mapping[int, str], *, now: datetime, budget: HostLimits
+) -> dict[int, Room]:
     """Of these feeds, by their ids, those whose host has no room for them now: when it has. Nothing is changed.
 
     One that has its turn is asked then, whoever else waits; only a pause that began since can put it off.
@@ -195,7 +199,7 @@ def rooms(engine: Engine, hosts_of: Mapping[int, str], *, now: datetime, budget:
         "hosts": sorted({name for name in hosts_of.values() if is_bounded(name, budget=budget)}),
         "now": now,
     }
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         rows = {row.host: row for row in connection.exec_driver_sql(_KNOWN, given).all()}
         known = _with_counts(connection, list(rows.values()), given)
         turns = set(connection.exec_driver_sql(_WITH_TURN, {"ids": list(hosts_of)}).scalars())
@@ -211,7 +215,7 @@ def rooms(engine: Engine, hosts_of: Mapping[int, str], *, now: datetime, budget:
     return found
 
 
-def pause(connection: Connection, outcomes: Sequence[PollOutcome]) -> None:
+def apply_pauses(connection: Connection, outcomes: Sequence[PollOutcome]) -> None:
     """Leave those hosts alone that asked for it."""
     leave_alone(connection, [outcome.pause for outcome in outcomes if outcome.pause is not None])
 
@@ -264,13 +268,13 @@ def list_hosts(engine: Engine) -> list[KnownHost]:
         )
         .order_by(func.coalesce(counted.c.feeds, 0).desc(), "host")
     )
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         return [KnownHost(**row) for row in connection.execute(rows).mappings()]
 
 
 def set_spacing(engine: Engine, host: str, spacing: timedelta | None, *, now: datetime) -> None:
     """Ask ``host`` once in ``spacing``; None: as often as others."""
-    row = {"host": host, "free_at": now, "queue_end": now, "spacing": spacing}
+    row = {"host": host, "next_slot_at": now, "queue_end": now, "spacing": spacing}
     statement = insert(hosts).values(row)
     with transaction(engine) as connection:
         connection.execute(
@@ -280,7 +284,7 @@ def set_spacing(engine: Engine, host: str, spacing: timedelta | None, *, now: da
 
 def set_crawl_delay(connection: Connection, host: str, delay: timedelta | None, *, now: datetime) -> None:
     """What the robots.txt of ``host`` asks for now; None: nothing."""
-    row = {"host": host, "free_at": now, "queue_end": now, "crawl_delay": delay}
+    row = {"host": host, "next_slot_at": now, "queue_end": now, "crawl_delay": delay}
     statement = insert(hosts).values(row)
     connection.execute(
         statement.on_conflict_do_update(
@@ -291,18 +295,18 @@ def set_crawl_delay(connection: Connection, host: str, delay: timedelta | None, 
     )
 
 
-def end_pause(engine: Engine, host: str, *, now: datetime) -> bool:
+def unpause(engine: Engine, host: str, *, now: datetime) -> bool:
     """Ask ``host`` again, those first that wait for it; False: it was not paused."""
     ended = (
         hosts.update()
         .where(hosts.c.host == host, hosts.c.paused_until > now)
-        .values(paused_until=None, pause_reason=None, queue_end=now, pages_end=None)
+        .values(paused_until=None, pause_reason=None, queue_end=now, page_queue_end=None)
     )
     # Their turns lie behind the pause: they are due, and get others.
     again = (
         feeds.update()
-        .where(feeds.c.host == host, feeds.c.turn_at > now)
-        .values(next_poll_at=now, turn_at=None)
+        .where(feeds.c.host == host, feeds.c.slot_at > now)
+        .values(next_poll_at=now, slot_at=None)
     )
 
     def resume(connection: Connection) -> bool:
@@ -311,18 +315,20 @@ def end_pause(engine: Engine, host: str, *, now: datetime) -> bool:
         connection.execute(again)
         connection.execute(
             pages.update()
-            .where(pages.c.host == host, pages.c.state == "waiting", pages.c.turn_at > now)
-            .values(due_at=now, turn_at=None)
+            .where(pages.c.host == host, pages.c.state == "waiting", pages.c.slot_at > now)
+            .values(due_at=now, slot_at=None)
         )
         return True
 
-    return trying(engine, resume)
+    return run_with_retry(engine, resume)
 
 
 def prune_hosts(engine: Engine, *, before: datetime) -> int:
     """Forget hosts that nobody asked since, unless an operator set their spacing; how many those were. Each link to
     a page may name another one, so they would be ever more."""
-    asked_at = func.greatest(hosts.c.free_at, hosts.c.queue_end, hosts.c.paused_until, hosts.c.pages_end)
+    asked_at = func.greatest(
+        hosts.c.next_slot_at, hosts.c.queue_end, hosts.c.paused_until, hosts.c.page_queue_end
+    )
     old = hosts.delete().where(hosts.c.spacing.is_(None), asked_at < before)
     # Pollers lock them in the order of their names.
-    return trying(engine, lambda connection: connection.execute(old).rowcount)
+    return run_with_retry(engine, lambda connection: connection.execute(old).rowcount)

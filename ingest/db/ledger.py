@@ -17,7 +17,7 @@ from sqlalchemy import text as sql
 
 from ingest import urls
 from ingest.db.page_fetch import WantedPage, pages_of
-from ingest.db.read_transaction import reading
+from ingest.db.read_transaction import read_transaction
 from ingest.db.tables import (
     articles,
     feeds,
@@ -86,7 +86,7 @@ class Sighting:
     seen_at: datetime
     effect: str
     revision: int
-    place: str
+    log_position: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,14 +146,14 @@ class Travelled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetAside:
+class QuarantinedItem:
     """A record in quarantine that mentions the URL."""
 
     id: int
     quarantined_at: datetime
     replayed_at: datetime | None
     stage: str
-    place: str
+    log_position: str
     error: str
     detail: str
 
@@ -178,7 +178,7 @@ class Ledger:
     canonical: str
     articles: tuple[History, ...]
     travelled: tuple[Travelled, ...]
-    quarantined: tuple[SetAside, ...]
+    quarantined: tuple[QuarantinedItem, ...]
     feed: PolledFeed | None
 
     @property
@@ -189,7 +189,7 @@ class Ledger:
 
 def article(engine: Engine, article_id: UUID, *, before: int | None = None) -> History | None:
     """One article with its history; its revisions below number ``before``, newest first; or None."""
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         return _history(connection, article_id, before=before)
 
 
@@ -200,7 +200,7 @@ def ledger(engine: Engine, url: str) -> Ledger:
     """
     canonical = urls.canonical(url) or urls.canonical(f"https://{url}") or url
     both = sorted({url, canonical})
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         travelled = _travelled(connection, both)
         same_url = connection.scalars(
             select(articles.c.id)
@@ -280,7 +280,7 @@ def _sightings(connection: Connection, article_id: UUID) -> tuple[Sighting, ...]
             sightings.c.seen_at,
             sightings.c.effect,
             sightings.c.revision,
-            sightings.c.place,
+            sightings.c.log_position,
         )
         .outerjoin(polls, polls.c.id == sightings.c.poll_id)
         .outerjoin(feeds, feeds.c.id == sightings.c.feed_id)
@@ -373,7 +373,7 @@ def _travelled(connection: Connection, addresses: Sequence[str]) -> tuple[Travel
 
 def _set_aside(
     connection: Connection, found: Sequence[UUID], addresses: Sequence[str]
-) -> tuple[SetAside, ...]:
+) -> tuple[QuarantinedItem, ...]:
     """Quarantined records of these articles, or with one of these URLs in their bytes."""
     mentions = [
         func.position(func.convert_to(url, "UTF8").op("IN")(quarantine.c.value)) > 0 for url in addresses
@@ -385,7 +385,7 @@ def _set_aside(
             quarantine.c.replayed_at,
             quarantine.c.stage,
             func.concat_ws("/", quarantine.c.topic, quarantine.c.partition, quarantine.c.offset).label(
-                "place"
+                "log_position"
             ),
             quarantine.c.error,
             quarantine.c.detail,
@@ -394,7 +394,7 @@ def _set_aside(
         .order_by(quarantine.c.id.desc())
         .limit(MAX_EVENTS)
     ).mappings()
-    return tuple(SetAside(**row) for row in rows)
+    return tuple(QuarantinedItem(**row) for row in rows)
 
 
 def _feed(connection: Connection, addresses: Sequence[str]) -> PolledFeed | None:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ingest.db.engine import MIN_SERVER_VERSION, server_version, transaction, translate
 from ingest.errors import Refused, WrongMigration
-from ingest.runtime import crash_step
+from ingest.runtime import failpoint
 
 _PACKAGE: Final = Path(__file__).resolve().parent.parent
 _LOCK: Final = 0x6E657773  # "news": one migration at a time
@@ -67,7 +67,7 @@ def upgrade(engine: Engine, *, to: str = "head") -> None:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             command.upgrade(_config(connection), to)
-            crash_step("migrate.before-commit")
+            failpoint("migrate.before-commit")
     except DBAPIError as error:
         raise translate(error) from error
 

@@ -23,34 +23,35 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, Row, case, func, literal, select, update
 
 from ingest.db import hosts
-from ingest.db.engine import clean, trying
+from ingest.db.engine import pg_text, run_with_retry
 from ingest.db.tables import HOST_OF_URL, feeds, pages
 from ingest.schedule.page_fetch import MAX_TRIES, PageOutcome, PageState
-from ingest.schedule.rate_limit import Budget, Waiting
-from ingest.types import Article, Attribution, Change, Effect, FailureKind
+from ingest.schedule.rate_limit import DueFeed, HostLimits
+from ingest.types import Article, ArticleChange, Attribution, Effect, FailureKind
 
 SHOWN_PAGES: Final = 20
 
 # A page is wanted for every version where any feed with full text brought the article; sitemaps have it by their index.
 _WANT: Final = f"""
-    INSERT INTO pages (article_id, digest, feed_id, entry_key, url, wanted_at, due_at)
-    SELECT n.article_id, n.digest, n.feed_id, n.entry_key, n.url, %(now)s, %(now)s
-    FROM (SELECT * FROM unnest(%(article_id)b::uuid[], %(digest)b::bytea[], %(feed_id)b::bigint[],
-            %(entry_key)b::bytea[], %(url)b::text[]) AS u(article_id, digest, feed_id, entry_key, url)) AS n
+    INSERT INTO pages (article_id, content_hash, feed_id, entry_key, url, wanted_at, due_at)
+    SELECT n.article_id, n.content_hash, n.feed_id, n.entry_key, n.url, %(now)s, %(now)s
+    FROM (SELECT * FROM unnest(%(article_id)b::uuid[], %(content_hash)b::bytea[], %(feed_id)b::bigint[],
+            %(entry_key)b::bytea[], %(url)b::text[]) AS u(article_id, content_hash, feed_id, entry_key, url)) AS n
     WHERE (EXISTS (SELECT FROM feeds f LEFT JOIN feeds i ON i.id = f.parent_id
                 WHERE f.id = n.feed_id AND (f.full_text OR i.full_text))
         OR EXISTS (SELECT FROM pages p JOIN feeds f ON f.id = p.feed_id LEFT JOIN feeds i ON i.id = f.parent_id
                 WHERE p.article_id = n.article_id AND (f.full_text OR i.full_text)))
         AND {HOST_OF_URL.replace("url", "n.url")} IS NOT NULL
-    ON CONFLICT (article_id, digest) DO NOTHING"""  # noqa: S608 - our own expression
+    ON CONFLICT (article_id, content_hash) DO NOTHING"""  # noqa: S608 - our own expression
 _STORED: Final = f"""
     UPDATE pages p SET revision = r.number, state = '{PageState.TAKEN}', leased_at = NULL, failure = NULL,
         detail = NULL, tried_at = coalesce(tried_at, %(now)s)
-    FROM unnest(%(article_id)b::uuid[], %(digest)b::bytea[], %(text)b::bytea[]) AS n(article_id, digest, text)
-    JOIN revisions r ON r.article_id = n.article_id AND r.digest = n.text
-    WHERE p.article_id = n.article_id AND p.digest = n.digest"""  # noqa: S608
+    FROM unnest(%(article_id)b::uuid[], %(content_hash)b::bytea[], %(text)b::bytea[])
+        AS n(article_id, content_hash, text)
+    JOIN revisions r ON r.article_id = n.article_id AND r.content_hash = n.text
+    WHERE p.article_id = n.article_id AND p.content_hash = n.content_hash"""  # noqa: S608
 _DUE: Final = """
-    SELECT p.id, p.host, p.tries, p.turn_at = p.due_at AS turn_came
+    SELECT p.id, p.host, p.tries, p.slot_at = p.due_at AS turn_came
     FROM pages p LEFT JOIN feeds f ON f.id = p.feed_id
     WHERE p.state = 'waiting' AND p.due_at <= %(due_by)s AND coalesce(f.enabled, true)
     ORDER BY p.due_at LIMIT %(limit)s FOR UPDATE OF p SKIP LOCKED"""
@@ -59,15 +60,15 @@ _ABANDON: Final = f"""
         tried_at = %(now)s, detail = 'every try ended unrecorded' WHERE id = ANY(%(ids)b::bigint[])"""  # noqa: S608
 _CLAIM: Final = """
     WITH claimed AS (
-        UPDATE pages SET due_at = %(until)s, leased_at = %(now)s, turn_at = NULL, tries = tries + 1
+        UPDATE pages SET due_at = %(until)s, leased_at = %(now)s, slot_at = NULL, tries = tries + 1
         WHERE id = ANY(%(ids)b::bigint[])
-        RETURNING id, article_id, digest, feed_id, entry_key, url, hops, tries
+        RETURNING id, article_id, content_hash, feed_id, entry_key, url, hops, tries
     )
     SELECT c.*, coalesce(f.url, c.url) AS feed_url, a.url AS article_url, a.source, a.language, a.published_at,
         r.poll_id, r.seen_at, r.title, r.authors, r.publisher, r.attribution, r.summary, r.text, r.html, r.guid,
         r.categories, r.image, r.updated_at
     FROM claimed c JOIN articles a ON a.id = c.article_id
-        JOIN revisions r ON r.article_id = c.article_id AND r.digest = c.digest
+        JOIN revisions r ON r.article_id = c.article_id AND r.content_hash = c.content_hash
         LEFT JOIN feeds f ON f.id = c.feed_id
     ORDER BY array_position(%(ids)b::bigint[], c.id)"""
 # Whoever lost the lease, or came after persist, has nothing to say.
@@ -120,7 +121,7 @@ class WantedPage:
     """That has its text."""
 
 
-def follow(connection: Connection, changes: Sequence[Change], *, now: datetime) -> None:
+def follow(connection: Connection, changes: Sequence[ArticleChange], *, now: datetime) -> None:
     """Note what ``changes``, which are written, mean for pages."""
     brought = [
         (change.article, change.article.link or change.article.url)
@@ -134,7 +135,7 @@ def follow(connection: Connection, changes: Sequence[Change], *, now: datetime) 
             {
                 "now": now,
                 "article_id": [article.id for article, _ in wanted],
-                "digest": [article.digest for article, _ in wanted],
+                "content_hash": [article.content_hash for article, _ in wanted],
                 "feed_id": [article.feed_id for article, _ in wanted],
                 "entry_key": [article.entry_key for article, _ in wanted],
                 "url": [url for _, url in wanted],
@@ -147,8 +148,8 @@ def follow(connection: Connection, changes: Sequence[Change], *, now: datetime) 
             {
                 "now": now,
                 "article_id": [article.id for article, _ in read],
-                "digest": [page.digest for _, page in read],
-                "text": [article.digest for article, _ in read],
+                "content_hash": [page.content_hash for _, page in read],
+                "text": [article.content_hash for article, _ in read],
             },
         )
 
@@ -159,7 +160,7 @@ def lease_pages(
     now: datetime,
     limit: int,
     lease: timedelta,
-    budget: Budget,
+    budget: HostLimits,
     due_by: datetime | None = None,
 ) -> list[PageLease]:
     """Up to ``limit`` pages that are due (``due_by``: were due then), longest overdue first; none of a muted feed.
@@ -173,7 +174,13 @@ def lease_pages(
 
 
 def _claim(
-    connection: Connection, *, now: datetime, due_by: datetime, limit: int, until: datetime, budget: Budget
+    connection: Connection,
+    *,
+    now: datetime,
+    due_by: datetime,
+    limit: int,
+    until: datetime,
+    budget: HostLimits,
 ) -> tuple[list[PageLease], int]:
     """Leases on up to ``limit`` pages, and how many were looked at for that."""
     rows = connection.exec_driver_sql(_DUE, {"due_by": due_by, "limit": limit}).all()
@@ -181,7 +188,7 @@ def _claim(
     if lost:
         connection.exec_driver_sql(_ABANDON, {"ids": lost, "now": now})
     waiting = [
-        Waiting(feed_id=row.id, host=row.host, turn_came=bool(row.turn_came))
+        DueFeed(feed_id=row.id, host=row.host, turn_came=bool(row.turn_came))
         for row in rows
         if row.tries < MAX_TRIES
     ]
@@ -200,7 +207,7 @@ def _lease(row: Row[Any], *, now: datetime, until: datetime) -> PageLease:
         feed_url=row.feed_url,
         poll_id=row.poll_id,
         entry_key=bytes(row.entry_key),
-        digest=bytes(row.digest),
+        content_hash=bytes(row.content_hash),
         seen_at=row.seen_at,
         url=row.article_url,
         guid=row.guid,
@@ -240,7 +247,7 @@ def finish(engine: Engine, ended: Sequence[tuple[PageLease, PageOutcome]], *, no
         "tried_at": [now] * len(ended),
         "status": [outcome.status for _, outcome in ended],
         "failure": [None if o.failure is None else o.failure.value for _, o in ended],
-        "detail": [clean(outcome.detail) for _, outcome in ended],
+        "detail": [pg_text(outcome.detail) for _, outcome in ended],
     }
     pauses = [outcome.pause for _, outcome in ended if outcome.pause is not None]
 
@@ -249,7 +256,7 @@ def finish(engine: Engine, ended: Sequence[tuple[PageLease, PageOutcome]], *, no
         hosts.leave_alone(connection, pauses)
 
     # It meets persist, which stores the very pages that a poller records.
-    trying(engine, change)
+    run_with_retry(engine, change)
 
 
 def release(engine: Engine, leases: Sequence[PageLease]) -> None:
@@ -260,7 +267,7 @@ def release(engine: Engine, leases: Sequence[PageLease]) -> None:
     """
     if leases:
         given = {"id": [lease.id for lease in leases], "leased_at": [lease.leased_at for lease in leases]}
-        trying(engine, lambda connection: connection.exec_driver_sql(_RELEASE, given).rowcount)
+        run_with_retry(engine, lambda connection: connection.exec_driver_sql(_RELEASE, given).rowcount)
 
 
 def give_up_waiting(connection: Connection, feed_id: int, why: str) -> None:

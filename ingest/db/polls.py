@@ -26,23 +26,23 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, Engine, Row, delete, select
 
 from ingest.db import hosts
-from ingest.db.engine import clean, transaction, trying
+from ingest.db.engine import pg_text, run_with_retry, transaction
 from ingest.db.feed_codecs import (
-    read_about,
-    read_asked,
-    read_cadence,
-    read_rhythm,
-    spell_about,
-    spell_asked,
-    spell_rhythm,
+    decode_poll_hints,
+    decode_publish_gaps,
+    decode_publish_rate,
+    decode_site_identity,
+    encode_poll_hints,
+    encode_publish_gaps,
+    encode_site_identity,
 )
-from ingest.db.feed_requests import read_agent, spell_agent
-from ingest.db.read_transaction import reading
-from ingest.db.relocation import move
-from ingest.db.sitemap_children import settle_parts
+from ingest.db.feed_requests import decode_user_agent_trial, encode_user_agent_trial
+from ingest.db.read_transaction import read_transaction
+from ingest.db.relocation import relocate
+from ingest.db.sitemap_children import update_children
 from ingest.db.tables import polls
-from ingest.request_options import kept_at, read_options
-from ingest.schedule.rate_limit import Budget, Waiting
+from ingest.request_options import decode_options, scoped_to
+from ingest.schedule.rate_limit import DueFeed, HostLimits
 from ingest.types import Alert, FailureKind, FeedState, Lease, PollOutcome, PollResult, RequestOptions, Seen
 
 PRUNE_BATCH: Final = 5000
@@ -57,22 +57,23 @@ _IN_ORDER: Final = (
 # The longest overdue go first. Their rows are locked in the same pass: two pollers that ask at once get
 # different feeds, and neither waits.
 _DUE: Final = """
-    SELECT id, host, turn_at = next_poll_at AS turn_came FROM feeds
+    SELECT id, host, slot_at = next_poll_at AS turn_came FROM feeds
     WHERE enabled AND next_poll_at <= %(due_by)s ORDER BY next_poll_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED"""
 _CLAIM: Final = f"""
     WITH due AS (
         SELECT f.id, f.lease_poll_id AS lost_poll_id, f.leased_at AS lost_at, parent.url AS index_url,
-            parent.request AS index_request
+            parent.request_options AS index_request_options
         FROM feeds f LEFT JOIN feeds parent ON parent.id = f.parent_id WHERE f.id = ANY(%(ids)b::bigint[])
     ), claimed AS (
         UPDATE feeds SET next_poll_at = %(until)s, lease_poll_id = nextval('poll_ids'), leased_at = %(now)s,
-            turn_at = NULL, set_meanwhile = false, accepted_meanwhile = false
+            slot_at = NULL, set_meanwhile = false, accepted_meanwhile = false
         FROM due WHERE feeds.id = due.id
         RETURNING feeds.id, lease_poll_id, url, etag, last_modified, body_hash, feeds.interval, failures,
-            polled_at IS NULL AS first, succeeded_at, entries, cadence_entries, cadence_hours, asked,
-            body_at, distrusted, state, state_since, moved_to, moved_since, rhythm, about, drifted, read_by,
-            request, agent, lost_poll_id, lost_at, index_url, index_request
+            polled_at IS NULL AS first, succeeded_at, entries, publish_rate_entries, publish_rate_hours, poll_hints,
+            last_body_at, validators_unreliable, state, state_since, moved_to,
+            moved_since, publish_gaps, site_identity, site_changed_reason, parser_version,
+            feeds.request_options, user_agent_trial, lost_poll_id, lost_at, index_url, index_request_options
     ), abandoned AS (
         INSERT INTO polls
             (id, feed_id, started_at, finished_at, result, failure, detail, next_poll_at, reason)
@@ -81,9 +82,10 @@ _CLAIM: Final = f"""
         FROM claimed WHERE lost_poll_id IS NOT NULL ON CONFLICT (id) DO NOTHING
     )
     SELECT id, lease_poll_id, url, etag, last_modified, body_hash, "interval", failures, first,
-        succeeded_at, entries, cadence_entries, cadence_hours, asked, body_at, distrusted,
-        state, state_since, moved_to, moved_since, rhythm, about, drifted, read_by, request, agent,
-        index_url, index_request
+        succeeded_at, entries, publish_rate_entries, publish_rate_hours, poll_hints, last_body_at,
+        validators_unreliable, state, state_since, moved_to, moved_since, publish_gaps,
+        site_identity, site_changed_reason, parser_version, request_options, user_agent_trial,
+        index_url, index_request_options
     FROM claimed ORDER BY array_position(%(ids)b::bigint[], id)"""  # noqa: S608
 
 
@@ -100,7 +102,7 @@ _COLUMNS: Final[tuple[tuple[str, str, Callable[[PollOutcome], Any]], ...]] = (
     ("result", "text", lambda o: o.result.value),
     ("status", "smallint", lambda o: o.status),
     ("failure", "text", lambda o: None if o.failure is None else o.failure.value),
-    ("detail", "text", lambda o: clean(o.detail)),
+    ("detail", "text", lambda o: pg_text(o.detail)),
     ("sample", "bytea", lambda o: o.sample),
     ("body_bytes", "integer", lambda o: o.body_bytes),
     ("entries", "integer", lambda o: o.entries),
@@ -115,24 +117,24 @@ _COLUMNS: Final[tuple[tuple[str, str, Callable[[PollOutcome], Any]], ...]] = (
     ("etag", "text", lambda o: o.etag),
     ("last_modified", "text", lambda o: o.last_modified),
     ("body_hash", "bytea", lambda o: o.body_hash),
-    ("feed_title", "text", lambda o: clean(o.feed_title)),
+    ("feed_title", "text", lambda o: pg_text(o.feed_title)),
     ("succeeded_at", "timestamptz", lambda o: o.succeeded_at),
-    ("cadence_entries", "float8", lambda o: None if o.cadence is None else o.cadence.entries),
-    ("cadence_hours", "float8", lambda o: None if o.cadence is None else o.cadence.hours),
-    ("body_at", "timestamptz", lambda o: o.body_at),
-    ("distrusted", "boolean", lambda o: o.distrusted),
-    ("wait_until", "timestamptz", lambda o: o.wait_until),
-    ("asked", "jsonb", _of_document(spell_asked, "asked")),
+    ("publish_rate_entries", "float8", lambda o: None if o.publish_rate is None else o.publish_rate.entries),
+    ("publish_rate_hours", "float8", lambda o: None if o.publish_rate is None else o.publish_rate.hours),
+    ("last_body_at", "timestamptz", lambda o: o.last_body_at),
+    ("validators_unreliable", "boolean", lambda o: o.validators_unreliable),
+    ("retry_after_until", "timestamptz", lambda o: o.retry_after_until),
+    ("poll_hints", "jsonb", _of_document(encode_poll_hints, "poll_hints")),
     ("state", "text", lambda o: o.state.value),
     ("state_since", "timestamptz", lambda o: o.state_since),
-    ("state_reason", "text", lambda o: clean(o.state_reason)),
+    ("state_reason", "text", lambda o: pg_text(o.state_reason)),
     ("moved_to", "text", lambda o: o.moved_to),
     ("moved_since", "timestamptz", lambda o: o.moved_since),
-    ("rhythm", "jsonb", _of_document(spell_rhythm, "rhythm")),
-    ("about", "jsonb", _of_document(spell_about, "about")),
-    ("drifted", "text", lambda o: clean(o.drifted)),
-    ("read_by", "smallint", lambda o: o.read_by),
-    ("agent", "jsonb", lambda o: spell_agent(o.agent)),
+    ("publish_gaps", "jsonb", _of_document(encode_publish_gaps, "publish_gaps")),
+    ("site_identity", "jsonb", _of_document(encode_site_identity, "site_identity")),
+    ("site_changed_reason", "text", lambda o: pg_text(o.site_changed_reason)),
+    ("parser_version", "smallint", lambda o: o.parser_version),
+    ("user_agent_trial", "jsonb", lambda o: encode_user_agent_trial(o.user_agent_trial)),
 )
 _NAMES: Final = ", ".join(f'"{name}"' for name, _, _ in _COLUMNS)
 _ARRAYS: Final = ", ".join(f"%({name})b::{kind}[]" for name, kind, _ in _COLUMNS)
@@ -153,32 +155,37 @@ _RECORD: Final = f"""
         last_outcome = given.result, last_reason = given.reason, body_hash = given.body_hash,
         etag = CASE WHEN feeds.set_meanwhile THEN feeds.etag ELSE given.etag END,
         last_modified = CASE WHEN feeds.set_meanwhile THEN feeds.last_modified ELSE given.last_modified END,
-        agent = CASE WHEN feeds.set_meanwhile THEN feeds.agent ELSE given.agent END,
+        user_agent_trial = CASE WHEN feeds.set_meanwhile THEN feeds.user_agent_trial
+            ELSE given.user_agent_trial END,
         title = coalesce(feeds.title, given.feed_title), succeeded_at = given.succeeded_at,
         entries = CASE WHEN {_READ} THEN given.entries ELSE feeds.entries END,
-        cadence_entries = given.cadence_entries, cadence_hours = given.cadence_hours,
-        asked = CASE WHEN {_READ} THEN given.asked ELSE feeds.asked END,
-        wait_until = given.wait_until, body_at = given.body_at, distrusted = given.distrusted,
+        publish_rate_entries = given.publish_rate_entries, publish_rate_hours = given.publish_rate_hours,
+        poll_hints = CASE WHEN {_READ} THEN given.poll_hints ELSE feeds.poll_hints END,
+        retry_after_until = given.retry_after_until, last_body_at = given.last_body_at,
+        validators_unreliable = given.validators_unreliable,
         state = CASE WHEN {_STANDS} THEN feeds.state ELSE given.state END,
         state_since = CASE WHEN {_STANDS} THEN feeds.state_since ELSE given.state_since END,
         state_reason = CASE WHEN {_STANDS} OR given.failure IS NOT DISTINCT FROM '{FailureKind.OUTAGE}'
             THEN feeds.state_reason ELSE given.state_reason END,
         moved_to = given.moved_to, moved_since = given.moved_since,
-        rhythm = CASE WHEN {_READ} THEN given.rhythm ELSE feeds.rhythm END,
-        about = CASE WHEN {_READ} AND NOT feeds.accepted_meanwhile THEN given.about ELSE feeds.about END,
-        drifted = CASE WHEN feeds.accepted_meanwhile THEN feeds.drifted ELSE given.drifted END,
-        read_by = given.read_by, set_meanwhile = false, accepted_meanwhile = false
+        publish_gaps = CASE WHEN {_READ} THEN given.publish_gaps ELSE feeds.publish_gaps END,
+        site_identity = CASE WHEN {_READ} AND NOT feeds.accepted_meanwhile THEN given.site_identity
+            ELSE feeds.site_identity END,
+        site_changed_reason = CASE WHEN feeds.accepted_meanwhile THEN feeds.site_changed_reason
+            ELSE given.site_changed_reason END,
+        parser_version = given.parser_version, set_meanwhile = false, accepted_meanwhile = false
     FROM given WHERE feeds.id = given.feed_id AND feeds.lease_poll_id = given.poll_id
     RETURNING feeds.id, feeds.enabled AND feeds.state_since IS NOT DISTINCT FROM given.state_since AS turned"""  # noqa: S608
 _SEEN: Final = """
-    SELECT key, digest, article_id, marks FROM seen WHERE feed_id = %(feed)s AND key = ANY(%(keys)b::bytea[])
-    UNION SELECT key, digest, article_id, marks FROM seen
+    SELECT key, content_hash, article_id, entry_fingerprint FROM seen
+    WHERE feed_id = %(feed)s AND key = ANY(%(keys)b::bytea[])
+    UNION SELECT key, content_hash, article_id, entry_fingerprint FROM seen
     WHERE feed_id = %(feed)s AND article_id = ANY(%(ids)b::uuid[])"""
 _REMEMBER: Final = """
-    INSERT INTO seen (feed_id, key, digest, article_id, poll_id, marks)
+    INSERT INTO seen (feed_id, key, content_hash, article_id, poll_id, entry_fingerprint)
     SELECT * FROM unnest(%b::bigint[], %b::bytea[], %b::bytea[], %b::uuid[], %b::bigint[], %b::bytea[])
-    ON CONFLICT (feed_id, key) DO UPDATE SET digest = excluded.digest, article_id = excluded.article_id,
-        poll_id = excluded.poll_id, marks = excluded.marks"""
+    ON CONFLICT (feed_id, key) DO UPDATE SET content_hash = excluded.content_hash, article_id = excluded.article_id,
+        poll_id = excluded.poll_id, entry_fingerprint = excluded.entry_fingerprint"""
 _QUARANTINE: Final = """
     INSERT INTO quarantine
         (quarantined_at, stage, topic, partition, "offset", key, value, headers, error, detail)
@@ -200,7 +207,7 @@ _RELEASE: Final = f"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unpolled:
+class QuarantineItem:
     """One entry, or one message, that a poll could not handle: for quarantine."""
 
     stage: str
@@ -211,14 +218,14 @@ class Unpolled:
     error: str
     detail: str
     headers: Mapping[str, str]
-    said: bytes
+    content_key: bytes
     """Of ``value`` what does not depend on the poll."""
 
     @property
-    def place(self) -> int:
+    def log_position(self) -> int:
         """Its offset, in a partition (-1) that no log has: the same for what says the same, so that it is quarantined
         once, however many polls meet it."""
-        digest = blake2b(self.key.encode() + b"\0" + self.said, digest_size=8)
+        digest = blake2b(self.key.encode() + b"\0" + self.content_key, digest_size=8)
         return int.from_bytes(digest.digest(), "big") >> 1
 
 
@@ -249,7 +256,7 @@ def lease_due(
     now: datetime,
     limit: int,
     lease: timedelta,
-    budget: Budget,
+    budget: HostLimits,
     due_by: datetime | None = None,
 ) -> list[Lease]:
     """Up to ``limit`` feeds that are due (``due_by``: were due then), longest overdue first.
@@ -265,12 +272,18 @@ def lease_due(
 
 
 def _claim(
-    connection: Connection, *, now: datetime, due_by: datetime, limit: int, until: datetime, budget: Budget
+    connection: Connection,
+    *,
+    now: datetime,
+    due_by: datetime,
+    limit: int,
+    until: datetime,
+    budget: HostLimits,
 ) -> tuple[list[Lease], int]:
     """Leases on up to ``limit`` feeds, and how many were looked at for that."""
     connection.exec_driver_sql(_IN_ORDER)
     rows = connection.exec_driver_sql(_DUE, {"due_by": due_by, "limit": limit}).all()
-    waiting = [Waiting(feed_id=row.id, host=row.host, turn_came=bool(row.turn_came)) for row in rows]
+    waiting = [DueFeed(feed_id=row.id, host=row.host, turn_came=bool(row.turn_came)) for row in rows]
     admitted = hosts.admit_due(connection, waiting, now=now, budget=budget)
     if not admitted:
         return [], len(rows)
@@ -294,28 +307,28 @@ def _lease(row: Row[Any], *, now: datetime, until: datetime) -> Lease:
         first=row.first,
         succeeded_at=row.succeeded_at,
         entries=row.entries,
-        cadence=read_cadence(row.cadence_entries, row.cadence_hours),
-        asked=read_asked(row.asked),
-        body_at=row.body_at,
-        distrusted=row.distrusted,
+        publish_rate=decode_publish_rate(row.publish_rate_entries, row.publish_rate_hours),
+        poll_hints=decode_poll_hints(row.poll_hints),
+        last_body_at=row.last_body_at,
+        validators_unreliable=row.validators_unreliable,
         state=FeedState(row.state),
         state_since=row.state_since,
         moved_to=row.moved_to,
         moved_since=row.moved_since,
-        rhythm=read_rhythm(row.rhythm),
-        about=read_about(row.about),
-        drifted=row.drifted,
-        read_by=row.read_by,
-        request=_request(row),
-        agent=read_agent(row.agent),
+        publish_gaps=decode_publish_gaps(row.publish_gaps),
+        site_identity=decode_site_identity(row.site_identity),
+        site_changed_reason=row.site_changed_reason,
+        parser_version=row.parser_version,
+        request_options=_request(row),
+        user_agent_trial=decode_user_agent_trial(row.user_agent_trial),
     )
 
 
 def _request(row: Row[Any]) -> RequestOptions:
     """A sitemap without options of its own is asked with those of the index that names it."""
-    if row.request is not None or row.index_request is None:
-        return read_options(row.request)
-    return kept_at(read_options(row.index_request), row.url, was=row.index_url)
+    if row.request_options is not None or row.index_request_options is None:
+        return decode_options(row.request_options)
+    return scoped_to(decode_options(row.index_request_options), row.url, was=row.index_url)
 
 
 def seen_of(
@@ -330,12 +343,17 @@ def seen_of(
     with transaction(engine) as connection:
         rows = connection.exec_driver_sql(_SEEN, {"feed": feed_id, "keys": list(keys), "ids": list(articles)})
         return {
-            row.key: Seen(key=row.key, digest=row.digest, article_id=row.article_id, marks=row.marks or b"")
+            row.key: Seen(
+                key=row.key,
+                content_hash=row.content_hash,
+                article_id=row.article_id,
+                entry_fingerprint=row.entry_fingerprint or b"",
+            )
             for row in rows
         }
 
 
-Tell = Callable[[Connection, Sequence[Alert]], object]
+AppendAlerts = Callable[[Connection, Sequence[Alert]], object]
 """Makes alerts part of the transaction that stores what they tell."""
 
 
@@ -343,9 +361,9 @@ def record(
     engine: Engine,
     outcomes: Sequence[PollOutcome],
     *,
-    unpolled: Sequence[Unpolled] = (),
+    quarantined: Sequence[QuarantineItem] = (),
     now: datetime,
-    tell: Tell | None = None,
+    append_alerts: AppendAlerts | None = None,
 ) -> int:
     """Store how these polls ended, and ``tell`` what there is to tell of their feeds; how many still held their lease.
 
@@ -355,15 +373,17 @@ def record(
     Raises:
         Unavailable: the database; all of it was stored, or nothing.
     """
-    return trying(engine, lambda connection: _record(connection, outcomes, unpolled, now, tell))
+    return run_with_retry(
+        engine, lambda connection: _record(connection, outcomes, quarantined, now, append_alerts)
+    )
 
 
 def _record(
     connection: Connection,
     outcomes: Sequence[PollOutcome],
-    unpolled: Sequence[Unpolled],
+    unpolled: Sequence[QuarantineItem],
     now: datetime,
-    tell: Tell | None,
+    tell: AppendAlerts | None,
 ) -> int:
     held: dict[int, bool] = {}
     if outcomes:
@@ -371,23 +391,23 @@ def _record(
         held = {row.id: row.turned for row in connection.exec_driver_sql(_RECORD, arrays)}
     # A seen-set is only written under the lease: of two polls of one feed, the later has seen more.
     remember(connection, [outcome for outcome in outcomes if outcome.feed_id in held])
-    hosts.pause(connection, outcomes)
-    set_aside(connection, unpolled, now=now)
+    hosts.apply_pauses(connection, outcomes)
+    quarantine(connection, unpolled, now=now)
     alerts: list[Alert] = []
     for each in outcomes:
         if held.get(each.feed_id):  # of one that an operator turned meanwhile there is nothing to tell
             alerts += each.alerts
             if each.relocate is not None:
-                alerts += move(connection, each, to=each.relocate, now=now)
+                alerts += relocate(connection, each, to=each.relocate, now=now)
     # After the seen-sets, which go with the feeds that go.
-    settle_parts(connection, outcomes, held=held, now=now)
+    update_children(connection, outcomes, held=held, now=now)
     # Last: the counter of the alerts is one row that all pollers wait for.
     if alerts and tell is not None:
         tell(connection, alerts)
     return len(held)
 
 
-class Told(Protocol):
+class SeenUpdate(Protocol):
     """A document that was read: by a poll, or because a hub sent it."""
 
     @property
@@ -400,16 +420,16 @@ class Told(Protocol):
     def seen(self) -> tuple[Seen, ...]: ...
 
 
-def remember(connection: Connection, told: Sequence[Told]) -> None:
+def remember(connection: Connection, told: Sequence[SeenUpdate]) -> None:
     """Their rows of the seen-sets."""
     rows = {
         (each.feed_id, seen.key): (
             each.feed_id,
             seen.key,
-            seen.digest,
+            seen.content_hash,
             seen.article_id,
             each.poll_id,
-            seen.marks,
+            seen.entry_fingerprint,
         )
         for each in told
         for seen in each.seen
@@ -420,7 +440,7 @@ def remember(connection: Connection, told: Sequence[Told]) -> None:
         )
 
 
-def set_aside(connection: Connection, unpolled: Sequence[Unpolled], *, now: datetime) -> None:
+def quarantine(connection: Connection, unpolled: Sequence[QuarantineItem], *, now: datetime) -> None:
     """What could not be handled goes to quarantine."""
     if unpolled:
         connection.exec_driver_sql(
@@ -429,12 +449,12 @@ def set_aside(connection: Connection, unpolled: Sequence[Unpolled], *, now: date
                 now,
                 [each.stage for each in unpolled],
                 [each.topic for each in unpolled],
-                [each.place for each in unpolled],
+                [each.log_position for each in unpolled],
                 [each.key for each in unpolled],
                 [each.value for each in unpolled],
                 [Jsonb(dict(each.headers)) for each in unpolled],
-                [clean(each.error) for each in unpolled],
-                [clean(each.detail) for each in unpolled],
+                [pg_text(each.error) for each in unpolled],
+                [pg_text(each.detail) for each in unpolled],
             ),
         )
 
@@ -451,12 +471,12 @@ def release(engine: Engine, leases: Sequence[Lease], *, now: datetime) -> None:
         "now": now,
     }
     if leases:
-        trying(engine, lambda connection: connection.exec_driver_sql(_RELEASE, given).rowcount)
+        run_with_retry(engine, lambda connection: connection.exec_driver_sql(_RELEASE, given).rowcount)
 
 
 def history(engine: Engine, feed_id: int, *, limit: int = SHOWN_POLLS) -> list[Poll]:
     """The last polls of a feed, newest first."""
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         return last_polls(connection, feed_id, limit=limit)
 
 

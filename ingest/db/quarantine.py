@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Engine, Select, delete, func, select, update
 
 from ingest.db.engine import transaction
-from ingest.db.read_transaction import reading
+from ingest.db.read_transaction import read_transaction
 from ingest.db.tables import quarantine
 from ingest.log.api import ARTICLES
 from ingest.types import Message
@@ -76,7 +76,7 @@ def listed(
         wanted = wanted.where(quarantine.c.replayed_at.is_(None))
     if behind is not None:
         wanted = wanted.where(quarantine.c.id < behind)
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         rows = connection.execute(
             wanted.order_by(quarantine.c.id.desc()).limit(min(limit, MAX_LISTED))
         ).mappings()
@@ -85,14 +85,14 @@ def listed(
 
 def one(engine: Engine, quarantine_id: int) -> Quarantined | None:
     """The record with this number; None: there is none."""
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         row = connection.execute(_WHOLE.where(quarantine.c.id == quarantine_id)).mappings().one_or_none()
         return None if row is None else _whole(row)
 
 
 def waiting(engine: Engine) -> tuple[int, ...]:
     """The numbers of all that can be replayed and were not, oldest first: in this order they are handed in."""
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         return tuple(
             connection.scalars(
                 select(quarantine.c.id)

@@ -18,7 +18,7 @@ _CANCELLED: Final = "57014"
 
 
 @contextmanager
-def reading(engine: Engine, *, timeout: timedelta = READ_TIMEOUT) -> Iterator[Connection]:
+def read_transaction(engine: Engine, *, timeout: timedelta = READ_TIMEOUT) -> Iterator[Connection]:
     """One read-only transaction over one snapshot: everything read in it belongs together.
 
     Raises:

@@ -16,14 +16,14 @@ from typing import Final
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection
 
-from ingest.db.sitemap_children import hand_over
-from ingest.request_options import kept_at, read_options, spell_options
+from ingest.db.sitemap_children import transfer_children
+from ingest.request_options import decode_options, encode_options, scoped_to
 from ingest.types import Alert, AlertKind, FeedState, PollOutcome
 
 # Validators are a resource's: at its new address the next poll asks for all of it (docs/polling.md, case 13).
 _RELOCATE: Final = """
     UPDATE feeds SET url = %(to)s, moved_to = NULL, moved_since = NULL, etag = NULL, last_modified = NULL,
-        request = %(request)s, state = %(healthy)s, state_since = %(now)s, state_reason = NULL
+        request_options = %(request_options)s, state = %(healthy)s, state_since = %(now)s, state_reason = NULL
     WHERE id = %(id)s AND parent_id IS NULL AND NOT EXISTS (SELECT 1 FROM feeds AS other WHERE other.id <> %(id)s AND
         regexp_replace(other.url, '^https?', '') = regexp_replace(%(to)s, '^https?', ''))
     RETURNING id"""
@@ -38,13 +38,13 @@ _TAKE_PAGES: Final = "UPDATE pages SET feed_id = %(to)s WHERE feed_id = %(id)s A
 _TAKE_FULL_TEXT: Final = "UPDATE feeds SET full_text = true WHERE id = %(to)s AND NOT full_text"
 
 
-def move(connection: Connection, ended: PollOutcome, *, to: str, now: datetime) -> list[Alert]:
+def relocate(connection: Connection, ended: PollOutcome, *, to: str, now: datetime) -> list[Alert]:
     """Give the feed its new address; where another feed has it already, that one goes on for both."""
-    asked = "SELECT url, request FROM feeds WHERE id = %s"
+    asked = "SELECT url, request_options FROM feeds WHERE id = %s"
     old, stored = connection.exec_driver_sql(asked, (ended.feed_id,)).one()
     # Whoever has the new address is not who an operator gave the headers to; it answered without them for a week.
-    before = read_options(stored)
-    after = kept_at(before, to, was=old)
+    before = decode_options(stored)
+    after = scoped_to(before, to, was=old)
     given = {"id": ended.feed_id, "to": to, "now": now, "muted": FeedState.MUTED.value}
     reason = (
         f"its address was {old}; its server has sent us to {to} for good since {ended.moved_since:%Y-%m-%d}"
@@ -62,16 +62,16 @@ def move(connection: Connection, ended: PollOutcome, *, to: str, now: datetime) 
         poll_id=ended.poll_id,
         moved_to=to,
     )
-    spelt = spell_options(after)
+    spelt = encode_options(after)
     request = None if spelt is None else Jsonb(spelt)
-    taken = {**given, "healthy": FeedState.HEALTHY.value, "request": request}
+    taken = {**given, "healthy": FeedState.HEALTHY.value, "request_options": request}
     if connection.exec_driver_sql(_RELOCATE, taken).first() is not None:
         return [alert]
     reason = f"it moved to {to}, which is feed "
     muted = connection.exec_driver_sql(_GIVE_WAY, {**given, "reason": reason}).one_or_none()
     if muted is None:  # the other one is not polled: this one goes on where it is
         return []
-    hand_over(connection, ended.feed_id, to=muted.id)
+    transfer_children(connection, ended.feed_id, to=muted.id)
     connection.exec_driver_sql(_TAKE_PAGES, {"id": ended.feed_id, "to": muted.id})
     if muted.full_text:
         connection.exec_driver_sql(_TAKE_FULL_TEXT, {"to": muted.id})

@@ -28,19 +28,19 @@ _TAKE_IN: Final = """
 _HAND_OVER: Final = "UPDATE feeds SET parent_id = %(to)s WHERE parent_id = %(from)s"
 
 
-def hand_over(connection: Connection, index: int, *, to: int) -> None:
+def transfer_children(connection: Connection, index: int, *, to: int) -> None:
     """The sitemaps of one index come and go with another from now on."""
     connection.exec_driver_sql(_HAND_OVER, {"from": index, "to": to})
 
 
-def settle_parts(
+def update_children(
     connection: Connection, outcomes: Sequence[PollOutcome], *, held: Collection[int], now: datetime
 ) -> None:
     """Of each index that was read under its lease: begin to poll what it names, and stop what it does not any more."""
-    indexes = [each for each in outcomes if each.parts is not None and each.feed_id in held]
+    indexes = [each for each in outcomes if each.children is not None and each.feed_id in held]
     if not indexes:
         return
-    rows = [(index.feed_id, part) for index in indexes for part in index.parts or ()]
+    rows = [(index.feed_id, part) for index in indexes for part in index.children or ()]
     urls = [part.url for _, part in rows]
     connection.exec_driver_sql(_LET_GO, {"parents": [index.feed_id for index in indexes], "urls": urls})
     if rows:

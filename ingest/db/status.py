@@ -12,8 +12,8 @@ from sqlalchemy import text as sql
 
 from ingest.db.feed_codecs import FEED_STATES, feed_fails
 from ingest.db.page_fetch import count_ended, count_waiting
-from ingest.db.read_transaction import reading
-from ingest.db.tables import feeds, log_groups, log_topics, polls, pushes, quarantine
+from ingest.db.read_transaction import read_transaction
+from ingest.db.tables import feeds, log_groups, log_topics, polls, quarantine, websub_pushes
 from ingest.db.websub.subscriptions import count_states
 from ingest.log.api import ALERTS, ALERTS_STREAM, ARTICLES, STREAM_PREFIX
 from ingest.types import PollResult
@@ -85,7 +85,7 @@ def read_status(engine: Engine, *, now: datetime, timeout: timedelta = timedelta
     Raises:
         Unavailable: the database.
     """
-    with reading(engine, timeout=timeout) as connection:
+    with read_transaction(engine, timeout=timeout) as connection:
         due = (feeds.c.enabled) & (feeds.c.next_poll_at <= now)
         failing, due_count, oldest = connection.execute(
             select(
@@ -117,7 +117,7 @@ def read_status(engine: Engine, *, now: datetime, timeout: timedelta = timedelta
             streams=_streams(connection),
             groups=_groups(connection),
             subscriptions=count_states(connection),
-            pushes_waiting=connection.scalar(select(func.count()).select_from(pushes)) or 0,
+            pushes_waiting=connection.scalar(select(func.count()).select_from(websub_pushes)) or 0,
         )
 
 
@@ -126,7 +126,7 @@ def poller_connected(engine: Engine, *, timeout: timedelta = timedelta(seconds=5
     Raises:
         Unavailable: the database.
     """
-    with reading(engine, timeout=timeout) as connection:
+    with read_transaction(engine, timeout=timeout) as connection:
         return connection.execute(_CONNECTED, {"name": POLLER}).first() is not None
 
 
@@ -135,7 +135,7 @@ def poller_runs(engine: Engine, *, now: datetime) -> bool:
     since = now - POLLER_WITHIN
     leased = select(literal(1)).where(feeds.c.lease_poll_id.is_not(None), feeds.c.leased_at > since)
     recorded = select(literal(1)).where(polls.c.finished_at > since)
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         return (
             connection.execute(_CONNECTED, {"name": POLLER}).first() is not None
             or connection.execute(leased.limit(1)).first() is not None

@@ -4,7 +4,7 @@
 
     hosts ··< feeds ──< polls  what we may ask of a host; what we poll; how each poll ended
                 ├────< seen    per feed: what each entry was when it last travelled
-                └───── subscriptions ; pushes ; unpushed    its hub, what that sent, and what it did not
+                └───── subscriptions ; pushes ; hub_misses    its hub, what that sent, and what it did not
     pages ; robots             articles' pages that are wanted, and what became of them; what hosts ask of robots
     articles ──< revisions     identity and current facts; every version in full, insert-only but for ``current``
       ├──< sightings           each record the consumer took, once: the ledger, and what makes a repeat a no-op
@@ -90,8 +90,8 @@ feeds: Final = Table(
     Column("next_poll_at", _time, nullable=False),
     Column("lease_poll_id", BigInteger, comment="the poll under way, if any"),
     Column("leased_at", _time),
-    Column("turn_at", _time, comment="its turn in its host's queue, where it waits for one"),
-    Column("wait_until", _time, comment="its server asked to be left alone until then"),
+    Column("slot_at", _time, comment="its turn in its host's queue, where it waits for one"),
+    Column("retry_after_until", _time, comment="its server asked to be left alone until then"),
     Column("polled_at", _time),
     Column("interval", Interval, nullable=False),
     Column("failures", Integer, nullable=False, server_default=text("0"), comment="in a row"),
@@ -102,12 +102,12 @@ feeds: Final = Table(
     Column("body_hash", LargeBinary),
     Column("succeeded_at", _time, comment="the last poll that told what it has, or that nothing is new"),
     Column("entries", Integer, nullable=False, server_default=text("0"), comment="in its last document"),
-    Column("cadence_entries", Double, comment="it publishes so many entries"),
-    Column("cadence_hours", Double, comment="in so many hours, older ones counted for less"),
-    Column("asked", JSONB, comment="when its document asks to be polled"),
-    Column("body_at", _time, comment="the last time it answered with a body"),
+    Column("publish_rate_entries", Double, comment="it publishes so many entries"),
+    Column("publish_rate_hours", Double, comment="in so many hours, older ones counted for less"),
+    Column("poll_hints", JSONB, comment="when its document asks to be polled"),
+    Column("last_body_at", _time, comment="the last time it answered with a body"),
     Column(
-        "distrusted",
+        "validators_unreliable",
         Boolean,
         nullable=False,
         server_default=false(),
@@ -118,12 +118,18 @@ feeds: Final = Table(
     Column("state_reason", Text),
     Column("moved_to", Text, comment="it answers there, by permanent redirects"),
     Column("moved_since", _time),
-    Column("rhythm", JSONB, comment="how far apart the times lie at which it had something new"),
-    Column("about", JSONB, comment="whose feed it said it was"),
-    Column("drifted", Text, comment="why what it says looks like another site's"),
-    Column("read_by", SmallInteger, nullable=False, server_default=text("0"), comment="the reader's number"),
-    Column("request", JSONB, comment="what an operator has it asked with; has secrets"),
-    Column("agent", JSONB, comment="how it takes our user agents, where not simply well"),
+    Column("publish_gaps", JSONB, comment="how far apart the times lie at which it had something new"),
+    Column("site_identity", JSONB, comment="whose feed it said it was"),
+    Column("site_changed_reason", Text, comment="why what it says looks like another site's"),
+    Column(
+        "parser_version",
+        SmallInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="the reader's number",
+    ),
+    Column("request_options", JSONB, comment="what an operator has it asked with; has secrets"),
+    Column("user_agent_trial", JSONB, comment="how it takes our user agents, where not simply well"),
     Column(
         "parent_id",
         BigInteger,
@@ -163,13 +169,13 @@ hosts: Final = Table(
     "hosts",
     metadata,
     Column("host", Text, primary_key=True),
-    Column("free_at", _time, nullable=False, comment="when the next poll is in step with the spacing"),
+    Column("next_slot_at", _time, nullable=False, comment="when the next poll is in step with the spacing"),
     Column("queue_end", _time, nullable=False, comment="the first turn that no feed waits for"),
     Column("paused_until", _time),
     Column("pause_reason", Text),
     Column("spacing", Interval, comment="an operator's; null: the setting"),
     Column("crawl_delay", Interval, comment="what its robots.txt asks for"),
-    Column("pages_end", _time, comment="the first turn that no page waits for"),
+    Column("page_queue_end", _time, comment="the first turn that no page waits for"),
 )
 
 polls: Final = Table(
@@ -201,18 +207,20 @@ seen: Final = Table(
     metadata,
     Column("feed_id", BigInteger, ForeignKey("feeds.id", ondelete="CASCADE"), nullable=False),
     Column("key", LargeBinary, nullable=False),
-    Column("digest", LargeBinary, nullable=False),
+    Column("content_hash", LargeBinary, nullable=False),
     Column("article_id", Uuid, nullable=False),
     Column("poll_id", BigInteger, nullable=False, comment="the poll that last made it travel"),
     Column(
-        "marks", LargeBinary, comment="of its link, title and date: all other, and its name was used again"
+        "entry_fingerprint",
+        LargeBinary,
+        comment="of its link, title and date: all other, and its name was used again",
     ),
     PrimaryKeyConstraint("feed_id", "key"),
 )
 Index("ix_seen_article", seen.c.feed_id, seen.c.article_id)
 
-subscriptions: Final = Table(
-    "subscriptions",
+websub_subscriptions: Final = Table(
+    "websub_subscriptions",
     metadata,
     Column("feed_id", BigInteger, ForeignKey("feeds.id", ondelete="CASCADE"), primary_key=True),
     Column("token", Text, nullable=False, unique=True, comment="names our callback; its hub alone knows it"),
@@ -223,30 +231,38 @@ subscriptions: Final = Table(
     Column("topic", Text, nullable=False, comment="the topic as its hub wants it"),
     Column("state", Text, nullable=False),
     Column("next_try_at", _time, comment="when its hub is asked again; null: never"),
-    Column("turn_at", _time, comment="its turn in its hub's queue, where it waits for one"),
-    Column("asked_at", _time, comment="a request that was not verified yet"),
+    Column("slot_at", _time, comment="its turn in its hub's queue, where it waits for one"),
+    Column("requested_at", _time, comment="a request that was not verified yet"),
     Column("verified_at", _time, comment="since when it is active without a break"),
     Column("lease_until", _time),
     Column("failures", Integer, nullable=False, server_default=text("0"), comment="in a row"),
     Column("trust", Double, nullable=False, comment="0 to 1"),
-    Column("pushed", BigInteger, nullable=False, server_default=text("0"), comment="good pushes"),
-    Column("pushed_at", _time),
-    Column("pinged_at", _time, comment="the last push that only said that there is something"),
+    Column("push_count", BigInteger, nullable=False, server_default=text("0"), comment="good pushes"),
+    Column("last_push_at", _time),
+    Column("last_ping_at", _time, comment="the last push that only said that there is something"),
     Column(
-        "missed", BigInteger, nullable=False, server_default=text("0"), comment="entries it did not bring"
+        "missed_entries",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="entries it did not bring",
     ),
     Column(
-        "dropped", BigInteger, nullable=False, server_default=text("0"), comment="pushes not signed as agreed"
+        "invalid_pushes",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="pushes not signed as agreed",
     ),
     Column("detail", Text),
     CheckConstraint(
         "state IN ('wanted', 'pending', 'active', 'denied', 'lapsed', 'cancelled')", name="state"
     ),
 )
-Index("ix_subscriptions_next_try_at", subscriptions.c.next_try_at)
+Index("ix_websub_subscriptions_next_try_at", websub_subscriptions.c.next_try_at)
 
-pushes: Final = Table(
-    "pushes",
+websub_pushes: Final = Table(
+    "websub_pushes",
     metadata,
     # A poll id: what is read from it is seen by this "poll", however often it is read.
     Column("id", BigInteger, primary_key=True, autoincrement=False),
@@ -257,24 +273,27 @@ pushes: Final = Table(
     Column("body", LargeBinary, nullable=False),
     Column("lease_until", _time, comment="a poller reads it until then"),
 )
-Index("ix_pushes_feed", pushes.c.feed_id, pushes.c.id)
+Index("ix_websub_pushes_feed", websub_pushes.c.feed_id, websub_pushes.c.id)
 
-unpushed: Final = Table(
-    "unpushed",
+hub_misses: Final = Table(
+    "hub_misses",
     metadata,
     Column("feed_id", BigInteger, ForeignKey("feeds.id", ondelete="CASCADE"), nullable=False),
     Column("key", LargeBinary, nullable=False, comment="an entry that a poll found before its hub told it"),
-    Column("found_at", _time, nullable=False),
+    Column("missed_at", _time, nullable=False),
     PrimaryKeyConstraint("feed_id", "key"),
 )
-Index("ix_unpushed_found_at", unpushed.c.found_at)
+Index("ix_hub_misses_missed_at", hub_misses.c.missed_at)
 pages: Final = Table(
     "pages",
     metadata,
     Column("id", BigInteger, primary_key=True, server_default=poll_ids.next_value()),
     Column("article_id", Uuid, nullable=False),
     Column(
-        "digest", LargeBinary, nullable=False, comment="of the feed's version whose text it is to replace"
+        "content_hash",
+        LargeBinary,
+        nullable=False,
+        comment="of the feed's version whose text it is to replace",
     ),
     Column("feed_id", BigInteger, nullable=False),
     Column("entry_key", LargeBinary, nullable=False),
@@ -286,14 +305,14 @@ pages: Final = Table(
     # Doubles as the end of the lease, as in feeds.
     Column("due_at", _time, nullable=False),
     Column("leased_at", _time),
-    Column("turn_at", _time, comment="its turn in its host's queue of pages, where it waits for one"),
+    Column("slot_at", _time, comment="its turn in its host's queue of pages, where it waits for one"),
     Column("tries", SmallInteger, nullable=False, server_default=text("0")),
     Column("tried_at", _time),
     Column("status", SmallInteger),
     Column("failure", Text),
     Column("detail", Text),
     Column("revision", Integer, comment="that has its text"),
-    UniqueConstraint("article_id", "digest"),
+    UniqueConstraint("article_id", "content_hash"),
     CheckConstraint("state IN ('waiting', 'taken', 'given-up')", name="state"),
 )
 Index("ix_pages_due", pages.c.due_at, postgresql_where=pages.c.state == text("'waiting'"))
@@ -346,7 +365,7 @@ revisions: Final = Table(
     Column("article_id", Uuid, ForeignKey("articles.id", ondelete="CASCADE"), nullable=False),
     Column("number", Integer, nullable=False),
     Column("current", Boolean, nullable=False),
-    Column("digest", LargeBinary, nullable=False),
+    Column("content_hash", LargeBinary, nullable=False),
     Column("seen_at", _time, nullable=False),
     Column("feed_id", BigInteger, nullable=False),
     Column("poll_id", BigInteger, nullable=False),
@@ -372,7 +391,7 @@ revisions: Final = Table(
     ),
     PrimaryKeyConstraint("article_id", "number"),
     # A text an article had before is not a new revision of it: publishers go back and forth between headlines.
-    UniqueConstraint("article_id", "digest"),
+    UniqueConstraint("article_id", "content_hash"),
 )
 Index("ix_revisions_search", revisions.c.search, postgresql_using="gin", postgresql_where=revisions.c.current)
 
@@ -385,7 +404,7 @@ sightings: Final = Table(
     Column("seen_at", _time, nullable=False),
     Column("effect", Text, nullable=False, comment="created, updated, reverted, unchanged or late"),
     Column("revision", Integer, nullable=False, comment="the current one after this record"),
-    Column("place", Text, nullable=False, comment="log topic/partition/offset of the record"),
+    Column("log_position", Text, nullable=False, comment="log topic/partition/offset of the record"),
     PrimaryKeyConstraint("article_id", "poll_id"),
     CheckConstraint("effect IN ('created', 'updated', 'reverted', 'unchanged', 'late')", name="effect"),
 )
@@ -477,7 +496,7 @@ Index(
 # What no log took has its place for what it says; its bytes tell which poll brought it, too. What was replayed and
 # comes again is another matter.
 Index(
-    "uq_quarantine_unpolled",
+    "uq_quarantine_unlogged",
     quarantine.c.topic,
     quarantine.c.offset,
     unique=True,

@@ -11,9 +11,9 @@ from sqlalchemy import Engine, Select, and_, func, insert, select, update
 from sqlalchemy import text as sql
 
 from ingest.db.engine import transaction
-from ingest.db.read_transaction import reading
+from ingest.db.read_transaction import read_transaction
 from ingest.db.tables import log_topics, matches, topics
-from ingest.jsonable import plain
+from ingest.jsonable import jsonable
 from ingest.log.api import STREAM_PREFIX
 from ingest.types import Topic
 
@@ -80,21 +80,21 @@ def load(engine: Engine, wanted: Sequence[Topic], *, now: datetime) -> Loaded:
 def list_topics(engine: Engine, *, retired: bool = True) -> tuple[ListedTopic, ...]:
     """All topics by slug."""
     query = _listed().order_by(topics.c.slug)
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         rows = connection.execute(query if retired else query.where(~topics.c.retired))
         return tuple(_topic(row) for row in rows)
 
 
 def find_topic(engine: Engine, slug: str) -> ListedTopic | None:
     """The topic ``slug``; None: there is no such, and never was."""
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         row = connection.execute(_listed().where(topics.c.slug == slug)).one_or_none()
         return None if row is None else _topic(row)
 
 
 def exists(engine: Engine, slug: str) -> bool:
     """Whether there is, or was, such a topic."""
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         return connection.scalar(select(func.count()).where(topics.c.slug == slug)) == 1
 
 
@@ -121,6 +121,6 @@ def _topic(row: Any) -> ListedTopic:
 
 def topic_body(found: ListedTopic) -> dict[str, Any]:
     """A topic as callers see it."""
-    body: dict[str, Any] = plain(found)
+    body: dict[str, Any] = jsonable(found)
     topic = body.pop("topic")
     return {**topic, **body}

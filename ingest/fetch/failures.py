@@ -56,7 +56,7 @@ def failure(cause: BaseException) -> Failed:
         detail=(told or _in_words(cause, kind) or f"{type(cause).__name__}: {said}")[:300],
         # A refusal comes from somebody; silence, or no way there, from nobody.
         unreachable=named or (kind is FailureKind.CONNECT and number not in _ANSWERS and not answers),
-        local=number == socket.EAI_AGAIN if named else number in _OUR_SIDE,
+        is_local=number == socket.EAI_AGAIN if named else number in _OUR_SIDE,
     )
 
 

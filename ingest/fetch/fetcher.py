@@ -21,18 +21,18 @@ from ingest.fetch.proxy_guard import refused_target
 from ingest.fetch.redirects import Hop
 from ingest.fetch.response import Received
 from ingest.fetch.session import Resolver
-from ingest.fetch.session_pool import PLAIN, Channel, Channels, Combination
+from ingest.fetch.session_pool import PLAIN, Channel, Channels, TransportKey
 from ingest.types import (
-    ORDINARY,
-    Answer,
+    DEFAULT_REQUEST,
     Failed,
     FailureKind,
     Fetched,
     FetchResult,
     Lease,
     NotModified,
-    Page,
+    PostResponse,
     RequestOptions,
+    WebPage,
 )
 
 ACCEPT: Final = (
@@ -66,7 +66,7 @@ class _Asked:
     method: str
     url: str
     headers: tuple[tuple[str, str], ...]
-    options: RequestOptions = ORDINARY
+    options: RequestOptions = DEFAULT_REQUEST
     content: bytes = b""
     redirects: frozenset[int] = REDIRECTS
     codings: bool = True
@@ -134,12 +134,12 @@ class Fetcher:
     async def fetch(self, lease: Lease, *, now: datetime) -> FetchResult:
         """One conditional GET of a feed, asked as its operator wants it. ``now``: what a date in the answer is measured
         from."""
-        headers = self._headers(ACCEPT, lease.request)
+        headers = self._headers(ACCEPT, lease.request_options)
         if lease.etag is not None:
             headers.append(("If-None-Match", lease.etag))
         if lease.last_modified is not None:
             headers.append(("If-Modified-Since", lease.last_modified))
-        asked = _Asked(method="GET", url=lease.url, headers=tuple(headers), options=lease.request)
+        asked = _Asked(method="GET", url=lease.url, headers=tuple(headers), options=lease.request_options)
         return await self._exchange(asked, partial(self._fetched, lease, now=now), limits=self._limits)
 
     async def get(
@@ -149,8 +149,8 @@ class Fetcher:
         accept: str,
         now: datetime,
         limits: Limits | None = None,
-        options: RequestOptions = ORDINARY,
-    ) -> Page | Failed:
+        options: RequestOptions = DEFAULT_REQUEST,
+    ) -> WebPage | Failed:
         """One unconditional GET of anything that is no feed: a page, a robots.txt. Every answer but a whole 2xx is a
         failure with its status; an empty body is none.
 
@@ -172,8 +172,8 @@ class Fetcher:
         form: Mapping[str, str],
         now: datetime,
         limits: Limits | None = None,
-        options: RequestOptions = ORDINARY,
-    ) -> Answer | Failed:
+        options: RequestOptions = DEFAULT_REQUEST,
+    ) -> PostResponse | Failed:
         """One POST of a form, to a hub. A redirect is followed where it leaves the method as it is (307, 308) and does
         not go from https to http; any other answer but a 2xx is a failure with its status and a sample of what it says.
 
@@ -195,8 +195,8 @@ class Fetcher:
         headers: Mapping[str, str],
         now: datetime,
         limits: Limits | None = None,
-        options: RequestOptions = ORDINARY,
-    ) -> Answer | Failed:
+        options: RequestOptions = DEFAULT_REQUEST,
+    ) -> PostResponse | Failed:
         """One POST of anything, to a webhook; else as :meth:`post`. ``headers`` go to every host on the way."""
         limits = limits or replace(self._limits, max_bytes=min(ANSWER_BYTES, self._limits.max_bytes))
         asked = _Asked(
@@ -210,7 +210,7 @@ class Fetcher:
         )
         return await self._exchange(asked, partial(self._answer, limits=limits, now=now), limits=limits)
 
-    def _headers(self, accept: str, options: RequestOptions = ORDINARY) -> list[tuple[str, str]]:
+    def _headers(self, accept: str, options: RequestOptions = DEFAULT_REQUEST) -> list[tuple[str, str]]:
         """Those that go to every host on the way."""
         return [("User-Agent", options.user_agent or self._user_agent), ("Accept", accept)]
 
@@ -342,11 +342,11 @@ class Fetcher:
 
     async def _page(
         self, response: Received, way: _Way, *, limits: Limits, now: datetime, last_try: bool
-    ) -> Page | Failed:
+    ) -> WebPage | Failed:
         failed = await reading.refused(response, limit=limits.max_bytes, now=now)
         if failed is not None:
             return failed
-        return Page(
+        return WebPage(
             url=response.url,
             status=response.status,
             body=await reading.body(response, limit=limits.max_bytes, last_try=last_try),
@@ -357,11 +357,11 @@ class Fetcher:
 
     async def _answer(
         self, response: Received, way: _Way, *, limits: Limits, now: datetime, last_try: bool
-    ) -> Answer | Failed:
+    ) -> PostResponse | Failed:
         failed = await reading.refused(response, limit=limits.max_bytes, now=now)
         if failed is not None:
             return failed
-        return Answer(
+        return PostResponse(
             url=response.url,
             status=response.status,
             body=await reading.body(response, limit=limits.max_bytes, last_try=last_try),
@@ -387,13 +387,13 @@ def _is_own(url: httpx.URL, origin: httpx.URL) -> bool:
     return twins and url.host == origin.host
 
 
-def _combination(hop: Hop, options: RequestOptions, *, origin: Hop) -> Combination:
+def _combination(hop: Hop, options: RequestOptions, *, origin: Hop) -> TransportKey:
     """How one hop is gone: through the proxy all of them, with exceptions at the feed's own host alone."""
-    if options == ORDINARY:
+    if options == DEFAULT_REQUEST:
         return PLAIN
     if hop.host != origin.host:
-        return Combination(proxy=options.proxy)
-    return Combination(proxy=options.proxy, tls=options.tls, ca=options.ca)
+        return TransportKey(proxy=options.proxy)
+    return TransportKey(proxy=options.proxy, tls=options.tls, ca=options.ca)
 
 
 def _next_hop(url: httpx.URL, location: str) -> httpx.URL:

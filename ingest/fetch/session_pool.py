@@ -27,7 +27,7 @@ CHANNELS: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Combination:
+class TransportKey:
     """What sets a channel apart."""
 
     proxy: str | None = None
@@ -35,7 +35,7 @@ class Combination:
     ca: str | None = None
 
 
-PLAIN: Final = Combination()
+PLAIN: Final = TransportKey()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Channels:
         self._allow_private = allow_private
         self._resolver = resolver
         self._plain: Channel | None = None
-        self._others: OrderedDict[Combination, Channel] = OrderedDict()
+        self._others: OrderedDict[TransportKey, Channel] = OrderedDict()
         self._left = asyncio.Condition()
 
     def open(self) -> None:
@@ -82,7 +82,7 @@ class Channels:
         return len(self._others)
 
     @asynccontextmanager
-    async def through(self, combination: Combination) -> AsyncIterator[Channel]:
+    async def through(self, combination: TransportKey) -> AsyncIterator[Channel]:
         """The channel of this combination; its connections live at least as long as the block."""
         if self._plain is None:
             raise RuntimeError("a fetcher works only inside its with block")
@@ -98,7 +98,7 @@ class Channels:
                 # All of them: several may wait for one combination, and who is told may have been cancelled meanwhile.
                 self._left.notify_all()
 
-    async def _taken(self, combination: Combination) -> Channel:
+    async def _taken(self, combination: TransportKey) -> Channel:
         async with self._left:
             while True:
                 channel = self._others.get(combination)
@@ -121,7 +121,7 @@ class Channels:
         await self._others.pop(idle).session.close()
         return True
 
-    def _made(self, combination: Combination) -> Channel:
+    def _made(self, combination: TransportKey) -> Channel:
         context = tls_context(exceptions=combination.tls, ca=combination.ca)
         session = open_session(
             context,

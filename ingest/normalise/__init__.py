@@ -23,9 +23,9 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from ingest.errors import Refused, Unusable
-from ingest.identity import article_id, digest, entry_key, is_another, marks
+from ingest.identity import article_id, content_hash, entry_fingerprint, entry_key, is_different_article
 from ingest.normalise import markup
-from ingest.normalise.reposts import cleaned
+from ingest.normalise.reposts import remove_boilerplate
 from ingest.types import Article, Attribution, Entry, ParsedFeed, Seen
 from ingest.urls import absolute, canonical, feed_url, host_of, is_home
 
@@ -117,7 +117,7 @@ def normalise(
 ) -> Normalised:
     """Both steps at once, as :func:`draft` and :func:`settle` explain them."""
     drafted = draft(parsed, feed_url=feed_url, url=url)
-    return settle(drafted, feed_id=feed_id, poll_id=poll_id, seen_at=seen_at, seen=seen)
+    return finish(drafted, feed_id=feed_id, poll_id=poll_id, seen_at=seen_at, seen=seen)
 
 
 def draft(parsed: ParsedFeed, *, feed_url: str, url: str | None = None) -> Drafted:
@@ -138,7 +138,7 @@ def draft(parsed: ParsedFeed, *, feed_url: str, url: str | None = None) -> Draft
     return Drafted(parsed=parsed, feed_url=feed_url, url=url, drafts=tuple(drafts), unusable=tuple(unusable))
 
 
-def settle(
+def finish(
     drafted: Drafted, *, feed_id: int, poll_id: int, seen_at: datetime, seen: Mapping[bytes, Seen]
 ) -> Normalised:
     """The articles of a document that are new or changed against ``seen``: of the feed's seen-set, the rows
@@ -159,7 +159,7 @@ def settle(
         told_by_url = draft.url not in shared and draft.url not in fronts
         own = draft.url if told_by_url and draft.url is not None and not is_home(draft.url) else None
         known = seen.get(draft.key)
-        if known is not None and is_another(known.marks, draft.marks):
+        if known is not None and is_different_article(known.entry_fingerprint, draft.marks):
             known = None
         elsewhere: Sequence[Seen] = ()
         if known is None and own is not None:
@@ -170,7 +170,9 @@ def settle(
             identity = _identity(draft, url=None, feed_url=feed_url)
             known = None if known is None or known.article_id != identity else known
             earlier = taken.get(identity)
-        row = Seen(key=draft.key, digest=draft.digest, article_id=identity, marks=draft.marks)
+        row = Seen(
+            key=draft.key, content_hash=draft.digest, article_id=identity, entry_fingerprint=draft.marks
+        )
         if earlier is not None:
             duplicates += 1
             # Remembered all the same: tomorrow it may stand there alone.
@@ -182,7 +184,7 @@ def settle(
             if known != row:
                 rows.append(row)
             told = elsewhere if known is None else (known,)
-            if all(each.digest != draft.digest for each in told):
+            if all(each.content_hash != draft.digest for each in told):
                 articles.append(
                     _article(
                         draft,
@@ -247,17 +249,17 @@ def _draft(entry: Entry, *, base: str) -> _Draft | None:
     if url is None and entry.guid and entry.guid.startswith(("http://", "https://")) and not entry.link:
         url = canonical(entry.guid)
     html_base = entry.base or url or base
-    summary_html = markup.sanitised(entry.summary, base=html_base) if entry.summary else ""
-    summary = markup.plain(summary_html)
+    summary_html = markup.sanitise(entry.summary, base=html_base) if entry.summary else ""
+    summary = markup.plain_text(summary_html)
     if entry.content == entry.summary:  # as feedparser has it where the feed has only one
         text, html = summary, summary_html
     else:
-        html = markup.sanitised(entry.content, base=html_base) if entry.content else ""
-        text = markup.plain(html)
+        html = markup.sanitise(entry.content, base=html_base) if entry.content else ""
+        text = markup.plain_text(html)
     if len(summary) > len(text):
         text, html = summary, summary_html
-    title = markup.line(entry.title) if entry.title else ""
-    text, attribution = cleaned(text, title=title, markup=html)
+    title = markup.single_line(entry.title) if entry.title else ""
+    text, attribution = remove_boilerplate(text, title=title, markup=html)
     if not title:
         title = cut(" ".join(text.split()), TITLE_FROM_TEXT, mark="…") or url or (entry.link or "")
     if not title:
@@ -265,7 +267,7 @@ def _draft(entry: Entry, *, base: str) -> _Draft | None:
     named = entry if entry.guid or entry.link or entry.title else replace(entry, title=title)
     title, text = cut(title, MAX_TITLE_CHARACTERS), cut(text, MAX_TEXT_CHARACTERS)
     if summary and summary != text:
-        summary = cleaned(summary, title=title, markup="")[0]
+        summary = remove_boilerplate(summary, title=title, markup="")[0]
     authors = _names(entry.authors)
     if attribution is not None and attribution.author is not None:
         authors = (attribution.author,)  # the entry's is whoever reposted it
@@ -273,7 +275,7 @@ def _draft(entry: Entry, *, base: str) -> _Draft | None:
         entry=entry,
         key=entry_key(named),
         # A summary that says something else than the text is a part of what the publisher tells.
-        digest=digest(title, text if summary in text else f"{summary}\n{text}", authors),
+        digest=content_hash(title, text if summary in text else f"{summary}\n{text}", authors),
         url=url,
         title=title,
         summary=cut(summary, MAX_SUMMARY_CHARACTERS),
@@ -281,7 +283,7 @@ def _draft(entry: Entry, *, base: str) -> _Draft | None:
         html=html,
         authors=authors,
         attribution=attribution,
-        marks=marks(
+        marks=entry_fingerprint(
             link=url or entry.link,
             title=title,
             date=entry.published.isoformat() if entry.published is not None else entry.published_raw,
@@ -312,7 +314,7 @@ def _article(
         feed_url=feed_url,
         poll_id=poll_id,
         entry_key=draft.key,
-        digest=draft.digest,
+        content_hash=draft.digest,
         seen_at=seen_at,
         url=draft.url,
         guid=None if entry.guid is None else cut(entry.guid, MAX_GUID_CHARACTERS),
@@ -358,7 +360,7 @@ def _name(text: str | None) -> str | None:
 
 
 def _read_name(text: str) -> str | None:
-    return cut(markup.line(text), MAX_NAME_CHARACTERS) or None
+    return cut(markup.single_line(text), MAX_NAME_CHARACTERS) or None
 
 
 # One feed has the same few names and languages in all its entries.

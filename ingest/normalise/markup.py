@@ -78,7 +78,7 @@ def _cleaner(relative: _Relative) -> nh3.Cleaner:
     )
 
 
-def sanitised(markup: str, *, base: str) -> str:
+def sanitise(markup: str, *, base: str) -> str:
     """Safe HTML: known tags, no scripts or styles, links absolute against ``base`` or gone."""
     markup = markup[:MAX_HTML_CHARACTERS]
     if not _READ_AS_HTML.search(markup):
@@ -100,7 +100,7 @@ def sanitised(markup: str, *, base: str) -> str:
         return _cleaner("deny").clean(safe)
 
 
-def plain(safe: str) -> str:
+def plain_text(safe: str) -> str:
     """The text of sanitised HTML, one line a paragraph, white space collapsed, empty lines gone.
 
     In a text without any tags blank lines part the paragraphs, or where there are none its line breaks.
@@ -119,9 +119,9 @@ def plain(safe: str) -> str:
     return "\n".join([line for line in lines if line])
 
 
-def line(markup: str) -> str:
+def single_line(markup: str) -> str:
     """One line of plain text: a title, a name. Here a ``<`` that opens no tag is a character."""
     if _MARKUP.search(markup):
-        return " ".join(plain(sanitised(markup, base="https://invalid.invalid/")).split())
+        return " ".join(plain_text(sanitise(markup, base="https://invalid.invalid/")).split())
     text = html.unescape(markup) if "&" in markup else markup
     return " ".join(_UNWANTED.sub("", text).split())

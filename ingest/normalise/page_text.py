@@ -12,10 +12,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from ingest.identity import digest
+from ingest.identity import content_hash
 from ingest.normalise import MAX_TEXT_CHARACTERS, cut, markup
-from ingest.normalise.reposts import cleaned
-from ingest.types import Article, Failed, FailureKind, FromPage
+from ingest.normalise.reposts import remove_boilerplate
+from ingest.types import Article, Failed, FailureKind, PageSource
 
 LEAST_CHARACTERS: Final = 200
 """A page with less says nothing that a feed's summary does not."""
@@ -31,12 +31,12 @@ _WORDS: Final = re.compile(r"[^\W\d_]{4,}|\d+")
 _UNSPACED: Final = re.compile(r"(?=([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0e7f]{2}))")
 
 
-def with_page_text(
+def merge_page_text(
     article: Article, extracted: str, *, page_url: str, page_id: int, seen_at: datetime
 ) -> Article | Failed:
     """``article`` with the text of its page, of which ``extracted`` is the HTML; or why it keeps its own."""
-    html = _without_headline(markup.sanitised(extracted, base=page_url))
-    text, attribution = cleaned(markup.plain(html), title=article.title, markup=html)
+    html = _without_headline(markup.sanitise(extracted, base=page_url))
+    text, attribution = remove_boilerplate(markup.plain_text(html), title=article.title, markup=html)
     text = cut(text, MAX_TEXT_CHARACTERS)
     why = no_better(text, title=article.title, own=article.text)
     if why is not None:
@@ -49,14 +49,14 @@ def with_page_text(
         publisher = attribution.publisher or publisher
     return replace(
         article,
-        digest=digest(article.title, text if summary in text else f"{summary}\n{text}", authors),
+        content_hash=content_hash(article.title, text if summary in text else f"{summary}\n{text}", authors),
         seen_at=seen_at,
         authors=authors,
         publisher=publisher,
         attribution=attribution,
         text=text,
         html=html,
-        page=FromPage(id=page_id, digest=article.digest, url=page_url),
+        page=PageSource(id=page_id, content_hash=article.content_hash, url=page_url),
     )
 
 
@@ -77,7 +77,7 @@ def no_better(text: str, *, title: str, own: str) -> str | None:
 def _without_headline(html: str) -> str:
     """``html`` without the heading it begins with: the title is the feed's, which may be worded otherwise."""
     found = _HEADLINE.search(html)
-    if found is None or markup.plain(html[: found.start()]):
+    if found is None or markup.plain_text(html[: found.start()]):
         return html
     return html[: found.start()] + html[found.end() :]
 

@@ -203,7 +203,7 @@ _NO_NAME: Final = re.compile(
 _EDGES: Final = " \t.,;:!?\"'“”‘’«»()[]*-–—|"
 
 
-def cleaned(text: str, *, title: str, markup: str) -> tuple[str, Attribution | None]:
+def remove_boilerplate(text: str, *, title: str, markup: str) -> tuple[str, Attribution | None]:
     """The story without what stands around it, and where it says it comes from.
 
     ``text`` is plain, one line a paragraph; ``markup`` its HTML, in which the address of the origin is looked

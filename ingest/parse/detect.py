@@ -55,4 +55,4 @@ def _with_what_it_names(failed: Failed, body: bytes, *, url: str) -> Failed:
     if not found:
         return failed
     named = ", ".join(found[:TOLD]) + (f" and {len(found) - TOLD} more" if len(found) > TOLD else "")
-    return replace(failed, detail=f"{failed.detail}, which names {named}"[:1_500], found=found)
+    return replace(failed, detail=f"{failed.detail}, which names {named}"[:1_500], feed_links=found)

@@ -1,7 +1,7 @@
 """Under which name the reference knows an element: its namespaces as one table that holds for the whole document.
 
 feedparser keeps them in tables that grow as it reads, so that a name could mean one thing in one entry and
-another in the next. Where that could happen, the document is not ours: :class:`Outside`.
+another in the next. Where that could happen, the document is not ours: :class:`NeedsFeedparser`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _READ: Final = frozenset(
 """The attributes that mean something: under a foreign namespace they would be taken for them."""
 
 
-class Outside(Exception):
+class NeedsFeedparser(Exception):
     """This document has something that only the reference reads rightly."""
 
 
@@ -32,7 +32,7 @@ class Names(dict[str, str]):
     def __init__(self, declared: Iterable[tuple[str, str]]) -> None:
         """
         Raises:
-            Outside: a prefix means several things, or borrows another one's name.
+            NeedsFeedparser: a prefix means several things, or borrows another one's name.
         """
         super().__init__()
         self.version = ""
@@ -44,7 +44,7 @@ class Names(dict[str, str]):
             self._declare(prefix, uri)
         # feedparser would forget the foreign one.
         if self._known & self._prefixes():
-            raise Outside
+            raise NeedsFeedparser
 
     def _prefixes(self) -> set[str]:
         """Those of namespaces that the reference does not know."""
@@ -54,9 +54,9 @@ class Names(dict[str, str]):
         if not uri:
             return
         if uri.split() != [uri]:
-            raise Outside
+            raise NeedsFeedparser
         if prefix and self._bound.setdefault(prefix, uri) != uri:
-            raise Outside
+            raise NeedsFeedparser
         lower = uri.lower()
         if not self.version:
             self.version = version_of(prefix, lower)
@@ -66,9 +66,9 @@ class Names(dict[str, str]):
             # Of several prefixes the first one names it.
             first = self._foreign.setdefault(uri, folded)
             if bool(first) != bool(folded) or (prefix != folded and self._bound.get(folded, uri) != uri):
-                raise Outside
+                raise NeedsFeedparser
         elif known == "xlink" or (folded in _PREFIXES and folded != known):
-            raise Outside
+            raise NeedsFeedparser
         else:
             self._known.add(known)
 
@@ -95,13 +95,13 @@ class AttributeNames(dict[str, str]):
     def __missing__(self, name: str) -> str:
         """
         Raises:
-            Outside: it would be taken for one that means something.
+            NeedsFeedparser: it would be taken for one that means something.
         """
         uri, local = _parts(name)
         local = local.lower()
         prefix = "xml" if uri == XML else NAMESPACES.get(uri.lower(), "")
         if uri and not prefix and local in _READ:
-            raise Outside
+            raise NeedsFeedparser
         found = self[name] = f"{prefix}:{local}" if prefix else local
         return found
 
@@ -124,5 +124,5 @@ def _known(uri: str) -> str | None:
 def _parts(tag: str) -> tuple[str, str]:
     uri, local = tag[1:].rsplit("}", 1) if tag[0] == "{" else ("", tag)
     if ":" in local:
-        raise Outside
+        raise NeedsFeedparser
     return uri, local

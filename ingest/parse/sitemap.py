@@ -20,7 +20,7 @@ from typing import Final
 from xml.parsers import expat
 
 from ingest.parse.text_values import SAMPLE_BYTES, optional, optional_date, read_date, text
-from ingest.types import Child, Entry, Failed, FailureKind, ParsedFeed
+from ingest.types import Entry, Failed, FailureKind, ParsedFeed, SitemapLink
 from ingest.urls import absolute
 
 MAX_ENTRIES: Final = 50_000
@@ -145,7 +145,7 @@ class _Reader:
         self._news = False
         self.is_index = False
         self.entries: list[Entry] = []
-        self.children: list[Child] = []
+        self.children: list[SitemapLink] = []
         self.pages = 0
         """Addresses that are no news."""
 
@@ -206,7 +206,7 @@ class _Reader:
         if address is None:
             return
         if what == "sitemap" and self.is_index:
-            self.children.append(Child(url=address, updated=read_date(self._values.get("lastmod"))))
+            self.children.append(SitemapLink(url=address, updated=read_date(self._values.get("lastmod"))))
         elif what == "url" and self._news:
             self.entries.append(self._entry(address))
         elif what == "url":

@@ -20,17 +20,17 @@ thread that started it, and while it waits the end of its socket ends it.
 
 from __future__ import annotations
 
-from ingest.parse_pool.ipc import Digested, Document, PageBody, Unreadable
+from ingest.parse_pool.ipc import Document, PageBody, ParsedDocument, RejectedEntry
 from ingest.parse_pool.pool import Lookup, ParserPool, nothing_seen
 from ingest.parse_pool.worker import ENTRY_CACHE
 
 __all__ = [
     "ENTRY_CACHE",
-    "Digested",
     "Document",
     "Lookup",
     "PageBody",
+    "ParsedDocument",
     "ParserPool",
-    "Unreadable",
+    "RejectedEntry",
     "nothing_seen",
 ]

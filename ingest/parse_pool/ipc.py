@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from ingest.schedule import Reading
-from ingest.types import About, Article, Asked, Child, Message, ParsedFeed, Seen
+from ingest.schedule import DocumentSummary
+from ingest.types import Article, Message, ParsedFeed, PollHints, Seen, SiteIdentity, SitemapLink
 from ingest.wire import encode
 
 LENGTH_BYTES: Final = 8
@@ -49,7 +49,7 @@ class PageBody:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unreadable:
+class RejectedEntry:
     """One entry that could not be made an article: its original as JSON, and why."""
 
     key: str
@@ -59,12 +59,12 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Digested:
+class ParsedDocument:
     """What a document came to: the messages to append, and what to remember once they are durable."""
 
-    reading: Reading
+    reading: DocumentSummary
     messages: tuple[Message, ...]
-    unreadable: tuple[Unreadable, ...]
+    rejected: tuple[RejectedEntry, ...]
     keys: tuple[bytes, ...] = ()
     """Of all its entries, where a hub sent it."""
 
@@ -93,40 +93,47 @@ def pack_page(page: PageBody) -> bytes:
 
 
 def pack_seen(seen: Mapping[bytes, Seen]) -> bytes:
-    return marshal.dumps({key: (row.digest, row.article_id.bytes, row.marks) for key, row in seen.items()})
+    return marshal.dumps(
+        {key: (row.content_hash, row.article_id.bytes, row.entry_fingerprint) for key, row in seen.items()}
+    )
 
 
-def unpack(answer: tuple[Any, ...]) -> Digested:
+def unpack(answer: tuple[Any, ...]) -> ParsedDocument:
     (_, title, entries, created, duplicates, whole, known, dates, asked, about, *rest) = answer
     name, hosts, language = about
     messages, seen, unreadable, children, fresh, hubs, self_url, keys = rest
-    return Digested(
-        reading=Reading(
+    return ParsedDocument(
+        reading=DocumentSummary(
             title=title,
             entries=entries,
             appended=len(messages),
             created=created,
             duplicates=duplicates,
-            whole=whole,
-            known=known,
+            complete=whole,
+            has_seen_entries=known,
             dates=tuple([datetime.fromtimestamp(date, UTC) for date in dates]),
-            asked=_unpack_asked(asked),
-            about=About(title=name, hosts=hosts, language=language),
-            fresh=fresh,
+            poll_hints=_unpack_asked(asked),
+            site_identity=SiteIdentity(title=name, hosts=hosts, language=language),
+            new_entry_keys=fresh,
             hubs=hubs,
             self_url=self_url,
             seen=tuple(
                 [
-                    Seen(key=key, digest=digest, article_id=UUID(bytes=article_id), marks=marks)
+                    Seen(
+                        key=key,
+                        content_hash=digest,
+                        article_id=UUID(bytes=article_id),
+                        entry_fingerprint=marks,
+                    )
                     for key, digest, article_id, marks in seen
                 ]
             ),
             children=_unpack_children(children),
         ),
         messages=tuple([Message(key=key, value=value, headers=headers) for key, value, headers in messages]),
-        unreadable=tuple(
+        rejected=tuple(
             [
-                Unreadable(key=key, value=value, error=error, detail=detail)
+                RejectedEntry(key=key, value=value, error=error, detail=detail)
                 for key, value, error, detail in unreadable
             ]
         ),
@@ -134,15 +141,15 @@ def unpack(answer: tuple[Any, ...]) -> Digested:
     )
 
 
-def pack_asked(asked: Asked) -> tuple[Any, ...]:
-    every = None if asked.every is None else asked.every.total_seconds()
+def pack_asked(asked: PollHints) -> tuple[Any, ...]:
+    every = None if asked.interval is None else asked.interval.total_seconds()
     return every, sorted(asked.skip_hours), sorted(asked.skip_days)
 
 
-def _unpack_asked(packed: tuple[Any, ...]) -> Asked:
+def _unpack_asked(packed: tuple[Any, ...]) -> PollHints:
     every, hours, days = packed
-    return Asked(
-        every=None if every is None else timedelta(seconds=every),
+    return PollHints(
+        interval=None if every is None else timedelta(seconds=every),
         skip_hours=frozenset(hours),
         skip_days=frozenset(days),
     )
@@ -156,12 +163,12 @@ def pack_children(parsed: ParsedFeed) -> list[tuple[str, float | None]] | None:
     ]
 
 
-def _unpack_children(packed: list[tuple[str, float | None]] | None) -> tuple[Child, ...] | None:
+def _unpack_children(packed: list[tuple[str, float | None]] | None) -> tuple[SitemapLink, ...] | None:
     if packed is None:
         return None
     return tuple(
         [
-            Child(url=url, updated=None if at is None else datetime.fromtimestamp(at, UTC))
+            SitemapLink(url=url, updated=None if at is None else datetime.fromtimestamp(at, UTC))
             for url, at in packed
         ]
     )

@@ -20,9 +20,9 @@ from uuid import UUID
 from ingest.errors import Unavailable
 from ingest.parse_pool.ipc import (
     LENGTH_BYTES,
-    Digested,
     Document,
     PageBody,
+    ParsedDocument,
     pack,
     pack_page,
     pack_seen,
@@ -179,7 +179,7 @@ class ParserPool:
         """Of the workers that are alive."""
         return tuple(worker.process.pid for worker in self._workers)
 
-    async def digest(self, document: Document) -> Digested | Failed:
+    async def parse(self, document: Document) -> ParsedDocument | Failed:
         """Read one document, as soon as a worker is free.
 
         Raises:
@@ -227,7 +227,7 @@ class ParserPool:
                     kind=FailureKind(kind),
                     detail=detail,
                     sample=sample,
-                    found=tuple(found[0] if found else ()),
+                    feed_links=tuple(found[0] if found else ()),
                 )
                 if failed.kind is FailureKind.PARSE_LIMIT:
                     self.lost += 1
@@ -292,8 +292,8 @@ class ParserPool:
 
 def _spawn(connection: socket.socket, memory: int) -> subprocess.Popen[bytes]:
     """A worker on the other end of a socket; it imports what we would, from where we would."""
-    work = f"work({connection.fileno()}, {memory}, {os.getpid()})"
-    code = f"import sys; sys.path[:] = {sys.path!r}; from ingest.parse_pool.worker import work; {work}"
+    work = f"run_worker({connection.fileno()}, {memory}, {os.getpid()})"
+    code = f"import sys; sys.path[:] = {sys.path!r}; from ingest.parse_pool.worker import run_worker; {work}"
     return subprocess.Popen(  # noqa: S603 - our own interpreter, our own code
         [sys.executable, "-P", "-c", code], pass_fds=(connection.fileno(),), stdin=subprocess.DEVNULL
     )

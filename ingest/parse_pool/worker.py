@@ -23,7 +23,7 @@ from uuid import UUID
 
 from ingest.errors import Unusable
 from ingest.parse_pool.ipc import LENGTH_BYTES, pack_asked, pack_children
-from ingest.runtime import collect_seldom
+from ingest.runtime import tune_gc
 from ingest.types import Entry, Failed, FailureKind, ParsedFeed, Record, Seen
 from ingest.urls import host_of
 from ingest.wire import decode, encode
@@ -45,7 +45,7 @@ _ENTRY_TAG: Final = re.compile(rb"<(/?)(?:[\w.-]+:)?(?:item|entry)[\s>]", re.IGN
 _ROOT_END: Final = re.compile(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf|urlset|sitemapindex)\s*>", re.IGNORECASE)
 
 
-def work(descriptor: int, memory: int, parent: int) -> None:
+def run_worker(descriptor: int, memory: int, parent: int) -> None:
     """A worker's life: read documents from the socket ``descriptor`` and answer them, until it ends."""
     _tie_to(parent)
     # Whoever stops the service closes our socket; a signal to all of its processes is not for us.
@@ -55,7 +55,7 @@ def work(descriptor: int, memory: int, parent: int) -> None:
     connection.set_inheritable(False)
     with connection, connection.makefile("rb") as requests, connection.makefile("wb") as answers:
         digest = _load(min(ENTRY_CACHE, memory // 8))
-        collect_seldom()
+        tune_gc()
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         _send(answers, ("ready",))
         with suppress(BrokenPipeError, ConnectionResetError):
@@ -117,9 +117,9 @@ def _load(remembered: int) -> _Digest:
 
     The imports are here because only workers shall pay for them.
     """
-    from ingest.normalise import draft, settle
+    from ingest.normalise import draft, finish
     from ingest.parse import EntryCache, parse_feed
-    from ingest.schedule.hints import asked_by
+    from ingest.schedule.hints import hints_of
 
     cache = EntryCache(remembered)
 
@@ -129,7 +129,7 @@ def _load(remembered: int) -> _Digest:
         feed_id, feed_url, poll_id, seen_at, url, content_type, language, body, first, pushed = request
         parsed = parse_feed(body, content_type=content_type, url=url, language=language, cache=cache)
         if isinstance(parsed, Failed):
-            return ("failed", parsed.kind.value, parsed.detail, parsed.sample, parsed.found)
+            return ("failed", parsed.kind.value, parsed.detail, parsed.sample, parsed.feed_links)
         # JSON that was cut is no JSON: what could be read is whole.
         whole = not parsed.warnings or parsed.version.startswith("json") or _ends(body)
         if not whole and _ends_within_an_entry(body):
@@ -138,13 +138,15 @@ def _load(remembered: int) -> _Digest:
         drafted = draft(parsed, feed_url=feed_url, url=url)
         articles = tuple([article.bytes for article in drafted.articles])
         seen = look_up(drafted.keys, articles) if drafted.keys and not first else {}
-        normalised = settle(
+        normalised = finish(
             drafted,
             feed_id=feed_id,
             poll_id=poll_id,
             seen_at=datetime.fromtimestamp(seen_at, UTC),
             seen={
-                key: Seen(key=key, digest=known, article_id=UUID(bytes=article_id), marks=marks)
+                key: Seen(
+                    key=key, content_hash=known, article_id=UUID(bytes=article_id), entry_fingerprint=marks
+                )
                 for key, (known, article_id, marks) in seen.items()
             },
         )
@@ -162,10 +164,13 @@ def _load(remembered: int) -> _Digest:
             whole,
             bool(seen),
             [date.timestamp() for entry in parsed.entries if (date := entry.published or entry.updated)],
-            pack_asked(asked_by(parsed.hints)),
+            pack_asked(hints_of(parsed.hints)),
             _about(parsed),
             [(message.key, message.value, dict(message.headers)) for message in messages],
-            [(each.key, each.digest, each.article_id.bytes, each.marks) for each in normalised.seen],
+            [
+                (each.key, each.content_hash, each.article_id.bytes, each.entry_fingerprint)
+                for each in normalised.seen
+            ],
             [_unreadable(entry, why) for entry, why in normalised.unusable],
             pack_children(parsed),
             tuple([key for key in fresh if key not in seen]),
@@ -216,7 +221,7 @@ def _read_page(
 ) -> tuple[Any, ...]:
     """What a worker does to an article's page. The imports are slow, and here because most workers never see one."""
     from ingest.extract import article_html, is_html
-    from ingest.normalise.page_text import with_page_text
+    from ingest.normalise.page_text import merge_page_text
 
     if not is_html(body, content_type):
         return ("failed", FailureKind.NOT_HTML.value, f"it is {content_type or 'no HTML'}"[:200], None)
@@ -225,7 +230,7 @@ def _read_page(
     article = decode(
         Record(topic="page", partition=0, offset=0, key=key, value=value, headers={}, appended_at=at)
     )
-    found = with_page_text(
+    found = merge_page_text(
         article,
         article_html(body, content_type=content_type),
         page_url=url,

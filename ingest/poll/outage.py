@@ -44,12 +44,12 @@ class Outage:
         self._answered_at: datetime | None = None
         self._silent: dict[str, datetime] = {}
 
-    def answered(self, *, now: datetime) -> None:
+    def host_reachable(self, *, now: datetime) -> None:
         """Some host answered, whatever it said."""
         self._answered_at = now
         self._silent.clear()
 
-    def silent(self, host: str, *, now: datetime) -> None:
+    def host_unreachable(self, host: str, *, now: datetime) -> None:
         """``host`` could not be reached."""
         self._silent = {each: at for each, at in self._silent.items() if now - at <= TOGETHER}
         if len(self._silent) < REMEMBERED:
@@ -59,6 +59,6 @@ class Outage:
         """Whose fault a failure to reach a host is, as far as is known now."""
         if self._answered_at is not None and now - self._answered_at <= LATELY:
             return Blame.THEIRS
-        if len(self._silent) >= (SEVERAL_WITH_SIGNS if failed.local else SEVERAL):
+        if len(self._silent) >= (SEVERAL_WITH_SIGNS if failed.is_local else SEVERAL):
             return Blame.OURS
         return Blame.UNCLEAR

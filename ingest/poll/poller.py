@@ -22,19 +22,19 @@ from ingest import runtime
 from ingest.alerts import Outbox
 from ingest.append import Appender
 from ingest.db import polls
-from ingest.db.polls import Unpolled
+from ingest.db.polls import QuarantineItem
 from ingest.fetch import Fetcher, Limits, Resolver
-from ingest.page_fetch import PageStage
-from ingest.parse_pool import Digested, Document, ParserPool
+from ingest.page_fetch import PageFetchStage
+from ingest.parse_pool import Document, ParsedDocument, ParserPool
 from ingest.poll.outage import Blame, Outage
-from ingest.poll.recorder import Ended, PollCounts, Writer
-from ingest.runtime import Stop, crash_step
-from ingest.schedule import Policy, body_hash, is_conditional, outcome, reads_again
-from ingest.schedule.rate_limit import Budget
+from ingest.poll.recorder import FinishedPoll, PollCounts, Recorder
+from ingest.runtime import Stop, failpoint
+from ingest.schedule import Policy, body_hash, decide_outcome, is_conditional, needs_reparse
+from ingest.schedule.rate_limit import HostLimits
 from ingest.schedule.user_agents import user_agent_for
 from ingest.types import Failed, FailureKind, Fetched, FetchResult, Lease, PollOutcome, Seen
 from ingest.urls import is_loopback
-from ingest.websub import Pushing
+from ingest.websub import WebSubStage
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class Poller:
         *,
         user_agent: str,
         policy: Policy,
-        budget: Budget,
+        budget: HostLimits,
         lease: timedelta,
         concurrency: int,
         limits: Limits,
@@ -114,7 +114,7 @@ class Poller:
         resolver: Resolver | None = None,
         clock: Callable[[], datetime] = runtime.now,
     ) -> None:
-        self._writer = Writer(engine, log, outbox, clock=clock)
+        self._writer = Recorder(engine, log, outbox, clock=clock)
         self._engine = engine
         self._policy = policy
         self._budget = budget
@@ -137,10 +137,10 @@ class Poller:
             workers=parse_workers, deadline=parse_deadline, memory=parse_memory, lookup=self._seen_of
         )
         self._parse_workers = parse_workers
-        self.pushing: Pushing | None = None
+        self.websub: WebSubStage | None = None
         """The hubs' side of it, where there is one."""
         if public_url is not None:
-            self.pushing = Pushing(
+            self.websub = WebSubStage(
                 engine,
                 log,
                 public_url=public_url,
@@ -152,7 +152,7 @@ class Poller:
                 lease=lease,
                 clock=clock,
             )
-        self._pages = PageStage(
+        self._pages = PageFetchStage(
             engine,
             log,
             fetcher=self._fetcher,
@@ -176,7 +176,7 @@ class Poller:
         return self._writer.counts
 
     @property
-    def pages(self) -> PageStage:
+    def pages(self) -> PageFetchStage:
         """What fetches articles' pages beside its polls."""
         return self._pages
 
@@ -244,7 +244,7 @@ class Poller:
     async def _until_done(self, *, until_idle: bool) -> None:
         self._leased = asyncio.Queue[Lease]()
         self._fetched = asyncio.Queue[_Body](FETCHED_WAITING)
-        self._ended: deque[Ended] = deque()
+        self._ended: deque[FinishedPoll] = deque()
         self._ended_bytes = 0
         self._under_way: dict[int, Lease] = {}
         self._hungry, self._ending, self._empty = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -253,8 +253,8 @@ class Poller:
         self._hungry.set()
         self._empty.set()
         self._no_more = False
-        if self.pushing is not None and until_idle:
-            await self.pushing.once()
+        if self.websub is not None and until_idle:
+            await self.websub.once()
         async with asyncio.TaskGroup() as group:
             pushing = group.create_task(self._push(until_idle=until_idle))
             writer = group.create_task(self._write_ended())
@@ -275,14 +275,14 @@ class Poller:
             given_back += self._under_way.values()
             if given_back:
                 await self._in_thread(polls.release, self._engine, given_back, now=self._clock())
-                crash_step("poll.released")
+                failpoint("poll.released")
                 self.counts.released += len(given_back)
                 logger.info("%d polls were given back", len(given_back))
 
     async def _push(self, *, until_idle: bool) -> None:
         """Ask hubs and read what they sent, until a stop is requested; what was begun then ends within the grace."""
-        if self.pushing is not None and not until_idle:
-            await self.pushing.run(self._stopping)
+        if self.websub is not None and not until_idle:
+            await self.websub.run(self._stopping)
 
     async def _lease_feeds(self, *, until_idle: bool) -> None:
         """Lease until a stop is requested, or until no feed is left that was due at the start."""
@@ -304,9 +304,9 @@ class Poller:
                 due_by=due_by,
             )
             if leases:
-                crash_step("poll.leased")
-                if self.pushing is not None:
-                    await self.pushing.look_up(leases)
+                failpoint("poll.leased")
+                if self.websub is not None:
+                    await self.websub.look_up(leases)
                 self.counts.leased += len(leases)
                 self._empty.clear()
                 for lease in leases:
@@ -349,25 +349,29 @@ class Poller:
                 asking = replace(lease, etag=None, last_modified=None)
             agent = user_agent_for(lease, fallback=self._policy.fallback_user_agent, now=lease.leased_at)
             if agent is not None:
-                asking = replace(asking, request=replace(lease.request, user_agent=agent))
+                asking = replace(asking, request_options=replace(lease.request_options, user_agent=agent))
             result = await self._blamed(lease, await self._fetcher.fetch(asking, now=lease.leased_at))
-            crash_step("poll.fetched")
+            failpoint("poll.fetched")
             now = self._clock()
             if not isinstance(result, Fetched):
-                self._end(Ended(outcome=outcome(lease, result, None, now=now, policy=self._policy_of(lease))))
+                self._end(
+                    FinishedPoll(
+                        outcome=decide_outcome(lease, result, None, now=now, policy=self._policy_of(lease))
+                    )
+                )
                 continue
             hashed = body_hash(result.body, result.content_type)
-            if hashed == lease.body_hash and not reads_again(lease):
+            if hashed == lease.body_hash and not needs_reparse(lease):
                 policy = self._policy_of(lease)
-                ended = outcome(lease, result, None, now=now, policy=policy, hashed=hashed)
-                self._end(Ended(outcome=ended))
+                ended = decide_outcome(lease, result, None, now=now, policy=policy, hashed=hashed)
+                self._end(FinishedPoll(outcome=ended))
             else:
                 await self._fetched.put(_Body(lease=lease, fetched=result, hashed=hashed))
 
     def _policy_of(self, lease: Lease) -> Policy:
-        if self.pushing is None:
+        if self.websub is None:
             return self._policy
-        return self.pushing.policy(lease, self._policy, now=self._clock())
+        return self.websub.policy(lease, self._policy, now=self._clock())
 
     async def _blamed(self, lease: Lease, result: FetchResult) -> FetchResult:
         """``result``; where nobody could be reached because of our own network, a failure that says so."""
@@ -378,7 +382,7 @@ class Poller:
         host = urlsplit(lease.url).hostname or ""
         if is_loopback(host):
             return result
-        self._outage.silent(host, now=self._clock())
+        self._outage.host_unreachable(host, now=self._clock())
         waited = 0.0
         while (blame := self._outage.blame(result, now=self._clock())) is Blame.UNCLEAR:
             if waited >= self._evidence:
@@ -394,7 +398,7 @@ class Poller:
         return replace(result, kind=FailureKind.OUTAGE, detail=detail)
 
     def _answered(self) -> None:
-        self._outage.answered(now=self._clock())
+        self._outage.host_reachable(now=self._clock())
         if self.outage:
             logger.warning("hosts can be reached again")
             self.outage = False
@@ -403,7 +407,7 @@ class Poller:
         self, feed_id: int, keys: Sequence[bytes], articles: Sequence[UUID]
     ) -> Mapping[bytes, Seen]:
         found = await self._in_thread(polls.seen_of, self._engine, feed_id, keys, articles)
-        crash_step("poll.seen-loaded")
+        failpoint("poll.seen-loaded")
         return found
 
     async def _parse_fetched(self) -> None:
@@ -411,7 +415,7 @@ class Poller:
             await self._room.wait()
             body = await self._fetched.get()
             lease, fetched = body.lease, body.fetched
-            answer = await self._parsers.digest(
+            answer = await self._parsers.parse(
                 Document(
                     feed_id=lease.feed_id,
                     feed_url=lease.url,
@@ -424,34 +428,36 @@ class Poller:
                     first=lease.first,
                 )
             )
-            crash_step("poll.parsed")
+            failpoint("poll.parsed")
             self._end(self._judged(body, answer))
 
-    def _judged(self, body: _Body, answer: Digested | Failed) -> Ended:
+    def _judged(self, body: _Body, answer: ParsedDocument | Failed) -> FinishedPoll:
         lease, fetched, now = body.lease, body.fetched, self._clock()
         if isinstance(answer, Failed):
             failed = replace(answer, status=fetched.status)
             size = len(fetched.body)
-            return Ended(outcome=outcome(lease, failed, None, now=now, policy=self._policy, body_bytes=size))
+            return FinishedPoll(
+                outcome=decide_outcome(lease, failed, None, now=now, policy=self._policy, body_bytes=size)
+            )
         policy = self._policy_of(lease)
-        ended = outcome(lease, fetched, answer.reading, now=now, policy=policy, hashed=body.hashed)
-        heard = None if self.pushing is None else self.pushing.heard(lease, fetched, answer.reading)
+        ended = decide_outcome(lease, fetched, answer.reading, now=now, policy=policy, hashed=body.hashed)
+        heard = None if self.websub is None else self.websub.heard(lease, fetched, answer.reading)
         unpolled = tuple(
-            Unpolled(
+            QuarantineItem(
                 stage="normalise",
                 topic=f"feed:{lease.feed_id}",
                 key=each.key,
                 value=each.value,
-                said=each.value,
+                content_key=each.value,
                 error=each.error,
                 detail=each.detail,
                 headers={"feed_url": lease.url, "poll_id": str(lease.poll_id)},
             )
-            for each in answer.unreadable
+            for each in answer.rejected
         )
-        return Ended(outcome=ended, messages=answer.messages, unpolled=unpolled, heard=heard)
+        return FinishedPoll(outcome=ended, messages=answer.messages, quarantine=unpolled, hub_signals=heard)
 
-    def _end(self, ended: Ended) -> None:
+    def _end(self, ended: FinishedPoll) -> None:
         self._ended.append(ended)
         self._ended_bytes += ended.size
         if self._ended_bytes > ENDED_BYTES or len(self._ended) > ENDED_POLLS:
@@ -469,15 +475,15 @@ class Poller:
                     return
                 self._ending.clear()
                 continue
-            batch: list[Ended] = []
+            batch: list[FinishedPoll] = []
             size = 0
             while self._ended and len(batch) < WRITE_POLLS and size < WRITE_BYTES:
                 batch.append(self._ended.popleft())
                 size += batch[-1].size
             await self._in_thread(self._writer.write, batch)
-            if self.pushing is not None:
-                heard = [ended.heard for ended in batch if ended.heard is not None]
-                await self._in_thread(self.pushing.learn, heard)
+            if self.websub is not None:
+                heard = [ended.hub_signals for ended in batch if ended.hub_signals is not None]
+                await self._in_thread(self.websub.learn, heard)
             self._ended_bytes -= size
             if self._ended_bytes <= ENDED_BYTES and len(self._ended) <= ENDED_POLLS:
                 self._room.set()
@@ -486,8 +492,8 @@ class Poller:
 
     def _gone(self, poll: PollOutcome | Lease) -> None:
         del self._under_way[poll.poll_id]
-        if self.pushing is not None:
-            self.pushing.forget(poll.feed_id)
+        if self.websub is not None:
+            self.websub.forget(poll.feed_id)
         if not self._under_way:
             self._empty.set()
 

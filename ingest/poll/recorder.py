@@ -10,14 +10,14 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from ingest.alerts import Outbox, tell
+from ingest.alerts import Outbox, append_alerts
 from ingest.append import Appender, append_singly
 from ingest.db import polls
-from ingest.db.polls import Unpolled
+from ingest.db.polls import QuarantineItem
 from ingest.errors import Unusable
 from ingest.log.api import ARTICLES
-from ingest.runtime import crash_step
-from ingest.schedule.websub import Heard
+from ingest.runtime import failpoint
+from ingest.schedule.websub import HubSignals
 from ingest.types import Message, PollOutcome, PollResult
 
 
@@ -65,13 +65,13 @@ _COUNTED: Final = {
 
 
 @dataclass(slots=True, kw_only=True)
-class Ended:
+class FinishedPoll:
     """A poll that has its outcome, and what has to be durable before it is recorded."""
 
     outcome: PollOutcome
     messages: tuple[Message, ...] = ()
-    unpolled: tuple[Unpolled, ...] = ()
-    heard: Heard | None = None
+    quarantine: tuple[QuarantineItem, ...] = ()
+    hub_signals: HubSignals | None = None
     """What it means for the feed's hub."""
 
     @property
@@ -80,7 +80,7 @@ class Ended:
         return sum([len(message.value) for message in self.messages])
 
 
-class Writer:
+class Recorder:
     """Makes batches of ended polls durable; one at a time."""
 
     def __init__(
@@ -89,24 +89,26 @@ class Writer:
         self.counts = PollCounts()
         self._engine = engine
         self._log = log
-        self._tell = partial(tell, outbox)
+        self._tell = partial(append_alerts, outbox)
         self._clock = clock
 
-    def write(self, batch: Sequence[Ended]) -> None:
+    def write(self, batch: Sequence[FinishedPoll]) -> None:
         """First the messages, then the outcomes: the other way round a crash in between loses articles.
 
         Raises:
             Unavailable: the log or the database. None of the batch, or all of it, is recorded.
         """
-        crash_step("poll.before-append")
+        failpoint("poll.before-append")
         outcomes, refused = self._append(batch)
-        crash_step("poll.before-record")
-        unpolled = [each for ended in batch for each in ended.unpolled] + refused
-        held = polls.record(self._engine, outcomes, unpolled=unpolled, now=self._clock(), tell=self._tell)
-        crash_step("poll.recorded")
+        failpoint("poll.before-record")
+        unpolled = [each for ended in batch for each in ended.quarantine] + refused
+        held = polls.record(
+            self._engine, outcomes, quarantined=unpolled, now=self._clock(), append_alerts=self._tell
+        )
+        failpoint("poll.recorded")
         self.counts.add(outcomes, held=held, quarantined=len(unpolled))
 
-    def _append(self, batch: Sequence[Ended]) -> tuple[list[PollOutcome], list[Unpolled]]:
+    def _append(self, batch: Sequence[FinishedPoll]) -> tuple[list[PollOutcome], list[QuarantineItem]]:
         """Make the messages durable; the outcomes that may then be recorded, and what the log refused."""
         messages = [message for ended in batch for message in ended.messages]
         outcomes = [ended.outcome for ended in batch]
@@ -116,16 +118,16 @@ class Writer:
             self._log.append(ARTICLES, messages)
         except Unusable:
             return self._append_singly(batch)
-        crash_step("poll.appended")
+        failpoint("poll.appended")
         return outcomes, []
 
-    def _append_singly(self, batch: Sequence[Ended]) -> tuple[list[PollOutcome], list[Unpolled]]:
+    def _append_singly(self, batch: Sequence[FinishedPoll]) -> tuple[list[PollOutcome], list[QuarantineItem]]:
         """One message of the batch is more than the log takes: find it. The others may travel twice."""
         outcomes: list[PollOutcome] = []
-        refused: list[Unpolled] = []
+        refused: list[QuarantineItem] = []
         for ended in batch:
             appended, unpolled = append_singly(self._log, ended.messages)
             refused += unpolled
-            crash_step("poll.appended-singly")
+            failpoint("poll.appended-singly")
             outcomes.append(replace(ended.outcome, appended=appended))
         return outcomes, refused

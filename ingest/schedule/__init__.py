@@ -29,17 +29,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ingest.errors import Refused
-from ingest.identity import READER
+from ingest.identity import PARSER_VERSION
 from ingest.schedule import hints, publish_rate, silence, user_agents
-from ingest.schedule.site_change import drifted, learnt
-from ingest.schedule.sitemap_index import parts_of
-from ingest.schedule.states import quiet, since_when, standing
+from ingest.schedule.site_change import merge_site, site_changed_reason
+from ingest.schedule.sitemap_index import children_of
+from ingest.schedule.states import apply_state, idle_state, since_when
 from ingest.types import (
-    About,
-    Agent,
-    Asked,
-    Cadence,
-    Child,
+    ChildSitemap,
     Failed,
     FailureKind,
     FeedState,
@@ -47,12 +43,16 @@ from ingest.types import (
     FetchResult,
     Lease,
     NotModified,
-    Part,
     Pause,
+    PollHints,
     PollOutcome,
     PollResult,
-    Rhythm,
+    PublishGaps,
+    PublishRate,
     Seen,
+    SiteIdentity,
+    SitemapLink,
+    UserAgentTrial,
 )
 from ingest.urls import feed_url
 
@@ -106,11 +106,11 @@ class Policy:
     """Poll a feed that publishes more more often, and one that publishes less less often."""
     fallback_user_agent: str | None = None
     """What a feed is asked with that refuses our own (:mod:`ingest.schedule.user_agents`); None: nothing."""
-    parts: int = 50
+    max_children: int = 50
     """Sitemaps of one index that are polled, at most."""
-    stagger: timedelta = timedelta(minutes=1)
+    child_stagger: timedelta = timedelta(minutes=1)
     """Between the first polls of two of them."""
-    backup: timedelta | None = None
+    interval_with_hub: timedelta | None = None
     """A hub that is trusted sends what the feed publishes: so often is often enough."""
 
     def clamp(self, delay: timedelta) -> timedelta:
@@ -118,7 +118,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class DocumentSummary:
     """What a document came to, once it was parsed and normalised against its feed's seen-set."""
 
     title: str | None
@@ -126,19 +126,19 @@ class Reading:
     appended: int
     duplicates: int
     seen: tuple[Seen, ...]
-    whole: bool
+    complete: bool
     """False: the document was cut, though its framing said nothing; there may be more where it came from."""
     created: int = 0
     """Entries that were never seen before."""
-    known: bool = True
+    has_seen_entries: bool = True
     """At least one entry was seen before."""
     dates: tuple[datetime, ...] = ()
     """When its entries say they were published."""
-    asked: Asked = Asked()
-    about: About | None = None
-    children: tuple[Child, ...] | None = None
+    poll_hints: PollHints = PollHints()
+    site_identity: SiteIdentity | None = None
+    children: tuple[SitemapLink, ...] | None = None
     """The sitemaps of an index; None: it is none."""
-    fresh: tuple[bytes, ...] = ()
+    new_entry_keys: tuple[bytes, ...] = ()
     """Keys of the entries that were never seen before."""
     hubs: tuple[str, ...] = ()
     """Where it can be subscribed to, as its document says; ``self_url``: what it calls itself."""
@@ -150,10 +150,10 @@ def body_hash(body: bytes, content_type: str | None) -> bytes:
     return blake2b(body, digest_size=16, key=(content_type or "").encode("utf-8", "replace")[:64]).digest()
 
 
-def outcome(
+def decide_outcome(
     lease: Lease,
     result: FetchResult,
-    reading: Reading | None,
+    reading: DocumentSummary | None,
     *,
     now: datetime,
     policy: Policy,
@@ -169,39 +169,39 @@ def outcome(
     agent = user_agents.next_agent(lease, result, fallback=policy.fallback_user_agent, now=now)
     if isinstance(result, Failed):
         failed = _failed(lease, result, now=now, policy=policy, body_bytes=body_bytes)
-        if agent != lease.agent and user_agents.is_trying(agent):
+        if agent != lease.user_agent_trial and user_agents.is_trying(agent):
             failed = replace(failed, reason=f"{failed.reason}; then under the fall-back user agent")
-        return standing(lease, replace(failed, agent=agent), whole=True)
-    whole = reading is None or reading.whole
+        return apply_state(lease, replace(failed, user_agent_trial=agent), whole=True)
+    whole = reading is None or reading.complete
     ended = _answered(lease, result, reading, agent=agent, now=now, policy=policy, hashed=hashed)
     if result.moved_to is not None:
         ended = _where(lease, result.moved_to, ended, now=now)
-    return standing(lease, ended, whole=whole)
+    return apply_state(lease, ended, whole=whole)
 
 
 def _answered(
     lease: Lease,
     result: Fetched | NotModified,
-    reading: Reading | None,
+    reading: DocumentSummary | None,
     *,
-    agent: Agent | None,
+    agent: UserAgentTrial | None,
     now: datetime,
     policy: Policy,
     hashed: bytes | None,
 ) -> PollOutcome:
     published = _cadence(lease, reading, now=now)
-    asked = lease.asked if reading is None else reading.asked
+    asked = lease.poll_hints if reading is None else reading.poll_hints
     plan = _plan(
         published,
         asked=asked,
-        fresh=hints.fresh_for(result.headers, now=now),
+        fresh=hints.freshness_lifetime(result.headers, now=now),
         entries=lease.entries if reading is None else reading.entries,
         policy=policy,
     )
     next_poll_at, reason = _due(lease, plan, asked=asked, now=now, policy=policy)
     rhythm = _rhythm(lease, reading, now=now)
     # What nearly every poll comes to; making another outcome of it costs as much as all the rest (see `standing`).
-    state, state_reason = quiet(rhythm, now=now)
+    state, state_reason = idle_state(rhythm, now=now)
     ended = PollOutcome(
         feed_id=lease.feed_id,
         poll_id=lease.poll_id,
@@ -218,15 +218,15 @@ def _answered(
         body_hash=lease.body_hash,
         status=304,
         succeeded_at=now,
-        cadence=published,
-        asked=asked,
-        body_at=lease.body_at,
-        distrusted=lease.distrusted,
-        rhythm=rhythm,
-        about=lease.about,
-        drifted=lease.drifted,
-        read_by=lease.read_by,
-        agent=agent,
+        publish_rate=published,
+        poll_hints=asked,
+        last_body_at=lease.last_body_at,
+        validators_unreliable=lease.validators_unreliable,
+        publish_gaps=rhythm,
+        site_identity=lease.site_identity,
+        site_changed_reason=lease.site_changed_reason,
+        parser_version=lease.parser_version,
+        user_agent_trial=agent,
         state=state,
         state_since=since_when(lease, state, now=now),
         state_reason=state_reason,
@@ -234,7 +234,7 @@ def _answered(
     if isinstance(result, NotModified):
         return ended
     # Remembering anything of a document that was cut would let a later 304, or an equal cut, hide its rest.
-    whole = reading is None or reading.whole
+    whole = reading is None or reading.complete
     ended = replace(
         ended,
         result=PollResult.UNCHANGED,
@@ -243,32 +243,34 @@ def _answered(
         body_hash=hashed if whole else None,
         status=result.status,
         body_bytes=len(result.body),
-        body_at=now,
-        distrusted=lease.distrusted or _stood_still(lease, result, hashed, now=now),
+        last_body_at=now,
+        validators_unreliable=lease.validators_unreliable or _stood_still(lease, result, hashed, now=now),
     )
     if reading is None:
         return ended
     missed = _missed(lease, reading, now=now)
     # The other site's entries are known from its second document on; what makes it its old self is its hosts or title.
-    known = reading.known and lease.drifted is None
-    another = drifted(lease.about, reading.about, known=known)
+    known = reading.has_seen_entries and lease.site_changed_reason is None
+    another = site_changed_reason(lease.site_identity, reading.site_identity, known=known)
     parts = None
     if reading.children is not None:
-        parts = parts_of(
+        parts = children_of(
             reading.children,
             url=result.url,
             now=now,
-            limit=policy.parts,
-            stagger=policy.stagger,
+            limit=policy.max_children,
+            stagger=policy.child_stagger,
             interval=policy.interval,
         )
     return replace(
         ended,
         result=PollResult.FETCHED,
         feed_title=reading.title,
-        about=lease.about if another else learnt(lease.about, reading.about),
-        drifted=another,
-        read_by=READER if whole else lease.read_by,
+        site_identity=lease.site_identity
+        if another
+        else merge_site(lease.site_identity, reading.site_identity),
+        site_changed_reason=another,
+        parser_version=PARSER_VERSION if whole else lease.parser_version,
         detail=_remark(whole=whole, missed=missed, reading=reading, parts=parts),
         entries=reading.entries,
         appended=reading.appended,
@@ -277,7 +279,7 @@ def _answered(
         missed=missed,
         seen=reading.seen,
         # Of an index that was cut the rest is not known.
-        parts=parts if whole else None,
+        children=parts if whole else None,
     )
 
 
@@ -285,34 +287,36 @@ def is_conditional(lease: Lease, *, now: datetime) -> bool:
     """Whether to send the validators: not those of a server that is known to answer 304 whatever it has; not even
     others where none but 304 came for so long that a feed like this one should have had something new; once when a
     feed is silent; and once for a new reader."""
-    if lease.distrusted or reads_again(lease):
+    if lease.validators_unreliable or needs_reparse(lease):
         return False
-    if lease.body_at is None:
+    if lease.last_body_at is None:
         return True
     doubted_since = lease.state_since if lease.state is FeedState.SILENT else None
-    if doubted_since is not None and lease.body_at < doubted_since:
+    if doubted_since is not None and lease.last_body_at < doubted_since:
         return False
-    return now - lease.body_at < _believed(lease)
+    return now - lease.last_body_at < _believed(lease)
 
 
 def _believed(lease: Lease) -> timedelta:
     """How long 304s are taken for answers: a part of the time in which the feed's entries become others, so that what
     was published behind a validator that stands still is mostly still there when it is found out."""
     rolls_over = (
-        None if lease.cadence is None else publish_rate.rolls_over(lease.cadence, entries=lease.entries)
+        None
+        if lease.publish_rate is None
+        else publish_rate.window_turnover(lease.publish_rate, entries=lease.entries)
     )
     if rolls_over is None:
         return BELIEVED
     return min(max(rolls_over * DOUBTED, LEAST_BELIEVED), BELIEVED)
 
 
-def reads_again(lease: Lease) -> bool:
+def needs_reparse(lease: Lease) -> bool:
     """Whether this poll is the one in which its feed is read anew because its last document had an older reader.
 
     Each poll is it with the share that its interval has in :data:`READ_AGAIN_WITHIN`, so that not all feeds are read
     anew in the first minutes after an upgrade.
     """
-    if lease.read_by >= READER or lease.body_at is None:
+    if lease.parser_version >= PARSER_VERSION or lease.last_body_at is None:
         return False
     drawn = blake2b(b"%d %d" % (lease.feed_id, lease.poll_id), digest_size=4).digest()
     return int.from_bytes(drawn, "big") / 2**32 < lease.interval / READ_AGAIN_WITHIN
@@ -331,7 +335,7 @@ def _where(lease: Lease, moved_to: str, ended: PollOutcome, *, now: datetime) ->
     since = lease.moved_since if lease.moved_to == target and lease.moved_since is not None else now
     ended = replace(ended, moved_to=target, moved_since=since)
     # A domain that was sold sends us to its buyer's for good: an operator has to accept that first.
-    believed = ended.drifted is None and now - since >= MOVED_AFTER
+    believed = ended.site_changed_reason is None and now - since >= MOVED_AFTER
     return replace(ended, relocate=target) if believed else ended
 
 
@@ -346,12 +350,12 @@ def _new_address(lease: Lease, moved_to: str) -> str | None:
     return None if downgraded or target == lease.url else target
 
 
-def _rhythm(lease: Lease, reading: Reading | None, *, now: datetime) -> Rhythm | None:
+def _rhythm(lease: Lease, reading: DocumentSummary | None, *, now: datetime) -> PublishGaps | None:
     if reading is None or not reading.created:
-        return lease.rhythm
-    if lease.rhythm is None and lease.succeeded_at is None:
-        return silence.first_rhythm(reading.dates, now=now)
-    return silence.fresh(lease.rhythm, at=now)
+        return lease.publish_gaps
+    if lease.publish_gaps is None and lease.succeeded_at is None:
+        return silence.initial_gaps(reading.dates, now=now)
+    return silence.update_gaps(lease.publish_gaps, at=now)
 
 
 def _stood_still(lease: Lease, fetched: Fetched, hashed: bytes | None, *, now: datetime) -> bool:
@@ -361,14 +365,14 @@ def _stood_still(lease: Lease, fetched: Fetched, hashed: bytes | None, *, now: d
     return (lease.etag, lease.last_modified) == (fetched.etag, fetched.last_modified) != (None, None)
 
 
-def _cadence(lease: Lease, reading: Reading | None, *, now: datetime) -> Cadence:
+def _cadence(lease: Lease, reading: DocumentSummary | None, *, now: datetime) -> PublishRate:
     """How much the feed publishes, this poll counted."""
-    if lease.cadence is None or lease.succeeded_at is None:
-        return publish_rate.first_cadence(reading.dates if reading else (), now=now)
+    if lease.publish_rate is None or lease.succeeded_at is None:
+        return publish_rate.initial_rate(reading.dates if reading else (), now=now)
     # A clock that was set back is no time that passed.
     since = max(now - lease.succeeded_at, timedelta(0))
     if reading is None:
-        return publish_rate.observed(lease.cadence, created=0, since=since)
+        return publish_rate.update_rate(lease.publish_rate, created=0, since=since)
     # An index is worth a poll again where any of its sitemaps changed, and no more for many.
     changed = [child.updated for child in reading.children or () if child.updated is not None]
     created = reading.created + any(lease.succeeded_at < at <= now for at in changed)
@@ -376,24 +380,31 @@ def _cadence(lease: Lease, reading: Reading | None, *, now: datetime) -> Cadence
         # What was there to be seen says nothing of what was not: the rate may rise and does not fall. To add the
         # estimate, which grows with the rate, would let one that publishes in batches run away.
         created = max(
-            created, round(publish_rate.entries_an_hour(lease.cadence) * (since / publish_rate.HOUR))
+            created, round(publish_rate.entries_an_hour(lease.publish_rate) * (since / publish_rate.HOUR))
         )
-    return publish_rate.observed(lease.cadence, created=created, since=since)
+    return publish_rate.update_rate(lease.publish_rate, created=created, since=since)
 
 
-def _missed(lease: Lease, reading: Reading, *, now: datetime) -> int:
+def _missed(lease: Lease, reading: DocumentSummary, *, now: datetime) -> int:
     """How many entries came and went since the last poll: some did where all of the document is new and young."""
-    if lease.first or lease.cadence is None or lease.succeeded_at is None or reading.children is not None:
+    if (
+        lease.first
+        or lease.publish_rate is None
+        or lease.succeeded_at is None
+        or reading.children is not None
+    ):
         return 0
-    if reading.known or not reading.whole or len(reading.dates) < max(2, reading.entries):
+    if reading.has_seen_entries or not reading.complete or len(reading.dates) < max(2, reading.entries):
         return 0
     gap = min(reading.dates) - lease.succeeded_at
     if gap <= timedelta(0) or gap > now - lease.succeeded_at:
         return 0
-    return max(1, round(publish_rate.entries_an_hour(lease.cadence) * (gap / publish_rate.HOUR)))
+    return max(1, round(publish_rate.entries_an_hour(lease.publish_rate) * (gap / publish_rate.HOUR)))
 
 
-def _remark(*, whole: bool, missed: int, reading: Reading, parts: tuple[Part, ...] | None) -> str | None:
+def _remark(
+    *, whole: bool, missed: int, reading: DocumentSummary, parts: tuple[ChildSitemap, ...] | None
+) -> str | None:
     if not whole:
         return "the document was cut short"
     if parts is not None:
@@ -410,34 +421,45 @@ class _Plan:
 
 
 def _plan(
-    published: Cadence, *, asked: Asked, fresh: timedelta | None, entries: int, policy: Policy
+    published: PublishRate, *, asked: PollHints, fresh: timedelta | None, entries: int, policy: Policy
 ) -> _Plan:
     """The interval between two polls of a feed that answers, and because of what it is that."""
     interval, reason = policy.interval, "as set"
-    rolls_over = publish_rate.rolls_over(published, entries=entries)
+    rolls_over = publish_rate.window_turnover(published, entries=entries)
     if policy.adaptive:
-        interval = publish_rate.worth(published, interval=policy.interval, longest=policy.maximum)
-        reason = f"it has {publish_rate.shown(published)}"
-    for wish, why in ((asked.every, "the feed asks for it"), (fresh, "the server says it is good as long")):
+        interval = publish_rate.interval_for(published, interval=policy.interval, longest=policy.maximum)
+        reason = f"it has {publish_rate.format_rate(published)}"
+    for wish, why in (
+        (asked.interval, "the feed asks for it"),
+        (fresh, "the server says it is good as long"),
+    ):
         if wish is not None and wish > interval:
             interval, reason = wish, why
-    if policy.backup is not None and policy.backup > interval:
-        interval, reason = policy.backup, "its hub sends what is new, and polls are a backup"
+    if policy.interval_with_hub is not None and policy.interval_with_hub > interval:
+        interval, reason = policy.interval_with_hub, "its hub sends what is new, and polls are a backup"
     bounded = policy.clamp(interval)
     if bounded != interval and reason != "as set":
         reason = f"the {'least' if bounded > interval else 'most'} that is set; {reason}"
     # What a hub lost must still be there when the backup comes.
-    if (policy.adaptive or policy.backup) and rolls_over is not None and bounded > rolls_over * ROLLS:
+    if (
+        (policy.adaptive or policy.interval_with_hub)
+        and rolls_over is not None
+        and bounded > rolls_over * ROLLS
+    ):
         bounded = policy.clamp(rolls_over * ROLLS)
-        reason = f"its {entries} entries are others after {shown(_rounded(rolls_over))}"
+        reason = f"its {entries} entries are others after {format_duration(_rounded(rolls_over))}"
     return _Plan(
-        interval=bounded, reason=f"every {shown(_rounded(bounded))}: {reason}", rolls_over=rolls_over
+        interval=bounded,
+        reason=f"every {format_duration(_rounded(bounded))}: {reason}",
+        rolls_over=rolls_over,
     )
 
 
-def _due(lease: Lease, plan: _Plan, *, asked: Asked, now: datetime, policy: Policy) -> tuple[datetime, str]:
+def _due(
+    lease: Lease, plan: _Plan, *, asked: PollHints, now: datetime, policy: Policy
+) -> tuple[datetime, str]:
     """When the next poll is, hours and days left out that the feed wants left out."""
-    due = now + spread(lease.feed_id, plan.interval, policy=policy)
+    due = now + with_jitter(lease.feed_id, plan.interval, policy=policy)
     after = hints.after_skipped(due, asked)
     if after == due:
         return due, plan.reason
@@ -460,7 +482,7 @@ def _failed(lease: Lease, failed: Failed, *, now: datetime, policy: Policy, body
         result=PollResult.FAILED,
         started_at=lease.leased_at,
         finished_at=now,
-        next_poll_at=now + spread(lease.feed_id, delay, policy=policy),
+        next_poll_at=now + with_jitter(lease.feed_id, delay, policy=policy),
         reason=reason,
         interval=lease.interval,
         failures=failures,
@@ -473,19 +495,21 @@ def _failed(lease: Lease, failed: Failed, *, now: datetime, policy: Policy, body
         sample=failed.sample,
         body_bytes=body_bytes,
         succeeded_at=lease.succeeded_at,
-        cadence=lease.cadence,
-        asked=lease.asked,
-        body_at=lease.body_at,
-        distrusted=lease.distrusted,
+        publish_rate=lease.publish_rate,
+        poll_hints=lease.poll_hints,
+        last_body_at=lease.last_body_at,
+        validators_unreliable=lease.validators_unreliable,
         moved_to=lease.moved_to,
         moved_since=lease.moved_since,
-        rhythm=lease.rhythm,
-        about=lease.about,
-        drifted=lease.drifted,
-        read_by=lease.read_by,
+        publish_gaps=lease.publish_gaps,
+        site_identity=lease.site_identity,
+        site_changed_reason=lease.site_changed_reason,
+        parser_version=lease.parser_version,
         state=lease.state,
         state_since=lease.state_since,
-        wait_until=None if failed.retry_after is None else now + min(failed.retry_after, policy.maximum),
+        retry_after_until=None
+        if failed.retry_after is None
+        else now + min(failed.retry_after, policy.maximum),
         pause=pause_for(lease.url, failed, now=now),
     )
 
@@ -501,9 +525,9 @@ def _backoff(lease: Lease, failed: Failed, failures: int, *, policy: Policy) -> 
     delay, reason = backoff, f"failed {failures} times in a row" if failures > 1 else "failed once"
     if failed.retry_after is not None and failed.retry_after > backoff:
         delay = policy.clamp(failed.retry_after)
-        reason = f"asked to wait {shown(failed.retry_after)}"
+        reason = f"asked to wait {format_duration(failed.retry_after)}"
         if delay < failed.retry_after:
-            reason += f", which we do for {shown(delay)} at most"
+            reason += f", which we do for {format_duration(delay)} at most"
     return delay, reason
 
 
@@ -514,7 +538,7 @@ def pause_for(url: str, failed: Failed, *, now: datetime) -> Pause | None:
     length = min(max(failed.retry_after or PAUSE, PAUSE), LONGEST_PAUSE)
     said = f"{failed.status} for {url}"
     if failed.retry_after is not None:
-        said += f", Retry-After {shown(failed.retry_after)}"
+        said += f", Retry-After {format_duration(failed.retry_after)}"
     host = urlsplit(failed.url or url).hostname or ""
     return Pause(host=f"[{host}]" if ":" in host else host, at=now, until=now + length, reason=said)
 
@@ -525,7 +549,7 @@ def _weight(failed: Failed) -> float:
     return WEIGHTS.get(failed.kind, SOFT)
 
 
-def spread(feed_id: int, delay: timedelta, *, policy: Policy) -> timedelta:
+def with_jitter(feed_id: int, delay: timedelta, *, policy: Policy) -> timedelta:
     """``delay`` and up to ``JITTER`` of it, always the same for one feed; never beyond the maximum."""
     share = blake2b(feed_id.to_bytes(8, "big", signed=True), digest_size=2).digest()
     longer = delay * (1 + JITTER * int.from_bytes(share, "big") / 0xFFFF)
@@ -541,7 +565,7 @@ def _rounded(delay: timedelta) -> timedelta:
     return delay
 
 
-def shown(delay: timedelta) -> str:
+def format_duration(delay: timedelta) -> str:
     """As settings spell it: ``15m``, ``6h``, ``90s``."""
     seconds = delay.total_seconds()
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):

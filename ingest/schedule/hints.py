@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from ingest.types import Asked, FeedHints
+from ingest.types import FeedHints, PollHints
 
 LONGEST: Final = timedelta(days=366)
 PERIODS: Final[Mapping[str, timedelta]] = {
@@ -31,19 +31,19 @@ _MAX_AGE: Final = re.compile(r"""(?:^|[\s,])max-age\s*=\s*"?(\d{1,12})""", re.IG
 _NOT_KEPT: Final = re.compile(r"(?:^|[\s,])no-(?:cache|store)\b", re.IGNORECASE)
 
 
-def asked_by(hints: FeedHints) -> Asked:
+def hints_of(hints: FeedHints) -> PollHints:
     """What a document says of when to come back, read."""
     hours = frozenset(hour for hour in map(_hour, hints.skip_hours) if hour is not None)
     days = frozenset(DAYS.index(day) for day in map(_folded, hints.skip_days) if day in DAYS)
-    return Asked(
-        every=max((wish for wish in (_ttl(hints.ttl), _period(hints)) if wish is not None), default=None),
+    return PollHints(
+        interval=max((wish for wish in (_ttl(hints.ttl), _period(hints)) if wish is not None), default=None),
         # All of them would mean never, which nobody means.
         skip_hours=frozenset() if len(hours) == 24 else hours,
         skip_days=frozenset() if len(days) == 7 else days,
     )
 
 
-def fresh_for(headers: Mapping[str, str], *, now: datetime) -> timedelta | None:
+def freshness_lifetime(headers: Mapping[str, str], *, now: datetime) -> timedelta | None:
     """How long the server says its answer stays good (RFC 9111 §4.2.1); None where it says nothing of use.
 
     ``max-age`` beats ``Expires``, which counts from the server's own ``Date``, and both lose what the answer
@@ -90,7 +90,7 @@ def http_date(value: str) -> datetime | None:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
-def after_skipped(moment: datetime, asked: Asked) -> datetime:
+def after_skipped(moment: datetime, asked: PollHints) -> datetime:
     """``moment``, or the first hour after it in which the feed does not ask us to stay away (hours are GMT's)."""
     if not asked.skip_hours and not asked.skip_days:
         return moment

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from ingest.schedule import OUTAGE, pause_for, shown
+from ingest.schedule import OUTAGE, format_duration, pause_for
 from ingest.types import Failed, FailureKind, Pause
 
 RETRIES: Final = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
@@ -127,6 +127,6 @@ def failed_page(url: str, failed: Failed, *, tries: int, outage: bool, now: date
         due_at=now + wait,
         status=failed.status,
         failure=failed.kind,
-        detail=f"{detail}; tried again after {shown(wait)}",
+        detail=f"{detail}; tried again after {format_duration(wait)}",
         pause=pause_for(url, failed, now=now),
     )

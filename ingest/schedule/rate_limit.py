@@ -7,7 +7,7 @@
 
 All pollers share a host's state through the database, so its budget holds for all of them together. A feed waits
 in the order it came; it is moved once, to its turn, however long the queue is. Pacing is a virtual clock (GCRA,
-ITU-T I.371): each admission moves ``free_at`` on by the spacing, and the clock may run ahead by as many as may be
+ITU-T I.371): each admission moves ``next_slot_at`` on by the spacing, and the clock may run ahead by as many as may be
 under way at once, so that a poller that looks once a second keeps up with a spacing of half a second.
 
 Pages of articles are asked for out of the same budget (:func:`admit_pages`), behind all feeds: they have a queue of
@@ -28,7 +28,7 @@ LEAST_WAIT: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class HostLimits:
     """Of every host that has no other; of this machine there is none: it is our own."""
 
     concurrency: int = 2
@@ -40,7 +40,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class DueFeed:
     """A feed that is due."""
 
     feed_id: int
@@ -53,20 +53,20 @@ class Waiting:
 class Host:
     """What all pollers know of one host."""
 
-    free_at: datetime
+    next_slot_at: datetime
     """Admissions so far, as time: when the next one is in step with the spacing."""
     queue_end: datetime
     """The first turn that nobody has; in the past where nobody waits."""
     paused_until: datetime | None = None
     spacing: timedelta | None = None
     """An operator's, for this host; None: the budget's."""
-    under_way: int = 0
+    in_flight: int = 0
     crawl_delay: timedelta | None = None
     """What its robots.txt asks for."""
-    pages_end: datetime | None = None
+    page_queue_end: datetime | None = None
     """The first turn of a page that no page has; None, or in the past, where none waits."""
 
-    def pace(self, budget: Budget) -> tuple[timedelta, int]:
+    def pace(self, budget: HostLimits) -> tuple[timedelta, int]:
         """The time between two requests, and how many may be under way. A host that names its own pace in robots.txt
         is asked one thing after the other; an operator's spacing goes before all."""
         if self.spacing is not None:
@@ -81,13 +81,13 @@ class Admission:
     """Who may go now, who is to come again when, and what is then known of the hosts."""
 
     admitted: tuple[int, ...]
-    turns: Mapping[int, datetime]
+    slots: Mapping[int, datetime]
     hosts: Mapping[str, Host]
     """Those that changed."""
 
 
 def admit(
-    waiting: Sequence[Waiting], hosts: Mapping[str, Host], *, now: datetime, budget: Budget
+    waiting: Sequence[DueFeed], hosts: Mapping[str, Host], *, now: datetime, budget: HostLimits
 ) -> Admission:
     """Decide over feeds that are due, in their order. ``hosts`` has every host that :func:`is_bounded`."""
     admitted: list[int] = []
@@ -101,16 +101,16 @@ def admit(
         spacing, concurrency = host.pace(budget)
         if _has_room(host, feed, spacing=spacing, now=now, concurrency=concurrency):
             admitted.append(feed.feed_id)
-            free_at = max(host.free_at, now) + spacing
-            changed[feed.host] = replace(host, free_at=free_at, under_way=host.under_way + 1)
+            next_slot_at = max(host.next_slot_at, now) + spacing
+            changed[feed.host] = replace(host, next_slot_at=next_slot_at, in_flight=host.in_flight + 1)
         else:
             turns[feed.feed_id] = turn = _turn(host, now=now)
             changed[feed.host] = replace(host, queue_end=turn + spacing)
-    return Admission(admitted=tuple(admitted), turns=turns, hosts=changed)
+    return Admission(admitted=tuple(admitted), slots=turns, hosts=changed)
 
 
 def admit_pages(
-    waiting: Sequence[Waiting], hosts: Mapping[str, Host], *, now: datetime, budget: Budget
+    waiting: Sequence[DueFeed], hosts: Mapping[str, Host], *, now: datetime, budget: HostLimits
 ) -> Admission:
     """As :func:`admit`, for pages (their ids stand in ``feed_id``): one is admitted where no feed waits for the host
     and no page is before it; the others get turns that no feed waits for."""
@@ -123,45 +123,45 @@ def admit_pages(
             continue
         host = changed.get(page.host) or hosts[page.host]
         spacing, concurrency = host.pace(budget)
-        last = host.pages_end or now
+        last = host.page_queue_end or now
         behind = replace(page, turn_came=False)  # of the feeds' queue, in which it has no turn
         first = page.turn_came or last <= now
         if first and _has_room(host, behind, spacing=spacing, now=now, concurrency=concurrency):
             admitted.append(page.feed_id)
-            free_at = max(host.free_at, now) + spacing
-            changed[page.host] = replace(host, free_at=free_at, under_way=host.under_way + 1)
+            next_slot_at = max(host.next_slot_at, now) + spacing
+            changed[page.host] = replace(host, next_slot_at=next_slot_at, in_flight=host.in_flight + 1)
             continue
         following = _turn(host, now=now)
         # One whose turn came and that a feed went before stays in front of those who wait behind it.
         turns[page.feed_id] = turn = following if page.turn_came else max(last, following)
-        changed[page.host] = replace(host, pages_end=max(last, turn + spacing))
-    return Admission(admitted=tuple(admitted), turns=turns, hosts=changed)
+        changed[page.host] = replace(host, page_queue_end=max(last, turn + spacing))
+    return Admission(admitted=tuple(admitted), slots=turns, hosts=changed)
 
 
-def soonest(host: Host, *, now: datetime, budget: Budget) -> datetime:
+def soonest(host: Host, *, now: datetime, budget: HostLimits) -> datetime:
     """When a feed that is due ``now`` would be polled: at once, or at the turn that :func:`admit` would give it."""
-    waiting = Waiting(feed_id=0, host="")
+    waiting = DueFeed(feed_id=0, host="")
     spacing, concurrency = host.pace(budget)
     if _has_room(host, waiting, spacing=spacing, now=now, concurrency=concurrency):
         return now
     return _turn(host, now=now)
 
 
-def is_bounded(host: str, *, budget: Budget) -> bool:
+def is_bounded(host: str, *, budget: HostLimits) -> bool:
     """Whether a host has a budget."""
     return not (budget.spare_loopback and is_loopback(host))
 
 
 def _turn(host: Host, *, now: datetime) -> datetime:
     """Of the next one that waits."""
-    return max(host.queue_end, host.free_at, now + LEAST_WAIT, host.paused_until or now)
+    return max(host.queue_end, host.next_slot_at, now + LEAST_WAIT, host.paused_until or now)
 
 
-def _has_room(host: Host, feed: Waiting, *, spacing: timedelta, now: datetime, concurrency: int) -> bool:
+def _has_room(host: Host, feed: DueFeed, *, spacing: timedelta, now: datetime, concurrency: int) -> bool:
     if host.paused_until is not None and host.paused_until > now:
         return False
-    if host.under_way >= concurrency:
+    if host.in_flight >= concurrency:
         return False
     if not feed.turn_came and host.queue_end > now:
         return False
-    return host.free_at - now <= spacing * (concurrency - 1)
+    return host.next_slot_at - now <= spacing * (concurrency - 1)

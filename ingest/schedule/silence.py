@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from ingest.types import Rhythm
+from ingest.types import PublishGaps
 
 ENOUGH_GAPS: Final = 6
 """Fewer are no rhythm."""
@@ -27,32 +27,35 @@ LEAST: Final = timedelta(days=1)
 """No feed is silent sooner: nights are quiet."""
 
 
-def first_rhythm(dates: Sequence[datetime], *, now: datetime) -> Rhythm | None:
+def initial_gaps(dates: Sequence[datetime], *, now: datetime) -> PublishGaps | None:
     """What the dates of a feed's first document tell; None: nothing."""
     past = sorted({date for date in dates if date <= now})
     if not past:
         return None
-    rhythm = Rhythm(fresh_at=past[0])
+    rhythm = PublishGaps(last_new_at=past[0])
     for date in past[1:]:
-        rhythm = fresh(rhythm, at=date)
+        rhythm = update_gaps(rhythm, at=date)
     return rhythm
 
 
-def fresh(rhythm: Rhythm | None, *, at: datetime) -> Rhythm:
+def update_gaps(rhythm: PublishGaps | None, *, at: datetime) -> PublishGaps:
     """``rhythm`` after something was new at ``at``."""
     if rhythm is None:
-        return Rhythm(fresh_at=at)
-    gap = max(at - rhythm.fresh_at, timedelta(0))
-    if rhythm.gaps == 0:
-        return Rhythm(fresh_at=at, gap=gap, deviation=gap / 2, gaps=1)
-    deviation = rhythm.deviation * 3 / 4 + abs(rhythm.gap - gap) / 4
-    return Rhythm(
-        fresh_at=at, gap=rhythm.gap * 7 / 8 + gap / 8, deviation=deviation, gaps=min(rhythm.gaps + 1, 1000)
+        return PublishGaps(last_new_at=at)
+    gap = max(at - rhythm.last_new_at, timedelta(0))
+    if rhythm.count == 0:
+        return PublishGaps(last_new_at=at, mean=gap, deviation=gap / 2, count=1)
+    deviation = rhythm.deviation * 3 / 4 + abs(rhythm.mean - gap) / 4
+    return PublishGaps(
+        last_new_at=at,
+        mean=rhythm.mean * 7 / 8 + gap / 8,
+        deviation=deviation,
+        count=min(rhythm.count + 1, 1000),
     )
 
 
-def expected_by(rhythm: Rhythm | None) -> datetime | None:
+def expected_by(rhythm: PublishGaps | None) -> datetime | None:
     """When something new is overdue; None: it has no rhythm that would say."""
-    if rhythm is None or rhythm.gaps < ENOUGH_GAPS:
+    if rhythm is None or rhythm.count < ENOUGH_GAPS:
         return None
-    return rhythm.fresh_at + max(LEAST, PATIENCE * (rhythm.gap + DEVIATIONS * rhythm.deviation))
+    return rhythm.last_new_at + max(LEAST, PATIENCE * (rhythm.mean + DEVIATIONS * rhythm.deviation))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from ingest.types import About
+from ingest.types import SiteIdentity
 
 SHOWN_HOSTS: Final = 3
 
 
-def drifted(before: About | None, after: About | None, *, known: bool) -> str | None:
+def site_changed_reason(
+    before: SiteIdentity | None, after: SiteIdentity | None, *, known: bool
+) -> str | None:
     """Why a document that says ``after`` of itself is not the same site's as the one before; None: it may well be.
 
     ``known``: one of its entries was seen before. Three things have to come together, for each of them happens to
@@ -24,17 +26,17 @@ def drifted(before: About | None, after: About | None, *, known: bool) -> str | 
     return f"it was {_told(before)}, and is {_told(after)}"
 
 
-def learnt(before: About | None, after: About | None) -> About | None:
+def merge_site(before: SiteIdentity | None, after: SiteIdentity | None) -> SiteIdentity | None:
     """What is known of the site after a document that is its own."""
     if before is None or after is None:
         return after or before
-    return About(
+    return SiteIdentity(
         title=after.title or before.title,
         hosts=after.hosts or before.hosts,
         language=after.language or before.language,
     )
 
 
-def _told(about: About) -> str:
+def _told(about: SiteIdentity) -> str:
     language = f" in {about.language}" if about.language else ""
     return f"“{about.title}”{language} at {', '.join(about.hosts[:SHOWN_HOSTS])}"

@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ingest.errors import Refused
-from ingest.types import Child, Part
+from ingest.types import ChildSitemap, SitemapLink
 from ingest.urls import feed_url, host_of
 
 FRESH: Final = timedelta(days=3)
@@ -22,15 +22,15 @@ FRESH: Final = timedelta(days=3)
 _NEWS: Final = re.compile(r"news(?!letter)", re.IGNORECASE)
 
 
-def parts_of(
-    children: Sequence[Child],
+def children_of(
+    children: Sequence[SitemapLink],
     *,
     url: str,
     now: datetime,
     limit: int,
     stagger: timedelta,
     interval: timedelta,
-) -> tuple[Part, ...]:
+) -> tuple[ChildSitemap, ...]:
     """The children of the index at ``url`` that are to be polled, the first of them at once."""
     fresh: dict[str, datetime] = {}
     for child in children:
@@ -47,7 +47,7 @@ def parts_of(
     chosen = sorted(named or fresh, key=lambda address: fresh[address], reverse=True)[:limit]
     return tuple(
         [
-            Part(url=address, first_poll_at=now + number * stagger, interval=interval)
+            ChildSitemap(url=address, first_poll_at=now + number * stagger, interval=interval)
             for number, address in enumerate(chosen)
         ]
     )

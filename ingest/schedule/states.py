@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Final
 
 from ingest.schedule import silence
-from ingest.types import Alert, AlertKind, FailureKind, FeedState, Lease, PollOutcome, PollResult, Rhythm
+from ingest.types import Alert, AlertKind, FailureKind, FeedState, Lease, PollOutcome, PollResult, PublishGaps
 
 DEGRADED_FROM: Final = 2
 BACKING_OFF_FROM: Final = 5
@@ -28,7 +28,7 @@ GONE: Final = 410
 """The status."""
 
 
-def standing(lease: Lease, ended: PollOutcome, *, whole: bool) -> PollOutcome:
+def apply_state(lease: Lease, ended: PollOutcome, *, whole: bool) -> PollOutcome:
     """``ended`` with the state that its feed is in now, and alerts where that changed or entries were missed."""
     state, reason = _state(lease, ended, whole=whole)
     changed = state is not lease.state
@@ -37,11 +37,11 @@ def standing(lease: Lease, ended: PollOutcome, *, whole: bool) -> PollOutcome:
         ended = replace(ended, state=state, state_since=since, state_reason=reason)
     alerts: list[Alert] = []
     # Told once, also of a feed that was degraded before because of something else.
-    drifts = ended.drifted is not None and lease.drifted is None
+    drifts = ended.site_changed_reason is not None and lease.site_changed_reason is None
     # A first success is what everybody expects.
     expected = lease.state is FeedState.NEW and state is FeedState.HEALTHY
     if drifts or (changed and not expected):
-        kind = AlertKind.DRIFTED if drifts else AlertKind.STATE
+        kind = AlertKind.SITE_CHANGED if drifts else AlertKind.STATE
         alerts.append(_alert(lease, ended, kind, reason or "it answers as it should"))
     if ended.missed:
         reason = f"its oldest entry is newer than the last poll: about {ended.missed} were missed"
@@ -52,21 +52,21 @@ def standing(lease: Lease, ended: PollOutcome, *, whole: bool) -> PollOutcome:
 def _state(lease: Lease, ended: PollOutcome, *, whole: bool) -> tuple[FeedState, str | None]:
     if ended.result is PollResult.FAILED:
         return _failed_state(lease, ended)
-    if ended.drifted:
-        return FeedState.DEGRADED, f"what it says looks like another site's: {ended.drifted}"
+    if ended.site_changed_reason:
+        return FeedState.DEGRADED, f"what it says looks like another site's: {ended.site_changed_reason}"
     if not whole:
         return FeedState.DEGRADED, "its document was cut short"
     if ended.moved_to:
         since = f"{ended.moved_since:%Y-%m-%d}" if ended.moved_since else "now"
         return FeedState.MOVED, f"it answers at {ended.moved_to}, for good as its server says since {since}"
-    return quiet(ended.rhythm, now=ended.finished_at)
+    return idle_state(ended.publish_gaps, now=ended.finished_at)
 
 
-def quiet(rhythm: Rhythm | None, *, now: datetime) -> tuple[FeedState, str | None]:
+def idle_state(rhythm: PublishGaps | None, *, now: datetime) -> tuple[FeedState, str | None]:
     """How a feed stands that answers, where all that could be said of it is how long it has been quiet."""
     expected = silence.expected_by(rhythm)
     if expected is not None and rhythm is not None and now > expected:
-        return FeedState.SILENT, _silence(rhythm.fresh_at, expected)
+        return FeedState.SILENT, _silence(rhythm.last_new_at, expected)
     return FeedState.HEALTHY, None
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from ingest.types import Agent, AgentUse, Failed, FailureKind, FetchResult, Lease
+from ingest.types import Failed, FailureKind, FetchResult, Lease, UserAgentState, UserAgentTrial
 
 PLAIN_AGAIN: Final = timedelta(days=30)
 REFUSALS: Final = frozenset({403, 406})
@@ -26,46 +26,56 @@ REFUSALS: Final = frozenset({403, 406})
 
 def user_agent_for(lease: Lease, *, fallback: str | None, now: datetime) -> str | None:
     """The user agent that the feed is to be asked with; None: our own."""
-    if lease.request.user_agent is not None:
-        return lease.request.user_agent
+    if lease.request_options.user_agent is not None:
+        return lease.request_options.user_agent
     return fallback if _falls_back(lease, fallback=fallback, now=now) else None
 
 
-def next_agent(lease: Lease, result: FetchResult, *, fallback: str | None, now: datetime) -> Agent | None:
+def next_agent(
+    lease: Lease, result: FetchResult, *, fallback: str | None, now: datetime
+) -> UserAgentTrial | None:
     """What is to be remembered of the poll that began with ``lease`` and ended with ``result``."""
-    if lease.request.user_agent is not None or fallback is None:
+    if lease.request_options.user_agent is not None or fallback is None:
         return None
     fell_back = _falls_back(lease, fallback=fallback, now=lease.leased_at)
-    agent = lease.agent
+    agent = lease.user_agent_trial
     if not isinstance(result, Failed):
         if not fell_back:
             return None
-        return agent if _is(agent, AgentUse.FALLBACK) else Agent(use=AgentUse.FALLBACK, since=now)
+        return (
+            agent
+            if _is(agent, UserAgentState.FALLBACK)
+            else UserAgentTrial(state=UserAgentState.FALLBACK, since=now)
+        )
     if not _refused_us(result):
         return agent
     if fell_back:
-        return Agent(use=AgentUse.NEITHER, since=now) if _is(agent, AgentUse.TRYING) else None
-    if _is(agent, AgentUse.FALLBACK):
-        return Agent(use=AgentUse.FALLBACK, since=now)
+        return (
+            UserAgentTrial(state=UserAgentState.NEITHER, since=now)
+            if _is(agent, UserAgentState.TRYING)
+            else None
+        )
+    if _is(agent, UserAgentState.FALLBACK):
+        return UserAgentTrial(state=UserAgentState.FALLBACK, since=now)
     if agent is not None and lease.leased_at - agent.since < PLAIN_AGAIN:
         return agent
-    return Agent(use=AgentUse.TRYING, since=now)
+    return UserAgentTrial(state=UserAgentState.TRYING, since=now)
 
 
-def is_trying(agent: Agent | None) -> bool:
+def is_trying(agent: UserAgentTrial | None) -> bool:
     """Whether the next poll is the one that tries the fall-back."""
-    return _is(agent, AgentUse.TRYING)
+    return _is(agent, UserAgentState.TRYING)
 
 
 def _falls_back(lease: Lease, *, fallback: str | None, now: datetime) -> bool:
-    agent = lease.agent
-    if fallback is None or agent is None or agent.use is AgentUse.NEITHER:
+    agent = lease.user_agent_trial
+    if fallback is None or agent is None or agent.state is UserAgentState.NEITHER:
         return False
-    return agent.use is AgentUse.TRYING or now - agent.since < PLAIN_AGAIN
+    return agent.state is UserAgentState.TRYING or now - agent.since < PLAIN_AGAIN
 
 
-def _is(agent: Agent | None, use: AgentUse) -> bool:
-    return agent is not None and agent.use is use
+def _is(agent: UserAgentTrial | None, use: UserAgentState) -> bool:
+    return agent is not None and agent.state is use
 
 
 def _refused_us(failed: Failed) -> bool:

@@ -100,7 +100,7 @@ class Subscription:
     secret: str = field(repr=False)
     next_try_at: datetime | None
     """When the hub is asked again; None: never."""
-    asked_at: datetime | None = None
+    requested_at: datetime | None = None
     """A request that was not verified yet."""
     verified_at: datetime | None = None
     """Since when it is active without a break."""
@@ -108,21 +108,21 @@ class Subscription:
     failures: int = 0
     """In a row."""
     trust: float = TRUST_AT_FIRST
-    pushed: int = 0
+    push_count: int = 0
     """Good pushes so far."""
-    pushed_at: datetime | None = None
-    pinged_at: datetime | None = None
+    last_push_at: datetime | None = None
+    last_ping_at: datetime | None = None
     """The last push that only said that there is something."""
-    missed: int = 0
+    missed_entries: int = 0
     """Entries that polls found and the hub did not bring."""
-    dropped: int = 0
+    invalid_pushes: int = 0
     """Pushes without a good signature."""
     detail: str | None = None
     """The last that the hub said, or did not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HubSaid:
+class HubResponse:
     """What came of a request to a hub."""
 
     status: int | None
@@ -179,16 +179,16 @@ def is_of(known: Subscription, offer: Offer) -> bool:
 def due(known: Subscription, *, now: datetime) -> tuple[Subscription, bool]:
     """What becomes of a subscription whose time has come, and whether its hub is to be asked."""
     known = _lapsed(known, now=now)
-    if known.asked_at is not None:
+    if known.requested_at is not None:
         return failed(known, f"it did not verify within {_minutes(VERIFY_WITHIN)}", now=now), False
     stays = known.state in (State.ACTIVE, State.CANCELLED)
     state = known.state if stays else State.PENDING
-    return replace(known, state=state, asked_at=now, next_try_at=now + VERIFY_WITHIN), True
+    return replace(known, state=state, requested_at=now, next_try_at=now + VERIFY_WITHIN), True
 
 
-def answered(known: Subscription, said: HubSaid, *, now: datetime) -> Subscription:
+def answered(known: Subscription, said: HubResponse, *, now: datetime) -> Subscription:
     """``known`` after its hub answered a request, or did not."""
-    if known.asked_at is None:  # verified meanwhile: hubs may do that before they answer
+    if known.requested_at is None:  # verified meanwhile: hubs may do that before they answer
         return known
     if said.accepted:
         return replace(known, detail=f"accepted ({said.status}), not verified yet")
@@ -198,7 +198,7 @@ def answered(known: Subscription, said: HubSaid, *, now: datetime) -> Subscripti
         # It knows the feed by another name. Once: a hub that names a third one is not followed about.
         state = known.state if known.state is State.ACTIVE else State.WANTED
         detail = f"it knows the feed as {other}"
-        return replace(known, state=state, topic=other, asked_at=None, next_try_at=now, detail=detail)
+        return replace(known, state=state, topic=other, requested_at=None, next_try_at=now, detail=detail)
     text = " ".join(said.text.split())[:300]
     why = text if said.status is None else f"{said.status} {text}".strip()
     return failed(known, why, now=now, wait=said.retry_after)
@@ -208,7 +208,7 @@ def failed(known: Subscription, why: str, *, now: datetime, wait: timedelta | No
     """``known`` after a request that came to nothing."""
     failures = known.failures + 1
     delay = min(max(RETRY_FIRST * 2 ** min(failures - 1, 16), wait or timedelta(0)), RETRY_MOST)
-    known = replace(known, failures=failures, asked_at=None, next_try_at=now + delay, detail=why)
+    known = replace(known, failures=failures, requested_at=None, next_try_at=now + delay, detail=why)
     if known.state is State.CANCELLED:  # it forgets us when the lease is over
         return replace(known, next_try_at=None if failures >= TRIES_OF_A_HUB else known.next_try_at)
     if known.state is State.PENDING:
@@ -225,7 +225,7 @@ def verified(known: Subscription, lease_seconds: str | None, *, now: datetime) -
     return replace(
         known,
         state=State.ACTIVE,
-        asked_at=None,
+        requested_at=None,
         verified_at=known.verified_at if was_active else now,
         lease_until=now + lease,
         next_try_at=now + lease / 2,
@@ -246,7 +246,7 @@ def denied(known: Subscription, reason: str | None, *, now: datetime) -> Subscri
     said = " ".join((reason or "").split())[:300]
     detail = f"denied by {known.hub}" + (f": {said}" if said else "")
     if known.state is State.CANCELLED:
-        return replace(known, asked_at=None, next_try_at=None, lease_until=None, detail=detail)
+        return replace(known, requested_at=None, next_try_at=None, lease_until=None, detail=detail)
     failures = known.failures + 1
     others = failures < len(known.hubs)
     return replace(
@@ -254,7 +254,7 @@ def denied(known: Subscription, reason: str | None, *, now: datetime) -> Subscri
         state=State.WANTED if others else State.DENIED,
         hub=_next_hub(known),
         topic=known.self_url,
-        asked_at=None,
+        requested_at=None,
         verified_at=None,
         lease_until=None,
         failures=failures if others else 0,
@@ -267,7 +267,7 @@ def wanted_again(known: Subscription, *, now: datetime) -> Subscription:
     """``known`` where an operator wants its hub asked now."""
     stays = _lapsed(known, now=now).state is State.ACTIVE
     state = State.ACTIVE if stays else State.WANTED
-    return replace(known, state=state, asked_at=None, next_try_at=now, failures=0)
+    return replace(known, state=state, requested_at=None, next_try_at=now, failures=0)
 
 
 def cancelled(known: Subscription, *, now: datetime) -> Subscription:
@@ -276,7 +276,7 @@ def cancelled(known: Subscription, *, now: datetime) -> Subscription:
     return replace(
         known,
         state=State.CANCELLED,
-        asked_at=None,
+        requested_at=None,
         next_try_at=now if told else None,
         failures=0,
         detail=None,
@@ -285,28 +285,30 @@ def cancelled(known: Subscription, *, now: datetime) -> Subscription:
 
 def ended(known: Subscription) -> Subscription:
     """``known``, cancelled, after its hub agreed."""
-    return replace(known, asked_at=None, next_try_at=None, lease_until=None, detail="the hub has let go")
+    return replace(known, requested_at=None, next_try_at=None, lease_until=None, detail="the hub has let go")
 
 
 def after_push(known: Subscription, *, at: datetime) -> Subscription:
     """``known`` after a push that told entries."""
     trust = known.trust + (1 - known.trust) * _GAIN
-    return replace(known, trust=trust, pushed=known.pushed + 1, pushed_at=at)
+    return replace(known, trust=trust, push_count=known.push_count + 1, last_push_at=at)
 
 
 def after_ping(known: Subscription, *, at: datetime) -> Subscription:
     """``known`` after a push that only said that there is something: as good, for it makes us poll."""
-    return replace(after_push(known, at=at), pinged_at=at)
+    return replace(after_push(known, at=at), last_ping_at=at)
 
 
 def after_dropped(known: Subscription) -> Subscription:
     """``known`` after something came that was not signed as agreed: whoever sent it, the hub did not bring anything."""
-    return replace(known, dropped=known.dropped + 1)
+    return replace(known, invalid_pushes=known.invalid_pushes + 1)
 
 
 def after_missed(known: Subscription, missed: int) -> Subscription:
     """``known`` after polls found entries that the hub did not bring."""
-    return replace(known, trust=known.trust * _LOSS ** min(missed, 16), missed=known.missed + missed)
+    return replace(
+        known, trust=known.trust * _LOSS ** min(missed, 16), missed_entries=known.missed_entries + missed
+    )
 
 
 def covers(known: Subscription | None, *, now: datetime) -> bool:
@@ -326,7 +328,7 @@ def should_have_pushed(known: Subscription, *, polled_at: datetime | None) -> bo
     has not told since that there is something."""
     if known.state is not State.ACTIVE or known.verified_at is None or polled_at is None:
         return False
-    return known.verified_at < polled_at and (known.pinged_at is None or known.pinged_at < polled_at)
+    return known.verified_at < polled_at and (known.last_ping_at is None or known.last_ping_at < polled_at)
 
 
 def _lapsed(known: Subscription, *, now: datetime) -> Subscription:
@@ -380,11 +382,11 @@ def _minutes(time: timedelta) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class HubSignals:
     """What a poll means for its feed's subscription."""
 
     feed_id: int
     offer: Offer | None
     """Of the feed, where it is not what we have."""
-    fresh: tuple[bytes, ...]
+    new_entry_keys: tuple[bytes, ...]
     """Keys of entries that its hub should have told."""

@@ -17,7 +17,7 @@ Ctrl-C to ourselves.
 """
 
 from ingest.supervise.restart import RestartPolicy
-from ingest.supervise.tree import Part, PartState, Status, Supervisor
+from ingest.supervise.tree import Process, ProcessState, Status, Supervisor
 from ingest.supervise.watch import Database
 
-__all__ = ["Database", "Part", "PartState", "RestartPolicy", "Status", "Supervisor"]
+__all__ = ["Database", "Process", "ProcessState", "RestartPolicy", "Status", "Supervisor"]

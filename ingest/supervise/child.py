@@ -88,7 +88,7 @@ class Child:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
-    def bury(self) -> int:
+    def reap(self) -> int:
         """Sweep what it left running; its exit code (negative: the signal that ended it)."""
         self.kill()
         return self._process.wait()
@@ -106,7 +106,7 @@ class Child:
         for pipe in self.pipes:
             pipe.close()
 
-    def epitaph(self, how: str | None = None) -> str:
+    def exit_summary(self, how: str | None = None) -> str:
         """``how`` it ended (by default from its exit code), and its last words on standard error."""
         said = self._errors.last_line.strip()[:LONGEST_LAST_WORDS]
         return f"{how or describe_end(self._process.wait())}{f'; its last words: {said}' if said else ''}"

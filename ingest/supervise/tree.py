@@ -28,7 +28,7 @@ BEYOND_RESTART: Final = frozenset({Refused.exit_code, WrongMigration.exit_code})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Process:
     """One program of the tree."""
 
     name: str
@@ -51,7 +51,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PartState:
+class ProcessState:
     """How a part is doing."""
 
     name: str
@@ -65,7 +65,7 @@ class PartState:
 class _Run:
     """A part on its way through starts and failures."""
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: Process) -> None:
         self.part = part
         self.child: Child | None = None
         self.started_at = 0.0
@@ -78,14 +78,14 @@ class _Run:
         self.failures: list[float] = []
 
     @property
-    def state(self) -> PartState:
+    def state(self) -> ProcessState:
         child = self.child
         if child is None:
             status = Status.STOPPED if self.stopped else Status.WAITING
         else:
             status = Status.READY if self.ready else Status.STARTING
         pid = child.pid if child else None
-        return PartState(
+        return ProcessState(
             name=self.part.name, status=status, pid=pid, restarts=self.restarts, reason=self.reason
         )
 
@@ -100,7 +100,7 @@ class Supervisor:
 
     def __init__(
         self,
-        parts: Sequence[Part],
+        parts: Sequence[Process],
         *,
         stop: Stop,
         echo: Callable[[str], None],
@@ -120,7 +120,7 @@ class Supervisor:
         self._runs = [_Run(part) for part in sorted(parts, key=lambda part: -part.stop_order)]
 
     @property
-    def state(self) -> tuple[PartState, ...]:
+    def state(self) -> tuple[ProcessState, ...]:
         """In the order of starting; may be read from any thread."""
         return tuple(run.state for run in self._runs)
 
@@ -208,10 +208,10 @@ class Supervisor:
 
     def _bury(self, run: _Run, child: Child, how: str | None = None) -> int:
         """Sweep up after a part that ended (or, where ``how`` says why, end it); its exit code."""
-        code = child.bury()
+        code = child.reap()
         for line in child.last_output():
             self._tell(run, line)
-        run.reason = child.epitaph(how)
+        run.reason = child.exit_summary(how)
         for pipe in child.pipes:
             if pipe in self._selector.get_map():
                 self._selector.unregister(pipe)

@@ -273,7 +273,7 @@ def test_the_ledger_tells_of_quarantined_records_that_mention_the_address(
     number = library.quarantine(b'{"v":9,"url":"https://a.example/1"}')
     library.quarantine(b'{"v":9,"url":"https://a.example/2"}', offset=8)
     ledger = client.get("/v1/ledger", params={"url": "https://a.example/1"}).raise_for_status().json()
-    assert [(q["id"], q["place"], q["detail"]) for q in ledger["quarantined"]] == [
+    assert [(q["id"], q["log_position"], q["detail"]) for q in ledger["quarantined"]] == [
         (number, "news.articles/0/7", "version 9 is unknown")
     ]
 

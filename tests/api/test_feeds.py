@@ -183,9 +183,9 @@ def test_a_feed_comes_with_its_last_polls_as_the_command_shows_it(
         last_reason="failed once",
         failures=1,
         entries=30,
-        cadence_entries=4.5,
-        cadence_hours=24.0,
-        asked={"every_seconds": 3600, "skip_hours": [0, 1], "skip_days": [6]},
+        publish_rate_entries=4.5,
+        publish_rate_hours=24.0,
+        poll_hints={"interval_seconds": 3600, "skip_hours": [0, 1], "skip_days": [6]},
     )
     polled = [library.poll(feed_id, NOON + timedelta(minutes=n)) for n in range(11)]
     library.poll(other, NOON)
@@ -197,8 +197,8 @@ def test_a_feed_comes_with_its_last_polls_as_the_command_shows_it(
     feed = client.get(f"/v1/feeds/{feed_id}").raise_for_status().json()["feed"]
     assert (feed["id"], feed["url"], feed["title"]) == (feed_id, "https://a.example/rss", "The A")
     assert (feed["interval"], feed["next_poll_at"]) == (900, "2026-03-01T12:15:00Z")
-    assert feed["cadence"] == {"entries": 4.5, "hours": 24}
-    assert feed["asked"] == {"every": 3600, "skip_hours": [0, 1], "skip_days": [6]}
+    assert feed["publish_rate"] == {"entries": 4.5, "hours": 24}
+    assert feed["poll_hints"] == {"interval": 3600, "skip_hours": [0, 1], "skip_days": [6]}
     assert [poll["id"] for poll in feed["polls"]] == polled[:1:-1]
     last = feed["polls"][0]
     assert (last["result"], last["failure"], last["status"], last["detail"]) == (
@@ -217,23 +217,23 @@ def test_a_feed_comes_with_its_last_polls_as_the_command_shows_it(
 
 def test_how_a_feed_is_asked_is_shown_without_secrets(library: Library, client: httpx.Client) -> None:
     options = {"user_agent": "Example/1", "headers": [["X-Token", "s3cret"]], "proxy": "http://me:s3cret@p:1"}
-    agent = {"use": "fallback", "since": NOON.isoformat()}
-    feed_id = library.feed("https://a.example/rss", request=options, agent=agent)
+    agent = {"state": "fallback", "since": NOON.isoformat()}
+    feed_id = library.feed("https://a.example/rss", request_options=options, user_agent_trial=agent)
     plain = library.feed("https://b.example/rss")
     answer = client.get(f"/v1/feeds/{feed_id}").raise_for_status()
     feed = answer.json()["feed"]
-    assert feed["request"] == {
+    assert feed["request_options"] == {
         "user_agent": "Example/1",
         "headers": {"X-Token": "(hidden)"},
         "proxy": "http://(hidden)@p:1",
         "tls": [],
         "ca": [],
     }
-    assert feed["agent"] == {"use": "fallback", "since": "2026-03-01T12:00:00Z"}
+    assert feed["user_agent_trial"] == {"state": "fallback", "since": "2026-03-01T12:00:00Z"}
     listed = client.get("/v1/feeds").raise_for_status()
     assert "s3cret" not in answer.text + listed.text
     other = client.get(f"/v1/feeds/{plain}").raise_for_status().json()["feed"]
-    assert (other["request"], other["agent"]) == (None, None)
+    assert (other["request_options"], other["user_agent_trial"]) == (None, None)
 
 
 def test_a_feed_that_was_never_polled_has_no_polls(library: Library, client: httpx.Client) -> None:

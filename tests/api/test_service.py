@@ -238,9 +238,9 @@ def cases(library: Library) -> Iterator[tuple[str, str, int]]:
         polled_at=NOON,
         last_outcome="failed",
         failures=1,
-        cadence_entries=4.5,
-        cadence_hours=24.0,
-        asked={"every_seconds": None, "skip_hours": [0], "skip_days": [6]},
+        publish_rate_entries=4.5,
+        publish_rate_hours=24.0,
+        poll_hints={"interval_seconds": None, "skip_hours": [0], "skip_days": [6]},
     )
     offer = Offer(hubs=("https://hub.example/",), topic="https://a.example/feed")
     subscriptions.offer(library.engine, feed_id, offer, token="t", secret="s", now=NOON)

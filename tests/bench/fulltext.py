@@ -24,9 +24,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ingest.extract import article_html
-from ingest.identity import article_id, digest
+from ingest.identity import article_id, content_hash
 from ingest.normalise import markup
-from ingest.normalise.page_text import no_better, with_page_text
+from ingest.normalise.page_text import merge_page_text, no_better
 from ingest.parse_pool import PageBody, ParserPool
 from ingest.types import Article, Message
 from tests.bench.figures import CorpusAbsentError, Figures, corpus_dir, corpus_file, read_tar_zst
@@ -71,7 +71,7 @@ def of_feed(name: str, title: str, teaser: str) -> Article:
         feed_url="https://outlet.example/feed",
         poll_id=1,
         entry_key=bytes(16),
-        digest=digest(title, teaser, ()),
+        content_hash=content_hash(title, teaser, ()),
         seen_at=NOW,
         url=url,
         guid=None,
@@ -93,7 +93,7 @@ def of_feed(name: str, title: str, teaser: str) -> Article:
 
 def shown(page: bytes) -> str:
     """All text of a page, without extraction."""
-    return markup.plain(markup.sanitised(page.decode("utf-8", "replace"), base="https://outlet.example/"))
+    return markup.plain_text(markup.sanitise(page.decode("utf-8", "replace"), base="https://outlet.example/"))
 
 
 def teaser_of(page: bytes) -> tuple[str, str]:
@@ -106,7 +106,7 @@ def teaser_of(page: bytes) -> tuple[str, str]:
         )
         content = re.search(r"""content\s*=\s*(?:"([^"]*)"|'([^']*)')""", tag, re.IGNORECASE)
         if name and content:
-            found.setdefault(name[1].lower(), markup.line(content[1] or content[2] or ""))
+            found.setdefault(name[1].lower(), markup.single_line(content[1] or content[2] or ""))
     return found.get("og:title", ""), found.get("og:description") or found.get("description", "")
 
 
@@ -156,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found: dict[str, str] = {}
     for name, page in pages.items():
         html = article_html(page, content_type="text/html; charset=utf-8")
-        whole = with_page_text(
+        whole = merge_page_text(
             of_feed(name, "", ""), html, page_url=f"https://outlet.example/{name}", page_id=1, seen_at=NOW
         )
         found[name] = whole.text if isinstance(whole, Article) else ""

@@ -33,7 +33,7 @@ from ingest.log.postgres import PostgresLog
 from ingest.poll import Poller
 from ingest.runtime import Stop
 from ingest.schedule import Policy
-from ingest.schedule.rate_limit import Budget
+from ingest.schedule.rate_limit import HostLimits
 from tests.bench.figures import Figures
 from tests.bench.service import database
 from tests.feedworld.control import WorldProcess
@@ -187,7 +187,7 @@ def measure(figures: Figures, options: argparse.Namespace) -> None:
             PostgresLog(engine),
             PostgresLog(engine),
             user_agent="news-ingest-bench/1",
-            budget=Budget(),
+            budget=HostLimits(),
             policy=Policy(interval=timedelta(days=1), adaptive=False),
             lease=timedelta(minutes=5),
             concurrency=CONCURRENCY,

@@ -25,8 +25,8 @@ from typing import Final
 from sqlalchemy import Engine, text
 
 from ingest.db.polls import lease_due, record
-from ingest.schedule import Policy, outcome
-from ingest.schedule.rate_limit import Budget
+from ingest.schedule import Policy, decide_outcome
+from ingest.schedule.rate_limit import HostLimits
 from ingest.types import Lease, NotModified
 from tests.bench.figures import CorpusAbsentError, Figures
 from tests.bench.service import database
@@ -40,7 +40,7 @@ BASE: Final = 10_000
 RATIO: Final = 2.0
 NOW: Final = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LEASE: Final = timedelta(minutes=5)
-WIDE: Final = Budget(concurrency=1_000_000, spacing=timedelta(0))
+WIDE: Final = HostLimits(concurrency=1_000_000, spacing=timedelta(0))
 """So that each call leases a whole batch; what budgets keep back is measured in ``blocked``."""
 BLOCKED_HOST: Final = "host0.example"
 
@@ -79,7 +79,9 @@ def cycles(engine: Engine, *, now: datetime) -> tuple[float, float]:
         leases.append(time.perf_counter() - begun)
         if len(found) != BATCH:
             raise RuntimeError(f"{len(found)} of {BATCH} feeds were leased")
-        outcomes = [outcome(lease, _unchanged(lease), None, now=at, policy=Policy()) for lease in found]
+        outcomes = [
+            decide_outcome(lease, _unchanged(lease), None, now=at, policy=Policy()) for lease in found
+        ]
         begun = time.perf_counter()
         record(engine, outcomes, now=at)
         records.append(time.perf_counter() - begun)
@@ -120,14 +122,15 @@ def blocked(engine: Engine) -> float:
             )
             connection.execute(
                 text(
-                    "INSERT INTO hosts (host, free_at, queue_end, paused_until) VALUES (:host, :now, :now, :until) "
+                    "INSERT INTO hosts (host, next_slot_at, queue_end, paused_until) "
+                    "VALUES (:host, :now, :now, :until) "
                     "ON CONFLICT DO NOTHING"
                 ),
                 {"host": BLOCKED_HOST, "now": at, "until": at + timedelta(hours=1)},
             )
             # All of one page of the registry and more, at the head of what is due.
             connection.execute(
-                text("UPDATE feeds SET next_poll_at = :due, turn_at = NULL WHERE host = :host"),
+                text("UPDATE feeds SET next_poll_at = :due, slot_at = NULL WHERE host = :host"),
                 {"due": at - timedelta(days=300), "host": BLOCKED_HOST},
             )
         begun = time.perf_counter()

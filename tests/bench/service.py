@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 
 from ingest.db import embedded, migrate, topics
 from ingest.db.engine import open_engine
-from ingest.identity import article_id, digest
+from ingest.identity import article_id, content_hash
 from ingest.normalise import normalise
 from ingest.parse import parse_feed
 from ingest.types import Article, Failed, Message, Topic
@@ -90,7 +90,7 @@ def _article(number: int, row: Mapping[str, object]) -> Article:
         feed_url="https://bench.example/feed",
         poll_id=1,
         entry_key=number.to_bytes(16),
-        digest=digest(title, body, ()),
+        content_hash=content_hash(title, body, ()),
         seen_at=now,
         url=url,
         guid=url,

@@ -30,11 +30,11 @@ from ingest import runtime
 from ingest.db.feeds import add_feeds, make_due
 from ingest.fetch import Limits
 from ingest.log.postgres import PostgresLog
-from ingest.parse_pool import Digested, Document, ParserPool
+from ingest.parse_pool import Document, ParsedDocument, ParserPool
 from ingest.poll import Poller
 from ingest.runtime import Stop
 from ingest.schedule import Policy
-from ingest.schedule.rate_limit import Budget
+from ingest.schedule.rate_limit import HostLimits
 from tests.bench.figures import CorpusAbsentError, Figures, corpus_dir
 from tests.bench.service import database
 from tests.feedworld.control import WorldProcess
@@ -94,7 +94,7 @@ def measure_polls(figures: Figures, options: argparse.Namespace) -> None:
             PostgresLog(engine),
             PostgresLog(engine),
             user_agent="news-ingest-bench/1",
-            budget=Budget(),
+            budget=HostLimits(),
             policy=Policy(interval=timedelta(days=1), adaptive=False),
             lease=timedelta(minutes=5),
             concurrency=options.concurrency,
@@ -148,7 +148,7 @@ async def read_all(documents: Sequence[Document], *, workers: int) -> float:
         async def take() -> int:
             usable = 0
             while waiting:
-                usable += isinstance(await pool.digest(waiting.pop()), Digested)
+                usable += isinstance(await pool.parse(waiting.pop()), ParsedDocument)
             return usable
 
         begun = time.perf_counter()

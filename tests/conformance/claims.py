@@ -121,8 +121,8 @@ def same_text(found: str | None, expected: str | None, *, base: str) -> bool:
 
 def same_plain(found: str | None, expected: str | None) -> bool:
     """Whether they read the same without any markup."""
-    ours, theirs = (markup.line(text or "") for text in (found, expected))
-    return ours == theirs or ours == markup.line(html.escape(expected or "", quote=False))
+    ours, theirs = (markup.single_line(text or "") for text in (found, expected))
+    return ours == theirs or ours == markup.single_line(html.escape(expected or "", quote=False))
 
 
 def same_address(found: str | None, expected: str | None, *, base: str) -> bool:
@@ -173,7 +173,7 @@ def _spaced(text: str) -> str:
 
 
 def _safe(text: str, base: str) -> str:
-    safe = unquote(re.sub(r"\s*(<[^>]*>)\s*", r"\1", _spaced(markup.sanitised(text, base=base))))
+    safe = unquote(re.sub(r"\s*(<[^>]*>)\s*", r"\1", _spaced(markup.sanitise(text, base=base))))
     # The div around XHTML is no part of what it holds (RFC 4287, §3.1.1.3).
     wrapped = _WRAPPED.fullmatch(safe)
     return wrapped[1] if wrapped else safe

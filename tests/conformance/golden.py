@@ -112,7 +112,9 @@ def _same(field: str, found: Any, expected: Any, *, base: str) -> bool:
         case "authors":
             return _named(expected) <= _named(found or ())
         case "categories":
-            return {markup.line(each) for each in expected} <= {markup.line(each) for each in found or ()}
+            return {markup.single_line(each) for each in expected} <= {
+                markup.single_line(each) for each in found or ()
+            }
     return (found or "").lower() == str(expected).strip().lower()
 
 

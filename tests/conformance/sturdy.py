@@ -14,7 +14,7 @@ from typing import Final
 import psutil
 
 from ingest.parse import parse_feed
-from ingest.parse_pool import Digested, Document, ParserPool
+from ingest.parse_pool import Document, ParsedDocument, ParserPool
 from ingest.settings import Settings
 from ingest.types import FailureKind
 from tests.bench.figures import corpus_file, read_tar_zst
@@ -71,7 +71,7 @@ async def _cross(found: Iterable[tuple[str, bytes]]) -> Crossing:
 
 async def _one(pool: ParserPool, crossing: Crossing, number: int, name: str, body: bytes) -> None:
     url = "http://documents.invalid/feed"
-    answer = await pool.digest(
+    answer = await pool.parse(
         Document(
             feed_id=number,
             feed_url=url,
@@ -85,7 +85,7 @@ async def _one(pool: ParserPool, crossing: Crossing, number: int, name: str, bod
         )
     )
     crossing.documents += 1
-    if isinstance(answer, Digested):
+    if isinstance(answer, ParsedDocument):
         crossing.read += 1
     elif answer.kind is FailureKind.PARSE_LIMIT or answer.detail.startswith("reading it failed"):
         crossing.crashed.append(f"{name}: {answer.detail}")

@@ -1,4 +1,4 @@
-"""The labelled steps of the service, as its source has them: every ``crash_step("…")``."""
+"""The labelled steps of the service, as its source has them: every ``failpoint("…")``."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def find_labels(package: Path = PACKAGE) -> tuple[Label, ...]:
     found: dict[str, Label] = {}
     for path in sorted(package.rglob("*.py")):
         for call in ast.walk(ast.parse(path.read_text("utf-8"), str(path))):
-            if not (isinstance(call, ast.Call) and _name(call.func) == "crash_step"):
+            if not (isinstance(call, ast.Call) and _name(call.func) == "failpoint"):
                 continue
             where = f"{path.relative_to(package)}:{call.lineno}"
             match call.args:

@@ -16,7 +16,7 @@ from ingest.db import article_store, topics
 from ingest.db import migrate as migrations
 from ingest.db.engine import transaction
 from ingest.errors import IngestError
-from ingest.identity import article_id, digest
+from ingest.identity import article_id, content_hash
 from ingest.log.api import ARTICLES
 from ingest.page_fetch import GRACE_SECONDS
 from ingest.runtime import now
@@ -103,7 +103,7 @@ def _push(rig: Rig, news: Newsroom, hub: Hub, label: str) -> None:
     for _ in range(TRIES):
         hub.subscribers.clear()
         with suppress(IngestError), transaction(rig.postgres.engine) as connection:
-            connection.execute(text("DELETE FROM subscriptions"))
+            connection.execute(text("DELETE FROM websub_subscriptions"))
         news.publish_again(feed)
         rig.until(lambda: any(each.topic == feed.url for each in hub.subscribers.values()), patience=5.0)
         # In a thread: the API may stand at the step, and waits for us.
@@ -187,7 +187,7 @@ def _article(url: str, title: str, body: str, *, source: str) -> Article:
         feed_url=_ELSEWHERE,
         poll_id=0,
         entry_key=bytes(16),
-        digest=digest(title, body, ()),
+        content_hash=content_hash(title, body, ()),
         seen_at=now(),
         url=url,
         guid=url,

@@ -135,6 +135,6 @@ def quarantined(engine: Engine) -> list[str]:
 
 def partitions_used(engine: Engine) -> set[int]:
     """Partitions of ``news.articles`` from which records were stored."""
-    query = "SELECT DISTINCT split_part(place, '/', 2)::int FROM sightings WHERE place LIKE :articles"
+    query = "SELECT DISTINCT split_part(log_position, '/', 2)::int FROM sightings WHERE log_position LIKE :articles"
     with transaction(engine) as connection:
         return set(connection.scalars(text(query), {"articles": f"{ARTICLES}/%"}))

@@ -119,9 +119,9 @@ class Rig:
             "fetch_deadline": "1s",
             "parse_deadline": "1s",
             "parse_workers": "1",
-            "lease": f"{self.timing.lease}ms",
+            "poll_lease": f"{self.timing.lease}ms",
             "poll_concurrency": "2",
-            "housekeeping": "1s",
+            "prune_interval": "1s",
             "retention_log": "1s",
         }
         if self.kafka is not None:

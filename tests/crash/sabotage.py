@@ -50,8 +50,8 @@ SABOTAGES: Final = {
             ),
             Rewrite(
                 file="ingest/poll/recorder.py",
-                old='        crash_step("poll.recorded")\n',
-                new='        crash_step("poll.recorded")\n        self._append(batch)\n',
+                old='        failpoint("poll.recorded")\n',
+                new='        failpoint("poll.recorded")\n        self._append(batch)\n',
             ),
         ),
         labels=("poll.recorded",),
@@ -66,8 +66,8 @@ SABOTAGES: Final = {
             ),
             Rewrite(
                 file="ingest/persist.py",
-                old='        crash_step("persist.stored")\n',
-                new='        crash_step("persist.stored")\n'
+                old='        failpoint("persist.stored")\n',
+                new='        failpoint("persist.stored")\n'
                 "        with transaction(self._engine) as connection:\n"
                 "            for topic, messages in sorted(events(changes, now=now).items()):\n"
                 "                self._outbox.append_in(connection, topic, messages)\n",

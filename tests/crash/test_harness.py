@@ -149,9 +149,9 @@ def test_the_source_names_at_least_thirty_steps_and_each_log_must_reach_its_own(
 @pytest.mark.parametrize(
     ("source", "complaint"),
     [
-        ("crash_step(name)", "one string literal"),
-        ('crash_step("nobody.knows")', "none of the stages"),
-        ('crash_step("poll.a")\nruntime.crash_step("poll.a")', "is a step of"),
+        ("failpoint(name)", "one string literal"),
+        ('failpoint("nobody.knows")', "none of the stages"),
+        ('failpoint("poll.a")\nruntime.failpoint("poll.a")', "is a step of"),
     ],
 )
 def test_a_step_that_cannot_be_placed_is_refused(tmp_path: Path, source: str, complaint: str) -> None:

@@ -13,7 +13,7 @@ from ingest.db import migrate
 from ingest.db.engine import open_engine, transaction
 from ingest.db.tables import metadata
 from ingest.errors import Refused, WrongMigration
-from ingest.identity import digest
+from ingest.identity import content_hash
 
 pytestmark = pytest.mark.store
 
@@ -140,7 +140,9 @@ def test_feeds_from_before_they_had_states_stand_as_their_polls_went(empty: Engi
         )
     migrate.upgrade(empty)
     with transaction(empty) as connection:
-        rows = connection.execute(text("SELECT state, read_by, full_text FROM feeds ORDER BY id")).all()
+        rows = connection.execute(
+            text("SELECT state, parser_version, full_text FROM feeds ORDER BY id")
+        ).all()
     assert [tuple(row) for row in rows] == [
         ("new", 0, False),
         ("healthy", 1, False),
@@ -171,9 +173,9 @@ def test_going_back_behind_indexes_of_sitemaps_lets_their_sitemaps_go(empty: Eng
 
 
 def test_authors_come_into_the_digests_of_what_is_stored_and_go_out_again(empty: Engine) -> None:
-    bare = digest("Title", "Text.", ())
-    named = digest("Title", "Text.", ("Ann Author", "Bo  Byline"))
-    other = digest("Title", "Text.", ("Ann Author",))
+    bare = content_hash("Title", "Text.", ())
+    named = content_hash("Title", "Text.", ("Ann Author", "Bo  Byline"))
+    other = content_hash("Title", "Text.", ("Ann Author",))
     feeds, pages = _digests("revisions"), _digests("pages")
     migrate.upgrade(empty, to="0013")
     with transaction(empty) as connection:
@@ -198,7 +200,7 @@ def test_authors_come_into_the_digests_of_what_is_stored_and_go_out_again(empty:
                 ),
                 article,
             )
-    migrate.upgrade(empty)
+    migrate.upgrade(empty, to="0014")
     with transaction(empty) as connection:
         assert feeds(connection) == pages(connection) == [named, bare]
         polls = connection.execute(text("SELECT revised_feed_id, revised_poll_id FROM articles"))
@@ -229,3 +231,84 @@ def _digests(table: str) -> Callable[[Connection], list[bytes]]:
         f"SELECT digest FROM {table} ORDER BY article_id" + (", number" if table == "revisions" else "")
     )
     return lambda connection: [bytes(row[0]) for row in connection.execute(query)]
+
+
+def test_columns_tables_and_json_keys_get_their_standard_names_and_lose_them_again(empty: Engine) -> None:
+    migrate.upgrade(empty, to="0015")
+    with transaction(empty) as connection:
+        for statement in _ROWS_BEFORE_0016:
+            connection.execute(text(statement))
+        before = {table: _rows(connection, table) for table in _RENAMED_BY_0016}
+    migrate.upgrade(empty)
+    with transaction(empty) as connection:
+        feed = _rows(connection, "feeds")[0]
+        assert feed["poll_hints"] == {"interval_seconds": 60.0, "skip_hours": [1], "skip_days": []}
+        assert feed["publish_gaps"] == {
+            "last_new_at": "2026-03-01T12:00:00+00:00",
+            "mean_seconds": 5.0,
+            "deviation_seconds": 1.0,
+            "count": 3,
+        }
+        assert feed["user_agent_trial"] == {"state": "fallback", "since": "2026-03-01T12:00:00+00:00"}
+        assert feed["site_identity"] == {"title": "T", "hosts": ["a.example"], "language": None}
+        assert (feed["site_changed_reason"], feed["validators_unreliable"]) == ("other hosts", True)
+        assert _rows(connection, "websub_subscriptions")[0]["push_count"] == 7
+        assert len(_rows(connection, "websub_pushes")) == len(_rows(connection, "hub_misses")) == 1
+        values = [row["value"] for row in _rows(connection, "log_records")]
+        # A key is renamed; the same characters inside a text, where quotes are escaped, are not.
+        assert values == [
+            rb'{"v":1,"content_hash":"00","text":"\"digest\":\"x","page":{"content_hash":"01"}}',
+            b"\xff\x00\\ no JSON",
+            b'{"v":1,"kind":"site-changed","reason":"drifted"}',
+        ]
+        assert _rows(connection, "log_records")[2]["headers"] == {"kind": "site-changed", "v": "1"}
+    migrate.downgrade(empty, to="0015")
+    with transaction(empty) as connection:
+        assert {table: _rows(connection, table) for table in _RENAMED_BY_0016} == before
+    migrate.upgrade(empty)
+    migrate.check(empty)
+
+
+_RENAMED_BY_0016 = (
+    *("feeds", "hosts", "seen", "subscriptions", "pushes", "unpushed", "pages", "sightings"),
+    *("log_records", "quarantine"),
+)
+_ROWS_BEFORE_0016 = (
+    """INSERT INTO feeds (url, added_at, next_poll_at, interval, asked, rhythm, about, agent, drifted, distrusted,
+        cadence_entries, cadence_hours, read_by, body_at, turn_at, wait_until, request)
+    VALUES ('https://a.example/1', now(), now(), '1h',
+        '{"every_seconds": 60.0, "skip_hours": [1], "skip_days": []}',
+        '{"fresh_at": "2026-03-01T12:00:00+00:00", "gap_seconds": 5.0, "deviation_seconds": 1.0, "gaps": 3}',
+        '{"title": "T", "hosts": ["a.example"], "language": null}',
+        '{"use": "fallback", "since": "2026-03-01T12:00:00+00:00"}', 'other hosts', true, 2, 3, 2, now(), now(), now(),
+        '{"user_agent": "Example/1"}')""",
+    "INSERT INTO hosts (host, free_at, queue_end, pages_end) VALUES ('a.example', now(), now(), now())",
+    "INSERT INTO seen VALUES (1, 'k', 'd', '00000000-0000-0000-0000-000000000001', 1, 'm')",
+    """INSERT INTO subscriptions (feed_id, token, secret, hubs, hub, self_url, topic, state, trust, pushed, missed,
+        dropped, asked_at, pushed_at, pinged_at)
+    VALUES (1, 't', 's', '{https://hub.example}', 'https://hub.example', 'u', 'u', 'active', 1, 7, 2, 1, now(), now(),
+        now())""",
+    "INSERT INTO pushes (id, feed_id, received_at, body) VALUES (1, 1, now(), 'x')",
+    "INSERT INTO unpushed VALUES (1, 'k', now())",
+    """INSERT INTO pages (article_id, digest, feed_id, entry_key, url, wanted_at, due_at, turn_at)
+    VALUES ('00000000-0000-0000-0000-000000000001', 'd', 1, 'k', 'https://a.example/1', now(), now(), now())""",
+    """INSERT INTO sightings VALUES
+        ('00000000-0000-0000-0000-000000000001', 1, 1, now(), 'created', 1, 'news.articles/0/1')""",
+    "INSERT INTO log_topics (name) VALUES ('news.articles'), ('news.alerts')",
+    r"""INSERT INTO log_records (topic_id, "offset", key, value, headers, appended_at) VALUES
+        (1, 1, 'k', convert_to('{"v"\:1,"digest"\:"00","text"\:"\"digest\"\:\"x","page"\:{"digest"\:"01"}}', 'UTF8'),
+            '{}', now()),
+        (1, 2, 'k', '\xff005c206e6f204a534f4e', '{}', now()),
+        (2, 1, 'k', convert_to('{"v"\:1,"kind"\:"drifted","reason"\:"drifted"}', 'UTF8'),
+            '{"kind"\: "drifted", "v"\: "1"}',
+            now())""",
+    r"""INSERT INTO quarantine (quarantined_at, stage, topic, partition, "offset", key, value, headers, error, detail)
+    VALUES (now(), 'persist', 'news.articles', 0, 1, 'k', convert_to('{"digest"\:"zz"}', 'UTF8'), '{}',
+        'Unusable', 'd')""",
+)
+
+
+def _rows(connection: Connection, table: str) -> list[dict[str, object]]:
+    """Return every row of a table in a stable order."""
+    rows = connection.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2")).mappings()
+    return [dict(row) for row in rows]

@@ -84,7 +84,7 @@ def eventually(claim: Callable[[], bool], *, seconds: float = 30.0) -> None:
 @contextmanager
 def notifying(given: Settings) -> Iterator[None]:
     stop = Stop()
-    thread = threading.Thread(target=app.run_notifier, args=(given, stop))
+    thread = threading.Thread(target=app.run_deliver, args=(given, stop))
     thread.start()
     try:
         yield

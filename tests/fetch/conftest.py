@@ -12,7 +12,7 @@ import pytest
 from ingest.demo.feeds import WorldFeed
 from ingest.demo.world import FeedWorld
 from ingest.fetch import Fetcher, Limits
-from ingest.types import ORDINARY, FetchResult, Lease, RequestOptions
+from ingest.types import DEFAULT_REQUEST, FetchResult, Lease, RequestOptions
 from tests.feedworld.codings import ALL_CODINGS
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -31,7 +31,7 @@ def lease(
     *,
     etag: str | None = None,
     last_modified: str | None = None,
-    request: RequestOptions = ORDINARY,
+    request: RequestOptions = DEFAULT_REQUEST,
 ) -> Lease:
     return Lease(
         feed_id=1,
@@ -44,7 +44,7 @@ def lease(
         body_hash=None,
         interval=timedelta(minutes=15),
         failures=0,
-        request=request,
+        request_options=request,
     )
 
 

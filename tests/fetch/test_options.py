@@ -14,8 +14,8 @@ from ingest.demo.feeds import WorldFeed
 from ingest.demo.world import FeedWorld
 from ingest.fetch import Fetcher, Limits
 from ingest.fetch import session_pool as channels_module
-from ingest.fetch.session_pool import Channels, Combination
-from ingest.types import Failed, FailureKind, Fetched, FetchResult, Page, RequestOptions, TlsException
+from ingest.fetch.session_pool import Channels, TransportKey
+from ingest.types import Failed, FailureKind, Fetched, FetchResult, RequestOptions, TlsException, WebPage
 from tests.feedworld import faults
 from tests.fetch.conftest import BODY, NOW, USER_AGENT, ask, fetch_all, lease
 from tests.fetch.proxy import Proxy
@@ -25,7 +25,7 @@ TOKEN = ("X-Token", "s3cret")
 
 
 def ask_with(url: str, *, private: bool = True, **options: Any) -> FetchResult:
-    (result,) = fetch_all(lease(url, request=RequestOptions(**options)), private=private)
+    (result,) = fetch_all(lease(url, request_options=RequestOptions(**options)), private=private)
     return result
 
 
@@ -34,7 +34,7 @@ def test_a_feed_is_asked_under_its_own_user_agent_and_the_others_are_not(
 ) -> None:
     other = world.feed("/other.xml")
     other.publish(BODY)
-    fetch_all(lease(feed.url, request=RequestOptions(user_agent="Example/1")), lease(other.url))
+    fetch_all(lease(feed.url, request_options=RequestOptions(user_agent="Example/1")), lease(other.url))
     assert feed.requests[0].headers["user-agent"] == "Example/1"
     assert other.requests[0].headers["user-agent"] == USER_AGENT
 
@@ -83,7 +83,7 @@ def test_headers_do_not_follow_from_https_to_http(feed: WorldFeed) -> None:
 def test_pages_that_belong_to_a_feed_are_asked_for_like_it(feed: WorldFeed) -> None:
     options = RequestOptions(user_agent="Example/1", headers=(TOKEN,))
     page = ask(lambda each: each.get(feed.url, accept="text/html", now=NOW, options=options))
-    assert isinstance(page, Page)
+    assert isinstance(page, WebPage)
     assert feed.requests[0].headers["x-token"] == "s3cret"
     assert feed.requests[0].headers["user-agent"] == "Example/1"
 
@@ -93,7 +93,7 @@ def test_a_feed_is_asked_through_its_proxy_and_the_others_are_not(world: FeedWor
     other.publish(BODY)
     with Proxy(known={"news.example": ("127.0.0.1", world.port)}, credentials="me:pass@word") as proxy:
         options = RequestOptions(proxy=proxy.url.replace("pass@word", "pass%40word"))
-        results = fetch_all(lease("http://news.example/feed.xml", request=options), lease(other.url))
+        results = fetch_all(lease("http://news.example/feed.xml", request_options=options), lease(other.url))
     assert [type(each) for each in results] == [Fetched, Fetched], results
     (head,) = proxy.heads
     assert head.startswith(b"GET http://news.example/feed.xml HTTP/1.1\r\n")
@@ -224,7 +224,7 @@ def test_ways_to_servers_are_bounded_in_number_and_closed(
 
         async def run() -> tuple[list[FetchResult], int]:
             async with Fetcher(user_agent=USER_AGENT, allow_private_addresses=True) as fetcher:
-                wanted = [lease(feed.url, request=RequestOptions(proxy=url)) for url in urls * 4]
+                wanted = [lease(feed.url, request_options=RequestOptions(proxy=url)) for url in urls * 4]
                 results = await asyncio.gather(*(fetcher.fetch(each, now=NOW) for each in wanted))
                 return results, fetcher._channels.open_count
 
@@ -242,11 +242,11 @@ def test_no_feed_waits_for_the_slow_ones_that_share_its_proxy(world: FeedWorld, 
         options = RequestOptions(proxy=proxy.url)
         soon, late = Limits(deadline=timedelta(seconds=2)), Limits(deadline=timedelta(seconds=4))
 
-        async def run() -> Page | Failed:
+        async def run() -> WebPage | Failed:
             async with Fetcher(user_agent=USER_AGENT, limits=late, allow_private_addresses=True) as fetcher:
                 others = [
                     asyncio.ensure_future(
-                        fetcher.fetch(lease("http://news.invalid/slow.xml", request=options), now=NOW)
+                        fetcher.fetch(lease("http://news.invalid/slow.xml", request_options=options), now=NOW)
                     )
                     for _ in range(40)
                 ]
@@ -257,7 +257,7 @@ def test_no_feed_waits_for_the_slow_ones_that_share_its_proxy(world: FeedWorld, 
                 await asyncio.gather(*others)
                 return own
 
-        assert isinstance(asyncio.run(run()), Page)
+        assert isinstance(asyncio.run(run()), WebPage)
 
 
 def test_a_way_that_is_in_use_is_not_closed_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,8 +266,8 @@ def test_a_way_that_is_in_use_is_not_closed_for_another(monkeypatch: pytest.Monk
     async def run() -> None:
         channels = Channels(connections=1, allow_private=True, resolver=None)
         channels.open()
-        first = Combination(proxy="http://127.0.0.1:1")
-        second = Combination(proxy="http://127.0.0.1:2")
+        first = TransportKey(proxy="http://127.0.0.1:1")
+        second = TransportKey(proxy="http://127.0.0.1:2")
         async with channels.through(first) as transport:
             waiting = asyncio.ensure_future(_enter(channels, second))
             await asyncio.sleep(0.05)
@@ -282,7 +282,7 @@ def test_a_way_that_is_in_use_is_not_closed_for_another(monkeypatch: pytest.Monk
 
 def test_all_who_wait_for_one_way_are_let_in_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(channels_module, "CHANNELS", 1)
-    wanted = Combination(proxy="http://127.0.0.1:2")
+    wanted = TransportKey(proxy="http://127.0.0.1:2")
 
     async def run() -> None:
         channels = Channels(connections=1, allow_private=True, resolver=None)
@@ -297,7 +297,7 @@ def test_all_who_wait_for_one_way_are_let_in_together(monkeypatch: pytest.Monkey
                     all_inside.set()
                 await all_inside.wait()
 
-        async with channels.through(Combination(proxy="http://127.0.0.1:1")):
+        async with channels.through(TransportKey(proxy="http://127.0.0.1:1")):
             waiting = [asyncio.ensure_future(enter(number)) for number in range(3)]
             await asyncio.sleep(0.05)
         await asyncio.wait_for(asyncio.gather(*waiting), 5)
@@ -306,6 +306,6 @@ def test_all_who_wait_for_one_way_are_let_in_together(monkeypatch: pytest.Monkey
     asyncio.run(run())
 
 
-async def _enter(channels: Channels, combination: Combination) -> None:
+async def _enter(channels: Channels, combination: TransportKey) -> None:
     async with channels.through(combination):
         assert channels.open_count == 1

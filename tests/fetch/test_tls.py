@@ -10,9 +10,9 @@ import trustme
 
 from ingest.demo.feeds import WorldFeed
 from ingest.demo.world import FeedWorld
-from ingest.fetch.session_pool import Combination
+from ingest.fetch.session_pool import TransportKey
 from ingest.fetch.tls import tls_context
-from ingest.types import Answer, Failed, FailureKind, Fetched, FetchResult, RequestOptions, TlsException
+from ingest.types import Failed, FailureKind, Fetched, FetchResult, PostResponse, RequestOptions, TlsException
 from tests.fetch.conftest import NOW, ask, fetch_all, lease
 from tests.fetch.tls import RSS, TlsServer, pem, serving
 
@@ -23,7 +23,7 @@ def authority() -> trustme.CA:
 
 
 def ask_with(url: str, **options: object) -> FetchResult:
-    (result,) = fetch_all(lease(url, request=RequestOptions(**options)))  # type: ignore[arg-type]
+    (result,) = fetch_all(lease(url, request_options=RequestOptions(**options)))  # type: ignore[arg-type]
     return result
 
 
@@ -145,7 +145,7 @@ def test_a_feed_without_exceptions_never_meets_the_connection_of_one_that_has_th
     authority: trustme.CA,
 ) -> None:
     with TlsServer(serving(authority.issue_cert("localhost"))) as server:
-        with_it = lease(server.url, request=RequestOptions(tls=frozenset({TlsException.UNVERIFIED})))
+        with_it = lease(server.url, request_options=RequestOptions(tls=frozenset({TlsException.UNVERIFIED})))
         results = fetch_all(with_it, lease(server.url), with_it)
     assert [type(each) for each in results] == [Fetched, Failed, Fetched]
 
@@ -172,9 +172,9 @@ def test_a_form_is_not_sent_on_from_https_to_http(authority: trustme.CA, feed: W
     assert result.kind is FailureKind.REDIRECT
     assert feed.request_count == 1  # the page's
     assert not isinstance(page, Failed)
-    assert not isinstance(result, Answer)
+    assert not isinstance(result, PostResponse)
 
 
 def test_combinations_of_one_meaning_share_their_connections() -> None:
-    one = Combination(tls=frozenset({TlsException.WEAK, TlsException.UNVERIFIED}))
-    assert one == Combination(tls=frozenset({TlsException.UNVERIFIED, TlsException.WEAK}))
+    one = TransportKey(tls=frozenset({TlsException.WEAK, TlsException.UNVERIFIED}))
+    assert one == TransportKey(tls=frozenset({TlsException.UNVERIFIED, TlsException.WEAK}))

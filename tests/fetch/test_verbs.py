@@ -13,7 +13,7 @@ from ingest.demo.responses import Answer as Said
 from ingest.demo.responses import Fault
 from ingest.demo.world import FeedWorld
 from ingest.fetch import Fetcher, Limits
-from ingest.types import Answer, Failed, FailureKind, Page
+from ingest.types import Failed, FailureKind, PostResponse, WebPage
 from tests.feedworld import faults
 from tests.fetch.conftest import BODY, LIMITS, NOW, USER_AGENT, ask
 from tests.fetch.test_fetch import BROKEN
@@ -24,15 +24,15 @@ FORM = {"hub.mode": "subscribe", "hub.topic": "https://example.org/ä?a=1&b=2", 
 
 def get(
     url: str, *, accept: str = PLAIN, limits: Limits | None = None, private: bool = True
-) -> Page | Failed:
+) -> WebPage | Failed:
     return ask(lambda each: each.get(url, accept=accept, now=NOW, limits=limits), private=private)
 
 
-def post(url: str, *, limits: Limits | None = None, private: bool = True) -> Answer | Failed:
+def post(url: str, *, limits: Limits | None = None, private: bool = True) -> PostResponse | Failed:
     return ask(lambda each: each.post(url, form=FORM, now=NOW, limits=limits), private=private)
 
 
-BOTH: dict[str, Callable[[str], Callable[[Fetcher], Awaitable[Page | Answer | Failed]]]] = {
+BOTH: dict[str, Callable[[str], Callable[[Fetcher], Awaitable[WebPage | PostResponse | Failed]]]] = {
     "get": lambda url: lambda each: each.get(url, accept=PLAIN, now=NOW),
     "post": lambda url: lambda each: each.post(url, form=FORM, now=NOW),
 }
@@ -64,7 +64,7 @@ def test_a_page_comes_whole_with_what_its_readers_need(page: WorldFeed) -> None:
         etag='"1"',
     )
     result = get(page.url)
-    assert isinstance(result, Page)
+    assert isinstance(result, WebPage)
     assert (result.url, result.status, result.body) == (page.url, 200, b"x")
     assert (result.content_type, result.moved_to) == ("text/html; charset=utf-8", None)
     assert result.headers["link"] == '</feed>; rel="alternate"'
@@ -85,7 +85,7 @@ def test_a_page_may_be_empty(page: WorldFeed, status: int) -> None:
     """A robots.txt without a word allows everything."""
     page.publish(b"", "text/plain", status=status)
     result = get(page.url)
-    assert isinstance(result, Page)
+    assert isinstance(result, WebPage)
     assert (result.status, result.body) == (status, b"")
 
 
@@ -102,8 +102,8 @@ def test_a_page_behind_redirects_says_where_it_is(world: FeedWorld, page: WorldF
     world.feed("/old").redirect(page.url, status=301)
     world.feed("/now").redirect(page.url, status=302)
     moved, sent = get(world.feed("/old").url), get(world.feed("/now").url)
-    assert isinstance(moved, Page)
-    assert isinstance(sent, Page)
+    assert isinstance(moved, WebPage)
+    assert isinstance(sent, WebPage)
     assert (moved.url, moved.moved_to) == (page.url, page.url)
     assert (sent.url, sent.moved_to) == (page.url, None)
 
@@ -111,7 +111,7 @@ def test_a_page_behind_redirects_says_where_it_is(world: FeedWorld, page: WorldF
 def test_a_page_in_the_wrong_coding_is_asked_for_once_more(page: WorldFeed) -> None:
     page.publish(b"<html>here</html>", "text/html")
     page.fail_always(faults.says_coding("gzip"))
-    assert isinstance(get(page.url), Page)
+    assert isinstance(get(page.url), WebPage)
     assert [request.headers["accept-encoding"] for request in page.requests][1] == "identity"
 
 
@@ -187,7 +187,7 @@ def test_cookies_of_pages_and_hubs_are_neither_kept_nor_sent(world: FeedWorld, p
 def test_a_form_goes_as_a_hub_reads_it(world: FeedWorld) -> None:
     made = hub(world)
     result = post(made.url)
-    assert isinstance(result, Answer)
+    assert isinstance(result, PostResponse)
     assert (result.url, result.status, result.body) == (made.url, 202, b"yes")
     assert result.content_type == "text/plain"
     (request,) = made.requests
@@ -212,7 +212,7 @@ def test_a_form_follows_a_redirect_that_lets_it_be_one(world: FeedWorld, status:
     made = hub(world, host="127.0.0.2")
     world.feed("/door").redirect(made.url, status=status)
     result = post(world.feed("/door").url)
-    assert isinstance(result, Answer)
+    assert isinstance(result, PostResponse)
     assert result.url == made.url
     (request,) = made.requests
     assert (request.method, dict(parse_qsl(request.body.decode()))) == ("POST", FORM)
@@ -230,7 +230,7 @@ def test_a_form_follows_no_other(world: FeedWorld, status: int) -> None:
 
 def test_the_answer_to_a_form_is_small(world: FeedWorld) -> None:
     made = hub(world, said=Said(status=200, headers=(), body=b"x" * 64 * 1024))
-    assert isinstance(post(made.url), Answer)
+    assert isinstance(post(made.url), PostResponse)
     made = hub(world, said=Said(status=200, headers=(), body=b"x" * (64 * 1024 + 1)))
     result = post(made.url)
     assert isinstance(result, Failed)

@@ -35,19 +35,19 @@ class Electing(KafkaError):
 @pytest.mark.parametrize("error", [Electing, UnknownBrokerIdError])
 def test_an_answer_is_waited_for_while_there_is_no_leader(error: type[KafkaError]) -> None:
     ask, asked = failing(2, error)
-    assert cluster(timedelta(seconds=30)).patiently(ask) == "an answer"
+    assert cluster(timedelta(seconds=30)).retry_until_available(ask) == "an answer"
     assert len(asked) == 3
 
 
 def test_patience_ends() -> None:
     ask, asked = failing(1000, Electing)
     with pytest.raises(Electing):
-        cluster(timedelta(seconds=0.3)).patiently(ask)
+        cluster(timedelta(seconds=0.3)).retry_until_available(ask)
     assert 2 <= len(asked) < 10
 
 
 def test_what_is_final_is_not_asked_again() -> None:
     ask, asked = failing(1, TopicAlreadyExistsError)
     with pytest.raises(TopicAlreadyExistsError):
-        cluster(timedelta(seconds=30)).patiently(ask)
+        cluster(timedelta(seconds=30)).retry_until_available(ask)
     assert len(asked) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from ingest.identity import article_id, digest
+from ingest.identity import article_id, content_hash
 from ingest.types import Article, Record
 from ingest.wire import encode
 
@@ -32,7 +32,7 @@ def article(
         feed_url="https://news.example/feed",
         poll_id=poll_id,
         entry_key=bytes(16),
-        digest=digest(title, text, authors),
+        content_hash=content_hash(title, text, authors),
         seen_at=START + timedelta(minutes=poll_id),
         url=url,
         guid=f"guid of {url}",

@@ -16,10 +16,10 @@ from sqlalchemy import Connection, Engine, text
 
 from ingest.db.article_store import driver_of
 from ingest.db.engine import transaction
-from ingest.identity import digest
+from ingest.identity import content_hash
 from ingest.log.postgres import PostgresLog
-from ingest.persist import Persisted, Persister
-from ingest.types import Article, FromPage, Message, Record
+from ingest.persist import BatchCounts, Persister
+from ingest.types import Article, Message, PageSource, Record
 from tests.persist.articles import LONG_TEXT, START, article, record, records
 
 pytestmark = pytest.mark.store
@@ -68,14 +68,14 @@ def world(database: Engine) -> World:
 
 def test_a_new_article_is_stored_matched_and_streamed(world: World) -> None:
     came = article(title="Summit opens")
-    assert world.persist(records(came)) == Persisted(created=1)
+    assert world.persist(records(came)) == BatchCounts(created=1)
     assert world.rows("SELECT revision, latest, url, source, feed_id FROM articles") == [
         (1, 1, "https://news.example/a", "news.example", 7)
     ]
     assert world.rows("SELECT title, text, authors, current FROM revisions") == [
         ("Summit opens", "Text.", ["Ann Author", "Bo Byline"], True)
     ]
-    assert world.rows("SELECT effect, place FROM sightings") == [("created", "news.articles/0/1")]
+    assert world.rows("SELECT effect, log_position FROM sightings") == [("created", "news.articles/0/1")]
     assert world.stream("all") == world.stream("summits") == [(1, "created", "Summit opens", 1)]
     (found,) = world.one("SELECT explanation FROM matches WHERE topic = 'summits'")["found"]
     assert (found["where"], found["phrase"]) == ("title", "summit")
@@ -85,14 +85,14 @@ def test_a_repeated_record_changes_nothing(world: World) -> None:
     batch = records(article(), article("https://news.example/b"))
     world.persist(batch)
     before = world.counts()
-    assert world.persist(batch) == Persisted(repeated=2)
-    assert world.persist([*batch, *batch]) == Persisted(repeated=4)
+    assert world.persist(batch) == BatchCounts(repeated=2)
+    assert world.persist([*batch, *batch]) == BatchCounts(repeated=4)
     assert world.counts() == before
 
 
 def test_a_repeat_inside_one_batch_is_one_article(world: World) -> None:
     one = record(article(), offset=1)
-    assert world.persist([one, one]) == Persisted(created=1, repeated=1)
+    assert world.persist([one, one]) == BatchCounts(created=1, repeated=1)
 
 
 def test_a_repeated_record_of_an_older_revision_does_not_bring_it_back(world: World) -> None:
@@ -104,7 +104,7 @@ def test_a_repeated_record_of_an_older_revision_does_not_bring_it_back(world: Wo
 
 def test_the_same_text_from_a_later_poll_is_only_a_sighting(world: World) -> None:
     world.persist(records(article()))
-    assert world.persist(records(article(poll_id=2))) == Persisted(unchanged=1)
+    assert world.persist(records(article(poll_id=2))) == BatchCounts(unchanged=1)
     assert world.rows("SELECT poll_id, effect FROM sightings ORDER BY 1") == [
         (1, "created"),
         (2, "unchanged"),
@@ -170,16 +170,16 @@ def test_who_says_nothing_of_the_authors_takes_none_away(world: World, size: int
 def test_a_title_alone_from_another_feed_takes_no_text_away(world: World) -> None:
     """A news sitemap beside the same publisher's feed; docs/polling.md, case 84."""
     bare = replace(article(title="Summit", text="", poll_id=3), feed_id=8)
-    assert world.persist(records(bare)) == Persisted(created=1)
-    assert world.persist(records(article(title="Summit", poll_id=4), first=2)) == Persisted(updated=1)
+    assert world.persist(records(bare)) == BatchCounts(created=1)
+    assert world.persist(records(article(title="Summit", poll_id=4), first=2)) == BatchCounts(updated=1)
     for number, title in enumerate(("Summit", "Summit opens"), 5):
         again = replace(article(title=title, text="", poll_id=number), feed_id=8 + number)
-        assert world.persist(records(again, first=number)) == Persisted(unchanged=1)
+        assert world.persist(records(again, first=number)) == BatchCounts(unchanged=1)
     assert world.rows("SELECT text FROM revisions WHERE current") == [("Text.",)]
     assert world.one("SELECT count(*) FROM revisions") == 2
     # A feed may well change what it said itself.
     own = article(title="Summit over", text="", poll_id=9)
-    assert world.persist(records(own, first=9)) == Persisted(updated=1)
+    assert world.persist(records(own, first=9)) == BatchCounts(updated=1)
 
 
 @pytest.mark.parametrize("batches", ["one batch", "a batch each"])
@@ -261,14 +261,14 @@ def test_a_record_that_cannot_be_read_is_quarantined_whole_and_the_rest_is_store
         record(article("https://news.example/bad"), offset=2), value=b'{"v": 99}', headers={"trace": "x"}
     )
     batch = [record(article(), offset=1), bad, record(article("https://news.example/c"), offset=3)]
-    assert world.persist(batch) == Persisted(created=2, quarantined=1)
+    assert world.persist(batch) == BatchCounts(created=2, quarantined=1)
     ((stage, offset, value, headers, error, detail),) = world.rows(
         'SELECT stage, "offset", value, headers, error, detail FROM quarantine'
     )
     assert (stage, offset, bytes(value), headers) == ("persist", 2, b'{"v": 99}', {"trace": "x"})
     assert error == "Unusable"
     assert "99" in detail
-    assert world.persist(batch) == Persisted(repeated=2, quarantined=1)
+    assert world.persist(batch) == BatchCounts(repeated=2, quarantined=1)
     assert world.one("SELECT count(*) FROM quarantine") == 1
 
 
@@ -280,7 +280,7 @@ def test_a_value_the_database_cannot_hold_is_found_in_the_batch_and_set_aside_al
     batch = records(
         *(article(f"https://news.example/{number}", title=title) for number, title in enumerate(titles))
     )
-    assert world.persist(batch) == Persisted(created=7, quarantined=1)
+    assert world.persist(batch) == BatchCounts(created=7, quarantined=1)
     assert world.rows('SELECT "offset", stage FROM quarantine') == [(6, "persist")]
     assert [cursor for cursor, *_ in world.stream("all")] == list(range(1, 8))
 
@@ -304,7 +304,7 @@ def test_rows_and_events_are_stored_together_or_not_at_all(world: World) -> None
     with pytest.raises(RuntimeError, match="ends here"):
         Persister(world.engine, FailingOutbox(world.log))(batch)
     assert world.counts() == (0, 0, 0, 0, 0, 0)
-    assert world.persist(batch) == Persisted(created=1)
+    assert world.persist(batch) == BatchCounts(created=1)
     assert world.stream("summits") == [(1, "created", "Summit", 1)]
 
 
@@ -316,7 +316,7 @@ def test_two_consumers_of_the_same_records_store_them_once(world: World) -> None
         )
     )
     both_ready = Barrier(2)
-    came: list[Persisted] = []
+    came: list[BatchCounts] = []
 
     def consume(mine: list[Record]) -> None:
         persister = Persister(world.engine, world.log)
@@ -381,9 +381,9 @@ def test_what_an_earlier_record_of_a_batch_left_is_left(world: World) -> None:
 
 def page_of(feeds: Article, text: str, *, page_id: int) -> Article:
     """The article with its page's text, as it is stored once the feed's version is."""
-    page = FromPage(id=page_id, digest=feeds.digest, url="https://news.example/a")
+    page = PageSource(id=page_id, content_hash=feeds.content_hash, url="https://news.example/a")
     whole = f"{feeds.summary}\n{text}"
-    return replace(feeds, text=text, digest=digest(feeds.title, whole, feeds.authors), page=page)
+    return replace(feeds, text=text, content_hash=content_hash(feeds.title, whole, feeds.authors), page=page)
 
 
 @pytest.fixture
@@ -588,5 +588,5 @@ def test_another_record_at_the_same_place_is_quarantined_too(world: World) -> No
 
 def test_a_record_whose_key_and_headers_no_database_holds_is_quarantined_all_the_same(world: World) -> None:
     odd = replace(record(article(), offset=18), key="a\0b", headers={"x\0": "\0"}, value=b"no")
-    assert world.persist([odd, *records(article(title="Fine"))]) == Persisted(created=1, quarantined=1)
+    assert world.persist([odd, *records(article(title="Fine"))]) == BatchCounts(created=1, quarantined=1)
     assert world.rows("SELECT key FROM quarantine") == [("a\\0b",)]

@@ -20,7 +20,7 @@ from ingest.log.postgres import PostgresLog
 from ingest.poll import Appender, PollCounts, Poller
 from ingest.runtime import Stop
 from ingest.schedule import Policy
-from ingest.schedule.rate_limit import Budget
+from ingest.schedule.rate_limit import HostLimits
 from ingest.types import Article, Feed
 from ingest.wire import decode
 
@@ -96,7 +96,7 @@ def make_poller(engine: Engine, log: Appender, clock: Clock, **changes: Any) -> 
         **{
             "user_agent": "news-ingest-tests/1 (+https://example.org/bot)",
             "policy": Policy(interval=INTERVAL),
-            "budget": Budget(),
+            "budget": HostLimits(),
             "lease": timedelta(minutes=5),
             "concurrency": 10,
             "limits": Limits(deadline=timedelta(seconds=20), max_bytes=4 * 1024**2, max_redirects=5),

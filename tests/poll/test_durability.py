@@ -16,7 +16,7 @@ from ingest.db.tables import quarantine
 from ingest.errors import Unavailable, Unusable
 from ingest.log.postgres import PostgresLog
 from ingest.poll import poller
-from ingest.schedule.rate_limit import Budget
+from ingest.schedule.rate_limit import HostLimits
 from ingest.types import Lease, Message
 from tests.poll.conftest import Desk, rss
 
@@ -85,7 +85,7 @@ def test_an_outcome_that_could_not_be_recorded_is_repeated_and_not_lost(
     desk.poll_due()
     assert desk.titles() == ["one", "two"] * 2
     first, second = (article for article in desk.articles() if article.title == "one")
-    assert (first.id, first.digest) == (second.id, second.digest)
+    assert (first.id, first.content_hash) == (second.id, second.content_hash)
     assert first.poll_id < second.poll_id
     desk.poll()
     assert len(desk.titles()) == 4
@@ -126,7 +126,7 @@ def poll_too_slowly(desk: Desk) -> None:
             now=desk.clock() + timedelta(minutes=6),
             limit=1,
             lease=timedelta(minutes=5),
-            budget=Budget(),
+            budget=HostLimits(),
         )
         return result
 

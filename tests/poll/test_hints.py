@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingest.parse import parse_feed
-from ingest.schedule.hints import DAYS, LONGEST, after_skipped, asked_by, fresh_for, retry_after
-from ingest.types import Asked, FeedHints, ParsedFeed
+from ingest.schedule.hints import DAYS, LONGEST, after_skipped, freshness_lifetime, hints_of, retry_after
+from ingest.types import FeedHints, ParsedFeed, PollHints
 
 NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
 DATE = "Tue, 24 Nov 2026 10:00:00 GMT"
@@ -39,7 +39,7 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
     ],
 )
 def test_how_long_an_answer_stays_good(headers: dict[str, str], expected: timedelta | None) -> None:
-    assert fresh_for(headers, now=NOW) == expected
+    assert freshness_lifetime(headers, now=NOW) == expected
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_how_long_a_server_asks_to_wait(value: str, expected: timedelta | None) 
     ],
 )
 def test_how_often_a_document_asks_to_be_polled(hints: FeedHints, expected: timedelta | None) -> None:
-    assert asked_by(hints).every == expected
+    assert hints_of(hints).interval == expected
 
 
 @pytest.mark.parametrize(
@@ -100,16 +100,18 @@ def test_how_often_a_document_asks_to_be_polled(hints: FeedHints, expected: time
     ],
 )  # fmt: skip
 def test_when_a_document_asks_to_be_left_alone(hints: FeedHints, hours: set[int], days: set[int]) -> None:
-    asked = asked_by(hints)
-    assert asked == Asked(skip_hours=frozenset(hours), skip_days=frozenset(days))
+    asked = hints_of(hints)
+    assert asked == PollHints(skip_hours=frozenset(hours), skip_days=frozenset(days))
 
 
 def test_the_first_hour_after_those_that_are_left_out() -> None:
-    assert after_skipped(NOW, Asked()) == NOW
-    assert after_skipped(NOW, Asked(skip_hours=frozenset({11, 13}))) == NOW
-    assert after_skipped(NOW, Asked(skip_hours=frozenset({12, 13}))) == NOW.replace(hour=14, minute=0)
+    assert after_skipped(NOW, PollHints()) == NOW
+    assert after_skipped(NOW, PollHints(skip_hours=frozenset({11, 13}))) == NOW
+    assert after_skipped(NOW, PollHints(skip_hours=frozenset({12, 13}))) == NOW.replace(hour=14, minute=0)
     late = NOW.replace(hour=23)
-    assert after_skipped(late, Asked(skip_hours=frozenset({23, 0}))) == datetime(2026, 11, 25, 1, tzinfo=UTC)
+    assert after_skipped(late, PollHints(skip_hours=frozenset({23, 0}))) == datetime(
+        2026, 11, 25, 1, tzinfo=UTC
+    )
 
 
 def test_hints_are_read_from_the_document() -> None:

@@ -17,7 +17,7 @@ from tests.poll.conftest import INTERVAL, Desk, rss
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 NO_NAME = Failed(kind=FailureKind.DNS, detail="no such name", unreachable=True)
-NO_RESOLVER = Failed(kind=FailureKind.DNS, detail="no answer", unreachable=True, local=True)
+NO_RESOLVER = Failed(kind=FailureKind.DNS, detail="no answer", unreachable=True, is_local=True)
 
 
 def test_whose_failure_it_is() -> None:
@@ -28,9 +28,9 @@ def test_whose_failure_it_is() -> None:
             Blame.OURS if number >= SEVERAL_WITH_SIGNS else Blame.UNCLEAR
         )
         for _ in range(9):  # one host that fails often is one host
-            outage.silent(f"{number}.example", now=NOW)
+            outage.host_unreachable(f"{number}.example", now=NOW)
     assert outage.blame(NO_NAME, now=NOW) is Blame.OURS
-    outage.answered(now=NOW)
+    outage.host_reachable(now=NOW)
     for failed in (NO_NAME, NO_RESOLVER):
         assert outage.blame(failed, now=NOW + LATELY) is Blame.THEIRS
         assert outage.blame(failed, now=NOW + 2 * LATELY) is Blame.UNCLEAR
@@ -39,7 +39,7 @@ def test_whose_failure_it_is() -> None:
 def test_hosts_that_fail_far_apart_do_not_fail_together() -> None:
     outage = Outage()
     for number in range(9):
-        outage.silent(f"{number}.example", now=NOW + number * 0.6 * TOGETHER)
+        outage.host_unreachable(f"{number}.example", now=NOW + number * 0.6 * TOGETHER)
     assert outage.blame(NO_NAME, now=NOW + 9 * TOGETHER) is Blame.UNCLEAR
 
 

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine, select, text, update
 
-from ingest.alerts import tell
+from ingest.alerts import append_alerts
 from ingest.cli import root
 from ingest.db import hosts, ledger
 from ingest.db.feeds import make_due, mute, remove_feed, set_full_text, unmute
@@ -30,7 +30,7 @@ from ingest.log.api import ARTICLES
 from ingest.log.postgres import PostgresLog
 from ingest.persist import Persister
 from ingest.schedule.page_fetch import MAX_TRIES, RETRIES, taken
-from ingest.schedule.rate_limit import Budget
+from ingest.schedule.rate_limit import HostLimits
 from ingest.types import Topic
 from tests.feedworld import faults
 from tests.feedworld.names import Names
@@ -117,7 +117,7 @@ class Press:
             rows = connection.scalars(
                 select(sightings.c.effect)
                 .where(sightings.c.article_id == self.article().id)
-                .order_by(sightings.c.place)
+                .order_by(sightings.c.log_position)
             )
             return list(rows)
 
@@ -253,7 +253,7 @@ def test_robots_txt_is_asked_for_once_a_day_and_not_for_every_page(press: Press)
 def test_a_page_that_moved_is_fetched_where_it_is_if_robots_may_go_there(
     make_desk: Callable[..., Desk],
 ) -> None:
-    desk = make_desk(resolver=Names(), budget=Budget(spacing=timedelta(0)))
+    desk = make_desk(resolver=Names(), budget=HostLimits(spacing=timedelta(0)))
     press = Press(desk, host="gazette.test")
     for host, rules in (("open.test", b""), ("closed.test", b"User-agent: news-ingest-tests\nDisallow: /\n")):
         desk.world.feed("/robots.txt", host=host).publish(rules, "text/plain")
@@ -418,7 +418,7 @@ def test_a_page_whose_pollers_all_die_is_given_up(press: Press) -> None:
 def far(make_desk: Callable[..., Desk]) -> Press:
     """A press whose host is not this machine by its name, and so has a budget."""
     return Press(
-        make_desk(resolver=Names(), budget=Budget(concurrency=2, spacing=timedelta(seconds=10))),
+        make_desk(resolver=Names(), budget=HostLimits(concurrency=2, spacing=timedelta(seconds=10))),
         host="gazette.test",
     )
 
@@ -496,7 +496,7 @@ def test_pages_of_a_muted_feed_wait_and_those_of_one_without_full_text_are_given
     feed_id = press.desk.feed(press.feed).id
     press.desk.poll()
     press.persist()
-    telling = partial(tell, press.desk.log)
+    telling = partial(append_alerts, press.desk.log)
     mute(press.desk.engine, feed_id, reason="by hand", now=press.desk.clock(), tell=telling)
     press.fetch_pages()
     assert press.article().pages[0].state == "waiting"
@@ -678,7 +678,7 @@ def test_an_article_does_not_leave_a_topic_because_its_feed_says_less_than_its_p
 
 def test_pages_under_way_count_among_what_a_host_is_asked_at_once(far: Press) -> None:
     engine, clock = far.desk.engine, far.desk.clock
-    budget, lease = Budget(concurrency=2, spacing=timedelta(seconds=1)), timedelta(minutes=10)
+    budget, lease = HostLimits(concurrency=2, spacing=timedelta(seconds=1)), timedelta(minutes=10)
     far.show(links=3)
     far.desk.poll()
     far.persist()
@@ -702,7 +702,7 @@ def test_recording_pages_that_the_consumer_stores_in_the_other_order_is_tried_ag
     press.desk.poll()
     press.persist()
     clock.pass_by(timedelta(seconds=1))
-    leased = lease_pages(engine, now=clock(), limit=9, lease=timedelta(minutes=10), budget=Budget())
+    leased = lease_pages(engine, now=clock(), limit=9, lease=timedelta(minutes=10), budget=HostLimits())
     first, second = sorted(leased, key=lambda lease: lease.id)
     touch = "UPDATE pages SET detail = 'seen' WHERE id = :id"
     ended = [(each, taken(status=200)) for each in (first, second)]

@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from ingest.errors import Unavailable
-from ingest.parse_pool import Digested, Document, ParserPool
+from ingest.parse_pool import Document, ParsedDocument, ParserPool
 from ingest.parse_pool import pool as pool_module
 from ingest.parse_pool.pool import PATIENCE, _Idle
 from ingest.types import Failed, FailureKind, Seen
@@ -58,12 +58,12 @@ def in_pool(
     return asyncio.run(run())
 
 
-def titles(answer: Digested | Failed) -> int:
-    assert isinstance(answer, Digested), answer
+def titles(answer: ParsedDocument | Failed) -> int:
+    assert isinstance(answer, ParsedDocument), answer
     return len(answer.messages)
 
 
-def limited(answer: Digested | Failed) -> str:
+def limited(answer: ParsedDocument | Failed) -> str:
     assert isinstance(answer, Failed)
     assert answer.kind is FailureKind.PARSE_LIMIT, answer
     return answer.detail
@@ -71,8 +71,8 @@ def limited(answer: Digested | Failed) -> str:
 
 def test_documents_are_read_by_all_workers_at_once() -> None:
     async def use(pool: ParserPool) -> tuple[int, list[float], list[int]]:
-        answers = await asyncio.gather(*(pool.digest(document(rss(f"n{n}"), n)) for n in range(20)))
-        await asyncio.gather(*(pool.digest(document(BIG[: len(BIG) // 4])) for _ in range(3)))
+        answers = await asyncio.gather(*(pool.parse(document(rss(f"n{n}"), n)) for n in range(20)))
+        await asyncio.gather(*(pool.parse(document(BIG[: len(BIG) // 4])) for _ in range(3)))
         times = [psutil.Process(pid).cpu_times().user for pid in pool.pids]
         return len(set(pool.pids)), times, [titles(answer) for answer in answers]
 
@@ -87,8 +87,8 @@ def test_a_stuck_worker_is_killed_and_costs_its_one_document() -> None:
         stuck, other = pool.pids
         os.kill(stuck, signal.SIGSTOP)  # as stuck as a process can be
         documents = [document(rss("one"), number) for number in range(6)]
-        answers = await asyncio.gather(*map(pool.digest, documents))
-        read = [answer for answer in answers if isinstance(answer, Digested)]
+        answers = await asyncio.gather(*map(pool.parse, documents))
+        read = [answer for answer in answers if isinstance(answer, ParsedDocument)]
         (lost,) = (answer for answer in answers if isinstance(answer, Failed))
         assert [titles(answer) for answer in read] == [1] * 5
         assert limited(lost) == "not read within 3 s"
@@ -97,7 +97,7 @@ def test_a_stuck_worker_is_killed_and_costs_its_one_document() -> None:
             psutil.wait_procs, [psutil.Process(stuck)] if psutil.pid_exists(stuck) else [], 10
         )
         assert alive == []
-        answers = await asyncio.gather(*map(pool.digest, documents))
+        answers = await asyncio.gather(*map(pool.parse, documents))
         assert [titles(answer) for answer in answers] == [1] * 6
         assert other in pool.pids
         assert len(pool.pids) == 2
@@ -108,8 +108,8 @@ def test_a_stuck_worker_is_killed_and_costs_its_one_document() -> None:
 def test_a_bloated_worker_ends_and_costs_its_one_document() -> None:
     async def use(pool: ParserPool) -> None:
         (before,) = pool.pids
-        assert "more than" in limited(await pool.digest(document(BIG)))
-        assert titles(await pool.digest(document(rss("one")))) == 1
+        assert "more than" in limited(await pool.parse(document(BIG)))
+        assert titles(await pool.parse(document(rss("one")))) == 1
         assert pool.pids != (before,)
         assert pool.lost == 1
 
@@ -122,7 +122,7 @@ def test_a_worker_that_dies_between_two_documents_costs_none() -> None:
             (pid,) = pool.pids
             os.kill(pid, signal.SIGKILL)
             await asyncio.to_thread(psutil.wait_procs, [psutil.Process(pid)], 10)
-            assert titles(await pool.digest(document(rss("one")))) == 1
+            assert titles(await pool.parse(document(rss("one")))) == 1
         assert pool.lost == 0
 
     in_pool(use)
@@ -130,11 +130,11 @@ def test_a_worker_that_dies_between_two_documents_costs_none() -> None:
 
 def test_a_worker_that_dies_over_a_document_costs_that_one() -> None:
     async def use(pool: ParserPool) -> None:
-        reading = asyncio.create_task(pool.digest(document(BIG)))
+        reading = asyncio.create_task(pool.parse(document(BIG)))
         await asyncio.sleep(0.3)
         os.kill(pool.pids[0], signal.SIGKILL)
         assert limited(await reading) == "the parser ended over it"
-        assert titles(await pool.digest(document(rss("one")))) == 1
+        assert titles(await pool.parse(document(rss("one")))) == 1
 
     in_pool(use)
 
@@ -145,7 +145,7 @@ def test_a_worker_is_replaced_after_its_share_of_documents(monkeypatch: pytest.M
     async def use(pool: ParserPool) -> int:
         pids = set(pool.pids)
         for _ in range(7):
-            assert titles(await pool.digest(document(rss("one")))) == 1
+            assert titles(await pool.parse(document(rss("one")))) == 1
             pids |= set(pool.pids)
         assert pool.lost == 0
         return len(pids)
@@ -155,12 +155,12 @@ def test_a_worker_is_replaced_after_its_share_of_documents(monkeypatch: pytest.M
 
 def test_a_cancelled_document_leaves_the_pool_whole() -> None:
     async def use(pool: ParserPool) -> None:
-        reading = asyncio.create_task(pool.digest(document(BIG)))
+        reading = asyncio.create_task(pool.parse(document(BIG)))
         await asyncio.sleep(0.2)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
-        assert titles(await pool.digest(document(rss("one")))) == 1
+        assert titles(await pool.parse(document(rss("one")))) == 1
 
     in_pool(use)
 
@@ -169,7 +169,7 @@ def test_signals_to_the_whole_group_do_not_touch_a_worker() -> None:
     async def use(pool: ParserPool) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(pool.pids[0], number)
-        assert titles(await pool.digest(document(rss("one")))) == 1
+        assert titles(await pool.parse(document(rss("one")))) == 1
         assert pool.lost == 0
 
     in_pool(use)
@@ -204,7 +204,7 @@ from tests.poll.test_parse_pool import BIG, ParserPool, document, timedelta
 async def main():
     async with ParserPool(workers=2, deadline=timedelta(hours=1), memory=2**30) as pool:
         print(*pool.pids, flush=True)
-        await asyncio.gather(*(pool.digest(document(BIG * 1, n)) for n in range(200 if {busy} else 0)))
+        await asyncio.gather(*(pool.parse(document(BIG * 1, n)) for n in range(200 if {busy} else 0)))
         await asyncio.sleep(3600)
 
 asyncio.run(main())
@@ -241,11 +241,11 @@ def test_a_document_asks_for_its_own_keys_and_what_is_known_of_them_counts() -> 
             workers=1, deadline=timedelta(seconds=60), memory=MEMORY, lookup=lookup
         ) as pool:
             for body in (rss("one", "two"), rss("two", "three"), rss()):
-                answer = await pool.digest(document(body, 7))
-                assert isinstance(answer, Digested), answer
+                answer = await pool.parse(document(body, 7))
+                assert isinstance(answer, ParsedDocument), answer
                 remembered.update({row.key: row for row in answer.reading.seen})
                 counts.append(len(answer.messages))
-            await pool.digest(replace(document(rss("four")), first=True))
+            await pool.parse(replace(document(rss("four")), first=True))
         return counts
 
     assert asyncio.run(run()) == [2, 1, 0]
@@ -267,9 +267,9 @@ def test_when_the_lookup_fails_so_does_the_document_and_its_worker_is_replaced()
             workers=1, deadline=timedelta(seconds=60), memory=MEMORY, lookup=lookup
         ) as pool:
             with pytest.raises(Unavailable, match="gone"):
-                await pool.digest(document(rss("one")))
+                await pool.parse(document(rss("one")))
             failing = False
-            assert titles(await pool.digest(document(rss("one")))) == 1
+            assert titles(await pool.parse(document(rss("one")))) == 1
 
     asyncio.run(run())
 
@@ -285,9 +285,9 @@ def test_a_document_of_another_format_with_a_warning_is_whole_unless_it_was_cut(
 
     async def use(pool: ParserPool) -> None:
         for body, whole in bodies.items():
-            answer = await pool.digest(document(body))
-            assert isinstance(answer, Digested), answer
-            assert (answer.reading.whole, len(answer.messages)) == (whole, 1)
+            answer = await pool.parse(document(body))
+            assert isinstance(answer, ParsedDocument), answer
+            assert (answer.reading.complete, len(answer.messages)) == (whole, 1)
 
     in_pool(use)
 

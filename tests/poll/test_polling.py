@@ -13,7 +13,7 @@ from ingest.db.feeds import remove_feed
 from ingest.db.polls import prune_polls
 from ingest.db.tables import quarantine
 from ingest.demo.responses import Fault, Script
-from ingest.schedule.rate_limit import Budget
+from ingest.schedule.rate_limit import HostLimits
 from tests.feedworld import faults
 from tests.poll.conftest import INTERVAL, Desk, rss
 
@@ -53,7 +53,7 @@ def test_only_what_is_new_or_changed_travels(desk: Desk) -> None:
     assert desk.titles() == ["one", "two", "three", "four", "two"]
     first, second = (article for article in desk.articles() if article.title == "two")
     assert first.id == second.id
-    assert first.digest != second.digest
+    assert first.content_hash != second.content_hash
     assert (second.poll_id, second.feed_url) == (desk.last(feed).id, feed.url)
 
 
@@ -365,7 +365,7 @@ def test_one_feeds_trouble_is_no_others(desk: Desk) -> None:
 
 
 def test_a_host_that_says_slow_down_is_left_alone_by_all_its_feeds(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(budget=Budget(concurrency=1, spacing=timedelta(0), spare_loopback=False))
+    desk = make_desk(budget=HostLimits(concurrency=1, spacing=timedelta(0), spare_loopback=False))
     feeds = [desk.world.feed(f"/{name}.xml") for name in "abc"]
     for feed in feeds:
         feed.publish(rss(feed.path[1]))

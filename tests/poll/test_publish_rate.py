@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from ingest.schedule.publish_rate import (
     UNKNOWN,
     entries_an_hour,
-    first_cadence,
-    observed,
-    rolls_over,
-    shown,
-    worth,
+    format_rate,
+    initial_rate,
+    interval_for,
+    update_rate,
+    window_turnover,
 )
-from ingest.types import Cadence
+from ingest.types import PublishRate
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -37,21 +37,21 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
     ],
 )
 def test_a_first_document_tells_how_much_its_feed_publishes(ages: list[timedelta], rate: float) -> None:
-    assert entries_an_hour(first_cadence([NOW - age for age in ages], now=NOW)) == pytest.approx(rate)
+    assert entries_an_hour(initial_rate([NOW - age for age in ages], now=NOW)) == pytest.approx(rate)
 
 
 def test_a_poll_that_is_late_makes_no_difference() -> None:
-    often, once = UNKNOWN, observed(UNKNOWN, created=40, since=20 * HOUR)
+    often, once = UNKNOWN, update_rate(UNKNOWN, created=40, since=20 * HOUR)
     for _ in range(20):
-        often = observed(often, created=2, since=HOUR)
+        often = update_rate(often, created=2, since=HOUR)
     assert entries_an_hour(often) == pytest.approx(entries_an_hour(once), rel=0.1)
 
 
 def test_what_a_feed_did_fades() -> None:
-    busy = Cadence(entries=1000, hours=10)
+    busy = PublishRate(entries=1000, hours=10)
     after_a_month = busy
     for _ in range(30):
-        after_a_month = observed(after_a_month, created=1, since=DAY)
+        after_a_month = update_rate(after_a_month, created=1, since=DAY)
     assert entries_an_hour(after_a_month) == pytest.approx(1 / 24, rel=0.3)
 
 
@@ -59,23 +59,23 @@ def test_what_a_feed_did_fades() -> None:
     st.floats(0, 1e6), st.floats(0, 1e5), st.integers(0, 10_000), st.timedeltas(timedelta(0), timedelta(days=4000))
 )  # fmt: skip
 def test_an_interval_is_always_one(entries: float, hours: float, created: int, since: timedelta) -> None:
-    cadence = observed(Cadence(entries=entries, hours=hours), created=created, since=since)
-    interval = worth(cadence, interval=15 * MINUTE, longest=DAY)
+    cadence = update_rate(PublishRate(entries=entries, hours=hours), created=created, since=since)
+    interval = interval_for(cadence, interval=15 * MINUTE, longest=DAY)
     assert timedelta(0) <= interval <= DAY
-    assert shown(cadence)
+    assert format_rate(cadence)
 
 
 def test_four_times_as_much_is_worth_twice_as_many_polls() -> None:
-    slow, fast = Cadence(entries=1, hours=1), Cadence(entries=4, hours=1)
-    assert worth(slow, interval=15 * MINUTE, longest=DAY) == 15 * MINUTE
-    assert worth(fast, interval=15 * MINUTE, longest=DAY) == 7.5 * MINUTE
+    slow, fast = PublishRate(entries=1, hours=1), PublishRate(entries=4, hours=1)
+    assert interval_for(slow, interval=15 * MINUTE, longest=DAY) == 15 * MINUTE
+    assert interval_for(fast, interval=15 * MINUTE, longest=DAY) == 7.5 * MINUTE
 
 
 def test_when_a_document_rolls_over() -> None:
-    assert rolls_over(Cadence(entries=10, hours=1), entries=20) == 2 * HOUR
-    assert rolls_over(Cadence(entries=0, hours=1), entries=20) is None
-    assert rolls_over(Cadence(entries=1, hours=1), entries=0) is None
-    assert rolls_over(Cadence(entries=1, hours=1e9), entries=20) is None
+    assert window_turnover(PublishRate(entries=10, hours=1), entries=20) == 2 * HOUR
+    assert window_turnover(PublishRate(entries=0, hours=1), entries=20) is None
+    assert window_turnover(PublishRate(entries=1, hours=1), entries=0) is None
+    assert window_turnover(PublishRate(entries=1, hours=1e9), entries=20) is None
 
 
 @pytest.mark.parametrize(
@@ -90,4 +90,4 @@ def test_when_a_document_rolls_over() -> None:
     ],
 )
 def test_a_cadence_in_words(entries: float, hours: float, words: str) -> None:
-    assert shown(Cadence(entries=entries, hours=hours)) == words
+    assert format_rate(PublishRate(entries=entries, hours=hours)) == words

@@ -10,34 +10,34 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.schedule.rate_limit import LEAST_WAIT, Budget, Host, Waiting, admit, admit_pages, is_bounded
+from ingest.schedule.rate_limit import LEAST_WAIT, DueFeed, Host, HostLimits, admit, admit_pages, is_bounded
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
-IDLE = Host(free_at=NOW - MINUTE, queue_end=NOW - MINUTE)
-BUDGET = Budget(concurrency=2, spacing=10 * SECOND)
+IDLE = Host(next_slot_at=NOW - MINUTE, queue_end=NOW - MINUTE)
+BUDGET = HostLimits(concurrency=2, spacing=10 * SECOND)
 
 
-def due(*feed_ids: int, turn_came: bool = False, host: str = "a.example") -> list[Waiting]:
-    return [Waiting(feed_id=feed_id, host=host, turn_came=turn_came) for feed_id in feed_ids]
+def due(*feed_ids: int, turn_came: bool = False, host: str = "a.example") -> list[DueFeed]:
+    return [DueFeed(feed_id=feed_id, host=host, turn_came=turn_came) for feed_id in feed_ids]
 
 
 def test_an_idle_host_takes_as_many_as_may_be_under_way_and_the_rest_gets_turns() -> None:
     found = admit(due(1, 2, 3, 4), {"a.example": IDLE}, now=NOW, budget=BUDGET)
     assert found.admitted == (1, 2)
-    assert found.turns == {3: NOW + 20 * SECOND, 4: NOW + 30 * SECOND}
+    assert found.slots == {3: NOW + 20 * SECOND, 4: NOW + 30 * SECOND}
     assert found.hosts["a.example"] == Host(
-        free_at=NOW + 20 * SECOND, queue_end=NOW + 40 * SECOND, under_way=2
+        next_slot_at=NOW + 20 * SECOND, queue_end=NOW + 40 * SECOND, in_flight=2
     )
 
 
 REFUSING: dict[str, tuple[Host, datetime]] = {
     "a paused host": (replace(IDLE, paused_until=NOW + MINUTE), NOW + MINUTE),
-    "a host with two polls under way": (replace(IDLE, under_way=2), NOW + LEAST_WAIT),
+    "a host with two polls under way": (replace(IDLE, in_flight=2), NOW + LEAST_WAIT),
     "a host that others wait for": (replace(IDLE, queue_end=NOW + MINUTE), NOW + MINUTE),
-    "a host that is ahead of its clock": (replace(IDLE, free_at=NOW + 11 * SECOND), NOW + 11 * SECOND),
+    "a host that is ahead of its clock": (replace(IDLE, next_slot_at=NOW + 11 * SECOND), NOW + 11 * SECOND),
     "a host with a spacing of its own": (
-        replace(IDLE, free_at=NOW + 2 * SECOND, spacing=SECOND),
+        replace(IDLE, next_slot_at=NOW + 2 * SECOND, spacing=SECOND),
         NOW + 2 * SECOND,
     ),
 }
@@ -47,15 +47,15 @@ REFUSING: dict[str, tuple[Host, datetime]] = {
 def test_where_there_is_no_room(case: str) -> None:
     host, turn = REFUSING[case]
     found = admit(due(1), {"a.example": host}, now=NOW, budget=BUDGET)
-    assert (found.admitted, found.turns) == ((), {1: turn})
+    assert (found.admitted, found.slots) == ((), {1: turn})
 
 
 @pytest.mark.parametrize(
     "host",
     [
         replace(IDLE, paused_until=NOW),
-        replace(IDLE, under_way=1),
-        replace(IDLE, free_at=NOW + 10 * SECOND),
+        replace(IDLE, in_flight=1),
+        replace(IDLE, next_slot_at=NOW + 10 * SECOND),
         replace(IDLE, queue_end=NOW),
     ],
 )
@@ -67,14 +67,14 @@ def test_a_feed_whose_turn_came_goes_before_those_who_wait() -> None:
     host = replace(IDLE, queue_end=NOW + MINUTE)
     assert admit(due(1, turn_came=True), {"a.example": host}, now=NOW, budget=BUDGET).admitted == (1,)
     paused = replace(host, paused_until=NOW + SECOND)
-    assert admit(due(1, turn_came=True), {"a.example": paused}, now=NOW, budget=BUDGET).turns == {
+    assert admit(due(1, turn_came=True), {"a.example": paused}, now=NOW, budget=BUDGET).slots == {
         1: NOW + MINUTE
     }
 
 
 def test_a_full_host_is_nothing_to_another() -> None:
     feeds = [*due(1), *due(2, host="b.example")]
-    full = {"a.example": replace(IDLE, under_way=2), "b.example": IDLE}
+    full = {"a.example": replace(IDLE, in_flight=2), "b.example": IDLE}
     assert admit(feeds, full, now=NOW, budget=BUDGET).admitted == (2,)
 
 
@@ -101,7 +101,7 @@ def test_however_late_the_pollers_look_a_host_gets_no_more_than_its_budget_and_e
     feeds: int, spacing: float, concurrency: int, late: list[float], pause_at: int
 ) -> None:
     """A day of one host: its feeds are due at once, pollers look at odd times, and once it asks for a pause."""
-    budget = Budget(concurrency=concurrency, spacing=timedelta(seconds=spacing))
+    budget = HostLimits(concurrency=concurrency, spacing=timedelta(seconds=spacing))
     host, now = IDLE, NOW
     waiting: dict[int, datetime | None] = dict.fromkeys(range(feeds))
     done: list[tuple[datetime, int]] = []
@@ -115,19 +115,19 @@ def test_however_late_the_pollers_look_a_host_gets_no_more_than_its_budget_and_e
             host = replace(host, paused_until=now + MINUTE)
         ready = [feed for feed, turn in waiting.items() if turn is None or turn <= now]
         asking = [
-            Waiting(feed_id=feed, host="a.example", turn_came=waiting[feed] is not None) for feed in ready
+            DueFeed(feed_id=feed, host="a.example", turn_came=waiting[feed] is not None) for feed in ready
         ]
         found = admit(asking, {"a.example": host}, now=now, budget=budget)
         assert len(found.admitted) <= concurrency
         for feed in found.admitted:
             done.append((now, feed))
             del waiting[feed]
-        for feed, turn in found.turns.items():
+        for feed, turn in found.slots.items():
             assert turn > now
             waiting[feed] = turn
             moved[feed] += 1
         # Every poll is over before the next look.
-        host = replace(found.hosts.get("a.example", host), under_way=0)
+        host = replace(found.hosts.get("a.example", host), in_flight=0)
         now += timedelta(seconds=late[look % len(late)])
     assert not waiting
     assert sorted(feed for _, feed in done) == list(range(feeds))
@@ -140,22 +140,22 @@ def test_however_late_the_pollers_look_a_host_gets_no_more_than_its_budget_and_e
 def test_a_page_has_room_where_no_feed_waits_and_the_rest_gets_turns_that_no_feed_waits_for() -> None:
     found = admit_pages(due(1, 2, 3, 4), {"a.example": IDLE}, now=NOW, budget=BUDGET)
     assert found.admitted == (1, 2)
-    assert found.turns == {3: NOW + 20 * SECOND, 4: NOW + 30 * SECOND}
+    assert found.slots == {3: NOW + 20 * SECOND, 4: NOW + 30 * SECOND}
     host = found.hosts["a.example"]
-    assert (host.queue_end, host.pages_end) == (IDLE.queue_end, NOW + 40 * SECOND)
+    assert (host.queue_end, host.page_queue_end) == (IDLE.queue_end, NOW + 40 * SECOND)
     # A feed that comes now waits for the two under way, not for the pages.
-    feed = admit(due(9), {"a.example": replace(host, under_way=0)}, now=NOW + 10 * SECOND, budget=BUDGET)
+    feed = admit(due(9), {"a.example": replace(host, in_flight=0)}, now=NOW + 10 * SECOND, budget=BUDGET)
     assert feed.admitted == (9,)
 
 
 def test_pages_wait_while_a_feed_does_and_one_whose_turn_came_stays_in_front() -> None:
-    crowded = replace(IDLE, queue_end=NOW + MINUTE, pages_end=NOW + 10 * MINUTE)
+    crowded = replace(IDLE, queue_end=NOW + MINUTE, page_queue_end=NOW + 10 * MINUTE)
     hosts = {"a.example": crowded}
-    assert admit_pages(due(1), hosts, now=NOW, budget=BUDGET).turns == {1: NOW + 10 * MINUTE}
+    assert admit_pages(due(1), hosts, now=NOW, budget=BUDGET).slots == {1: NOW + 10 * MINUTE}
     found = admit_pages(due(1, turn_came=True), hosts, now=NOW, budget=BUDGET)
-    assert found.turns == {1: NOW + MINUTE}
-    assert found.hosts["a.example"].pages_end == NOW + 10 * MINUTE
-    free = {"a.example": replace(IDLE, pages_end=NOW + MINUTE)}
+    assert found.slots == {1: NOW + MINUTE}
+    assert found.hosts["a.example"].page_queue_end == NOW + 10 * MINUTE
+    free = {"a.example": replace(IDLE, page_queue_end=NOW + MINUTE)}
     assert admit_pages(due(1), free, now=NOW, budget=BUDGET).admitted == ()
     assert admit_pages(due(1, turn_came=True), free, now=NOW, budget=BUDGET).admitted == (1,)
 

@@ -9,18 +9,27 @@ from uuid import UUID
 
 import pytest
 
-from ingest.schedule import JITTER, Policy, Reading, body_hash, is_conditional, outcome, shown, spread
+from ingest.schedule import (
+    JITTER,
+    DocumentSummary,
+    Policy,
+    body_hash,
+    decide_outcome,
+    format_duration,
+    is_conditional,
+    with_jitter,
+)
 from ingest.schedule.publish_rate import entries_an_hour
 from ingest.types import (
-    Asked,
-    Cadence,
     Failed,
     FailureKind,
     Fetched,
     FetchResult,
     Lease,
     NotModified,
+    PollHints,
     PollResult,
+    PublishRate,
     Seen,
 )
 
@@ -55,9 +64,9 @@ def fetched(etag: str | None = '"new"', last_modified: str | None = "now") -> Fe
     )
 
 
-def reading(*, whole: bool = True) -> Reading:
-    row = Seen(key=b"k" * 16, digest=b"d" * 16, article_id=UUID(int=1))
-    return Reading(title="T", entries=5, appended=2, duplicates=1, seen=(row,), whole=whole)
+def reading(*, whole: bool = True) -> DocumentSummary:
+    row = Seen(key=b"k" * 16, content_hash=b"d" * 16, article_id=UUID(int=1))
+    return DocumentSummary(title="T", entries=5, appended=2, duplicates=1, seen=(row,), complete=whole)
 
 
 def failed(
@@ -74,7 +83,7 @@ class Remembered:
 
 
 NEW_HASH = b"n" * 16
-REMEMBERED: dict[str, tuple[FetchResult, Reading | None, Remembered]] = {
+REMEMBERED: dict[str, tuple[FetchResult, DocumentSummary | None, Remembered]] = {
     "a 304 that names nothing keeps everything": (
         NotModified(url="u", etag=None, last_modified=None),
         None,
@@ -107,7 +116,7 @@ REMEMBERED: dict[str, tuple[FetchResult, Reading | None, Remembered]] = {
     ),
     "a document that was cut leaves nothing a 304 could refer to": (
         fetched(),
-        reading(whole=False),
+        reading(complete=False),
         Remembered(etag=None, last_modified=None, body_hash=None),
     ),
     "a status that may be said of our conditions forgets them": (
@@ -126,7 +135,7 @@ REMEMBERED: dict[str, tuple[FetchResult, Reading | None, Remembered]] = {
 @pytest.mark.parametrize("case", REMEMBERED)
 def test_what_is_remembered(case: str) -> None:
     result, read, expected = REMEMBERED[case]
-    ended = outcome(lease(), result, read, now=NOW, policy=POLICY, hashed=NEW_HASH)
+    ended = decide_outcome(lease(), result, read, now=NOW, policy=POLICY, hashed=NEW_HASH)
     assert (ended.etag, ended.last_modified, ended.body_hash) == (
         expected.etag,
         expected.last_modified,
@@ -167,22 +176,22 @@ def test_when_the_next_poll_is(
 ) -> None:
     del case
     read = reading() if isinstance(result, Fetched) else None
-    ended = outcome(lease(failures=failures), result, read, now=NOW, policy=FIXED)
+    ended = decide_outcome(lease(failures=failures), result, read, now=NOW, policy=FIXED)
     assert NOW + delay <= ended.next_poll_at <= NOW + min(delay * (1 + JITTER), max(delay, POLICY.maximum))
     assert ended.reason == reason
     assert ended.failures == (failures + 1 if isinstance(result, Failed) else 0)
     assert ended.interval == 15 * MINUTE
 
 
-def day_of(count: float, *, hours: float = 24) -> Cadence:
-    return Cadence(entries=count, hours=hours)
+def day_of(count: float, *, hours: float = 24) -> PublishRate:
+    return PublishRate(entries=count, hours=hours)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
     """What is known of a feed, and the interval it gets."""
 
-    cadence: Cadence = field(default_factory=lambda: day_of(24))
+    cadence: PublishRate = field(default_factory=lambda: day_of(24))
     every: timedelta | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     entries: int = 1000
@@ -248,13 +257,13 @@ def test_how_often_a_feed_is_polled(case: str) -> None:
     wish = WISHES[case]
     known = replace(
         lease(),
-        cadence=wish.cadence,
-        asked=Asked(every=wish.every),
+        publish_rate=wish.cadence,
+        poll_hints=PollHints(interval=wish.every),
         succeeded_at=NOW,
         entries=wish.entries,
     )
     answer = NotModified(url="u", etag=None, last_modified=None, headers=wish.headers)
-    ended = outcome(known, answer, None, now=NOW, policy=POLICY)
+    ended = decide_outcome(known, answer, None, now=NOW, policy=POLICY)
     assert ended.reason == wish.reason
     assert ended.interval == wish.interval
     assert wish.interval <= ended.next_poll_at - NOW <= wish.interval * (1 + JITTER)
@@ -262,81 +271,87 @@ def test_how_often_a_feed_is_polled(case: str) -> None:
 
 def test_a_feed_that_is_polled_seldom_is_asked_again_soon_when_it_fails() -> None:
     seldom = replace(lease(), interval=20 * HOUR)
-    ended = outcome(seldom, failed(), None, now=NOW, policy=POLICY)
+    ended = decide_outcome(seldom, failed(), None, now=NOW, policy=POLICY)
     assert ended.next_poll_at - NOW <= 15 * MINUTE * (1 + JITTER)
     assert ended.interval == 20 * HOUR
 
 
 def test_hours_and_days_that_the_feed_wants_left_out_are_left_out() -> None:
     # NOW is a Tuesday, 12:00.
-    known = replace(lease(), asked=Asked(skip_hours=frozenset({12, 13}), skip_days=frozenset({2})))
+    known = replace(lease(), poll_hints=PollHints(skip_hours=frozenset({12, 13}), skip_days=frozenset({2})))
     answer = NotModified(url="u", etag=None, last_modified=None)
-    ended = outcome(known, answer, None, now=NOW, policy=FIXED)
+    ended = decide_outcome(known, answer, None, now=NOW, policy=FIXED)
     assert ended.next_poll_at == NOW.replace(hour=14)
     assert "skipHours" in ended.reason
-    tuesday = replace(known, asked=Asked(skip_days=frozenset({1})))
-    assert outcome(tuesday, answer, None, now=NOW, policy=FIXED).next_poll_at == NOW.replace(day=25, hour=0)
-    long = replace(known, asked=Asked(skip_days=frozenset({1, 2, 3, 4, 5})))
-    assert outcome(long, answer, None, now=NOW, policy=FIXED).next_poll_at < NOW + HOUR
+    tuesday = replace(known, poll_hints=PollHints(skip_days=frozenset({1})))
+    assert decide_outcome(tuesday, answer, None, now=NOW, policy=FIXED).next_poll_at == NOW.replace(
+        day=25, hour=0
+    )
+    long = replace(known, poll_hints=PollHints(skip_days=frozenset({1, 2, 3, 4, 5})))
+    assert decide_outcome(long, answer, None, now=NOW, policy=FIXED).next_poll_at < NOW + HOUR
 
 
 def test_a_document_that_is_all_new_and_young_means_that_some_were_missed() -> None:
     ten_minutes_ago = NOW - 10 * MINUTE
-    known = replace(lease(), cadence=day_of(24 * 12), succeeded_at=NOW - HOUR)
+    known = replace(lease(), publish_rate=day_of(24 * 12), succeeded_at=NOW - HOUR)
     dates = tuple(ten_minutes_ago + timedelta(minutes=n) for n in range(5))
-    rolled = replace(reading(), created=5, known=False, dates=dates)
-    ended = outcome(known, fetched(), rolled, now=NOW, policy=POLICY)
+    rolled = replace(reading(), created=5, has_seen_entries=False, dates=dates)
+    ended = decide_outcome(known, fetched(), rolled, now=NOW, policy=POLICY)
     assert ended.missed == 10  # twelve an hour, and nobody looked for fifty minutes
     assert ended.detail == "its oldest entry is newer than the last poll: about 10 were missed"
     for other in (
-        replace(rolled, known=True),
+        replace(rolled, has_seen_entries=True),
         replace(rolled, dates=(NOW - 2 * HOUR, *dates[1:])),
         replace(rolled, dates=dates[:-1]),
         replace(rolled, dates=tuple(date + DAY for date in dates)),
     ):
-        assert outcome(known, fetched(), other, now=NOW, policy=POLICY).missed == 0
-    assert outcome(replace(known, first=True), fetched(), rolled, now=NOW, policy=POLICY).missed == 0
+        assert decide_outcome(known, fetched(), other, now=NOW, policy=POLICY).missed == 0
+    assert decide_outcome(replace(known, first=True), fetched(), rolled, now=NOW, policy=POLICY).missed == 0
 
 
 def test_where_some_were_missed_the_feed_is_not_taken_for_a_slower_one() -> None:
-    known = replace(lease(), cadence=day_of(24 * 12), succeeded_at=NOW - HOUR)
+    known = replace(lease(), publish_rate=day_of(24 * 12), succeeded_at=NOW - HOUR)
     dates = tuple(NOW - 10 * MINUTE + timedelta(minutes=n) for n in range(5))
-    rolled = replace(reading(), created=5, known=False, dates=dates)
-    seen = outcome(known, fetched(), replace(rolled, known=True), now=NOW, policy=POLICY)
-    missed = outcome(known, fetched(), rolled, now=NOW, policy=POLICY)
-    assert seen.cadence is not None
-    assert missed.cadence is not None
-    assert entries_an_hour(missed.cadence) == pytest.approx(12.0)
-    assert entries_an_hour(seen.cadence) < 12.0
+    rolled = replace(reading(), created=5, has_seen_entries=False, dates=dates)
+    seen = decide_outcome(known, fetched(), replace(rolled, has_seen_entries=True), now=NOW, policy=POLICY)
+    missed = decide_outcome(known, fetched(), rolled, now=NOW, policy=POLICY)
+    assert seen.publish_rate is not None
+    assert missed.publish_rate is not None
+    assert entries_an_hour(missed.publish_rate) == pytest.approx(12.0)
+    assert entries_an_hour(seen.publish_rate) < 12.0
     assert missed.interval < seen.interval
 
 
 def test_what_a_feed_publishes_is_learned_from_dates_first_and_then_from_what_is_new() -> None:
     dates = tuple(NOW - n * HOUR for n in range(1, 11))
-    first = outcome(
+    first = decide_outcome(
         replace(lease(), first=True), fetched(), replace(reading(), dates=dates), now=NOW, policy=POLICY
     )
-    assert first.cadence is not None
-    assert entries_an_hour(first.cadence) == pytest.approx(1.0)
-    known = replace(lease(), cadence=first.cadence, succeeded_at=first.succeeded_at)
+    assert first.publish_rate is not None
+    assert entries_an_hour(first.publish_rate) == pytest.approx(1.0)
+    known = replace(lease(), publish_rate=first.publish_rate, succeeded_at=first.succeeded_at)
     day = NOW + DAY
-    later = outcome(known, fetched(), replace(reading(), created=96), now=day, policy=POLICY)
-    assert later.cadence is not None
-    assert 2.0 < entries_an_hour(later.cadence) < 4.0
+    later = decide_outcome(known, fetched(), replace(reading(), created=96), now=day, policy=POLICY)
+    assert later.publish_rate is not None
+    assert 2.0 < entries_an_hour(later.publish_rate) < 4.0
     assert later.interval < 15 * MINUTE
-    silent = outcome(known, NotModified(url="u", etag=None, last_modified=None), None, now=day, policy=POLICY)
-    assert silent.cadence is not None
-    assert entries_an_hour(silent.cadence) < 0.3
+    silent = decide_outcome(
+        known, NotModified(url="u", etag=None, last_modified=None), None, now=day, policy=POLICY
+    )
+    assert silent.publish_rate is not None
+    assert entries_an_hour(silent.publish_rate) < 0.3
     assert silent.interval > 15 * MINUTE
 
 
 def test_a_failure_teaches_nothing_of_what_a_feed_publishes() -> None:
-    known = replace(lease(), cadence=day_of(24), succeeded_at=NOW - HOUR, asked=Asked(every=HOUR))
-    ended = outcome(known, failed(), None, now=NOW, policy=POLICY)
-    assert (ended.cadence, ended.succeeded_at, ended.asked) == (
-        known.cadence,
+    known = replace(
+        lease(), publish_rate=day_of(24), succeeded_at=NOW - HOUR, poll_hints=PollHints(interval=HOUR)
+    )
+    ended = decide_outcome(known, failed(), None, now=NOW, policy=POLICY)
+    assert (ended.publish_rate, ended.succeeded_at, ended.poll_hints) == (
+        known.publish_rate,
         known.succeeded_at,
-        known.asked,
+        known.poll_hints,
     )
 
 
@@ -345,34 +360,34 @@ def test_a_failure_teaches_nothing_of_what_a_feed_publishes() -> None:
 )
 def test_the_interval_stays_within_its_bounds(interval: timedelta, expected: timedelta) -> None:
     policy = Policy(interval=interval, minimum=MINUTE, maximum=DAY, adaptive=False)
-    ended = outcome(lease(), fetched(), reading(), now=NOW, policy=policy)
+    ended = decide_outcome(lease(), fetched(), reading(), now=NOW, policy=policy)
     assert ended.interval == expected
     assert expected <= ended.next_poll_at - NOW <= max(expected * (1 + JITTER), expected)
 
 
 def test_feeds_added_together_do_not_stay_together() -> None:
-    delays = {spread(feed_id, HOUR, policy=POLICY) for feed_id in range(1000)}
+    delays = {with_jitter(feed_id, HOUR, policy=POLICY) for feed_id in range(1000)}
     assert len(delays) > 900
     assert min(delays) >= HOUR
     assert max(delays) <= HOUR * (1 + JITTER)
-    assert spread(7, HOUR, policy=POLICY) == spread(7, HOUR, policy=POLICY)
+    assert with_jitter(7, HOUR, policy=POLICY) == with_jitter(7, HOUR, policy=POLICY)
 
 
 def test_an_outcome_says_what_a_reading_came_to() -> None:
-    ended = outcome(lease(), fetched(), reading(), now=NOW, policy=POLICY)
+    ended = decide_outcome(lease(), fetched(), reading(), now=NOW, policy=POLICY)
     assert (ended.result, ended.status, ended.feed_title) == (PollResult.FETCHED, 200, "T")
     assert (ended.entries, ended.appended, ended.duplicates, len(ended.seen)) == (5, 2, 1, 1)
     assert (ended.started_at, ended.finished_at, ended.body_bytes) == (NOW - timedelta(seconds=3), NOW, 6)
 
 
 def test_an_outcome_says_what_failed() -> None:
-    ended = outcome(lease(), failed(), None, now=NOW, policy=POLICY, body_bytes=9)
+    ended = decide_outcome(lease(), failed(), None, now=NOW, policy=POLICY, body_bytes=9)
     assert (ended.result, ended.failure, ended.status) == (PollResult.FAILED, FailureKind.STATUS, 503)
     assert (ended.detail, ended.body_bytes, ended.seen) == ("503 Service Unavailable", 9, ())
 
 
 def test_a_document_that_was_cut_says_so() -> None:
-    ended = outcome(lease(), fetched(), reading(whole=False), now=NOW, policy=POLICY)
+    ended = decide_outcome(lease(), fetched(), reading(complete=False), now=NOW, policy=POLICY)
     assert ended.detail == "the document was cut short"
 
 
@@ -393,7 +408,7 @@ def test_the_same_bytes_under_another_content_type_are_another_document() -> Non
     ],
 )
 def test_a_delay_is_shown_as_settings_spell_it(delay: timedelta, text: str) -> None:
-    assert shown(delay) == text
+    assert format_duration(delay) == text
 
 
 @pytest.mark.parametrize(
@@ -411,12 +426,15 @@ def test_a_304_is_believed_until_a_quarter_of_the_entries_should_be_others(
     entries: int, an_hour: float, believed: timedelta
 ) -> None:
     asked = replace(
-        lease(), entries=entries, cadence=Cadence(entries=72 * an_hour, hours=72), body_at=NOW - believed
+        lease(),
+        entries=entries,
+        publish_rate=PublishRate(entries=72 * an_hour, hours=72),
+        last_body_at=NOW - believed,
     )
     assert not is_conditional(asked, now=NOW)
     assert is_conditional(asked, now=NOW - timedelta(seconds=1))
 
 
 def test_a_304_of_a_feed_of_which_nothing_is_known_is_believed_for_eight_days() -> None:
-    assert is_conditional(replace(lease(), body_at=NOW - 8 * DAY + MINUTE), now=NOW)
-    assert not is_conditional(replace(lease(), body_at=NOW - 8 * DAY), now=NOW)
+    assert is_conditional(replace(lease(), last_body_at=NOW - 8 * DAY + MINUTE), now=NOW)
+    assert not is_conditional(replace(lease(), last_body_at=NOW - 8 * DAY), now=NOW)

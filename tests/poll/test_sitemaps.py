@@ -9,17 +9,17 @@ from functools import partial
 
 import pytest
 
-from ingest.alerts import tell
+from ingest.alerts import append_alerts
 from ingest.consume import GROUP
-from ingest.db.feed_requests import set_request
+from ingest.db.feed_requests import set_request_options
 from ingest.db.feeds import find_feed, list_feeds, mute, remove_feed, set_full_text, unmute
 from ingest.db.feeds import make_due as poll_sooner
 from ingest.log.api import ARTICLES
 from ingest.log.postgres import PostgresLog
 from ingest.persist import Persister
 from ingest.schedule import Policy
-from ingest.schedule.sitemap_index import FRESH, parts_of
-from ingest.types import Child, Feed, RequestOptions
+from ingest.schedule.sitemap_index import FRESH, children_of
+from ingest.types import Feed, RequestOptions, SitemapLink
 from tests.poll.conftest import INTERVAL, Desk
 
 pytestmark = pytest.mark.store
@@ -47,8 +47,10 @@ def parts(desk: Desk) -> dict[str, Feed]:
     }
 
 
-def chosen(*children: Child, limit: int = 50, url: str = "https://www.news.example/index.xml") -> list[str]:
-    found = parts_of(children, url=url, now=NOW, limit=limit, stagger=STAGGER, interval=INTERVAL)
+def chosen(
+    *children: SitemapLink, limit: int = 50, url: str = "https://www.news.example/index.xml"
+) -> list[str]:
+    found = children_of(children, url=url, now=NOW, limit=limit, stagger=STAGGER, interval=INTERVAL)
     return [part.url for part in found]
 
 
@@ -94,7 +96,7 @@ def test_a_sitemap_that_its_index_names_no_more_is_let_go_and_one_muted_stays_so
     desk.add(home)
     desk.poll()
     before = parts(desk)
-    telling = partial(tell, desk.log)
+    telling = partial(append_alerts, desk.log)
     mute(desk.engine, before["news-2.xml"].id, reason="by hand", now=desk.clock(), tell=telling)
     home.publish(index(two.url, "/news-3.xml"))
     desk.poll()
@@ -147,9 +149,11 @@ def test_the_sitemaps_of_an_index_are_asked_as_it_is_but_for_those_with_options_
     home.publish(index(one.url, two.url))
     desk.add(home)
     asked = RequestOptions(user_agent="Example/1", headers=(("X-Token", "hunter2"),))
-    set_request(desk.engine, desk.feed(home).id, lambda _: asked)
+    set_request_options(desk.engine, desk.feed(home).id, lambda _: asked)
     desk.poll()
-    set_request(desk.engine, parts(desk)["news-2.xml"].id, lambda _: RequestOptions(user_agent="Example/2"))
+    set_request_options(
+        desk.engine, parts(desk)["news-2.xml"].id, lambda _: RequestOptions(user_agent="Example/2")
+    )
     desk.poll()
     assert [
         (feed.requests[-1].headers.get("x-token"), feed.requests[-1].headers["user-agent"])
@@ -165,7 +169,7 @@ def test_a_sitemap_is_asked_for_anew_when_its_index_is_to_be_asked_otherwise(des
     for _ in range(3):
         desk.poll()
     assert "if-none-match" in one.requests[-1].headers
-    set_request(desk.engine, desk.feed(home).id, lambda _: RequestOptions(user_agent="Example/1"))
+    set_request_options(desk.engine, desk.feed(home).id, lambda _: RequestOptions(user_agent="Example/1"))
     desk.poll()
     assert "if-none-match" not in one.requests[-1].headers
 
@@ -175,7 +179,7 @@ def test_an_index_is_muted_and_resumed_with_its_sitemaps(desk: Desk) -> None:
     home.publish(index(one.url, two.url))
     desk.add(home)
     desk.poll()
-    told = {"now": desk.clock(), "tell": partial(tell, desk.log)}
+    told = {"now": desk.clock(), "tell": partial(append_alerts, desk.log)}
     mute(desk.engine, parts(desk)["news-2.xml"].id, reason="by hand", **told)  # type: ignore[arg-type]  # as they are
     mute(desk.engine, desk.feed(home).id, reason="by hand", **told)  # type: ignore[arg-type]  # as they are
     assert [feed.enabled for feed in parts(desk).values()] == [False, False]
@@ -206,7 +210,7 @@ def test_an_index_that_gives_way_to_another_leaves_it_its_sitemaps(desk: Desk) -
 
 
 def test_the_number_of_parts_is_bounded(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(policy=Policy(interval=INTERVAL, parts=3))
+    desk = make_desk(policy=Policy(interval=INTERVAL, max_children=3))
     home = desk.world.feed("/index.xml")
     home.publish(index(*(f"/news-{number}.xml" for number in range(10))))
     desk.add(home)
@@ -251,14 +255,14 @@ def test_an_index_is_polled_again_soon_only_where_its_sitemaps_change(desk: Desk
     assert desk.feed(quiet).interval > timedelta(minutes=45)
 
 
-LATE = Child(url="https://news.example/late.xml", updated=NOW)
+LATE = SitemapLink(url="https://news.example/late.xml", updated=NOW)
 
 
 def test_of_an_index_what_is_fresh_is_chosen_the_latest_first() -> None:
-    old = Child(url="https://news.example/old.xml", updated=NOW - FRESH - timedelta(seconds=1))
-    older = Child(url="https://news.example/older.xml", updated=NOW - timedelta(hours=5))
-    undated = Child(url="https://news.example/undated.xml")
-    future = Child(url="https://news.example/future.xml", updated=NOW + timedelta(days=900))
+    old = SitemapLink(url="https://news.example/old.xml", updated=NOW - FRESH - timedelta(seconds=1))
+    older = SitemapLink(url="https://news.example/older.xml", updated=NOW - timedelta(hours=5))
+    undated = SitemapLink(url="https://news.example/undated.xml")
+    future = SitemapLink(url="https://news.example/future.xml", updated=NOW + timedelta(days=900))
     assert chosen(undated, older, old, LATE, future) == [
         "https://news.example/late.xml",
         "https://news.example/future.xml",
@@ -270,8 +274,8 @@ def test_of_an_index_what_is_fresh_is_chosen_the_latest_first() -> None:
 
 def test_where_any_path_says_news_the_others_are_left_out() -> None:
     pages, news = (
-        Child(url="https://news.example/pages.xml"),
-        Child(url="https://news.example/Google-News.xml"),
+        SitemapLink(url="https://news.example/pages.xml"),
+        SitemapLink(url="https://news.example/Google-News.xml"),
     )
     assert chosen(pages, news) == ["https://news.example/Google-News.xml"]
     assert chosen(pages) == ["https://news.example/pages.xml"]
@@ -290,4 +294,4 @@ def test_where_any_path_says_news_the_others_are_left_out() -> None:
     ],
 )
 def test_an_index_sends_us_to_nobody_else(address: str, *, taken: bool) -> None:
-    assert bool(chosen(Child(url=address))) is taken
+    assert bool(chosen(SitemapLink(url=address))) is taken

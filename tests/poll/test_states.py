@@ -13,22 +13,27 @@ import jsonschema
 import pytest
 
 from ingest import schedule
-from ingest.alerts import alert_schema, tell
+from ingest.alerts import alert_schema, append_alerts
 from ingest.db import feeds as registry
 from ingest.db import polls
-from ingest.db.feed_requests import set_request
-from ingest.db.polls import Tell
+from ingest.db.feed_requests import set_request_options
+from ingest.db.polls import AppendAlerts
 from ingest.demo.feeds import WorldFeed
-from ingest.identity import READER
+from ingest.identity import PARSER_VERSION
 from ingest.log.api import ALERTS
-from ingest.schedule import MOVED_AFTER, Policy, Reading, is_conditional, outcome, reads_again
-from ingest.schedule.rate_limit import Budget
-from ingest.schedule.silence import ENOUGH_GAPS, LEAST, expected_by, first_rhythm, fresh
-from ingest.schedule.site_change import drifted
+from ingest.schedule import (
+    MOVED_AFTER,
+    DocumentSummary,
+    Policy,
+    decide_outcome,
+    is_conditional,
+    needs_reparse,
+)
+from ingest.schedule.rate_limit import HostLimits
+from ingest.schedule.silence import ENOUGH_GAPS, LEAST, expected_by, initial_gaps, update_gaps
+from ingest.schedule.site_change import site_changed_reason
 from ingest.types import (
-    About,
     AlertKind,
-    Cadence,
     Failed,
     FailureKind,
     FeedState,
@@ -37,8 +42,10 @@ from ingest.types import (
     Lease,
     NotModified,
     PollOutcome,
+    PublishGaps,
+    PublishRate,
     RequestOptions,
-    Rhythm,
+    SiteIdentity,
     TlsException,
 )
 from tests.feedworld import faults
@@ -47,7 +54,7 @@ from tests.poll.conftest import Desk, rss
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-STEADY = Rhythm(fresh_at=NOW - HOUR, gap=HOUR, deviation=timedelta(0), gaps=20)
+STEADY = PublishGaps(last_new_at=NOW - HOUR, mean=HOUR, deviation=timedelta(0), count=20)
 
 
 def lease(**changes: Any) -> Lease:
@@ -64,26 +71,26 @@ def lease(**changes: Any) -> Lease:
             interval=timedelta(minutes=15),
             failures=0,
             succeeded_at=NOW - HOUR,
-            body_at=NOW - HOUR,
-            cadence=Cadence(entries=10, hours=10),
+            last_body_at=NOW - HOUR,
+            publish_rate=PublishRate(entries=10, hours=10),
             state=FeedState.HEALTHY,
             state_since=NOW - DAY,
-            rhythm=STEADY,
-            read_by=READER,
+            publish_gaps=STEADY,
+            parser_version=PARSER_VERSION,
         ),
         **changes,
     )
 
 
-def reading(**changes: Any) -> Reading:
-    base = Reading(title="A", entries=5, appended=0, duplicates=0, seen=(), whole=True)
+def reading(**changes: Any) -> DocumentSummary:
+    base = DocumentSummary(title="A", entries=5, appended=0, duplicates=0, seen=(), complete=True)
     return replace(base, **changes)
 
 
 def ended(
-    given: Lease, result: FetchResult, said: Reading | None = None, *, now: datetime = NOW
+    given: Lease, result: FetchResult, said: DocumentSummary | None = None, *, now: datetime = NOW
 ) -> PollOutcome:
-    return outcome(given, result, said, now=now, policy=Policy(), hashed=b"n" * 16)
+    return decide_outcome(given, result, said, now=now, policy=Policy(), hashed=b"n" * 16)
 
 
 def fetched(moved_to: str | None = None) -> Fetched:
@@ -141,7 +148,7 @@ def test_how_a_feed_stands_after_a_poll(before: str, failures: int, result: Fetc
 
 def test_a_feed_that_lost_entries_tells_how_many() -> None:
     dates = tuple(NOW - timedelta(minutes=n) for n in range(5))
-    said = reading(known=False, created=5, dates=dates)
+    said = reading(has_seen_entries=False, created=5, dates=dates)
     (alert,) = ended(lease(succeeded_at=NOW - 3 * HOUR), fetched(), said).alerts
     assert (alert.kind, alert.missed) == (AlertKind.MISSED, 3)
     assert "about 3 were missed" in alert.reason
@@ -162,37 +169,41 @@ def test_a_feed_that_lost_entries_tells_how_many() -> None:
 def test_a_feed_is_silent_when_it_is_quiet_for_longer_than_it_ever_is(
     gaps: list[timedelta], quiet: timedelta, *, silent: bool
 ) -> None:
-    rhythm = fresh(None, at=NOW - sum(gaps, timedelta(0)) - quiet)
+    rhythm = update_gaps(None, at=NOW - sum(gaps, timedelta(0)) - quiet)
     for gap in gaps:
-        rhythm = fresh(rhythm, at=rhythm.fresh_at + gap)
-    found = ended(lease(rhythm=rhythm), UNCHANGED)
+        rhythm = update_gaps(rhythm, at=rhythm.last_new_at + gap)
+    found = ended(lease(publish_gaps=rhythm), UNCHANGED)
     assert found.state == ("silent" if silent else "healthy")
     if silent:
         assert "nothing new since" in found.alerts[0].reason
-        again = ended(lease(rhythm=rhythm, state=FeedState.SILENT), fetched(), reading(created=1, known=True))
+        again = ended(
+            lease(publish_gaps=rhythm, state=FeedState.SILENT),
+            fetched(),
+            reading(created=1, has_seen_entries=True),
+        )
         assert again.state == "healthy"
 
 
 def test_a_first_document_tells_a_rhythm_and_old_entries_alone_tell_none() -> None:
     dates = [NOW - n * HOUR for n in range(20)]
-    rhythm = first_rhythm([*dates, NOW + 5 * DAY], now=NOW)
+    rhythm = initial_gaps([*dates, NOW + 5 * DAY], now=NOW)
     assert rhythm is not None
-    assert (rhythm.fresh_at, rhythm.gaps) == (NOW, 19)
+    assert (rhythm.last_new_at, rhythm.count) == (NOW, 19)
     assert expected_by(rhythm) == NOW + LEAST
-    assert first_rhythm([], now=NOW) is None
-    same_minute = first_rhythm([NOW] * 50, now=NOW)
+    assert initial_gaps([], now=NOW) is None
+    same_minute = initial_gaps([NOW] * 50, now=NOW)
     assert expected_by(same_minute) is None
 
 
 def test_a_silent_feed_is_asked_for_all_of_it_once() -> None:
-    silent = lease(state=FeedState.SILENT, state_since=NOW - HOUR, body_at=NOW - DAY)
+    silent = lease(state=FeedState.SILENT, state_since=NOW - HOUR, last_body_at=NOW - DAY)
     assert not is_conditional(silent, now=NOW)
-    assert is_conditional(replace(silent, body_at=NOW - HOUR / 2), now=NOW)
+    assert is_conditional(replace(silent, last_body_at=NOW - HOUR / 2), now=NOW)
     assert is_conditional(replace(silent, state=FeedState.HEALTHY), now=NOW)
 
 
-ONE = About(title="The Example", hosts=("a.example", "b.example"), language="en")
-OTHER = About(title="Casino 24", hosts=("casino.example",), language="tr")
+ONE = SiteIdentity(title="The Example", hosts=("a.example", "b.example"), language="en")
+OTHER = SiteIdentity(title="Casino 24", hosts=("casino.example",), language="tr")
 
 
 @pytest.mark.parametrize(
@@ -207,51 +218,53 @@ OTHER = About(title="Casino 24", hosts=("casino.example",), language="tr")
     ],
 )
 def test_when_a_feed_has_become_another_sites(
-    before: About | None, after: About, *, known: bool, is_other: bool
+    before: SiteIdentity | None, after: SiteIdentity, *, known: bool, is_other: bool
 ) -> None:
-    assert (drifted(before, after, known=known) is not None) is is_other
+    assert (site_changed_reason(before, after, known=known) is not None) is is_other
 
 
 def test_a_drifted_feed_stays_one_until_it_is_its_old_self_or_accepted() -> None:
-    first = ended(lease(about=ONE), fetched(), reading(known=False, about=OTHER))
-    assert (first.state, [alert.kind for alert in first.alerts]) == ("degraded", [AlertKind.DRIFTED])
+    first = ended(lease(site_identity=ONE), fetched(), reading(has_seen_entries=False, site_identity=OTHER))
+    assert (first.state, [alert.kind for alert in first.alerts]) == ("degraded", [AlertKind.SITE_CHANGED])
     assert "“Casino 24” in tr at casino.example" in first.alerts[0].reason
-    assert first.about == ONE
-    given = lease(about=ONE, drifted=first.drifted, state=FeedState.DEGRADED)
-    second = ended(given, fetched(), reading(known=True, about=OTHER))
+    assert first.site_identity == ONE
+    given = lease(site_identity=ONE, site_changed_reason=first.site_changed_reason, state=FeedState.DEGRADED)
+    second = ended(given, fetched(), reading(has_seen_entries=True, site_identity=OTHER))
     assert (second.state, second.alerts) == ("degraded", ())
-    back = ended(given, fetched(), reading(known=False, about=ONE))
-    assert (back.state, back.drifted) == ("healthy", None)
+    back = ended(given, fetched(), reading(has_seen_entries=False, site_identity=ONE))
+    assert (back.state, back.site_changed_reason) == ("healthy", None)
 
 
 def test_that_a_feed_drifted_is_told_also_where_it_was_degraded_before() -> None:
-    failing = lease(about=ONE, state=FeedState.DEGRADED, failures=3)
-    found = ended(failing, fetched(), reading(known=False, about=OTHER))
-    assert (found.state, [alert.kind for alert in found.alerts]) == ("degraded", [AlertKind.DRIFTED])
+    failing = lease(site_identity=ONE, state=FeedState.DEGRADED, failures=3)
+    found = ended(failing, fetched(), reading(has_seen_entries=False, site_identity=OTHER))
+    assert (found.state, [alert.kind for alert in found.alerts]) == ("degraded", [AlertKind.SITE_CHANGED])
 
 
 MOVED = "https://b.example/feed"
 
 
 def test_an_address_is_not_taken_over_while_what_is_there_looks_like_another_sites() -> None:
-    moved = lease(about=ONE, moved_to=MOVED, moved_since=NOW - MOVED_AFTER)
-    sold = ended(moved, fetched(MOVED), reading(known=False, about=OTHER))
+    moved = lease(site_identity=ONE, moved_to=MOVED, moved_since=NOW - MOVED_AFTER)
+    sold = ended(moved, fetched(MOVED), reading(has_seen_entries=False, site_identity=OTHER))
     assert (sold.state, sold.moved_to, sold.relocate) == ("degraded", MOVED, None)
-    still = replace(moved, drifted=sold.drifted, state=FeedState.DEGRADED)
+    still = replace(moved, site_changed_reason=sold.site_changed_reason, state=FeedState.DEGRADED)
     assert ended(still, replace(UNCHANGED, moved_to=MOVED)).relocate is None
-    accepted = replace(still, drifted=None, about=None)
-    assert ended(accepted, fetched(MOVED), reading(known=True, about=OTHER)).relocate == MOVED
+    accepted = replace(still, site_changed_reason=None, site_identity=None)
+    assert (
+        ended(accepted, fetched(MOVED), reading(has_seen_entries=True, site_identity=OTHER)).relocate == MOVED
+    )
 
 
 def test_permanent_redirects_are_believed_after_a_week_of_them() -> None:
-    first = ended(lease(), fetched(MOVED), reading(known=True))
+    first = ended(lease(), fetched(MOVED), reading(has_seen_entries=True))
     assert (first.state, first.moved_to, first.moved_since, first.relocate) == ("moved", MOVED, NOW, None)
     moved = lease(state=FeedState.MOVED, moved_to=MOVED, moved_since=NOW - MOVED_AFTER)
-    assert ended(moved, fetched(MOVED), reading(known=True)).relocate == MOVED
+    assert ended(moved, fetched(MOVED), reading(has_seen_entries=True)).relocate == MOVED
     assert ended(moved, replace(UNCHANGED, moved_to=MOVED)).relocate == MOVED
     younger = replace(moved, moved_since=NOW - MOVED_AFTER + HOUR)
-    assert ended(younger, fetched(MOVED), reading(known=True)).relocate is None
-    elsewhere = ended(moved, fetched("https://c.example/feed"), reading(known=True))
+    assert ended(younger, fetched(MOVED), reading(has_seen_entries=True)).relocate is None
+    elsewhere = ended(moved, fetched("https://c.example/feed"), reading(has_seen_entries=True))
     assert (elsewhere.relocate, elsewhere.moved_since) == (None, NOW)
     back = ended(moved, UNCHANGED)
     assert (back.state, back.moved_to, back.relocate) == ("healthy", None, None)
@@ -263,21 +276,25 @@ def test_permanent_redirects_are_believed_after_a_week_of_them() -> None:
     "to", ["http://a.example/feed", "https://user:secret@b.example/", "https://a.example/feed"]
 )
 def test_an_address_that_we_would_not_go_to_for_good_is_not_believed(to: str) -> None:
-    found = ended(lease(moved_to=to, moved_since=NOW - 2 * MOVED_AFTER), fetched(to), reading(known=True))
+    found = ended(
+        lease(moved_to=to, moved_since=NOW - 2 * MOVED_AFTER), fetched(to), reading(has_seen_entries=True)
+    )
     assert (found.state, found.moved_to, found.relocate) == ("healthy", None, None)
 
 
 def test_a_new_reader_reads_every_feed_once_spread_over_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedule, "READER", READER + 1)
-    at_once = [reads_again(lease(feed_id=feed_id)) for feed_id in range(20_000)]
+    monkeypatch.setattr(schedule, "PARSER_VERSION", PARSER_VERSION + 1)
+    at_once = [needs_reparse(lease(feed_id=feed_id)) for feed_id in range(20_000)]
     assert sum(at_once) == pytest.approx(20_000 / 96, rel=0.2)  # a quarter of an hour's share of the day
-    assert all(reads_again(lease(feed_id=feed_id, interval=DAY)) for feed_id in range(100))
-    within = [any(reads_again(lease(feed_id=n, poll_id=poll)) for poll in range(96 * 8)) for n in range(300)]
+    assert all(needs_reparse(lease(feed_id=feed_id, interval=DAY)) for feed_id in range(100))
+    within = [
+        any(needs_reparse(lease(feed_id=n, poll_id=poll)) for poll in range(96 * 8)) for n in range(300)
+    ]
     assert all(within)
-    again = next(given for n in range(999) if reads_again(given := lease(feed_id=n)))
+    again = next(given for n in range(999) if needs_reparse(given := lease(feed_id=n)))
     assert not is_conditional(again, now=NOW)
-    assert ended(again, fetched(), reading(known=True)).read_by == READER + 1
-    assert ended(again, UNCHANGED).read_by == READER
+    assert ended(again, fetched(), reading(has_seen_entries=True)).parser_version == PARSER_VERSION + 1
+    assert ended(again, UNCHANGED).parser_version == PARSER_VERSION
 
 
 def alerts(desk: Desk) -> list[dict[str, Any]]:
@@ -308,8 +325,8 @@ def test_what_is_told_of_feeds_is_a_stream_with_one_event_for_each_turn(desk: De
     assert [record.offset for record in desk.log.read(ALERTS, after=0, limit=100)] == [1, 2, 3]
 
 
-def telling(desk: Desk) -> Tell:
-    return partial(tell, desk.log)
+def telling(desk: Desk) -> AppendAlerts:
+    return partial(append_alerts, desk.log)
 
 
 @pytest.mark.store
@@ -319,15 +336,15 @@ def test_an_outcome_that_came_after_its_lease_or_for_a_muted_feed_tells_nothing(
     minutes = timedelta(minutes=5)
 
     def leased(now: datetime) -> Lease:
-        (found,) = polls.lease_due(desk.engine, now=now, limit=9, lease=minutes, budget=Budget())
+        (found,) = polls.lease_due(desk.engine, now=now, limit=9, lease=minutes, budget=HostLimits())
         return found
 
     late, now = leased(desk.clock()), desk.clock() + 2 * minutes
     held = leased(now)
-    assert polls.record(desk.engine, [ended(late, CHALLENGE)], now=now, tell=telling(desk)) == 0
+    assert polls.record(desk.engine, [ended(late, CHALLENGE)], now=now, append_alerts=telling(desk)) == 0
     assert alerts(desk) == []
     registry.mute(desk.engine, held.feed_id, reason="by hand", now=now, tell=telling(desk))
-    assert polls.record(desk.engine, [ended(held, CHALLENGE)], now=now, tell=telling(desk)) == 1
+    assert polls.record(desk.engine, [ended(held, CHALLENGE)], now=now, append_alerts=telling(desk)) == 1
     assert turns(desk) == ["new → muted"]
     assert desk.feed(feed).state == "muted"
 
@@ -366,19 +383,19 @@ def test_a_feed_that_moved_for_good_has_its_new_address_after_a_week(desk: Desk,
 @pytest.mark.store
 def test_what_was_set_for_its_old_server_does_not_go_to_the_new_one(make_desk: Callable[..., Desk]) -> None:
     """A domain that was sold could send us elsewhere for a week, and have the token that the feed is asked with."""
-    desk = make_desk(resolver=Names(), budget=Budget(spacing=timedelta(0)))
+    desk = make_desk(resolver=Names(), budget=HostLimits(spacing=timedelta(0)))
     old, new = desk.world.feed("/old.xml", host="old.test"), desk.world.feed("/new.xml", host="new.test")
     new.publish(rss("one"))
     desk.add(old)
     given = RequestOptions(
         user_agent="Example/1", headers=(("X-Token", "hunter2"),), tls=frozenset({TlsException.WEAK})
     )
-    set_request(desk.engine, desk.feed(old).id, lambda _: given)
+    set_request_options(desk.engine, desk.feed(old).id, lambda _: given)
     permanently(desk, old, new, days=7)
     desk.poll()
     assert ("x-token" in old.requests[0].headers, new.request_count) == (True, 9)
     assert all("x-token" not in request.headers for request in new.requests)
-    shown = desk.feed(new).request
+    shown = desk.feed(new).request_options
     assert shown is not None
     assert (shown.user_agent, dict(shown.headers), shown.tls) == ("Example/1", {}, ())
     last = alerts(desk)[-1]
@@ -449,9 +466,9 @@ def test_another_sites_content_is_stored_and_flagged(desk: Desk) -> None:
     feed.publish(rss("jackpot", "bonus", title="Casino 24").replace(b"news.example", b"casino.example"))
     desk.poll()
     assert desk.feed(feed).state == "degraded"
-    assert alerts(desk)[-1]["kind"] == "drifted"
+    assert alerts(desk)[-1]["kind"] == "site-changed"
     assert desk.titles() == ["one", "two", "jackpot", "bonus"]
-    accepted = registry.accept(
+    accepted = registry.confirm_site(
         desk.engine,
         desk.feed(feed).id,
         now=desk.clock(),
@@ -472,7 +489,7 @@ def test_a_muted_feed_that_is_accepted_stays_muted(desk: Desk) -> None:
     desk.poll()
     feed_id, told = desk.feed(feed).id, {"now": desk.clock(), "tell": telling(desk)}
     registry.mute(desk.engine, feed_id, reason="by hand", **told)  # type: ignore[arg-type]  # as they are
-    assert registry.accept(desk.engine, feed_id, **told)  # type: ignore[arg-type]  # as they are
+    assert registry.confirm_site(desk.engine, feed_id, **told)  # type: ignore[arg-type]  # as they are
     assert (desk.feed(feed).enabled, desk.feed(feed).state) == (False, "muted")
     registry.unmute(desk.engine, feed_id, **told)  # type: ignore[arg-type]  # as they are
     desk.poll()
@@ -490,7 +507,7 @@ def test_a_new_reader_asks_each_feed_for_all_of_it_once(
     desk.poll()
     desk.poll()
     assert feed.statuses == {200: 1, 304: 1}
-    monkeypatch.setattr(schedule, "READER", READER + 1)
+    monkeypatch.setattr(schedule, "PARSER_VERSION", PARSER_VERSION + 1)
     for _ in range(3):
         desk.clock.pass_by(DAY)
         desk.poll()

@@ -8,15 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.db.feed_requests import set_request
+from ingest.db.feed_requests import set_request_options
 from ingest.demo.feeds import WorldFeed
 from ingest.demo.responses import Answer, Request
 from ingest.demo.world import FeedWorld
-from ingest.schedule import Policy, outcome
+from ingest.schedule import Policy, decide_outcome
 from ingest.schedule.user_agents import PLAIN_AGAIN, next_agent, user_agent_for
 from ingest.types import (
-    Agent,
-    AgentUse,
     Failed,
     FailureKind,
     FetchResult,
@@ -24,6 +22,8 @@ from ingest.types import (
     NotModified,
     PollResult,
     RequestOptions,
+    UserAgentState,
+    UserAgentTrial,
 )
 from tests.poll.conftest import Desk, rss
 
@@ -39,7 +39,7 @@ SLOW = Failed(kind=FailureKind.TIMEOUT, detail="slow")
 CHALLENGED = Failed(kind=FailureKind.CHALLENGED, detail="403: a challenge", status=403)
 
 
-def lease(agent: Agent | None, *, user_agent: str | None = None) -> Lease:
+def lease(agent: UserAgentTrial | None, *, user_agent: str | None = None) -> Lease:
     return Lease(
         feed_id=7,
         poll_id=70,
@@ -51,17 +51,17 @@ def lease(agent: Agent | None, *, user_agent: str | None = None) -> Lease:
         body_hash=None,
         interval=timedelta(minutes=15),
         failures=0,
-        agent=agent,
-        request=RequestOptions(user_agent=user_agent),
+        user_agent_trial=agent,
+        request_options=RequestOptions(user_agent=user_agent),
     )
 
 
-def agent(use: AgentUse, since: datetime = NOW) -> Agent:
-    return Agent(use=use, since=since)
+def agent(use: UserAgentState, since: datetime = NOW) -> UserAgentTrial:
+    return UserAgentTrial(state=use, since=since)
 
 
-TRYING, FALLBACK, NEITHER = AgentUse
-MOVES: list[tuple[str, Agent | None, FetchResult, str | None, Agent | None]] = [
+TRYING, FALLBACK, NEITHER = UserAgentState
+MOVES: list[tuple[str, UserAgentTrial | None, FetchResult, str | None, UserAgentTrial | None]] = [
     # what it is, what is remembered, how the poll ends; asked as, remembered then
     ("all is well", None, FINE, None, None),
     ("ours is refused", None, FORBIDDEN, None, agent(TRYING)),
@@ -89,7 +89,7 @@ MOVES: list[tuple[str, Agent | None, FetchResult, str | None, Agent | None]] = [
     ("agent", "result", "asked_as", "then"), [each[1:] for each in MOVES], ids=[e[0] for e in MOVES]
 )
 def test_which_user_agent_a_feed_is_asked_with(
-    agent: Agent | None, result: FetchResult, asked_as: str | None, then: Agent | None
+    agent: UserAgentTrial | None, result: FetchResult, asked_as: str | None, then: UserAgentTrial | None
 ) -> None:
     given = lease(agent)
     assert user_agent_for(given, fallback=OTHER, now=NOW) == asked_as
@@ -98,25 +98,27 @@ def test_which_user_agent_a_feed_is_asked_with(
 
 @pytest.mark.parametrize("before", [None, agent(TRYING), agent(FALLBACK), agent(NEITHER)])
 @pytest.mark.parametrize("result", [FINE, FORBIDDEN, HTML])
-def test_without_a_fall_back_there_is_nothing_to_remember(before: Agent | None, result: FetchResult) -> None:
+def test_without_a_fall_back_there_is_nothing_to_remember(
+    before: UserAgentTrial | None, result: FetchResult
+) -> None:
     assert user_agent_for(lease(before), fallback=None, now=NOW) is None
     assert next_agent(lease(before), result, fallback=None, now=NOW) is None
 
 
 @pytest.mark.parametrize("before", [None, agent(TRYING), agent(FALLBACK), agent(NEITHER)])
 @pytest.mark.parametrize("result", [FINE, FORBIDDEN, HTML])
-def test_an_operators_user_agent_is_the_only_one(before: Agent | None, result: FetchResult) -> None:
+def test_an_operators_user_agent_is_the_only_one(before: UserAgentTrial | None, result: FetchResult) -> None:
     given = lease(before, user_agent="Example/1")
     assert user_agent_for(given, fallback=OTHER, now=NOW) == "Example/1"
     assert next_agent(given, result, fallback=OTHER, now=NOW) is None
 
 
 def test_the_try_comes_no_sooner_than_the_next_poll_would() -> None:
-    with_it = outcome(lease(None), FORBIDDEN, None, now=NOW, policy=Policy(fallback_user_agent=OTHER))
-    without = outcome(lease(None), FORBIDDEN, None, now=NOW, policy=Policy())
+    with_it = decide_outcome(lease(None), FORBIDDEN, None, now=NOW, policy=Policy(fallback_user_agent=OTHER))
+    without = decide_outcome(lease(None), FORBIDDEN, None, now=NOW, policy=Policy())
     assert with_it.next_poll_at == without.next_poll_at
     assert with_it.reason == f"{without.reason}; then under the fall-back user agent"
-    assert replace(with_it, reason="", agent=None) == replace(without, reason="")
+    assert replace(with_it, reason="", user_agent_trial=None) == replace(without, reason="")
 
 
 def picky(feed: WorldFeed, takes: Callable[[str], bool], *, refusal: int = 403) -> None:
@@ -155,9 +157,9 @@ def test_a_feed_that_refuses_our_user_agent_is_asked_once_with_the_other_and_tha
     desk.poll()
     assert asked_as(feed) == ["ours", "other", "other"]
     assert desk.titles() == ["a"]
-    remembered = desk.feed(feed).agent
+    remembered = desk.feed(feed).user_agent_trial
     assert remembered is not None
-    assert remembered.use is FALLBACK
+    assert remembered.state is FALLBACK
     desk.clock.pass_by(PLAIN_AGAIN)
     desk.poll()  # ours again; refused still
     desk.poll()
@@ -167,7 +169,7 @@ def test_a_feed_that_refuses_our_user_agent_is_asked_once_with_the_other_and_tha
     desk.poll()
     desk.poll()
     assert asked_as(feed)[5:] == ["ours", "ours"]
-    assert desk.feed(feed).agent is None
+    assert desk.feed(feed).user_agent_trial is None
 
 
 def test_a_feed_that_refuses_everybody_is_not_asked_under_changing_names(
@@ -188,8 +190,8 @@ def test_what_an_operator_set_is_what_a_poll_sends(world: FeedWorld, desk: Desk)
     desk.poll()
     desk.poll()
     options = RequestOptions(user_agent="Example/1", headers=(("X-Token", "s3cret"),))
-    assert set_request(desk.engine, desk.feed(feed).id, lambda _before: options) == options
-    assert desk.feed(feed).agent is None
+    assert set_request_options(desk.engine, desk.feed(feed).id, lambda _before: options) == options
+    assert desk.feed(feed).user_agent_trial is None
     desk.poll()
     assert desk.last(feed).result == PollResult.FETCHED
     assert feed.requests[-1].headers["x-token"] == "s3cret"
@@ -202,10 +204,12 @@ def test_other_options_ask_for_the_whole_document_once(world: FeedWorld, desk: D
     desk.add(feed)
     desk.poll()
     desk.poll()
-    set_request(desk.engine, desk.feed(feed).id, lambda _before: RequestOptions(headers=(("X-A", "1"),)))
+    set_request_options(
+        desk.engine, desk.feed(feed).id, lambda _before: RequestOptions(headers=(("X-A", "1"),))
+    )
     desk.poll()
     desk.poll()
     assert [each.status for each in feed.requests] == [200, 304, 200, 304]
-    set_request(desk.engine, desk.feed(feed).id, lambda before: before)  # no change, no effect
+    set_request_options(desk.engine, desk.feed(feed).id, lambda before: before)  # no change, no effect
     desk.poll()
     assert feed.requests[-1].status == 304

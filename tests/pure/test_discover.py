@@ -129,11 +129,11 @@ def test_comments_are_told_by_name_or_title(url: str, title: str | None, *, abou
 def test_a_page_where_a_feed_was_is_a_failure_that_tells_the_feeds_it_names() -> None:
     found = parse_feed(page(RSS.format("/new.xml", "")), url=PAGE, content_type="text/html")
     assert isinstance(found, Failed)
-    assert (found.kind, found.found) == (FailureKind.NOT_A_FEED, ("https://news.example/new.xml",))
+    assert (found.kind, found.feed_links) == (FailureKind.NOT_A_FEED, ("https://news.example/new.xml",))
     assert found.detail == "expected a feed, found an HTML page, which names https://news.example/new.xml"
     bare = parse_feed(page(), url=PAGE)
     assert isinstance(bare, Failed)
-    assert (bare.detail, bare.found) == ("expected a feed, found an HTML page", ())
+    assert (bare.detail, bare.feed_links) == ("expected a feed, found an HTML page", ())
 
 
 HOSTILE = [

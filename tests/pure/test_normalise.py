@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.normalise import CUT, MAX_NAMES, MAX_TEXT_CHARACTERS, MAX_TITLE_CHARACTERS, Normalised, normalise
-from ingest.normalise.markup import line, plain, sanitised
+from ingest.normalise.markup import plain_text, sanitise, single_line
 from ingest.types import Article, Entry, ParsedFeed, Seen
 
 FEED = "https://news.example/feed.xml"
@@ -195,13 +195,13 @@ SANITISED = {
 
 @pytest.mark.parametrize(("markup", "safe"), SANITISED.items())
 def test_html_is_made_safe_and_its_addresses_absolute(markup: str, safe: str) -> None:
-    assert sanitised(markup, base="https://n.example/z/") == safe
+    assert sanitise(markup, base="https://n.example/z/") == safe
 
 
 @given(st.text(alphabet="<>/=\"' apscrit:jv&;#x0\n", max_size=80))
 def test_safe_html_stays_as_it_is_and_holds_no_script(markup: str) -> None:
-    safe = sanitised(markup, base="https://n.example/")
-    assert sanitised(safe, base="https://n.example/") == safe
+    safe = sanitise(markup, base="https://n.example/")
+    assert sanitise(safe, base="https://n.example/") == safe
     assert "<script" not in safe
     assert 'href="javascript' not in safe
 
@@ -222,17 +222,17 @@ def test_safe_html_stays_as_it_is_and_holds_no_script(markup: str) -> None:
     ],
 )
 def test_paragraphs_become_lines(safe: str, text: str) -> None:
-    assert plain(safe) == text
+    assert plain_text(safe) == text
 
 
 def test_a_sign_that_opens_no_tag_is_a_character() -> None:
-    assert line("1 < 2 and 3 > 2") == "1 < 2 and 3 > 2"
+    assert single_line("1 < 2 and 3 > 2") == "1 < 2 and 3 > 2"
 
 
 def test_a_long_base_does_not_make_megabytes_of_short_links() -> None:
     markup_ = "<a href='x'>y</a>" * 3000
-    assert len(sanitised(markup_, base="https://a.example/" + "b" * 5000 + "/")) < 5 * len(markup_)
-    assert "https://a.example/x" in sanitised(markup_, base="https://a.example/")
+    assert len(sanitise(markup_, base="https://a.example/" + "b" * 5000 + "/")) < 5 * len(markup_)
+    assert "https://a.example/x" in sanitise(markup_, base="https://a.example/")
 
 
 @given(st.text())
@@ -243,4 +243,4 @@ def test_a_long_base_does_not_make_megabytes_of_short_links() -> None:
 @example("a > b & c &amp; d")
 def test_a_text_without_tags_is_what_the_sanitiser_would_make_of_it(text: str) -> None:
     text = text.replace("<", "")
-    assert sanitised(text, base=FEED) == nh3.clean(text, tags=set())
+    assert sanitise(text, base=FEED) == nh3.clean(text, tags=set())

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.identity import digest
-from ingest.normalise.page_text import LEAST_CHARACTERS, no_better, with_page_text
+from ingest.identity import content_hash
+from ingest.normalise.page_text import LEAST_CHARACTERS, merge_page_text, no_better
 from ingest.schedule.page_fetch import (
     LONGEST_WAIT,
     MAX_HOPS,
@@ -70,7 +70,7 @@ def of_feed(text: str = TEASER, **changes: object) -> Article:
 
 
 def taken(extracted: str, of: Article) -> Article:
-    found = with_page_text(of, extracted, page_url=URL, page_id=77, seen_at=NOW)
+    found = merge_page_text(of, extracted, page_url=URL, page_id=77, seen_at=NOW)
     assert isinstance(found, Article)
     return found
 
@@ -87,14 +87,18 @@ def test_text_and_html_are_the_pages_and_all_else_the_feeds() -> None:
     assert "script" not in found.html
     assert "onclick" not in found.html
     assert found.page is not None
-    assert (found.page.id, found.page.digest, found.sighting, own.sighting) == (
+    assert (found.page.id, found.page.content_hash, found.sighting, own.sighting) == (
         77,
-        own.digest,
+        own.content_hash,
         77,
         own.poll_id,
     )
-    assert found.digest == digest(TITLE, f"{TEASER}\n{found.text}", own.authors) != own.digest
-    same = replace(found, text=own.text, html=own.html, digest=own.digest, seen_at=own.seen_at, page=None)
+    assert (
+        found.content_hash == content_hash(TITLE, f"{TEASER}\n{found.text}", own.authors) != own.content_hash
+    )
+    same = replace(
+        found, text=own.text, html=own.html, content_hash=own.content_hash, seen_at=own.seen_at, page=None
+    )
     assert same == own
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.normalise.reposts import LINE_CHARACTERS, cleaned
+from ingest.normalise.reposts import LINE_CHARACTERS, remove_boilerplate
 
 LINK = '<p>At <a rel="x" href="http://naturalnews.example/x?utm_source=a">Natural News</a></p>'
 
@@ -33,7 +33,7 @@ ORIGINS = {
 def test_a_sentence_that_names_the_origin_is_understood_and_taken_out(
     sentence: str, origin: tuple[str | None, str]
 ) -> None:
-    text, attribution = cleaned(f"Before.\n{sentence}\nBehind.", title="", markup="")
+    text, attribution = remove_boilerplate(f"Before.\n{sentence}\nBehind.", title="", markup="")
     assert text == "Before.\nBehind."
     assert attribution is not None
     assert (attribution.author, attribution.publisher) == origin
@@ -52,7 +52,7 @@ def test_a_sentence_that_names_the_origin_is_understood_and_taken_out(
     ],
 )
 def test_a_sentence_of_the_story_stays(sentence: str) -> None:
-    assert cleaned(f"Before.\n{sentence}\nBehind.", title="", markup="") == (
+    assert remove_boilerplate(f"Before.\n{sentence}\nBehind.", title="", markup="") == (
         f"Before.\n{sentence}\nBehind.",
         None,
     )
@@ -60,7 +60,7 @@ def test_a_sentence_of_the_story_stays(sentence: str) -> None:
 
 def test_what_else_the_paragraph_says_stays() -> None:
     said = "This article was originally published by Richard Brown at Natural News. The treaty was signed."
-    text, attribution = cleaned(said, title="", markup="")
+    text, attribution = remove_boilerplate(said, title="", markup="")
     assert text == "The treaty was signed."
     assert attribution is not None
     assert attribution.evidence == said.removesuffix(" The treaty was signed.")
@@ -68,14 +68,14 @@ def test_what_else_the_paragraph_says_stays() -> None:
 
 def test_the_address_of_the_origin_is_where_its_name_is_linked_to() -> None:
     said = "Story.\nThis article was originally published at Natural News."
-    attribution = cleaned(said, title="", markup=LINK)[1]
+    attribution = remove_boilerplate(said, title="", markup=LINK)[1]
     assert attribution is not None
     assert attribution.url == "https://naturalnews.example/x"
 
 
 def test_the_evidence_of_a_paragraph_without_an_end_is_its_beginning() -> None:
     paragraph = "First published on openDemocracy, " + "and so on, " * 1_000
-    _, attribution = cleaned(f"Before.\n{paragraph}", title="", markup="")
+    _, attribution = remove_boilerplate(f"Before.\n{paragraph}", title="", markup="")
     assert attribution is not None
     assert attribution.evidence == paragraph[:LINE_CHARACTERS]
 
@@ -83,7 +83,7 @@ def test_the_evidence_of_a_paragraph_without_an_end_is_its_beginning() -> None:
 def test_in_the_middle_of_a_long_text_nothing_speaks_of_all_of_it() -> None:
     lines = [f"Paragraph {number}." for number in range(20)]
     lines[10] = "Source: Reuters"
-    assert cleaned("\n".join(lines), title="", markup="") == ("\n".join(lines), None)
+    assert remove_boilerplate("\n".join(lines), title="", markup="") == ("\n".join(lines), None)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_in_the_middle_of_a_long_text_nothing_speaks_of_all_of_it() -> None:
 )  # fmt: skip
 def test_lines_that_no_story_has_are_taken_out(line: str) -> None:
     expected = f"Before.\n{line}\nBehind." if line == "无断" else "Before.\nBehind."
-    assert cleaned(f"Before.\n{line}\nBehind.", title="", markup="")[0] == expected
+    assert remove_boilerplate(f"Before.\n{line}\nBehind.", title="", markup="")[0] == expected
 
 
 @pytest.mark.parametrize(
@@ -109,12 +109,14 @@ def test_lines_that_no_story_has_are_taken_out(line: str) -> None:
      "Subscribers of the newspaper were told on Monday."],
 )  # fmt: skip
 def test_lines_that_only_begin_alike_stay(line: str) -> None:
-    assert cleaned(f"Before.\n{line}\nBehind.", title="", markup="")[0] == f"Before.\n{line}\nBehind."
+    assert (
+        remove_boilerplate(f"Before.\n{line}\nBehind.", title="", markup="")[0] == f"Before.\n{line}\nBehind."
+    )
 
 
 def test_asides_are_taken_out_of_their_sentence() -> None:
     said = "They embraced, state media said. (Related: Two leaders embrace in the capital) They parted."
-    assert cleaned(said, title="", markup="")[0] == "They embraced, state media said. They parted."
+    assert remove_boilerplate(said, title="", markup="")[0] == "They embraced, state media said. They parted."
 
 
 @pytest.mark.parametrize(
@@ -122,15 +124,16 @@ def test_asides_are_taken_out_of_their_sentence() -> None:
 )
 def test_what_hangs_on_the_last_sentence_is_taken_off(trailer: str) -> None:
     assert (
-        cleaned(f"It was signed on Monday. {trailer}", title="", markup="")[0] == "It was signed on Monday."
+        remove_boilerplate(f"It was signed on Monday. {trailer}", title="", markup="")[0]
+        == "It was signed on Monday."
     )
 
 
 def test_the_title_is_not_repeated_as_first_paragraph() -> None:
-    assert cleaned("The “Title”\nStory.", title="The Title", markup="")[0] == "Story."
-    assert cleaned("The Title", title="The Title", markup="")[0] == "The Title"
+    assert remove_boilerplate("The “Title”\nStory.", title="The Title", markup="")[0] == "Story."
+    assert remove_boilerplate("The Title", title="The Title", markup="")[0] == "The Title"
 
 
 @pytest.mark.parametrize("text", ["Read more", "Advertisement\nAll rights reserved", ""])
 def test_a_text_that_is_nothing_but_boilerplate_stays(text: str) -> None:
-    assert cleaned(text, title="", markup="")[0] == text
+    assert remove_boilerplate(text, title="", markup="")[0] == text

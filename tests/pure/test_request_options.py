@@ -8,23 +8,23 @@ import pytest
 import trustme
 
 from ingest.errors import Refused
-from ingest.jsonable import plain
+from ingest.jsonable import jsonable
 from ingest.request_options import (
     HIDDEN,
     MAX_HEADERS,
     OURS,
-    kept_at,
+    decode_options,
+    encode_options,
     masked,
     masked_proxy,
     read_ca,
     read_header,
-    read_options,
     read_proxy,
     read_user_agent,
-    spell_options,
+    scoped_to,
     with_headers,
 )
-from ingest.types import ORDINARY, RequestOptions, TlsException
+from ingest.types import DEFAULT_REQUEST, RequestOptions, TlsException
 
 SECRET = "hunter2"
 FULL = RequestOptions(
@@ -36,20 +36,20 @@ FULL = RequestOptions(
 )
 
 
-@pytest.mark.parametrize("options", [FULL, ORDINARY, RequestOptions(user_agent="x")])
+@pytest.mark.parametrize("options", [FULL, DEFAULT_REQUEST, RequestOptions(user_agent="x")])
 def test_options_are_stored_as_they_are(options: RequestOptions) -> None:
-    assert read_options(json.loads(json.dumps(spell_options(options)))) == options
+    assert decode_options(json.loads(json.dumps(encode_options(options)))) == options
 
 
 def test_no_options_are_stored_as_nothing() -> None:
-    assert spell_options(ORDINARY) is None
-    assert masked(ORDINARY) is None
+    assert encode_options(DEFAULT_REQUEST) is None
+    assert masked(DEFAULT_REQUEST) is None
 
 
 def test_secrets_are_in_nothing_that_is_shown() -> None:
     shown = masked(FULL)
     assert shown is not None
-    assert SECRET not in json.dumps(plain(shown)) + repr(shown) + repr(FULL)
+    assert SECRET not in json.dumps(jsonable(shown)) + repr(shown) + repr(FULL)
     assert shown.headers == {"Authorization": HIDDEN, "Accept-Language": "ko"}
     assert shown.proxy == f"http://{HIDDEN}@proxy.example:3128"
     assert shown.tls == ("tls1.0", "weak")
@@ -112,16 +112,16 @@ def test_a_header_that_is_ours_is_refused_with_its_reason(name: str) -> None:
 
 
 def test_headers_replace_each_other_by_name_and_an_empty_one_takes_one_away() -> None:
-    options = with_headers(ORDINARY, [("X-A", "1"), ("X-B", "2")], thing="--header")
+    options = with_headers(DEFAULT_REQUEST, [("X-A", "1"), ("X-B", "2")], thing="--header")
     options = with_headers(options, [("x-a", "3"), ("X-B", "")], thing="--header")
     assert options.headers == (("x-a", "3"),)
 
 
 def test_a_header_is_given_once_and_not_too_many_of_them() -> None:
     with pytest.raises(Refused, match="each header once"):
-        with_headers(ORDINARY, [("X-A", "1"), ("x-a", "2")], thing="--header")
+        with_headers(DEFAULT_REQUEST, [("X-A", "1"), ("x-a", "2")], thing="--header")
     enough = [(f"X-{number}", "1") for number in range(MAX_HEADERS)]
-    options = with_headers(ORDINARY, enough, thing="--header")
+    options = with_headers(DEFAULT_REQUEST, enough, thing="--header")
     assert len(options.headers) == MAX_HEADERS
     with pytest.raises(Refused, match="at most 20"):
         with_headers(options, [("X-More", "1")], thing="--header")
@@ -195,8 +195,8 @@ def test_a_file_without_a_certificate_is_refused(said: str) -> None:
     ],
 )
 def test_what_is_for_one_server_is_not_said_to_another(url: str, *, headers: bool, exceptions: bool) -> None:
-    kept = kept_at(FULL, url, was="http://a.example/feed")
+    kept = scoped_to(FULL, url, was="http://a.example/feed")
     assert (kept.headers == FULL.headers, bool(kept.headers)) == (headers, headers)
     assert (kept.tls == FULL.tls, kept.ca == FULL.ca) == (exceptions, exceptions)
     assert (kept.user_agent, kept.proxy) == (FULL.user_agent, FULL.proxy)
-    assert not kept_at(FULL, "http://a.example/", was="https://a.example/").headers
+    assert not scoped_to(FULL, "http://a.example/", was="https://a.example/").headers

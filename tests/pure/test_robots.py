@@ -17,7 +17,7 @@ from ingest.robots import (
     product_tokens,
     read_robots,
 )
-from ingest.types import Failed, FailureKind, Page
+from ingest.types import Failed, FailureKind, WebPage
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 NAMES = frozenset({"news-ingest"})
@@ -152,7 +152,7 @@ def test_what_follows_where_there_is_no_robots_txt(case: str) -> None:
 
 
 def test_an_answer_is_believed_for_a_day() -> None:
-    page = Page(url=SITE, status=200, body=b"User-agent: *\nDisallow: /a", content_type="text/plain")
+    page = WebPage(url=SITE, status=200, body=b"User-agent: *\nDisallow: /a", content_type="text/plain")
     found = judge(page, names=NAMES, now=NOW)
     assert not found.allows(SITE + "/a")
     assert (found.expires_at, found.status) == (NOW + BELIEVED, 200)

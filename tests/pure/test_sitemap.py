@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ingest.normalise import normalise
 from ingest.parse import parse_feed
 from ingest.parse.sitemap import MAX_ATTRIBUTES, MAX_DEPTH, MAX_ENTRIES
-from ingest.types import Child, Entry, Failed, FailureKind, ParsedFeed
+from ingest.types import Entry, Failed, FailureKind, ParsedFeed, SitemapLink
 
 SITEMAP = "https://news.example/sitemap-news.xml"
 SPACES = (
@@ -106,8 +106,8 @@ def test_a_sitemap_that_lists_nothing_now_is_no_failure(body: bytes) -> None:
 def test_an_index_names_its_children_once_and_whole() -> None:
     found = parsed(index("/a.xml", "https://news.example/b.xml.gz", "/a.xml", "javascript:x", ""))
     assert found.children == (
-        Child(url="https://news.example/a.xml"),
-        Child(url="https://news.example/b.xml.gz"),
+        SitemapLink(url="https://news.example/a.xml"),
+        SitemapLink(url="https://news.example/b.xml.gz"),
     )
     assert found.version == "sitemapindex"
     (child,) = parsed(index("/a.xml", lastmod="<lastmod>2026-06-18T10:00:00Z</lastmod>")).children

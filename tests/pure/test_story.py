@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from ingest.identity import article_id, digest, with_authors
+from ingest.identity import article_id, content_hash, with_authors
 from ingest.story import STORY_WORDS, story_id
 
 ONE, OTHER = UUID(int=1), UUID(int=2)
@@ -36,22 +36,22 @@ def test_an_article_is_its_address_else_what_its_feed_calls_it() -> None:
 
 
 def test_white_space_makes_no_revision_and_a_word_does() -> None:
-    assert digest("A  title", "Some\ntext", ()) == digest("A title", "Some text ", ())
-    assert digest("A title", "Some text", ()) != digest("A title", "Some texts", ())
-    assert digest("A", "B C", ()) != digest("A B", "C", ())
+    assert content_hash("A  title", "Some\ntext", ()) == content_hash("A title", "Some text ", ())
+    assert content_hash("A title", "Some text", ()) != content_hash("A title", "Some texts", ())
+    assert content_hash("A", "B C", ()) != content_hash("A B", "C", ())
 
 
 def test_authors_count_in_any_order_and_can_be_taken_off_again() -> None:
-    nobody = digest("A title", "Some text", ())
-    both = digest("A title", "Some text", ("Ann Author", "Bo  Byline"))
-    assert both == digest("A title", "Some text", ("Bo Byline", "Ann Author", "Bo Byline"))
+    nobody = content_hash("A title", "Some text", ())
+    both = content_hash("A title", "Some text", ("Ann Author", "Bo  Byline"))
+    assert both == content_hash("A title", "Some text", ("Bo Byline", "Ann Author", "Bo Byline"))
     assert (
         len(
             {
                 nobody,
                 both,
-                digest("A title", "Some text", ("Ann Author",)),
-                digest("A title", "Some text", ("AnnAuthor",)),
+                content_hash("A title", "Some text", ("Ann Author",)),
+                content_hash("A title", "Some text", ("AnnAuthor",)),
             }
         )
         == 4

@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 
-from ingest.tokenize import TYPOGRAPHY, short_way
+from ingest.tokenize import TYPOGRAPHY, ascii_tokens
 
 ASCII = "".join(map(chr, range(128)))
 
@@ -17,11 +17,11 @@ ASCII = "".join(map(chr, range(128)))
 def test_the_short_way_finds_the_words_that_the_long_way_finds(seed: int) -> None:
     chosen = random.Random(seed)
     text = "".join(chosen.choices(ASCII + TYPOGRAPHY, k=400))
-    assert short_way(text) == re.findall(r"[^\W_]+", text.casefold())
+    assert ascii_tokens(text) == re.findall(r"[^\W_]+", text.casefold())
     # As a story's words are found.
-    assert short_way(text) == re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).casefold())
+    assert ascii_tokens(text) == re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).casefold())
 
 
 @pytest.mark.parametrize("text", ["Straße", "日本", "Трамп", "e\u0301", "x²", "ﬁn", "™"])
 def test_a_text_with_any_other_character_has_no_short_way(text: str) -> None:
-    assert short_way(f"plain {text}") is None
+    assert ascii_tokens(f"plain {text}") is None

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from ingest.errors import Unusable
-from ingest.identity import digest
-from ingest.types import Attribution, FromPage, Record
+from ingest.identity import content_hash
+from ingest.types import Attribution, PageSource, Record
 from ingest.wire import decode, encode, json_schema
 from tests.persist.articles import article, record
 
@@ -41,12 +41,12 @@ def changed(**fields: Any) -> Record:
 
 def test_digests_are_of_title_and_text_on_the_wire_and_of_the_authors_too_when_read() -> None:
     """As pollers sent them before authors made a revision."""
-    told = digest("A title", "Text.", ())
-    page = FromPage(id=2, digest=article().digest, url="https://news.example/a")
-    whole = replace(article(), digest=digest("A title", "Whole.", article().authors), page=page)
-    for one, bare in ((article(), told), (whole, digest("A title", "Whole.", ()))):
-        assert json.loads(record(one, offset=1).value)["digest"] == bare.hex() != one.digest.hex()
-    assert json.loads(record(whole, offset=1).value)["page"]["digest"] == told.hex()
+    told = content_hash("A title", "Text.", ())
+    page = PageSource(id=2, content_hash=article().content_hash, url="https://news.example/a")
+    whole = replace(article(), content_hash=content_hash("A title", "Whole.", article().authors), page=page)
+    for one, bare in ((article(), told), (whole, content_hash("A title", "Whole.", ()))):
+        assert json.loads(record(one, offset=1).value)["content_hash"] == bare.hex() != one.content_hash.hex()
+    assert json.loads(record(whole, offset=1).value)["page"]["content_hash"] == told.hex()
     assert decode(record(whole, offset=1)) == whole
 
 
@@ -66,7 +66,7 @@ def test_unknown_fields_are_ignored() -> None:
         ({"seen_at": "2026-01-01T00:00:00"}, "seen_at"),
         ({"authors": "Ann"}, "authors"),
         ({"feed_id": True}, "feed_id"),
-        ({"digest": "zz"}, "digest"),
+        ({"content_hash": "zz"}, "content_hash"),
         ({"text": "a\0b"}, "text.*NUL"),
         ({"title": "\ud800"}, "title.*surrogate"),
         ({"poll_id": 2**63}, "poll_id"),

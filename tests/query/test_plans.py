@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import Connection, Engine, event, text
 
 from ingest.db import article_search, ledger
-from ingest.db.article_search import ArticleQuery, Place
+from ingest.db.article_search import ArticleQuery, PageCursor
 from ingest.db.engine import open_engine
-from ingest.db.read_transaction import reading
+from ingest.db.read_transaction import read_transaction
 from ingest.db.status import read_status
 from ingest.errors import Unavailable
 from tests.conftest import Postgres
@@ -35,11 +35,11 @@ _FILL = f"""
         '2026-01-01'::timestamptz + n * interval '1 minute'
     FROM generate_series(1, {ARTICLES}) AS n;
     INSERT INTO revisions
-        (article_id, number, current, digest, seen_at, feed_id, poll_id, title, authors, summary, text, html,
+        (article_id, number, current, content_hash, seen_at, feed_id, poll_id, title, authors, summary, text, html,
          categories)
     SELECT id, 1, true, uuid_send(id), first_seen_at, 1, 1, 'title ' || substr(url, 9), '{{}}', '',
         'common words of article w' || md5(url), '', '{{}}' FROM articles;
-    INSERT INTO sightings (article_id, poll_id, feed_id, seen_at, effect, revision, place)
+    INSERT INTO sightings (article_id, poll_id, feed_id, seen_at, effect, revision, log_position)
     SELECT id, 1, 1, first_seen_at, 'created', 1, '' FROM articles;
     INSERT INTO polls (id, feed_id, started_at, finished_at, result, next_poll_at, reason)
     SELECT n, 1, t, t, 'unchanged', t, '' FROM
@@ -95,7 +95,7 @@ def _explained(connection: Connection, statement: str, parameters: Any) -> str:
     return "\n".join(row[0] for row in rows)
 
 
-PLACE = Place(sort_at=NOON - timedelta(days=57), id=SOME_ID)
+PLACE = PageCursor(sort_at=NOON - timedelta(days=57), id=SOME_ID)
 
 
 @pytest.mark.parametrize(
@@ -169,12 +169,12 @@ def test_pages_of_every_query_together_are_the_whole(filled: Engine) -> None:
 def test_a_query_that_takes_too_long_ends(database: Engine) -> None:
     with (
         pytest.raises(Unavailable, match=r"longer than 0\.05 s"),
-        reading(database, timeout=timedelta(milliseconds=50)) as connection,
+        read_transaction(database, timeout=timedelta(milliseconds=50)) as connection,
     ):
         connection.execute(text("SELECT pg_sleep(20)"))
 
 
 def test_reading_writes_nothing(database: Engine) -> None:
     Library(database).topic("football")
-    with pytest.raises(Unavailable, match="read-only transaction"), reading(database) as connection:
+    with pytest.raises(Unavailable, match="read-only transaction"), read_transaction(database) as connection:
         connection.execute(text("DELETE FROM topics"))

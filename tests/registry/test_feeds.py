@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, insert, select, text
 from ingest.db.feeds import add_feed, add_feeds, find_feed, list_feeds, make_due, remove_feed
 from ingest.db.polls import lease_due
 from ingest.db.tables import seen
-from ingest.schedule.rate_limit import Budget
+from ingest.schedule.rate_limit import HostLimits
 
 pytestmark = pytest.mark.store
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -49,7 +49,7 @@ def test_a_removed_feed_takes_its_seen_set_along(database: Engine) -> None:
         row = {
             "feed_id": feed.id,
             "key": b"k" * 16,
-            "digest": b"d" * 16,
+            "content_hash": b"d" * 16,
             "article_id": "6ba7b811-9dad-11d1-80b4-00c04fd430c8",
             "poll_id": 1,
         }
@@ -64,10 +64,10 @@ def test_a_removed_feed_takes_its_seen_set_along(database: Engine) -> None:
 def test_feeds_are_made_due_unless_they_are_being_polled(database: Engine) -> None:
     for number in range(3):
         add_feed(database, f"https://{number}.example/", now=NOW + timedelta(days=number), interval=INTERVAL)
-    lease_due(database, now=NOW, limit=1, lease=INTERVAL, budget=Budget())
+    lease_due(database, now=NOW, limit=1, lease=INTERVAL, budget=HostLimits())
     assert make_due(database, now=NOW) == 2
     assert [
-        lease.url for lease in lease_due(database, now=NOW, limit=9, lease=INTERVAL, budget=Budget())
+        lease.url for lease in lease_due(database, now=NOW, limit=9, lease=INTERVAL, budget=HostLimits())
     ] == [
         "https://1.example/",
         "https://2.example/",

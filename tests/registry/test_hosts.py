@@ -19,15 +19,15 @@ from ingest.db import hosts
 from ingest.db.feeds import add_feeds, find_feed, make_due
 from ingest.db.hosts import Room
 from ingest.db.polls import lease_due, record, release
-from ingest.schedule import Policy, outcome
-from ingest.schedule.rate_limit import Budget
+from ingest.schedule import Policy, decide_outcome
+from ingest.schedule.rate_limit import HostLimits
 from ingest.types import Failed, FailureKind, Lease, NotModified
 
 pytestmark = pytest.mark.store
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=5)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
-BUDGET = Budget(concurrency=2, spacing=10 * SECOND)
+BUDGET = HostLimits(concurrency=2, spacing=10 * SECOND)
 
 
 def add(engine: Engine, *hosts_: str, each: int) -> None:
@@ -35,13 +35,15 @@ def add(engine: Engine, *hosts_: str, each: int) -> None:
     add_feeds(engine, rows, now=NOW, interval=timedelta(minutes=15))
 
 
-def lease(engine: Engine, now: datetime = NOW, *, limit: int = 100, budget: Budget = BUDGET) -> list[Lease]:
+def lease(
+    engine: Engine, now: datetime = NOW, *, limit: int = 100, budget: HostLimits = BUDGET
+) -> list[Lease]:
     return lease_due(engine, now=now, limit=limit, lease=LEASE, budget=budget)
 
 
 def refused(engine: Engine, leased: Lease, *, now: datetime, wait: timedelta | None = None) -> None:
     failed = Failed(kind=FailureKind.STATUS, detail="429", status=429, retry_after=wait, url=leased.url)
-    record(engine, [outcome(leased, failed, None, now=now, policy=Policy())], now=now)
+    record(engine, [decide_outcome(leased, failed, None, now=now, policy=Policy())], now=now)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,7 @@ def test_a_host_is_polled_within_its_budget_whoever_asks(database: Engine) -> No
     # Each of the others got a turn of its own, ten seconds after the one before.
     with database.connect() as connection:
         turns = connection.execute(
-            text("SELECT turn_at FROM feeds WHERE host = 'a.example' AND turn_at IS NOT NULL ORDER BY 1")
+            text("SELECT slot_at FROM feeds WHERE host = 'a.example' AND slot_at IS NOT NULL ORDER BY 1")
         ).scalars()
         assert list(turns) == [NOW + (20 + 10 * n) * SECOND for n in range(18)]
 
@@ -88,7 +90,7 @@ def test_turns_are_kept_and_newcomers_go_behind_them(database: Engine) -> None:
         for each in lease(database, now):
             order.append(each.url.rpartition("/")[2])
             unchanged = NotModified(url=each.url, etag=None, last_modified=None)
-            record(database, [outcome(each, unchanged, None, now=now, policy=Policy())], now=now)
+            record(database, [decide_outcome(each, unchanged, None, now=now, policy=Policy())], now=now)
     assert order[:2] == ["2", "3"]
     assert sorted(order) == ["0", "1", "2", "3"]
 
@@ -270,16 +272,18 @@ def test_feeds_that_wait_behind_a_pause_are_polled_when_it_is_ended(database: En
     (told,) = lease(database, limit=1, budget=one)
     refused(database, told, now=NOW, wait=30 * MINUTE)
     assert lease(database, NOW + MINUTE, budget=one) == []
-    assert hosts.end_pause(database, "a.example", now=NOW + MINUTE)
+    assert hosts.unpause(database, "a.example", now=NOW + MINUTE)
     found = [each for n in range(60, 75) for each in lease_and_end(database, NOW + n * SECOND, one)]
     assert len(found) == 5
 
 
-def lease_and_end(engine: Engine, now: datetime, budget: Budget) -> list[Lease]:
+def lease_and_end(engine: Engine, now: datetime, budget: HostLimits) -> list[Lease]:
     """Those that may be polled now; each is done at once."""
     found = lease(engine, now, budget=budget)
     unchanged = NotModified(url="u", etag=None, last_modified=None)
-    record(engine, [outcome(each, unchanged, None, now=now, policy=Policy()) for each in found], now=now)
+    record(
+        engine, [decide_outcome(each, unchanged, None, now=now, policy=Policy()) for each in found], now=now
+    )
     return found
 
 

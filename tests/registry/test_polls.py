@@ -13,16 +13,14 @@ from sqlalchemy import Connection, Engine, select
 
 from ingest.db import hosts, tables
 from ingest.db.engine import transaction
-from ingest.db.feed_requests import set_request
-from ingest.db.feeds import accept, add_feeds, find_feed, make_due, remove_feed
-from ingest.db.polls import Unpolled, history, lease_due, prune_polls, record, release, seen_of
+from ingest.db.feed_requests import set_request_options
+from ingest.db.feeds import add_feeds, confirm_site, find_feed, make_due, remove_feed
+from ingest.db.polls import QuarantineItem, history, lease_due, prune_polls, record, release, seen_of
 from ingest.db.tables import quarantine
-from ingest.schedule import Policy, Reading, outcome
-from ingest.schedule.rate_limit import Budget
+from ingest.schedule import DocumentSummary, Policy, decide_outcome
+from ingest.schedule.rate_limit import HostLimits
 from ingest.types import (
-    About,
     Alert,
-    Asked,
     Failed,
     FailureKind,
     Feed,
@@ -31,10 +29,12 @@ from ingest.types import (
     Lease,
     NotModified,
     Pause,
+    PollHints,
     PollOutcome,
     PollResult,
-    Rhythm,
+    PublishGaps,
     Seen,
+    SiteIdentity,
 )
 
 pytestmark = pytest.mark.store
@@ -50,7 +50,7 @@ def add(engine: Engine, count: int = 1) -> None:
 
 
 def lease_one(engine: Engine, now: datetime = NOW) -> Lease:
-    (lease,) = lease_due(engine, now=now, limit=1, lease=LEASE, budget=Budget())
+    (lease,) = lease_due(engine, now=now, limit=1, lease=LEASE, budget=HostLimits())
     return lease
 
 
@@ -58,8 +58,10 @@ def read(lease: Lease, *seen: Seen, now: datetime = NOW) -> PollOutcome:
     fetched = Fetched(
         url=lease.url, status=200, body=b"<rss/>", content_type=None, etag='"e"', last_modified="lm"
     )
-    reading = Reading(title="Its title", entries=3, appended=2, duplicates=1, seen=tuple(seen), whole=True)
-    return outcome(lease, fetched, reading, now=now, policy=Policy(), hashed=b"h" * 16)
+    reading = DocumentSummary(
+        title="Its title", entries=3, appended=2, duplicates=1, seen=tuple(seen), complete=True
+    )
+    return decide_outcome(lease, fetched, reading, now=now, policy=Policy(), hashed=b"h" * 16)
 
 
 def feed_of(engine: Engine, lease: Lease) -> Feed:
@@ -74,12 +76,12 @@ def results(engine: Engine, lease: Lease) -> Sequence[tuple[int, str, str | None
 
 def test_a_leased_feed_is_not_given_to_another(database: Engine) -> None:
     add(database, 3)
-    first = lease_due(database, now=NOW, limit=2, lease=LEASE, budget=Budget())
-    second = lease_due(database, now=NOW, limit=2, lease=LEASE, budget=Budget())
+    first = lease_due(database, now=NOW, limit=2, lease=LEASE, budget=HostLimits())
+    second = lease_due(database, now=NOW, limit=2, lease=LEASE, budget=HostLimits())
     assert (len(first), len(second)) == (2, 1)
     assert {lease.url for lease in (*first, *second)} == {f"https://{n}.example/" for n in range(3)}
     assert (
-        lease_due(database, now=NOW + LEASE - timedelta(seconds=1), limit=9, lease=LEASE, budget=Budget())
+        lease_due(database, now=NOW + LEASE - timedelta(seconds=1), limit=9, lease=LEASE, budget=HostLimits())
         == []
     )
 
@@ -97,7 +99,7 @@ def test_pollers_that_ask_at_once_share_the_feeds(database: Engine) -> None:
 
     def drain(_: int) -> list[int]:
         ids: list[int] = []
-        while leases := lease_due(database, now=NOW, limit=10, lease=LEASE, budget=Budget()):
+        while leases := lease_due(database, now=NOW, limit=10, lease=LEASE, budget=HostLimits()):
             ids += [lease.feed_id for lease in leases]
         return ids
 
@@ -109,16 +111,18 @@ def test_pollers_that_ask_at_once_share_the_feeds(database: Engine) -> None:
 
 def test_a_feed_that_is_not_due_or_not_enabled_is_not_leased(database: Engine) -> None:
     add(database)
-    assert lease_due(database, now=NOW - timedelta(seconds=1), limit=9, lease=LEASE, budget=Budget()) == []
+    assert (
+        lease_due(database, now=NOW - timedelta(seconds=1), limit=9, lease=LEASE, budget=HostLimits()) == []
+    )
     with database.begin() as connection:
         connection.exec_driver_sql("UPDATE feeds SET enabled = false")
-    assert lease_due(database, now=NOW, limit=9, lease=LEASE, budget=Budget()) == []
+    assert lease_due(database, now=NOW, limit=9, lease=LEASE, budget=HostLimits()) == []
 
 
 def test_an_outcome_is_stored_with_its_feed_and_its_history(database: Engine) -> None:
     add(database)
     lease = lease_one(database)
-    ended = read(lease, Seen(key=b"k" * 16, digest=b"d" * 16, article_id=ARTICLE))
+    ended = read(lease, Seen(key=b"k" * 16, content_hash=b"d" * 16, article_id=ARTICLE))
     assert record(database, [ended], now=NOW) == 1
     feed = feed_of(database, lease)
     assert (feed.title, feed.last_outcome, feed.next_poll_at) == ("Its title", "fetched", ended.next_poll_at)
@@ -130,7 +134,7 @@ def test_an_outcome_is_stored_with_its_feed_and_its_history(database: Engine) ->
         2,
         1,
     )
-    row = Seen(key=b"k" * 16, digest=b"d" * 16, article_id=ARTICLE)
+    row = Seen(key=b"k" * 16, content_hash=b"d" * 16, article_id=ARTICLE)
     assert seen_of(database, lease.feed_id, [b"k" * 16, b"?" * 16]) == {row.key: row}
     assert seen_of(database, 999, [b"k" * 16]) == {}
     again = lease_one(database, ended.next_poll_at)
@@ -140,33 +144,50 @@ def test_an_outcome_is_stored_with_its_feed_and_its_history(database: Engine) ->
 def test_the_next_lease_has_what_the_schedule_goes_by(database: Engine) -> None:
     add(database)
     lease = lease_one(database)
-    assert (lease.cadence, lease.succeeded_at, lease.asked, lease.entries) == (None, None, Asked(), 0)
-    asked = Asked(every=timedelta(minutes=30), skip_hours=frozenset({3, 4}), skip_days=frozenset({6}))
-    about = About(title="Its title", hosts=("0.example",), language="en")
-    rhythm = Rhythm(fresh_at=NOW, gap=timedelta(hours=3), deviation=timedelta(hours=1), gaps=9)
-    ended = replace(read(lease), asked=asked, created=2, missed=7, about=about, rhythm=rhythm)
+    assert (lease.publish_rate, lease.succeeded_at, lease.poll_hints, lease.entries) == (
+        None,
+        None,
+        PollHints(),
+        0,
+    )
+    asked = PollHints(interval=timedelta(minutes=30), skip_hours=frozenset({3, 4}), skip_days=frozenset({6}))
+    about = SiteIdentity(title="Its title", hosts=("0.example",), language="en")
+    rhythm = PublishGaps(last_new_at=NOW, mean=timedelta(hours=3), deviation=timedelta(hours=1), count=9)
+    ended = replace(
+        read(lease), poll_hints=asked, created=2, missed=7, site_identity=about, publish_gaps=rhythm
+    )
     record(database, [ended], now=NOW)
     (poll,) = history(database, lease.feed_id)
     assert (poll.created, poll.missed) == (2, 7)
     again = lease_one(database, ended.next_poll_at)
-    assert (again.cadence, again.succeeded_at, again.asked, again.entries) == (ended.cadence, NOW, asked, 3)
+    assert (again.publish_rate, again.succeeded_at, again.poll_hints, again.entries) == (
+        ended.publish_rate,
+        NOW,
+        asked,
+        3,
+    )
     feed = feed_of(database, lease)
-    assert (feed.cadence, feed.asked, feed.entries) == (ended.cadence, asked, 3)
+    assert (feed.publish_rate, feed.poll_hints, feed.entries) == (ended.publish_rate, asked, 3)
     # A 304 and a failure have no document; what the last one said stays.
     failed = Failed(kind=FailureKind.STATUS, detail="503", status=503)
     for hours, result in ((2, NotModified(url=again.url, etag=None, last_modified=None)), (26, failed)):
-        later = outcome(again, result, None, now=NOW + timedelta(hours=hours), policy=Policy())
+        later = decide_outcome(again, result, None, now=NOW + timedelta(hours=hours), policy=Policy())
         record(database, [later], now=NOW)
         again = lease_one(database, later.next_poll_at)
-        assert (again.entries, again.asked, again.about, again.rhythm) == (3, asked, about, rhythm)
+        assert (again.entries, again.poll_hints, again.site_identity, again.publish_gaps) == (
+            3,
+            asked,
+            about,
+            rhythm,
+        )
 
 
 def test_many_outcomes_are_stored_at_once_and_nulls_stay_nulls(database: Engine) -> None:
     add(database, 500)
-    leases = lease_due(database, now=NOW, limit=500, lease=LEASE, budget=Budget())
+    leases = lease_due(database, now=NOW, limit=500, lease=LEASE, budget=HostLimits())
     failed = Failed(kind=FailureKind.DNS, detail="no\0such \ud800 name", sample=b"\0\xff")
     outcomes = [
-        read(lease) if lease.feed_id % 2 else outcome(lease, failed, None, now=NOW, policy=Policy())
+        read(lease) if lease.feed_id % 2 else decide_outcome(lease, failed, None, now=NOW, policy=Policy())
         for lease in leases
     ]
     assert record(database, outcomes, now=NOW) == 500
@@ -200,7 +221,7 @@ def test_an_outcome_after_its_lease_was_lost_changes_neither_feed_nor_history(da
     lost = lease_one(database)
     held = lease_one(database, NOW + LEASE)
     before = feed_of(database, lost)
-    late = read(lost, Seen(key=b"k" * 16, digest=b"d" * 16, article_id=ARTICLE))
+    late = read(lost, Seen(key=b"k" * 16, content_hash=b"d" * 16, article_id=ARTICLE))
     assert record(database, [late], now=NOW + LEASE) == 0
     assert feed_of(database, lost) == before
     assert results(database, lost) == [(lost.poll_id, "failed", "abandoned")]
@@ -220,7 +241,7 @@ def test_the_outcome_of_a_feed_removed_meanwhile_goes_to_history_alone(database:
     add(database)
     lease = lease_one(database)
     remove_feed(database, lease.feed_id)
-    ended = read(lease, Seen(key=b"k" * 16, digest=b"d" * 16, article_id=ARTICLE))
+    ended = read(lease, Seen(key=b"k" * 16, content_hash=b"d" * 16, article_id=ARTICLE))
     assert record(database, [ended], now=NOW) == 0
     assert results(database, lease) == [(lease.poll_id, "fetched", None)]
 
@@ -229,8 +250,8 @@ def test_a_seen_row_follows_its_last_digest(database: Engine) -> None:
     add(database)
     for digest in (b"1" * 16, b"2" * 16):
         lease = lease_one(database, NOW + timedelta(days=digest[0]))
-        record(database, [read(lease, Seen(key=b"k" * 16, digest=digest, article_id=ARTICLE))], now=NOW)
-    assert seen_of(database, lease.feed_id, [b"k" * 16])[b"k" * 16].digest == b"2" * 16
+        record(database, [read(lease, Seen(key=b"k" * 16, content_hash=digest, article_id=ARTICLE))], now=NOW)
+    assert seen_of(database, lease.feed_id, [b"k" * 16])[b"k" * 16].content_hash == b"2" * 16
 
 
 def test_a_lease_is_the_first_until_a_poll_was_recorded(database: Engine) -> None:
@@ -238,13 +259,13 @@ def test_a_lease_is_the_first_until_a_poll_was_recorded(database: Engine) -> Non
     lost = lease_one(database)
     held = lease_one(database, NOW + LEASE)
     assert (lost.first, held.first) == (True, True)
-    record(database, [read(held, Seen(key=b"k" * 16, digest=b"d" * 16, article_id=ARTICLE))], now=NOW)
+    record(database, [read(held, Seen(key=b"k" * 16, content_hash=b"d" * 16, article_id=ARTICLE))], now=NOW)
     assert not lease_one(database, NOW + timedelta(days=1)).first
 
 
 def test_a_released_feed_is_due_again_and_its_poll_has_ended(database: Engine) -> None:
     add(database, 2)
-    kept, given = lease_due(database, now=NOW, limit=2, lease=LEASE, budget=Budget())
+    kept, given = lease_due(database, now=NOW, limit=2, lease=LEASE, budget=HostLimits())
     release(database, [given], now=NOW + timedelta(seconds=9))
     assert results(database, given) == [(given.poll_id, "failed", "abandoned")]
     again = lease_one(database, NOW)
@@ -257,7 +278,7 @@ def test_a_released_feed_is_due_again_and_its_poll_has_ended(database: Engine) -
 def test_what_cannot_be_used_is_quarantined_once(database: Engine) -> None:
     add(database)
     lease = lease_one(database)
-    bad = Unpolled(
+    bad = QuarantineItem(
         stage="normalise",
         topic=f"feed:{lease.feed_id}",
         key="k",
@@ -265,11 +286,11 @@ def test_what_cannot_be_used_is_quarantined_once(database: Engine) -> None:
         error="Unusable",
         detail="why\0",
         headers={"poll_id": "1"},
-        said=b"original",
+        content_key=b"original",
     )
-    worse = replace(bad, value=b"other", said=b"other")
-    record(database, [read(lease)], unpolled=[bad, worse], now=NOW)
-    record(database, [], unpolled=[replace(bad, value=b"\0original, of another poll")], now=NOW)
+    worse = replace(bad, value=b"other", content_key=b"other")
+    record(database, [read(lease)], quarantined=[bad, worse], now=NOW)
+    record(database, [], quarantined=[replace(bad, value=b"\0original, of another poll")], now=NOW)
     with database.connect() as connection:
         rows = connection.execute(select(quarantine).order_by(quarantine.c.id)).mappings().all()
     assert [bytes(row["value"]) for row in rows] == [b"\0original", b"other"]
@@ -277,7 +298,7 @@ def test_what_cannot_be_used_is_quarantined_once(database: Engine) -> None:
     assert rows[0]["detail"] == "why�"
     with transaction(database) as connection:
         connection.execute(quarantine.update().values(replayed_at=NOW))
-    record(database, [], unpolled=[replace(bad, value=b"went back to what it said")], now=NOW)
+    record(database, [], quarantined=[replace(bad, value=b"went back to what it said")], now=NOW)
     with database.connect() as connection:
         waiting = connection.execute(select(quarantine.c.value).where(quarantine.c.replayed_at.is_(None)))
         assert [bytes(row.value) for row in waiting] == [b"went back to what it said"]
@@ -285,7 +306,7 @@ def test_what_cannot_be_used_is_quarantined_once(database: Engine) -> None:
 
 def test_old_polls_are_forgotten(database: Engine) -> None:
     add(database, 2)
-    old, new = lease_due(database, now=NOW, limit=2, lease=LEASE, budget=Budget())
+    old, new = lease_due(database, now=NOW, limit=2, lease=LEASE, budget=HostLimits())
     record(database, [read(old), read(new, now=NOW + timedelta(days=9))], now=NOW)
     assert prune_polls(database, before=NOW + timedelta(days=1)) == 1
     assert results(database, old) == []
@@ -323,7 +344,7 @@ def test_what_an_operator_sets_during_a_poll_is_not_undone_by_it(database: Engin
     record(database, [read(first)], now=NOW)
     make_due(database, now=NOW + LEASE)
     under_way = lease_one(database, now=NOW + LEASE)
-    set_request(
+    set_request_options(
         database,
         under_way.feed_id,
         lambda options: replace(options, user_agent="Example/1 (ops@example.org)"),
@@ -332,7 +353,7 @@ def test_what_an_operator_sets_during_a_poll_is_not_undone_by_it(database: Engin
     make_due(database, now=NOW + 2 * LEASE)
     asked = lease_one(database, now=NOW + 2 * LEASE)
     # What it says may be another document for another asker.
-    assert (asked.etag, asked.last_modified, asked.request.user_agent) == (
+    assert (asked.etag, asked.last_modified, asked.request_options.user_agent) == (
         None,
         None,
         "Example/1 (ops@example.org)",
@@ -349,15 +370,17 @@ def test_what_an_operator_accepts_during_a_poll_stays_accepted(database: Engine)
     def tell(_: Connection, alerts: Sequence[Alert]) -> None:
         told.extend(alerts)
 
-    another = replace(read(lease_one(database)), state=FeedState.DEGRADED, drifted="another title")
-    record(database, [another], now=NOW, tell=tell)
+    another = replace(
+        read(lease_one(database)), state=FeedState.DEGRADED, site_changed_reason="another title"
+    )
+    record(database, [another], now=NOW, append_alerts=tell)
     make_due(database, now=NOW + LEASE)
     under_way = lease_one(database, now=NOW + LEASE)
-    assert under_way.drifted == "another title"
-    assert accept(database, under_way.feed_id, now=NOW + LEASE, tell=tell)
+    assert under_way.site_changed_reason == "another title"
+    assert confirm_site(database, under_way.feed_id, now=NOW + LEASE, tell=tell)
     told.clear()
     later = NOW + LEASE + timedelta(seconds=1)
-    record(database, [read(under_way, now=later)], now=later, tell=tell)
+    record(database, [read(under_way, now=later)], now=later, append_alerts=tell)
     assert (feed_of(database, under_way).state, told) == (FeedState.HEALTHY, [])
     make_due(database, now=NOW + 2 * LEASE)
-    assert lease_one(database, now=NOW + 2 * LEASE).drifted is None
+    assert lease_one(database, now=NOW + 2 * LEASE).site_changed_reason is None

@@ -20,7 +20,7 @@ from ingest.db.feeds import find_feed
 from ingest.db.polls import lease_due
 from ingest.request_options import HIDDEN
 from ingest.runtime import now
-from ingest.schedule.rate_limit import Budget
+from ingest.schedule.rate_limit import HostLimits
 from ingest.types import RequestOptions, TlsException
 
 pytestmark = pytest.mark.store
@@ -44,9 +44,9 @@ def feeds(database_url: str) -> Feeds:
 
 def asked_with(engine: Engine) -> RequestOptions:
     """What the next poll of the one feed is asked with."""
-    budget = Budget(concurrency=100, spacing=timedelta(0))
+    budget = HostLimits(concurrency=100, spacing=timedelta(0))
     (lease,) = lease_due(engine, now=now(), limit=1, lease=timedelta(0), budget=budget)
-    return lease.request
+    return lease.request_options
 
 
 def test_a_feed_is_set_shown_and_asked_as_it_was_set(feeds: Feeds, database: Engine, tmp_path: Path) -> None:
@@ -83,18 +83,18 @@ def test_a_feed_is_set_shown_and_asked_as_it_was_set(feeds: Feeds, database: Eng
 
 def test_a_program_reads_it_without_secrets(feeds: Feeds) -> None:
     feeds("add", URL)
-    assert json.loads(feeds("show", "1", "--json").stdout)["request"] is None
+    assert json.loads(feeds("show", "1", "--json").stdout)["request_options"] is None
     result = feeds("set", URL, "--header", f"X-Token: {SECRET}", "--json")
     (feed,) = json.loads(result.stdout)
-    assert feed["request"] == {
+    assert feed["request_options"] == {
         "user_agent": None,
         "headers": {"X-Token": HIDDEN},
         "proxy": None,
         "tls": [],
         "ca": [],
     }
-    assert json.loads(feeds("show", "1", "--json").stdout)["request"] == feed["request"]
-    assert json.loads(feeds("list", "--json").stdout)[0]["request"] == feed["request"]
+    assert json.loads(feeds("show", "1", "--json").stdout)["request_options"] == feed["request_options"]
+    assert json.loads(feeds("list", "--json").stdout)[0]["request_options"] == feed["request_options"]
 
 
 def test_what_is_not_named_stays_and_what_is_cleared_goes(feeds: Feeds, database: Engine) -> None:
@@ -187,7 +187,7 @@ def test_a_user_agent_goes_with_a_feed_from_one_service_to_another(
     feeds("remove", "1", "2", "3")
     assert feeds("import", str(file)).stdout == "3 added, 0 already there, 0 not usable\n"
     shown = {
-        url: found and found.request and found.request.user_agent
+        url: found and found.request_options and found.request_options.user_agent
         for url in (URL, "https://b.example/", "https://c.example/")
         for found in [find_feed(database, url=url)]
     }

@@ -202,15 +202,15 @@ def test_what_is_committed_proves_good_and_a_broker_away_is_unavailable(world: W
         target.fence()
         world.append(1)
         copy_all(world, target)
-        target.prove()
+        target.verify_visible()
         broker.kill()
         try:
             with pytest.raises(Unavailable, match="seeing that events can be read"):
-                target.prove()
+                target.verify_visible()
         finally:
             broker.start()
         with pytest.raises(Unavailable, match="hangs"):
-            target.prove()
+            target.verify_visible()
 
 
 def test_a_stream_that_somebody_deleted_in_kafka_is_noticed_and_made_again(world: World) -> None:
@@ -224,7 +224,7 @@ def test_a_stream_that_somebody_deleted_in_kafka_is_noticed_and_made_again(world
         admin.delete_topics([world.topic()])
         admin.close()
         with pytest.raises(Unavailable, match="seeing that events can be read"):
-            target.prove()
+            target.verify_visible()
     relay_all(world)
     assert world.cursors() == [1, 2]
 

@@ -162,7 +162,7 @@ class Interrupted:
         self.takes = target.takes
         self.fence = target.fence
         self.last_cursor = target.last_cursor
-        self.prove = target.prove
+        self.verify_visible = target.verify_visible
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:

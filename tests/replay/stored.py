@@ -18,7 +18,7 @@ EVERYTHING: Final = "everything"
 
 _SENT: Final = """
     SELECT concat(t.name, '/0/', r."offset"), v.body->>'feed_id', v.body->>'poll_id', v.body->>'entry_key',
-        v.body->>'id', v.body->>'digest'
+        v.body->>'id', v.body->>'content_hash'
     FROM log_topics t JOIN log_records r ON r.topic_id = t.id,
         LATERAL (SELECT convert_from(r.value, 'UTF8')::json AS body) v
     WHERE t.name = :topic ORDER BY r."offset" """
@@ -123,7 +123,7 @@ def read_stored(engine: Engine) -> Stored:
         urls: dict[UUID, str | None] = dict(connection.execute(text("SELECT id, url FROM articles")).all())
         for row in connection.execute(
             text(
-                "SELECT article_id, number, digest, title, text, poll_id, current FROM revisions ORDER BY 1, 2"
+                "SELECT article_id, number, content_hash, title, text, poll_id, current FROM revisions ORDER BY 1, 2"
             )
         ):
             revisions.setdefault(row[0], {})[row[1]] = Revision(
@@ -132,7 +132,7 @@ def read_stored(engine: Engine) -> Stored:
         sightings = {
             (row[0], row[1]): Sighting(effect=row[2], revision=row[3], place=row[4])
             for row in connection.execute(
-                text("SELECT article_id, poll_id, effect, revision, place FROM sightings")
+                text("SELECT article_id, poll_id, effect, revision, log_position FROM sightings")
             )
         }
         seen = {
@@ -170,7 +170,9 @@ def sent_in_kafka(bootstrap: str) -> Iterator[Sent]:
     """Every record of ``news.articles`` in Kafka, in the order of each partition."""
     for place, value in kafka_records(bootstrap):
         body = json.loads(value)
-        yield _sent(place, body["feed_id"], body["poll_id"], body["entry_key"], body["id"], body["digest"])
+        yield _sent(
+            place, body["feed_id"], body["poll_id"], body["entry_key"], body["id"], body["content_hash"]
+        )
 
 
 def kafka_records(bootstrap: str) -> Iterator[tuple[str, bytes]]:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from ingest.identity import article_id, digest
+from ingest.identity import article_id, content_hash
 from tests.feedworld.recorded import ExpectedEntry, RecordedPoll, Recording
 from tests.replay.judge import Judgement, Name, Replayed, judge, key_of
 from tests.replay.said import Document, Said
@@ -37,12 +37,14 @@ def sent(offset: int, poll: int, url: str, title: str, text: str) -> Sent:
         poll_id=poll,
         key=key_of(url),
         article_id=uuid(url),
-        digest=digest(title, text, ()),
+        digest=content_hash(title, text, ()),
     )
 
 
 def revision(title: str, text: str, poll: int, *, current: bool = True) -> Revision:
-    return Revision(digest=digest(title, text, ()), title=title, text=text, poll_id=poll, current=current)
+    return Revision(
+        digest=content_hash(title, text, ()), title=title, text=text, poll_id=poll, current=current
+    )
 
 
 def sighting(effect: str, number: int, offset: int) -> Sighting:

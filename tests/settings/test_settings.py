@@ -55,8 +55,8 @@ def test_values_are_read_in_their_units(name: str, value: str, read: object) -> 
     [
         ("INGEST_POLL_INTERVAL", "soon", "15m"),
         ("INGEST_POLL_INTERVAL", "10", "15m"),
-        ("INGEST_HOUSEKEEPING", "99999999999999d", "15m"),
-        ("INGEST_HOUSEKEEPING", "0s", "longer than nothing"),
+        ("INGEST_PRUNE_INTERVAL", "99999999999999d", "15m"),
+        ("INGEST_PRUNE_INTERVAL", "0s", "longer than nothing"),
         ("INGEST_HOST_SPACING", "-1s", "or 0s"),
         ("INGEST_POLL_CONCURRENCY", "0", "at least 1"),
         ("INGEST_POLL_CONCURRENCY", "-3", "at least 1"),
@@ -120,7 +120,7 @@ def test_a_bad_file_is_refused_by_name(tmp_path: Path, content: str, named: str)
             {"INGEST_POLL_INTERVAL_MIN": "2h", "INGEST_POLL_INTERVAL_MAX": "1h"},
             r"INGEST_POLL_INTERVAL_MIN: '2h' .* at most INGEST_POLL_INTERVAL_MAX \(1h\)",
         ),
-        ({"INGEST_LEASE": "30s"}, r"INGEST_LEASE: '30s' .* more than INGEST_FETCH_DEADLINE \(1m\)"),
+        ({"INGEST_POLL_LEASE": "30s"}, r"INGEST_POLL_LEASE: '30s' .* more than INGEST_FETCH_DEADLINE \(1m\)"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(environment: dict[str, str], named: str) -> None:

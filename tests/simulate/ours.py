@@ -26,8 +26,8 @@ from typing import Final
 
 import numpy as np
 
-from ingest.schedule import Policy, Reading, is_conditional, outcome
-from ingest.schedule.rate_limit import Budget, Host, Waiting, admit
+from ingest.schedule import DocumentSummary, Policy, decide_outcome, is_conditional
+from ingest.schedule.rate_limit import DueFeed, Host, HostLimits, admit
 from ingest.types import Failed, FailureKind, Fetched, FetchResult, Lease, NotModified, PollOutcome
 from tests.simulate.peers import asked
 from tests.simulate.tally import Tally
@@ -116,7 +116,7 @@ class _Feed:
 class _UnderWay:
     feed: _Feed
     result: FetchResult
-    reading: Reading | None
+    reading: DocumentSummary | None
     hashed: bytes | None
     known: int | None
     """Entries of the feed that the answer tells of; None where it tells of none."""
@@ -136,10 +136,10 @@ def simulate(
     host: HostWorld,
     *,
     policy: Policy,
-    budget: Budget,
+    budget: HostLimits,
     days: float,
     seed: int,
-    granted: Budget | None = None,
+    granted: HostLimits | None = None,
     longest: timedelta | None = None,
 ) -> tuple[Tally, Promises]:
     """One host for so many days.
@@ -197,7 +197,7 @@ def _play(
     promises: Promises,
     *,
     policy: Policy,
-    budget: Budget,
+    budget: HostLimits,
     end: float,
     random: Random,
 ) -> None:
@@ -205,7 +205,7 @@ def _play(
     waiting = [(feed.due, next(order), place, False) for place, feed in enumerate(feeds)]
     heapq.heapify(waiting)
     under_way: list[tuple[float, int, _UnderWay]] = []
-    known = Host(free_at=START, queue_end=START)
+    known = Host(next_slot_at=START, queue_end=START)
     asked_in: dict[int, int] = {}
     while waiting or under_way:
         look = ceil(waiting[0][0] / LOOK) * LOOK if waiting else float("inf")
@@ -230,11 +230,11 @@ def _play(
             due.append((feeds[place], turn_came))
             places[feeds[place].world.id] = place
         now = START + timedelta(seconds=look)
-        offered = [Waiting(feed_id=f.world.id, host=host.name, turn_came=turn) for f, turn in due]
-        known = replace(known, under_way=len(under_way))
+        offered = [DueFeed(feed_id=f.world.id, host=host.name, turn_came=turn) for f, turn in due]
+        known = replace(known, in_flight=len(under_way))
         admission = admit(offered, {host.name: known}, now=now, budget=budget)
         known = admission.hosts.get(host.name, known)
-        for feed_id, turn in admission.turns.items():
+        for feed_id, turn in admission.slots.items():
             feeds[places[feed_id]].due = _seconds(turn)
             heapq.heappush(waiting, (_seconds(turn), next(order), places[feed_id], True))
         for feed_id in admission.admitted:
@@ -288,17 +288,17 @@ def _ask(
     if hashed == lease.body_hash:
         return seconds, _UnderWay(feed=feed, result=fetched, reading=None, hashed=hashed, known=known)
     oldest = max(known - world.window, 0)
-    reading = Reading(
+    reading = DocumentSummary(
         title=None,
         entries=known - oldest,
         appended=0,
         duplicates=0,
         seen=(),
-        whole=True,
+        complete=True,
         created=known - max(feed.seen, oldest),
-        known=feed.seen > oldest,
+        has_seen_entries=feed.seen > oldest,
         dates=tuple(feed.dates[oldest:known]) if world.dated else (),
-        asked=world.asked,
+        poll_hints=world.asked,
     )
     return seconds, _UnderWay(feed=feed, result=fetched, reading=reading, hashed=hashed, known=known)
 
@@ -309,7 +309,7 @@ def _failure(
     """Why a feed is not to be had then, and whether it takes until the deadline to know."""
     if OUR_OUTAGE[0] <= at < OUR_OUTAGE[1]:
         # tests/poll/test_outage.py shows that polls end as this when our resolver is down.
-        return Failed(kind=FailureKind.OUTAGE, detail="", unreachable=True, local=True), False
+        return Failed(kind=FailureKind.OUTAGE, detail="", unreachable=True, is_local=True), False
     trouble = trouble_at(host, feed, at)
     match trouble:
         case "timeout":
@@ -345,7 +345,9 @@ def _end(ended: _UnderWay, at: float, *, policy: Policy) -> PollOutcome:
     """The poll's outcome, and the feed as it is recorded."""
     feed = ended.feed
     now = START + timedelta(seconds=at)
-    poll = outcome(feed.lease, ended.result, ended.reading, now=now, policy=policy, hashed=ended.hashed)
+    poll = decide_outcome(
+        feed.lease, ended.result, ended.reading, now=now, policy=policy, hashed=ended.hashed
+    )
     # All of what the registry keeps. When the lease was taken decides nothing, so that is left out.
     feed.lease = Lease(
         feed_id=poll.feed_id,
@@ -361,21 +363,21 @@ def _end(ended: _UnderWay, at: float, *, policy: Policy) -> PollOutcome:
         first=False,
         succeeded_at=poll.succeeded_at,
         entries=feed.lease.entries if ended.reading is None else ended.reading.entries,
-        cadence=poll.cadence,
-        asked=poll.asked,
-        body_at=poll.body_at,
-        distrusted=poll.distrusted,
+        publish_rate=poll.publish_rate,
+        poll_hints=poll.poll_hints,
+        last_body_at=poll.last_body_at,
+        validators_unreliable=poll.validators_unreliable,
     )
     if ended.reading is not None and ended.known is not None:
         feed.seen = ended.known
     feed.due = feed.first_due = _seconds(poll.next_poll_at)
-    if poll.wait_until is not None:
-        feed.not_before = _seconds(poll.wait_until)
+    if poll.retry_after_until is not None:
+        feed.not_before = _seconds(poll.retry_after_until)
     return poll
 
 
 def broken_promises(
-    log: HostLog, feeds: list[_Feed], *, budget: Budget, policy: Policy, end: float
+    log: HostLog, feeds: list[_Feed], *, budget: HostLimits, policy: Policy, end: float
 ) -> Promises:
     """Look for polls that should not have been, in what was written down."""
     broken = Promises()

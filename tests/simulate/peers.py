@@ -107,7 +107,7 @@ class RssFetcher:
     news: float = 0.0
 
     def next(self, answer: Answer) -> float:
-        wish = None if self.feed.asked.every is None else self.feed.asked.every.total_seconds() / 60
+        wish = None if self.feed.asked.interval is None else self.feed.asked.interval.total_seconds() / 60
         minutes = self.minutes or max(wish or 360.0, 360.0)
         if answer.trouble is not None:
             weight = 0.25 if answer.trouble == "ours" else 0.5 if answer.trouble in SOFT else 1.0
@@ -132,7 +132,7 @@ class RssFetcher:
 def asked(feed: FeedWorld) -> float:
     """Seconds for which a feed or its server asks to be left alone."""
     control = feed.headers.get("cache-control", "max-age=0")
-    every = 0.0 if feed.asked.every is None else feed.asked.every.total_seconds()
+    every = 0.0 if feed.asked.interval is None else feed.asked.interval.total_seconds()
     return max(float(control.partition("=")[2]), every)
 
 

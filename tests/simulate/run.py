@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from typing import Final, TypeVar
 
 from ingest.schedule import Policy
-from ingest.schedule.rate_limit import Budget
+from ingest.schedule.rate_limit import HostLimits
 from tests.simulate.ours import Promises, simulate
 from tests.simulate.peers import PEERS, simulate_fixed, simulate_peer
 from tests.simulate.tally import Tally
@@ -45,7 +45,7 @@ class Run:
     days: float
     seed: int
     policy: Policy = Policy()
-    budget: Budget = Budget(spare_loopback=False)
+    budget: HostLimits = HostLimits(spare_loopback=False)
 
 
 def play_ours(run: Run, chosen: Chosen) -> tuple[Tally, Promises]:

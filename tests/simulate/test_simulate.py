@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from ingest.schedule import Policy
-from ingest.schedule.rate_limit import Budget
-from ingest.types import Asked
+from ingest.schedule.rate_limit import HostLimits
+from ingest.types import PollHints
 from tests.bench.figures import CorpusAbsentError
 from tests.simulate.__main__ import main
 from tests.simulate.ours import HostLog, broken_promises, simulate
@@ -32,7 +32,7 @@ from tests.simulate.world import (
     make_host,
 )
 
-BUDGET = Budget(spare_loopback=False)
+BUDGET = HostLimits(spare_loopback=False)
 
 
 def feed(
@@ -48,7 +48,7 @@ def feed(
         conditional=True,
         churns=False,
         stuck_from=stuck,
-        asked=Asked(),
+        asked=PollHints(),
         headers={},
         away=away,
     )
@@ -145,11 +145,11 @@ def test_a_host_of_many_feeds_is_never_asked_beyond_its_budget() -> None:
 @pytest.mark.parametrize(
     ("given", "kind"),
     [
-        (Budget(concurrency=1, spacing=timedelta(seconds=1), spare_loopback=False), "early"),
-        (Budget(concurrency=9, spacing=timedelta(0), spare_loopback=False), "crowded"),
+        (HostLimits(concurrency=1, spacing=timedelta(seconds=1), spare_loopback=False), "early"),
+        (HostLimits(concurrency=9, spacing=timedelta(0), spare_loopback=False), "crowded"),
     ],
 )
-def test_a_poll_beyond_the_budget_is_seen(given: Budget, kind: str) -> None:
+def test_a_poll_beyond_the_budget_is_seen(given: HostLimits, kind: str) -> None:
     granted = replace(BUDGET, concurrency=1, spacing=timedelta(seconds=5))
     _, promises = simulate(crowded(), policy=Policy(), budget=given, granted=granted, days=4, seed=1)
     assert getattr(promises, kind) > 0

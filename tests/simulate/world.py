@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.types import Asked
+from ingest.types import PollHints
 from tests.bench.figures import DEFAULT_CORPUS, CorpusAbsentError, corpus_dir, corpus_file, read_tar_zst
 
 Floats = NDArray[np.float64]
@@ -166,7 +166,7 @@ class FeedWorld:
     """Other bytes in each answer."""
     stuck_from: float
     """From then on its validators stand still; never: infinity."""
-    asked: Asked
+    asked: PollHints
     headers: Mapping[str, str]
     away: tuple[Away, ...] = ()
 
@@ -332,7 +332,7 @@ def _feed(
         conditional=conditional,
         churns=not conditional and bool(chance[4] < 0.5),
         stuck_from=float(random.uniform(0, end / 2)) if stuck else float("inf"),
-        asked=Asked(every=None if every is None else timedelta(minutes=every)),
+        asked=PollHints(interval=None if every is None else timedelta(minutes=every)),
         headers={} if max_age is None else {"cache-control": f"max-age={max_age:g}"},
         away=away,
     )

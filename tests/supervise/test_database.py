@@ -11,7 +11,7 @@ import pytest
 
 from ingest.db import embedded
 from ingest.errors import Unavailable
-from ingest.supervise import Part, RestartPolicy, Status
+from ingest.supervise import Process, RestartPolicy, Status
 from tests.supervise.trees import SLEEPER, Tree, program, tree, wait_until
 
 USES_DATABASE = """
@@ -35,7 +35,7 @@ except psycopg.OperationalError as error:
 """
 
 
-def _parts(server: embedded.EmbeddedPostgres, ends: Path) -> list[Part]:
+def _parts(server: embedded.EmbeddedPostgres, ends: Path) -> list[Process]:
     return [
         program(name, USES_DATABASE, server.url(), ends, name, stop_order=order)
         for order, name in enumerate(("poll", "serve"))

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from ingest.errors import Unavailable
-from ingest.supervise import Part, RestartPolicy, Status
+from ingest.supervise import Process, RestartPolicy, Status
 from tests.supervise.trees import QUICK, SLEEPER, program, tree, wait_until
 
 NOTES_ITS_END = """
@@ -178,7 +178,7 @@ def test_a_part_that_needs_an_operator_is_not_tried_again(tmp_path: Path, code: 
 
 
 def test_a_program_that_is_not_there_is_named() -> None:
-    missing = Part(name="poll", command=["/no/such/program"], environment={}, stop_order=1)
+    missing = Process(name="poll", command=["/no/such/program"], environment={}, stop_order=1)
     with tree([missing]) as running:
         wait_until(running.ended)
     assert "/no/such/program: No such file or directory" in str(running.error)

@@ -14,7 +14,7 @@ from typing import Any
 
 from ingest.errors import IngestError
 from ingest.runtime import Stop
-from ingest.supervise import Part, PartState, RestartPolicy, Supervisor
+from ingest.supervise import Process, ProcessState, RestartPolicy, Supervisor
 
 QUICK = RestartPolicy(
     restarts=3,
@@ -27,10 +27,10 @@ SLEEPER = "import time\nprint('at work', flush=True)\ntime.sleep(600)"
 """A program that ends only when it is told to."""
 
 
-def program(name: str, source: str, *arguments: str | Path, stop_order: int = 1, **more: Any) -> Part:
+def program(name: str, source: str, *arguments: str | Path, stop_order: int = 1, **more: Any) -> Process:
     """A part that runs ``source`` in a Python of its own."""
     command = [sys.executable, "-c", source, *map(str, arguments)]
-    return Part(name=name, command=command, environment=dict(os.environ), stop_order=stop_order, **more)
+    return Process(name=name, command=command, environment=dict(os.environ), stop_order=stop_order, **more)
 
 
 def wait_until(claim: Callable[[], object], *, seconds: float = 30.0) -> None:
@@ -44,7 +44,7 @@ def wait_until(claim: Callable[[], object], *, seconds: float = 30.0) -> None:
 class Tree:
     """A supervisor at work in a thread."""
 
-    def __init__(self, parts: Sequence[Part], **given: Any) -> None:
+    def __init__(self, parts: Sequence[Process], **given: Any) -> None:
         self.stop = Stop()
         self.lines: list[str] = []
         self.error: IngestError | None = None
@@ -59,7 +59,7 @@ class Tree:
         except IngestError as error:
             self.error = error
 
-    def state(self, name: str) -> PartState:
+    def state(self, name: str) -> ProcessState:
         return next(state for state in self.supervisor.state if state.name == name)
 
     def pid(self, name: str) -> int:
@@ -76,7 +76,7 @@ class Tree:
 
 
 @contextmanager
-def tree(parts: Sequence[Part], **options: Any) -> Iterator[Tree]:
+def tree(parts: Sequence[Process], **options: Any) -> Iterator[Tree]:
     running = Tree(parts, **options)
     try:
         yield running

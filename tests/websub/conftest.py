@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select
 
 from ingest.db import tables
 from ingest.db.websub import subscriptions
-from ingest.db.websub.subscriptions import KnownSubscription, known_subscription
+from ingest.db.websub.subscriptions import SubscriptionView, subscription_view
 from ingest.demo.feeds import WorldFeed
 from ingest.demo.world import FeedWorld
 from ingest.log.postgres import PostgresLog
@@ -62,16 +62,16 @@ class Press(Desk):
         assert found is not None
         return found
 
-    def known(self, feed: WorldFeed) -> KnownSubscription:
+    def known(self, feed: WorldFeed) -> SubscriptionView:
         with self.engine.connect() as connection:
-            found = known_subscription(connection, self.feed(feed).id, now=self.clock())
+            found = subscription_view(connection, self.feed(feed).id, now=self.clock())
         assert found is not None
         return found
 
     def waiting(self) -> int:
         """Pushes that were not read."""
         with self.engine.connect() as connection:
-            return len(connection.execute(select(tables.pushes.c.id)).all())
+            return len(connection.execute(select(tables.websub_pushes.c.id)).all())
 
     def be_trusted(self, feed: WorldFeed) -> None:
         """As hubs earn it: with good pushes."""

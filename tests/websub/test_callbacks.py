@@ -94,7 +94,7 @@ def test_what_is_not_signed_as_agreed_is_answered_with_2xx_and_dropped_and_count
     assert press.push(feed, "forged") == [204]
     assert press.titles() == ["one"]
     known = press.known(feed)
-    assert (known.dropped, known.pushed) == (1, 0)
+    assert (known.invalid_pushes, known.push_count) == (1, 0)
     assert press.waiting() == 0
 
 
@@ -126,7 +126,7 @@ def test_what_was_acknowledged_is_durable_before_any_poller_has_seen_it(
     answer = client.post(path, content=body, headers=signed(press, feed, body))
     assert (answer.status_code, answer.content) == (204, b"")
     with press.engine.connect() as connection:
-        row = connection.execute(select(tables.pushes)).mappings().one()
+        row = connection.execute(select(tables.websub_pushes)).mappings().one()
     assert bytes(row["body"]) == body
     assert row["received_at"] == press.clock()
 
@@ -207,7 +207,12 @@ def test_the_feed_tells_of_its_hub_and_nothing_that_only_the_hub_may_know(
     press.push(feed, "two")
     answer = client.get(f"/v1/feeds/{press.feed(feed).id}")
     told = answer.json()["feed"]["subscription"]
-    assert (told["hub"], told["state"], told["pushed"], told["covers"]) == (press.hub.url, "active", 1, False)
+    assert (told["hub"], told["state"], told["push_count"], told["covers"]) == (
+        press.hub.url,
+        "active",
+        1,
+        False,
+    )
     known = press.subscription(feed)
     assert known.secret not in answer.text
     assert known.token not in answer.text

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.schedule import Policy, outcome, websub
-from ingest.schedule.websub import HubSaid, Offer, State, Subscription
-from ingest.types import Cadence, Lease, NotModified
+from ingest.schedule import Policy, decide_outcome, websub
+from ingest.schedule.websub import HubResponse, Offer, State, Subscription
+from ingest.types import Lease, NotModified, PublishRate
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -108,21 +108,21 @@ def test_how_long_a_lease_is_believed_to_be(said: str | None, expected: timedelt
     assert active.next_try_at == NOW + expected / 2
 
 
-ANSWERS: list[tuple[HubSaid, State, timedelta, str]] = [
-    (HubSaid(status=202, text=""), State.PENDING, websub.VERIFY_WITHIN, "accepted"),
-    (HubSaid(status=204, text=""), State.PENDING, websub.VERIFY_WITHIN, "accepted"),
-    (HubSaid(status=400, text="no such\ntopic"), State.WANTED, 5 * MINUTE, "400 no such topic"),
-    (HubSaid(status=503, text="", retry_after=timedelta(hours=2)), State.WANTED, timedelta(hours=2), "503"),
-    (HubSaid(status=429, text="", retry_after=timedelta(days=90)), State.WANTED, DAY, "429"),
-    (HubSaid(status=None, text="no such name"), State.WANTED, 5 * MINUTE, "no such name"),
-    (HubSaid(status=422, text="You may only subscribe to https://a.example/f."), State.WANTED, 0 * MINUTE, "/f"),
-    (HubSaid(status=422, text=f"You may only subscribe to {FEED}"), State.WANTED, 5 * MINUTE, "422"),
-    (HubSaid(status=422, text="You may only subscribe to file:///etc/passwd"), State.WANTED, 5 * MINUTE, "422"),
+ANSWERS: list[tuple[HubResponse, State, timedelta, str]] = [
+    (HubResponse(status=202, text=""), State.PENDING, websub.VERIFY_WITHIN, "accepted"),
+    (HubResponse(status=204, text=""), State.PENDING, websub.VERIFY_WITHIN, "accepted"),
+    (HubResponse(status=400, text="no such\ntopic"), State.WANTED, 5 * MINUTE, "400 no such topic"),
+    (HubResponse(status=503, text="", retry_after=timedelta(hours=2)), State.WANTED, timedelta(hours=2), "503"),
+    (HubResponse(status=429, text="", retry_after=timedelta(days=90)), State.WANTED, DAY, "429"),
+    (HubResponse(status=None, text="no such name"), State.WANTED, 5 * MINUTE, "no such name"),
+    (HubResponse(status=422, text="You may only subscribe to https://a.example/f."), State.WANTED, 0 * MINUTE, "/f"),
+    (HubResponse(status=422, text=f"You may only subscribe to {FEED}"), State.WANTED, 5 * MINUTE, "422"),
+    (HubResponse(status=422, text="You may only subscribe to file:///etc/passwd"), State.WANTED, 5 * MINUTE, "422"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("said", "state", "wait", "detail"), ANSWERS)
-def test_what_an_answer_means(said: HubSaid, state: State, wait: timedelta, detail: str) -> None:
+def test_what_an_answer_means(said: HubResponse, state: State, wait: timedelta, detail: str) -> None:
     changed = websub.answered(PENDING, said, now=NOW)
     assert (changed.state, changed.next_try_at) == (state, NOW + wait)
     assert detail in (changed.detail or "")
@@ -135,7 +135,7 @@ def test_what_an_answer_means(said: HubSaid, state: State, wait: timedelta, deta
 
 
 def test_an_answer_that_comes_after_the_verification_changes_nothing() -> None:
-    assert websub.answered(ACTIVE, HubSaid(status=500, text="oops"), now=NOW) == ACTIVE
+    assert websub.answered(ACTIVE, HubResponse(status=500, text="oops"), now=NOW) == ACTIVE
 
 
 def test_a_hub_is_asked_ever_later_and_then_the_next_one() -> None:
@@ -257,7 +257,7 @@ def test_a_backup_comes_in_time_for_what_a_hub_lost(
     backup: timedelta | None,
     expected: timedelta,
 ) -> None:
-    policy = Policy(maximum=2 * DAY, adaptive=adaptive, backup=backup)
+    policy = Policy(maximum=2 * DAY, adaptive=adaptive, interval_with_hub=backup)
     lease = Lease(
         feed_id=0,
         poll_id=1,
@@ -271,8 +271,8 @@ def test_a_backup_comes_in_time_for_what_a_hub_lost(
         failures=0,
         succeeded_at=NOW,
         entries=entries,
-        cadence=Cadence(entries=100, hours=100),
+        publish_rate=PublishRate(entries=100, hours=100),
     )
     same = NotModified(url=FEED, etag=None, last_modified=None)
-    ended = outcome(lease, same, None, now=NOW, policy=policy)
+    ended = decide_outcome(lease, same, None, now=NOW, policy=policy)
     assert abs(ended.interval - expected) < MINUTE

@@ -63,7 +63,7 @@ def test_a_push_that_was_appended_and_not_recorded_is_the_same_articles_again(
     press.tend()
     first, second = (article for article in press.articles() if article.title == "two")
     # One poll id: the store takes the second for the record that it has.
-    assert (first.id, first.digest, first.poll_id) == (second.id, second.digest, second.poll_id)
+    assert (first.id, first.content_hash, first.poll_id) == (second.id, second.content_hash, second.poll_id)
     press.poll()
     assert press.titles() == ["one", "two", "two"]
 

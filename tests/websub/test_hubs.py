@@ -11,11 +11,11 @@ from functools import partial
 import pytest
 from sqlalchemy import Engine, delete, text, update
 
-from ingest.alerts import tell
+from ingest.alerts import append_alerts
 from ingest.db import feeds, tables
 from ingest.db.websub import pushes, subscriptions
 from ingest.schedule import websub
-from ingest.schedule.rate_limit import Budget
+from ingest.schedule.rate_limit import HostLimits
 from ingest.schedule.websub import Offer, State
 from tests.feedworld import Version
 from tests.feedworld.hub import Hub
@@ -96,9 +96,9 @@ def test_what_a_hub_sends_travels_and_leaves_the_feeds_own_state_alone(press: Pr
 
 def test_what_a_hub_brought_counts_for_how_much_the_feed_publishes(press: Press) -> None:
     feed = press.subscribe("one")
-    before = press.feed(feed).cadence
+    before = press.feed(feed).publish_rate
     press.push(feed, "two", "three")
-    after = press.feed(feed).cadence
+    after = press.feed(feed).publish_rate
     assert before is not None
     assert after is not None
     assert after.entries == before.entries + 2
@@ -189,12 +189,12 @@ def test_what_a_poll_finds_and_the_hub_never_sent_lowers_its_trust(press: Press)
     feed.publish(press.document(feed, *OLD, "unsent-1", "unsent-2"))
     press.clock.pass_by(timedelta(hours=20))
     press.poll()
-    assert press.known(feed).missed == 0  # it may still come
+    assert press.known(feed).missed_entries == 0  # it may still come
     assert press.feed(feed).next_poll_at > press.clock() + BACKUP / 2
     press.clock.pass_by(websub.GRACE + MINUTE)
     press.tend()
     known = press.known(feed)
-    assert (known.missed, known.covers) == (2, False)
+    assert (known.missed_entries, known.covers) == (2, False)
     assert known.trust < 0.25
     assert press.feed(feed).next_poll_at < press.clock() + BACKUP / 2
     press.hub.delivers = True
@@ -211,7 +211,7 @@ def test_what_the_hub_sends_within_the_grace_was_not_missed(press: Press) -> Non
     press.push(feed, "slow")
     press.clock.pass_by(websub.GRACE + MINUTE)
     press.tend()
-    assert press.known(feed).missed == 0
+    assert press.known(feed).missed_entries == 0
 
 
 def test_entries_from_before_the_hub_was_verified_are_not_held_against_it(press: Press) -> None:
@@ -220,7 +220,7 @@ def test_entries_from_before_the_hub_was_verified_are_not_held_against_it(press:
     press.poll()
     press.clock.pass_by(websub.GRACE + MINUTE)
     press.tend()
-    assert press.known(feed).missed == 0
+    assert press.known(feed).missed_entries == 0
 
 
 def test_an_empty_push_makes_the_feed_due_and_what_the_poll_then_finds_was_told(press: Press) -> None:
@@ -233,7 +233,7 @@ def test_an_empty_push_makes_the_feed_due_and_what_the_poll_then_finds_was_told(
     assert press.titles() == ["one", "two"]
     press.clock.pass_by(websub.GRACE + MINUTE)
     press.tend()
-    assert press.known(feed).missed == 0
+    assert press.known(feed).missed_entries == 0
 
 
 def test_an_empty_push_waits_for_the_poll_that_is_under_way(press: Press) -> None:
@@ -467,7 +467,7 @@ def test_a_cancelled_subscription_is_ended_at_the_hub_and_not_begun_again(press:
 def test_a_muted_feed_neither_renews_nor_reads(press: Press) -> None:
     press.hub.lease = "3600"
     feed = press.subscribe("one")
-    telling = partial(tell, press.log)
+    telling = partial(append_alerts, press.log)
     feed_id = press.feed(feed).id
     feeds.mute(press.engine, feed_id, reason="by hand", now=press.clock(), tell=telling)
     assert press.push(feed, "two") == [204]
@@ -485,7 +485,7 @@ def test_what_its_hub_sent_while_a_feed_was_muted_is_found_as_soon_as_it_is_resu
     feed = press.subscribe(*OLD)
     press.be_trusted(feed)
     press.poll()
-    feed_id, told = press.feed(feed).id, {"now": press.clock(), "tell": partial(tell, press.log)}
+    feed_id, told = press.feed(feed).id, {"now": press.clock(), "tell": partial(append_alerts, press.log)}
     feeds.mute(press.engine, feed_id, reason="by hand", **told)  # type: ignore[arg-type]  # as they are
     feed.publish(press.document(feed, *OLD, "two"))
     press.push(feed, "two")
@@ -499,8 +499,8 @@ def test_what_a_poller_knows_of_subscriptions_goes_with_its_polls(press: Press) 
     press.subscribe("one")
     press.subscribe("two", path="/b.xml")
     press.poll()
-    assert press.poller.pushing is not None
-    assert not press.poller.pushing._known
+    assert press.poller.websub is not None
+    assert not press.poller.websub._known
 
 
 def test_a_feed_that_is_removed_takes_its_subscription_along(press: Press) -> None:
@@ -546,8 +546,8 @@ def test_a_feed_is_removed_also_while_a_poller_stores_what_its_hub_did(press: Pr
     with ThreadPoolExecutor(1) as threads:
         with press.engine.begin() as storing:
             storing.execute(
-                update(tables.subscriptions)
-                .where(tables.subscriptions.c.feed_id == feed_id)
+                update(tables.websub_subscriptions)
+                .where(tables.websub_subscriptions.c.feed_id == feed_id)
                 .values(trust=0.9)
             )
             removing = threads.submit(feeds.remove_feed, press.engine, feed_id)
@@ -574,7 +574,7 @@ def test_a_hub_at_an_address_that_is_not_public_is_not_connected_to(make_press: 
 
 
 def test_hubs_are_asked_within_the_budgets_of_their_hosts(make_press: MakePress) -> None:
-    budget = Budget(concurrency=1, spacing=timedelta(seconds=30), spare_loopback=False)
+    budget = HostLimits(concurrency=1, spacing=timedelta(seconds=30), spare_loopback=False)
     press = make_press(budget=budget)
     for number in range(3):
         feed = press.world.feed(f"/{number}.xml")
@@ -604,7 +604,7 @@ def test_of_many_pollers_one_asks_a_hub(press: Press, database: Engine) -> None:
         )
 
     def claim(_: int) -> list[int]:
-        found = subscriptions.claim_due(database, now=press.clock(), limit=15, budget=Budget())
+        found = subscriptions.claim_due(database, now=press.clock(), limit=15, budget=HostLimits())
         return [each.feed_id for each in found]
 
     with ThreadPoolExecutor(4) as threads:

@@ -18,9 +18,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
 
-from ingest.db.engine import clean, trying
-from ingest.db.polls import Unpolled, remember, set_aside
-from ingest.db.tables import pushes
+from ingest.db.engine import pg_text, run_with_retry
+from ingest.db.polls import QuarantineItem, quarantine, remember
+from ingest.db.tables import websub_pushes
 from ingest.db.websub import subscriptions
 from ingest.schedule import websub
 from ingest.types import FailureKind, PollResult, Seen
@@ -32,9 +32,10 @@ AGAIN: Final = timedelta(seconds=10)
 
 _STORE: Final = """
     WITH waiting AS (
-        SELECT count(*) AS pushes, coalesce(sum(octet_length(body)), 0) AS bytes FROM pushes WHERE feed_id = %(feed)s
+        SELECT count(*) AS pushes, coalesce(sum(octet_length(body)), 0) AS bytes FROM websub_pushes
+        WHERE feed_id = %(feed)s
     )
-    INSERT INTO pushes (id, feed_id, received_at, content_type, language, body)
+    INSERT INTO websub_pushes (id, feed_id, received_at, content_type, language, body)
     SELECT nextval('poll_ids'), feeds.id, %(now)s, %(type)s, %(language)s, %(body)s FROM feeds, waiting
     WHERE feeds.id = %(feed)s AND waiting.pushes < %(most)s
         AND (waiting.pushes = 0 OR waiting.bytes + %(size)s <= %(bytes)s)
@@ -42,22 +43,22 @@ _STORE: Final = """
 # The oldest of each feed. One without bytes asks for a poll: while one is under way it may have come too early.
 _LEASE: Final = """
     WITH next AS (
-        SELECT p.id FROM pushes p JOIN feeds f ON f.id = p.feed_id
+        SELECT p.id FROM websub_pushes p JOIN feeds f ON f.id = p.feed_id
         WHERE (p.lease_until IS NULL OR p.lease_until <= %(now)s)
-            AND NOT EXISTS (SELECT FROM pushes older WHERE older.feed_id = p.feed_id AND older.id < p.id)
+            AND NOT EXISTS (SELECT FROM websub_pushes older WHERE older.feed_id = p.feed_id AND older.id < p.id)
             AND (octet_length(p.body) > 0 OR f.lease_poll_id IS NULL)
         ORDER BY p.id LIMIT %(limit)s FOR UPDATE OF p SKIP LOCKED
     )
-    UPDATE pushes p SET lease_until = %(until)s
-    FROM next, feeds f LEFT JOIN subscriptions s ON s.feed_id = f.id
+    UPDATE websub_pushes p SET lease_until = %(until)s
+    FROM next, feeds f LEFT JOIN websub_subscriptions s ON s.feed_id = f.id
     WHERE p.id = next.id AND f.id = p.feed_id
     RETURNING p.id, p.feed_id, f.url, f.enabled, coalesce(s.hub, '') AS hub, p.received_at, p.content_type, p.language,
         p.body"""
 # A poll under way may have come too early for what the push says, and would overwrite when the next one is.
 _AGAIN: Final = """
-    UPDATE pushes SET lease_until = %(again)s FROM feeds WHERE pushes.id = %(id)s AND pushes.lease_until = %(until)s
-        AND feeds.id = pushes.feed_id AND feeds.lease_poll_id IS NOT NULL"""
-_FORGET: Final = "DELETE FROM pushes WHERE id = %(id)s AND lease_until = %(until)s"
+    UPDATE websub_pushes p SET lease_until = %(again)s FROM feeds WHERE p.id = %(id)s AND p.lease_until = %(until)s
+        AND feeds.id = p.feed_id AND feeds.lease_poll_id IS NOT NULL"""
+_FORGET: Final = "DELETE FROM websub_pushes WHERE id = %(id)s AND lease_until = %(until)s"
 _HISTORY: Final = f"""
     INSERT INTO polls (id, feed_id, started_at, finished_at, result, failure, detail, sample, body_bytes, entries,
         appended, created, duplicates, next_poll_at, reason)
@@ -65,8 +66,10 @@ _HISTORY: Final = f"""
         %(entries)s, %(appended)s, %(created)s, %(duplicates)s, next_poll_at, %(reason)s
     FROM feeds WHERE id = %(feed)s ON CONFLICT (id) DO NOTHING"""  # noqa: S608
 # What a hub brought the feed published: without this it would look idle, and be polled as such once its hub is gone.
-_CADENCE: Final = "UPDATE feeds SET cadence_entries = cadence_entries + %(created)s WHERE id = %(feed)s"
-_TOLD: Final = "DELETE FROM unpushed WHERE feed_id = %(feed)s AND key = ANY(%(keys)b::bytea[])"
+_CADENCE: Final = (
+    "UPDATE feeds SET publish_rate_entries = publish_rate_entries + %(created)s WHERE id = %(feed)s"
+)
+_TOLD: Final = "DELETE FROM hub_misses WHERE feed_id = %(feed)s AND key = ANY(%(keys)b::bytea[])"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,14 +133,17 @@ def store(
     given: dict[str, Any] = {
         "feed": feed_id,
         "now": now,
-        "type": clean(content_type),
-        "language": clean(language),
+        "type": pg_text(content_type),
+        "language": pg_text(language),
         "body": body,
         "size": len(body),
         "most": WAITING_AT_MOST,
         "bytes": WAITING_BYTES,
     }
-    return trying(engine, lambda connection: connection.exec_driver_sql(_STORE, given).first()) is not None
+    return (
+        run_with_retry(engine, lambda connection: connection.exec_driver_sql(_STORE, given).first())
+        is not None
+    )
 
 
 def lease(engine: Engine, *, now: datetime, limit: int, lease: timedelta) -> list[Push]:
@@ -147,7 +153,9 @@ def lease(engine: Engine, *, now: datetime, limit: int, lease: timedelta) -> lis
         Unavailable: the database.
     """
     given = {"now": now, "until": now + lease, "limit": limit}
-    rows = trying(engine, lambda connection: connection.exec_driver_sql(_LEASE, given).mappings().all())
+    rows = run_with_retry(
+        engine, lambda connection: connection.exec_driver_sql(_LEASE, given).mappings().all()
+    )
     return [
         Push(
             id=row["id"],
@@ -165,7 +173,9 @@ def lease(engine: Engine, *, now: datetime, limit: int, lease: timedelta) -> lis
     ]
 
 
-def record(engine: Engine, outcome: PushOutcome, *, unpolled: Sequence[Unpolled] = (), now: datetime) -> bool:
+def record(
+    engine: Engine, outcome: PushOutcome, *, quarantined: Sequence[QuarantineItem] = (), now: datetime
+) -> bool:
     """Store what a push came to, and forget it; False: it was somebody else's by then, or asks for a poll while one is
     under way and is read again after ``AGAIN``.
 
@@ -175,11 +185,11 @@ def record(engine: Engine, outcome: PushOutcome, *, unpolled: Sequence[Unpolled]
     Raises:
         Unavailable: the database; all of it was stored, or nothing.
     """
-    return trying(engine, lambda connection: _record(connection, outcome, unpolled, now))
+    return run_with_retry(engine, lambda connection: _record(connection, outcome, quarantined, now))
 
 
 def _record(
-    connection: Connection, outcome: PushOutcome, unpolled: Sequence[Unpolled], now: datetime
+    connection: Connection, outcome: PushOutcome, unpolled: Sequence[QuarantineItem], now: datetime
 ) -> bool:
     pushed, feed_id = outcome.push, outcome.feed_id
     tells = outcome.failure is None and outcome.entries > 0
@@ -208,7 +218,7 @@ def _record(
             "started": pushed.received_at,
             "now": outcome.finished_at,
             "failure": None if outcome.failure is None else outcome.failure.value,
-            "detail": clean(outcome.detail),
+            "detail": pg_text(outcome.detail),
             "sample": outcome.sample,
             "size": len(pushed.body),
             "entries": outcome.entries,
@@ -219,7 +229,7 @@ def _record(
         },
     )
     remember(connection, [outcome])
-    set_aside(connection, unpolled, now=now)
+    quarantine(connection, unpolled, now=now)
     return True
 
 
@@ -232,7 +242,9 @@ def release(engine: Engine, given_back: Sequence[Push]) -> None:
 
     def give_back(connection: Connection) -> None:
         for each in given_back:
-            statement = pushes.update().where(pushes.c.id == each.id, pushes.c.lease_until == each.until)
+            statement = websub_pushes.update().where(
+                websub_pushes.c.id == each.id, websub_pushes.c.lease_until == each.until
+            )
             connection.execute(statement.values(lease_until=None))
 
-    trying(engine, give_back)
+    run_with_retry(engine, give_back)

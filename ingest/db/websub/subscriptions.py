@@ -1,4 +1,4 @@
-"""What we have with the hubs of feeds: rows of ``subscriptions``, changed by :mod:`ingest.schedule.websub` alone.
+"""Subscriptions with hubs: rows of ``websub_subscriptions``, changed by :mod:`ingest.schedule.websub` alone.
 
 ::
 
@@ -23,39 +23,40 @@ from sqlalchemy import Connection, Engine, case, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ingest.db import hosts
-from ingest.db.engine import clean, trying
+from ingest.db.engine import pg_text, run_with_retry
 from ingest.db.feed_codecs import WAITS
-from ingest.db.read_transaction import reading
-from ingest.db.tables import feeds, subscriptions
+from ingest.db.read_transaction import read_transaction
+from ingest.db.tables import feeds, websub_subscriptions
 from ingest.schedule import websub
-from ingest.schedule.rate_limit import Budget, Waiting
+from ingest.schedule.rate_limit import DueFeed, HostLimits
 from ingest.schedule.websub import Offer, State, Subscription
 
 _NAMES: Final = tuple(each.name for each in fields(Subscription))
-_ROW: Final = tuple(subscriptions.c[name] for name in _NAMES)
+_ROW: Final = tuple(websub_subscriptions.c[name] for name in _NAMES)
 
 _DUE: Final = f"""
-    SELECT {", ".join(f"s.{name}" for name in _NAMES)}, s.turn_at FROM subscriptions s JOIN feeds f ON f.id = s.feed_id
+    SELECT {", ".join(f"s.{name}" for name in _NAMES)}, s.slot_at FROM websub_subscriptions s
+    JOIN feeds f ON f.id = s.feed_id
     WHERE s.next_try_at <= %(now)s AND (f.enabled OR s.state = '{State.CANCELLED}')
     ORDER BY s.next_try_at LIMIT %(limit)s FOR UPDATE OF s SKIP LOCKED"""  # noqa: S608
 _JUDGED: Final = """
     WITH late AS (
-        SELECT feed_id, key FROM unpushed WHERE found_at <= %(before)s
+        SELECT feed_id, key FROM hub_misses WHERE missed_at <= %(before)s
         ORDER BY feed_id, key LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     ), gone AS (
-        DELETE FROM unpushed u USING late WHERE u.feed_id = late.feed_id AND u.key = late.key RETURNING u.feed_id
+        DELETE FROM hub_misses u USING late WHERE u.feed_id = late.feed_id AND u.key = late.key RETURNING u.feed_id
     )
     SELECT feed_id, count(*) AS missed FROM gone GROUP BY feed_id ORDER BY feed_id"""
 _NOTE: Final = """
-    INSERT INTO unpushed (feed_id, key, found_at)
+    INSERT INTO hub_misses (feed_id, key, missed_at)
     SELECT found.feed_id, found.key, %(now)s FROM unnest(%(feeds)b::bigint[], %(keys)b::bytea[]) AS found(feed_id, key)
     JOIN feeds ON feeds.id = found.feed_id ORDER BY found.feed_id, found.key ON CONFLICT DO NOTHING"""
 JUDGED_AT_ONCE: Final = 1000
-_WITH_FEED: Final = select(*_ROW, feeds.c.url).join(feeds, feeds.c.id == subscriptions.c.feed_id)
+_WITH_FEED: Final = select(*_ROW, feeds.c.url).join(feeds, feeds.c.id == websub_subscriptions.c.feed_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownSubscription:
+class SubscriptionView:
     """A subscription as an operator sees it: without what only its hub may know."""
 
     feed_id: int
@@ -70,10 +71,10 @@ class KnownSubscription:
     next_try_at: datetime | None
     failures: int
     trust: float
-    pushed: int
-    pushed_at: datetime | None
-    missed: int
-    dropped: int
+    push_count: int
+    last_push_at: datetime | None
+    missed_entries: int
+    invalid_pushes: int
     detail: str | None
 
 
@@ -89,8 +90,8 @@ def offer(engine: Engine, feed_id: int, offered: Offer, *, token: str, secret: s
             return False
         known = _locked(connection, feed_id=feed_id)
         if known is None:
-            statement = insert(subscriptions).values(_values(wanted)).on_conflict_do_nothing()
-            added = connection.execute(statement.returning(subscriptions.c.feed_id))
+            statement = insert(websub_subscriptions).values(_values(wanted)).on_conflict_do_nothing()
+            added = connection.execute(statement.returning(websub_subscriptions.c.feed_id))
             return added.first() is not None
         if websub.is_of(known, offered):
             _store(connection, known, replace(known, hubs=offered.hubs), now=now)
@@ -100,10 +101,10 @@ def offer(engine: Engine, feed_id: int, offered: Offer, *, token: str, secret: s
         _store(connection, known, wanted, now=now)
         return True
 
-    return trying(engine, take_up)
+    return run_with_retry(engine, take_up)
 
 
-def claim_due(engine: Engine, *, now: datetime, limit: int, budget: Budget) -> list[Subscription]:
+def claim_due(engine: Engine, *, now: datetime, limit: int, budget: HostLimits) -> list[Subscription]:
     """Up to ``limit`` subscriptions whose hubs are to be asked now, by us: whoever looks meanwhile gets others.
 
     Those whose hubs have no room are due again when their turn comes.
@@ -115,26 +116,26 @@ def claim_due(engine: Engine, *, now: datetime, limit: int, budget: Budget) -> l
     def claim(connection: Connection) -> list[Subscription]:
         rows = connection.exec_driver_sql(_DUE, {"now": now, "limit": limit}).mappings().all()
         asking: dict[int, tuple[Subscription, Subscription]] = {}
-        waiting: list[Waiting] = []
+        waiting: list[DueFeed] = []
         for row in rows:
             known = _read(row)
             changed, ask = websub.due(known, now=now)
             if ask:
                 asking[known.feed_id] = known, changed
-                came = row["turn_at"] is not None and row["turn_at"] == known.next_try_at
-                waiting.append(Waiting(feed_id=known.feed_id, host=_host(known.hub), turn_came=came))
+                came = row["slot_at"] is not None and row["slot_at"] == known.next_try_at
+                waiting.append(DueFeed(feed_id=known.feed_id, host=_host(known.hub), turn_came=came))
             else:
                 _store(connection, known, changed, now=now)
         admission = hosts.admit(connection, waiting, now=now, budget=budget)
-        for feed_id, turn in admission.turns.items():
-            statement = update(subscriptions).where(subscriptions.c.feed_id == feed_id)
-            connection.execute(statement.values(next_try_at=turn, turn_at=turn))
+        for feed_id, turn in admission.slots.items():
+            statement = update(websub_subscriptions).where(websub_subscriptions.c.feed_id == feed_id)
+            connection.execute(statement.values(next_try_at=turn, slot_at=turn))
         for feed_id in admission.admitted:
             known, changed = asking[feed_id]
             _store(connection, known, changed, now=now)
         return [asking[feed_id][1] for feed_id in admission.admitted]
 
-    return trying(engine, claim)
+    return run_with_retry(engine, claim)
 
 
 def change(
@@ -160,7 +161,7 @@ def change(
         _store(connection, known, changed, now=now)
         return changed
 
-    return trying(engine, apply)
+    return run_with_retry(engine, apply)
 
 
 def change_in(
@@ -174,54 +175,58 @@ def change_in(
 
 def find(engine: Engine, *, feed_id: int | None = None, token: str | None = None) -> Subscription | None:
     """The subscription of this feed, or with this token."""
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         row = connection.execute(select(*_ROW).where(_named(feed_id, token))).mappings().one_or_none()
     return None if row is None else _read(row)
 
 
-def of_feeds(engine: Engine, feed_ids: Sequence[int]) -> dict[int, Subscription]:
+def subscriptions_of(engine: Engine, feed_ids: Sequence[int]) -> dict[int, Subscription]:
     """Those of these feeds that have one."""
-    with reading(engine) as connection:
-        rows = connection.execute(select(*_ROW).where(subscriptions.c.feed_id.in_(feed_ids))).mappings()
+    with read_transaction(engine) as connection:
+        rows = connection.execute(
+            select(*_ROW).where(websub_subscriptions.c.feed_id.in_(feed_ids))
+        ).mappings()
         return {row["feed_id"]: _read(row) for row in rows}
 
 
-def list_subscriptions(engine: Engine, *, now: datetime, state: str | None = None) -> list[KnownSubscription]:
+def list_subscriptions(engine: Engine, *, now: datetime, state: str | None = None) -> list[SubscriptionView]:
     """All of them, in the order of their feeds."""
-    wanted = _WITH_FEED if state is None else _WITH_FEED.where(subscriptions.c.state == state)
-    with reading(engine) as connection:
-        rows = connection.execute(wanted.order_by(subscriptions.c.feed_id)).mappings().all()
+    wanted = _WITH_FEED if state is None else _WITH_FEED.where(websub_subscriptions.c.state == state)
+    with read_transaction(engine) as connection:
+        rows = connection.execute(wanted.order_by(websub_subscriptions.c.feed_id)).mappings().all()
     return [_shown(_read(row), feed_url=row["url"], now=now) for row in rows]
 
 
-def known_subscription(connection: Connection, feed_id: int, *, now: datetime) -> KnownSubscription | None:
+def subscription_view(connection: Connection, feed_id: int, *, now: datetime) -> SubscriptionView | None:
     """That of one feed, within a snapshot that has more in it."""
-    wanted = _WITH_FEED.where(subscriptions.c.feed_id == feed_id)
+    wanted = _WITH_FEED.where(websub_subscriptions.c.feed_id == feed_id)
     row = connection.execute(wanted).mappings().one_or_none()
     return None if row is None else _shown(_read(row), feed_url=row["url"], now=now)
 
 
-def _shown(known: Subscription, *, feed_url: str, now: datetime) -> KnownSubscription:
-    plain = {name: getattr(known, name) for name in KnownSubscription.__dataclass_fields__ if name in _NAMES}
+def _shown(known: Subscription, *, feed_url: str, now: datetime) -> SubscriptionView:
+    plain = {name: getattr(known, name) for name in SubscriptionView.__dataclass_fields__ if name in _NAMES}
     plain["state"] = known.state.value
-    return KnownSubscription(**plain, feed_url=feed_url, covers=websub.covers(known, now=now))
+    return SubscriptionView(**plain, feed_url=feed_url, covers=websub.covers(known, now=now))
 
 
 def count_states(connection: Connection) -> dict[str, int]:
     """How many there are in each state."""
-    rows = connection.execute(select(subscriptions.c.state, func.count()).group_by(subscriptions.c.state))
+    rows = connection.execute(
+        select(websub_subscriptions.c.state, func.count()).group_by(websub_subscriptions.c.state)
+    )
     return {**{state.value: 0 for state in State}, **{row[0]: row[1] for row in rows}}
 
 
-def note_unpushed(engine: Engine, found: Mapping[int, Sequence[bytes]], *, now: datetime) -> None:
+def record_hub_misses(engine: Engine, found: Mapping[int, Sequence[bytes]], *, now: datetime) -> None:
     """Polls found these entries, by feed, which their hubs have not told yet."""
     pairs = [(feed_id, key) for feed_id, keys in found.items() for key in keys]
     if pairs:
         given = {"now": now, "feeds": [pair[0] for pair in pairs], "keys": [pair[1] for pair in pairs]}
-        trying(engine, lambda connection: connection.exec_driver_sql(_NOTE, given).rowcount)
+        run_with_retry(engine, lambda connection: connection.exec_driver_sql(_NOTE, given).rowcount)
 
 
-def judge(engine: Engine, *, now: datetime, grace: timedelta = websub.GRACE) -> int:
+def count_missed_entries(engine: Engine, *, now: datetime, grace: timedelta = websub.GRACE) -> int:
     """Count against their hubs the entries that polls found longer than ``grace`` ago and no push brought; how many
     those are."""
 
@@ -233,11 +238,15 @@ def judge(engine: Engine, *, now: datetime, grace: timedelta = websub.GRACE) -> 
             change_in(connection, feed_id, lambda known, n=missed: websub.after_missed(known, n), now=now)  # type: ignore[misc]  # bound at once
         return total
 
-    return trying(engine, apply)
+    return run_with_retry(engine, apply)
 
 
 def _named(feed_id: int | None, token: str | None) -> Any:
-    return subscriptions.c.token == token if feed_id is None else subscriptions.c.feed_id == feed_id
+    return (
+        websub_subscriptions.c.token == token
+        if feed_id is None
+        else websub_subscriptions.c.feed_id == feed_id
+    )
 
 
 def _locked(
@@ -251,8 +260,10 @@ def _locked(
 def _store(connection: Connection, known: Subscription, changed: Subscription, *, now: datetime) -> None:
     if changed == known:
         return
-    values = {**_values(changed), "turn_at": None}
-    connection.execute(update(subscriptions).where(subscriptions.c.feed_id == known.feed_id).values(values))
+    values = {**_values(changed), "slot_at": None}
+    connection.execute(
+        update(websub_subscriptions).where(websub_subscriptions.c.feed_id == known.feed_id).values(values)
+    )
     if websub.covers(known, now=now) and not websub.covers(changed, now=now):
         poll_now(connection, known.feed_id, at=now, reason="its hub is no longer relied on")
 
@@ -260,15 +271,15 @@ def _store(connection: Connection, known: Subscription, changed: Subscription, *
 def poll_now(connection: Connection, feed_id: int, *, at: datetime, reason: str) -> None:
     """Let a feed be polled at ``at`` where it would be polled later, but not before its server allows; one of which a
     poll is under way stays as it is."""
-    soonest = func.greatest(at, feeds.c.wait_until)
+    soonest = func.greatest(at, feeds.c.retry_after_until)
     statement = update(feeds).where(
         feeds.c.id == feed_id,
         feeds.c.enabled == true(),
         feeds.c.lease_poll_id.is_(None),
         feeds.c.next_poll_at > soonest,
     )
-    why = case((feeds.c.wait_until > at, f"{reason}; {WAITS}"), else_=reason)
-    connection.execute(statement.values(next_poll_at=soonest, turn_at=None, last_reason=why))
+    why = case((feeds.c.retry_after_until > at, f"{reason}; {WAITS}"), else_=reason)
+    connection.execute(statement.values(next_poll_at=soonest, slot_at=None, last_reason=why))
 
 
 def _host(url: str) -> str:
@@ -287,5 +298,5 @@ def _values(known: Subscription) -> dict[str, Any]:
         **dict(values),
         "state": known.state.value,
         "hubs": list(known.hubs),
-        "detail": clean(known.detail),
+        "detail": pg_text(known.detail),
     }

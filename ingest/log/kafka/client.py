@@ -167,10 +167,12 @@ class Cluster:
     def _committed(self, admin: KafkaAdminClient, group: str, places: Sequence[Any]) -> Mapping[Any, Any]:
         """A coordinator is not there at once: not for the first group of a cluster, nor after a broker's restart; who
         is named as one may not have begun to be it."""
-        found: Mapping[Any, Any] = self.patiently(lambda: admin.list_group_offsets({group: places}))[group]
+        found: Mapping[Any, Any] = self.retry_until_available(
+            lambda: admin.list_group_offsets({group: places})
+        )[group]
         return found
 
-    def patiently(self, ask: Callable[[], Answer]) -> Answer:
+    def retry_until_available(self, ask: Callable[[], Answer]) -> Answer:
         """The answer, asked for again within ``patience`` while the cluster has yet to agree on who is to give it.
 
         The admin client asks again for few of those reasons.

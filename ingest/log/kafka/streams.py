@@ -103,7 +103,9 @@ class KafkaStreamTarget:
         """
         place = TopicPartition(topic, 0)
         with self._cluster.admin(doing=f"looking for the last cursor of {topic}") as admin:
-            self._limits |= self._cluster.patiently(lambda: self._cluster.ensure_topics([topic], admin=admin))
+            self._limits |= self._cluster.retry_until_available(
+                lambda: self._cluster.ensure_topics([topic], admin=admin)
+            )
             self._end_hanging(admin, place)
             end = self._stable_ends(admin, [place])[place]
             first = self._offsets(admin, {place: OffsetSpec.EARLIEST})[place]
@@ -143,7 +145,7 @@ class KafkaStreamTarget:
             _bounded(producer.commit_transaction, self._cluster.patience.total_seconds())
         self._sent |= transaction.topics
 
-    def prove(self) -> None:
+    def verify_visible(self) -> None:
         """See that what was committed before the call before this one can be read. Not inside a transaction.
 
         Raises:
@@ -178,7 +180,7 @@ class KafkaStreamTarget:
         return self._offsets(admin, dict.fromkeys(places, OffsetSpec.LATEST), isolation_level=level)
 
     def _offsets(self, admin: KafkaAdminClient, wanted: Mapping[Any, Any], **how: Any) -> dict[Any, int]:
-        found = self._cluster.patiently(lambda: admin.list_partition_offsets(wanted, **how))
+        found = self._cluster.retry_until_available(lambda: admin.list_partition_offsets(wanted, **how))
         return {place: one.offset for place, one in found.items()}
 
     def _end_hanging(self, admin: KafkaAdminClient, place: Any) -> None:

@@ -106,7 +106,7 @@ class PostgresLog:
             streamed = is_stream(name)
             oldest = now - (streams if streamed else retention)
             first = self._move_first(topic_id, oldest, unread_too=streamed)
-            runtime.crash_step("prune.first-moved")
+            runtime.failpoint("prune.first-moved")
             while count := self._delete(topic_id, first):
                 removed += count
         return removed

@@ -7,7 +7,8 @@
                             └─ new ─expat─▶ trees ─Reader.entry─▶ a dictionary as feedparser's ─▶ Entry
 
 What is read here is a strict part of what feedparser reads: well-formed, without a DOCTYPE, with text alone
-where a text is expected. Whatever else comes up ends in :class:`~ingest.parse.namespaces.Outside`, and the caller
+where a text is expected. Whatever else comes up ends in
+:class:`~ingest.parse.namespaces.NeedsFeedparser`, and the caller
 asks the reference. Within that part feedparser's habits hold, and each is a line here: the last of several
 titles at one depth, but not of those deeper down; a second description becomes content; an ``xml:base``
 that outlives its element; and so on. ``tests/pure/test_fastpath_corpus.py`` compares the two over the corpus.
@@ -31,8 +32,8 @@ from xml.etree import ElementTree as ET
 
 from ingest.parse.cache import EntryCache
 from ingest.parse.fastpath.document import Found, Reader
-from ingest.parse.fastpath.splitting import Miscut, Split, utf8
-from ingest.parse.namespaces import Outside
+from ingest.parse.fastpath.splitting import Split, SplitError, utf8
+from ingest.parse.namespaces import NeedsFeedparser
 from ingest.types import Entry
 
 __all__ = ["Found", "read"]
@@ -63,10 +64,10 @@ def read(
                 return Reader(split, url=url, make=make, cache=cache).document()
             except ET.ParseError:
                 pass  # cut in the wrong place, or not well-formed: the whole of it tells
-            except Miscut:
+            except SplitError:
                 pass
         return Reader(Split(document, []), url=url, make=make, cache=None).document()
-    except (Outside, ET.ParseError, RecursionError):
+    except (NeedsFeedparser, ET.ParseError, RecursionError):
         return None
     finally:
         if collecting:

@@ -10,7 +10,7 @@ from xml.sax.saxutils import quoteattr
 
 from ingest.parse.cache import EntryCache
 from ingest.parse.fastpath.entries import AFTER_ENTRIES, MAX_DEPTH, TAKEN, EntryReader
-from ingest.parse.fastpath.splitting import MARK, MARK_BYTES, Miscut, Split, tree, without_counts
+from ingest.parse.fastpath.splitting import MARK, MARK_BYTES, Split, SplitError, tree, without_counts
 from ingest.parse.fastpath.values import (
     HTML_TYPES,
     QUERY,
@@ -21,7 +21,7 @@ from ingest.parse.fastpath.values import (
     text_of,
 )
 from ingest.parse.feedparser_adapter import HANDLED
-from ingest.parse.namespaces import Names, Outside
+from ingest.parse.namespaces import Names, NeedsFeedparser
 from ingest.types import Entry
 
 _RSS_VERSIONS: Final = {"0.91": "rss091u", "0.92": "rss092", "0.93": "rss093", "0.94": "rss094"}
@@ -57,7 +57,7 @@ class Reader(EntryReader):
         cache: EntryCache | None,
     ) -> None:
         if b"<!DOCTYPE" in split.around or b"<!ENTITY" in split.around:
-            raise Outside
+            raise NeedsFeedparser
         self._split = split
         self._url = url
         self._cache = cache
@@ -80,7 +80,7 @@ class Reader(EntryReader):
     def document(self) -> Found:
         """
         Raises:
-            Outside, ET.ParseError, Miscut: see :func:`ingest.parse.fastpath.read`.
+            NeedsFeedparser, ET.ParseError, SplitError: see :func:`ingest.parse.fastpath.read`.
         """
         root = self._root
         self._find_parent()
@@ -97,7 +97,7 @@ class Reader(EntryReader):
             self.in_feed = True
             self.version = self.version or _ATOM_VERSIONS.get(attributes.get("version", ""), "atom")
         elif name != "rdf_rdf" or not self.version:
-            raise Outside
+            raise NeedsFeedparser
         if self.lang and name in ("rss", "feed"):
             self.feed["language"] = self.lang.replace("_", "-")
         lang, base = self.lang, self.base
@@ -105,7 +105,7 @@ class Reader(EntryReader):
             if name != "feed" and self._names[child.tag] == "channel":
                 attributes = self._enter(child)
                 if "href" in attributes or "lastmod" in attributes:
-                    raise Outside
+                    raise NeedsFeedparser
                 self.in_feed, self.in_image, self.in_input = True, False, False
                 inner, inner_base = self.lang, self.base
                 for each in child:
@@ -117,7 +117,7 @@ class Reader(EntryReader):
                 self._around(child, 2, base)
             self.lang = lang
         if len(self._found) < len(self._split.entries):
-            raise Miscut
+            raise SplitError
         return Found(version=self.version, feed=self.feed, entries=self._found, read=self._read)
 
     def _find_parent(self) -> None:
@@ -134,7 +134,7 @@ class Reader(EntryReader):
                     **dict(self._declared.get(parent, ())),
                 }
                 return
-        raise Miscut
+        raise SplitError
 
     def _context(self) -> dict[str, Any]:
         if self.in_image and self.image is not None:
@@ -150,7 +150,7 @@ class Reader(EntryReader):
         ``outer``: the base that its parent began with. Where that had none, the element's own outlives it.
         """
         if depth > MAX_DEPTH:
-            raise Outside
+            raise NeedsFeedparser
         tag = element.tag
         if tag == self._mark:
             self._marked(int(element.get("n", "")), depth, outer)
@@ -164,12 +164,12 @@ class Reader(EntryReader):
                 self.in_image = False
         if name in ("item", "entry"):
             if depth > 3:
-                raise Outside
+                raise NeedsFeedparser
             self._item(element, attributes, depth)
         elif name in _AROUND_LEAVES:
             _AROUND_LEAVES[name](self, element, attributes, name, depth)
         elif name in _AROUND_REFUSED:
-            raise Outside
+            raise NeedsFeedparser
         else:
             self._container(element, attributes, name, depth)
         self.base = outer or self.base
@@ -186,7 +186,7 @@ class Reader(EntryReader):
             self.in_input, self.title_depth = True, -1
         elif name == "itunes_image" and (attributes.get("href") or attributes.get("url")):
             if self._context() is not self.feed:
-                raise Outside
+                raise NeedsFeedparser
             self.image = {}
         lang, base = self.lang, self.base
         for child in element:
@@ -208,7 +208,7 @@ class Reader(EntryReader):
         value = text_of(element)
         # After entries it is -1 or as deep as their parts: without a title of theirs, or with one.
         if self.title_depth >= AFTER_ENTRIES and depth > self.title_depth - AFTER_ENTRIES:
-            raise Outside
+            raise NeedsFeedparser
         if self.in_feed and not -1 < self.title_depth <= depth:
             self._context()["title"] = fixed(value)
         if value and name != "media_title":
@@ -309,14 +309,14 @@ class Reader(EntryReader):
                 if element is root or element.tag == MARK:
                     continue
                 if not all(self._names.admits(prefix, uri) for prefix, uri in declarations if uri):
-                    raise Outside
+                    raise NeedsFeedparser
         else:
             root = ET.fromstring(document)  # noqa: S314 - as in tree
         found = root[::2]
         if len(found) != len(entries) or any(each.tag != MARK or len(each) for each in root[1::2]):
-            raise Miscut
+            raise SplitError
         if any(self._names[each.tag] not in ("item", "entry") for each in found):
-            raise Miscut
+            raise SplitError
         return found
 
 

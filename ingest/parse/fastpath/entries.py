@@ -20,7 +20,7 @@ from ingest.parse.fastpath.values import (
     with_href,
 )
 from ingest.parse.feedparser_adapter import HANDLED, join, looks_like_html, name_author, safe_base
-from ingest.parse.namespaces import AttributeNames, Names, Outside
+from ingest.parse.namespaces import AttributeNames, Names, NeedsFeedparser
 from ingest.types import Entry
 
 MAX_DEPTH: Final = 60
@@ -95,7 +95,7 @@ class EntryReader:
             if base:
                 self.base = (safe_base(self.base, base) or self.base) if self.base else join("", base)
                 if self.base and safe_base(self.base, self.base) not in (self.base, ""):
-                    raise Outside
+                    raise NeedsFeedparser
             lang = attributes.get("xml:lang", attributes.get("lang"))
             if lang is not None:
                 self.lang = lang or None
@@ -105,14 +105,14 @@ class EntryReader:
         """Whether feedparser has these names as they are, which values it has in lower case, and whether some
         hold for what is within."""
         if len(names) > MAX_ATTRIBUTES:
-            raise Outside
+            raise NeedsFeedparser
         found = tuple([self._attribute_names[name] for name in names])
         kinds = tuple([name for name in ("rel", "type") if name in found])
         return found == names, kinds, not _SCOPE.isdisjoint(found)
 
     def _item(self, element: ET.Element, attributes: Attributes, depth: int) -> None:
         if "href" in attributes or "lastmod" in attributes:
-            raise Outside
+            raise NeedsFeedparser
         self.entry = {}
         self.depths = {}
         self.title_depth = -1
@@ -182,22 +182,22 @@ class EntryReader:
         """Of no interest, but for what may be in it."""
         if len(element):
             if depth > MAX_DEPTH:
-                raise Outside
+                raise NeedsFeedparser
             self._children(element, depth + 1)
 
     def refused(self, _element: object, _attributes: object, _name: str, _depth: int) -> None:
-        raise Outside
+        raise NeedsFeedparser
 
     def leaf(self, element: ET.Element, _attributes: object, _name: str, _depth: int) -> None:
         """Of no interest."""
         if len(element):
-            raise Outside
+            raise NeedsFeedparser
 
     def kept(self, element: ET.Element, attributes: Attributes, name: str, depth: int) -> None:
         if attributes:
             self.entry[name] = attributes
             if len(element):
-                raise Outside
+                raise NeedsFeedparser
         else:
             self.put(name, fixed(text_of(element)), depth)
 
@@ -221,7 +221,7 @@ class EntryReader:
             if link["rel"] == "alternate" and link["type"] in HTML_TYPES:
                 entry["link"] = link["href"]
             if len(element):
-                raise Outside
+                raise NeedsFeedparser
         else:
             value = fixed(self._resolved(text_of(element)))
             if "&" in value:
@@ -272,19 +272,19 @@ class EntryReader:
             self.put("author", fixed(text.strip()) if text else "", depth)
         else:
             if self.in_author:
-                raise Outside
+                raise NeedsFeedparser
             self.in_author = True
             text = element.text
             if text and not text.isspace():
-                raise Outside
+                raise NeedsFeedparser
             for child in element:
                 tail = child.tail
                 if len(child) or (tail and not tail.isspace()):
-                    raise Outside
+                    raise NeedsFeedparser
                 handler, _ = self._handlers[child.tag]
                 # Text of an element without a place of its own would be the author's.
                 if handler is not EntryReader.author_part and child.text and not child.text.isspace():
-                    raise Outside
+                    raise NeedsFeedparser
             self._children(element, depth + 1)
             self.in_author = False
             self.put("author", "", depth)
@@ -302,7 +302,7 @@ class EntryReader:
 
     def author_part(self, element: ET.Element, _attributes: object, name: str, _depth: int) -> None:
         if len(element):
-            raise Outside
+            raise NeedsFeedparser
         if self.in_author:
             key = name.removeprefix("itunes_")
             value = text_of(element)
@@ -316,7 +316,7 @@ class EntryReader:
     def contributor(self, element: ET.Element, _attributes: object, _name: str, _depth: int) -> None:
         for child in element:
             if len(child) or self._names[child.tag] not in ("name", "uri", "url", "email"):
-                raise Outside
+                raise NeedsFeedparser
 
     def category(self, element: ET.Element, attributes: Attributes, name: str, _depth: int) -> None:
         value = fixed(text_of(element))
@@ -405,12 +405,12 @@ class EntryReader:
 
     def image_of_entry(self, element: ET.Element, _attributes: object, _name: str, _depth: int) -> None:
         if len(element):
-            raise Outside
+            raise NeedsFeedparser
         self.title_depth = -1
 
     def itunes_image(self, element: ET.Element, attributes: Attributes, _name: str, _depth: int) -> None:
         if len(element):
-            raise Outside
+            raise NeedsFeedparser
         href = attributes.get("href") or attributes.get("url")
         if href:
             self.entry["image"] = {"href": href}
@@ -419,7 +419,7 @@ class EntryReader:
         """A text that nobody reads; but of another type than text it would be decoded."""
         content_type(attributes, "text/plain")
         if len(element):
-            raise Outside
+            raise NeedsFeedparser
 
 
 class Handlers(dict[str, tuple[_Handler, str]]):

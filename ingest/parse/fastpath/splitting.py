@@ -35,7 +35,7 @@ def utf8(prepared: bytes, charset: str | None) -> bytes | None:
     return None if prepared.startswith(b"\xef\xbb\xbf") else _DECLARATION.sub(b"", prepared, count=1)
 
 
-class Miscut(Exception):
+class SplitError(Exception):
     """The bytes of an entry are not those of one element."""
 
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 from ingest.parse.dates import read_date
 from ingest.parse.feedparser_adapter import parse_date
-from ingest.parse.namespaces import Outside
+from ingest.parse.namespaces import NeedsFeedparser
 
 Attributes = dict[str, str]
 NO_ATTRIBUTES: Final[Attributes] = {}
@@ -34,7 +34,7 @@ _TYPES: Final = {
 
 def text_of(element: ET.Element) -> str:
     if len(element):
-        raise Outside
+        raise NeedsFeedparser
     text = element.text
     return text.strip() if text else ""
 
@@ -55,7 +55,7 @@ def content_type(attributes: Attributes, default: str) -> str:
         return default
     kind = _TYPES.get(attributes.get("type", default))
     if kind is None or attributes.get("mode") == "base64":
-        raise Outside
+        raise NeedsFeedparser
     return kind
 
 
@@ -71,12 +71,12 @@ def with_href(attributes: Attributes) -> Attributes:
 def reference_date(text: str) -> object:
     """
     Raises:
-        Outside: the reference fails over it, and with it over the whole document.
+        NeedsFeedparser: the reference fails over it, and with it over the whole document.
     """
     try:
         return parse_date(text)
     except Exception as error:
-        raise Outside from error
+        raise NeedsFeedparser from error
 
 
 def check_date(text: str) -> None:

@@ -1,0 +1,137 @@
+"""Rename columns and tables to the field's standard terms; no value changes but for the keys of JSON objects.
+
+The article log holds records whose ``digest`` fields are now ``content_hash``. On the embedded log this migration
+rewrites them. On Kafka the consumers must have read every record before the upgrade (docs/operations.md).
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0016"
+down_revision = "0015"
+branch_labels = None
+depends_on = None
+
+_TABLES = (("subscriptions", "websub_subscriptions"), ("pushes", "websub_pushes"), ("unpushed", "hub_misses"))
+# Table names are the new ones.
+_COLUMNS = (
+    ("feeds", "turn_at", "slot_at"),
+    ("feeds", "wait_until", "retry_after_until"),
+    ("feeds", "cadence_entries", "publish_rate_entries"),
+    ("feeds", "cadence_hours", "publish_rate_hours"),
+    ("feeds", "asked", "poll_hints"),
+    ("feeds", "body_at", "last_body_at"),
+    ("feeds", "distrusted", "validators_unreliable"),
+    ("feeds", "rhythm", "publish_gaps"),
+    ("feeds", "about", "site_identity"),
+    ("feeds", "drifted", "site_changed_reason"),
+    ("feeds", "read_by", "parser_version"),
+    ("feeds", "request", "request_options"),
+    ("feeds", "agent", "user_agent_trial"),
+    ("hosts", "free_at", "next_slot_at"),
+    ("hosts", "pages_end", "page_queue_end"),
+    ("seen", "digest", "content_hash"),
+    ("seen", "marks", "entry_fingerprint"),
+    ("websub_subscriptions", "turn_at", "slot_at"),
+    ("websub_subscriptions", "asked_at", "requested_at"),
+    ("websub_subscriptions", "pushed", "push_count"),
+    ("websub_subscriptions", "pushed_at", "last_push_at"),
+    ("websub_subscriptions", "pinged_at", "last_ping_at"),
+    ("websub_subscriptions", "missed", "missed_entries"),
+    ("websub_subscriptions", "dropped", "invalid_pushes"),
+    ("hub_misses", "found_at", "missed_at"),
+    ("pages", "turn_at", "slot_at"),
+    ("pages", "digest", "content_hash"),
+    ("revisions", "digest", "content_hash"),
+    ("sightings", "place", "log_position"),
+)
+_INDEXES = (
+    ("ix_subscriptions_next_try_at", "ix_websub_subscriptions_next_try_at"),
+    ("ix_pushes_feed", "ix_websub_pushes_feed"),
+    ("ix_unpushed_found_at", "ix_hub_misses_missed_at"),
+    ("uq_quarantine_unpolled", "uq_quarantine_unlogged"),
+)
+_CONSTRAINTS = (
+    ("websub_subscriptions", "pk_subscriptions", "pk_websub_subscriptions"),
+    ("websub_subscriptions", "uq_subscriptions_token", "uq_websub_subscriptions_token"),
+    ("websub_subscriptions", "ck_subscriptions_state", "ck_websub_subscriptions_state"),
+    ("websub_subscriptions", "fk_subscriptions_feed_id", "fk_websub_subscriptions_feed_id"),
+    ("websub_pushes", "pk_pushes", "pk_websub_pushes"),
+    ("websub_pushes", "fk_pushes_feed_id", "fk_websub_pushes_feed_id"),
+    ("hub_misses", "pk_unpushed", "pk_hub_misses"),
+    ("hub_misses", "fk_unpushed_feed_id", "fk_hub_misses_feed_id"),
+    ("pages", "uq_pages_article_id_digest", "uq_pages_article_id_content_hash"),
+    ("revisions", "uq_revisions_article_id_digest", "uq_revisions_article_id_content_hash"),
+)
+_KEYS = (
+    ("feeds", "poll_hints", "every_seconds", "interval_seconds"),
+    ("feeds", "publish_gaps", "fresh_at", "last_new_at"),
+    ("feeds", "publish_gaps", "gap_seconds", "mean_seconds"),
+    ("feeds", "publish_gaps", "gaps", "count"),
+    ("feeds", "user_agent_trial", "use", "state"),
+)
+
+
+def upgrade() -> None:
+    for old, new in _TABLES:
+        op.rename_table(old, new)
+    for table, old, new in _COLUMNS:
+        op.alter_column(table, old, new_column_name=new)
+    for old, new in _INDEXES:
+        op.execute(f"ALTER INDEX {old} RENAME TO {new}")
+    for table, old, new in _CONSTRAINTS:
+        op.execute(f"ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}")
+    for table, column, old, new in _KEYS:
+        _rename_key(table, column, old, new)
+    _rename_in_records("digest", "content_hash")
+    _rename_alert_kind("drifted", "site-changed")
+
+
+def downgrade() -> None:
+    _rename_alert_kind("site-changed", "drifted")
+    _rename_in_records("content_hash", "digest")
+    for table, column, old, new in _KEYS:
+        _rename_key(table, column, new, old)
+    for table, old, new in _CONSTRAINTS:
+        op.execute(f"ALTER TABLE {table} RENAME CONSTRAINT {new} TO {old}")
+    for old, new in _INDEXES:
+        op.execute(f"ALTER INDEX {new} RENAME TO {old}")
+    for table, old, new in _COLUMNS:
+        op.alter_column(table, new, new_column_name=old)
+    for old, new in _TABLES:
+        op.rename_table(new, old)
+
+
+def _rename_key(table: str, column: str, old: str, new: str) -> None:
+    op.execute(
+        f"UPDATE {table} SET {column} = ({column} - '{old}') || jsonb_build_object('{new}', {column} -> '{old}') "  # noqa: S608
+        f"WHERE {column} ? '{old}'"
+    )
+
+
+def _rename_in_records(old: str, new: str) -> None:
+    """Rename a field of the wire format in the embedded log and in quarantine.
+
+    A quote inside a JSON string is escaped, so the pattern matches keys alone.
+    """
+    value = _replaced(f'"{old}":"', f'"{new}":"')
+    articles = "SELECT id FROM log_topics WHERE name = 'news.articles'"
+    op.execute(f"UPDATE log_records SET value = {value} WHERE topic_id = ({articles})")  # noqa: S608
+    op.execute(f"UPDATE quarantine SET value = {value} WHERE topic = 'news.articles'")  # noqa: S608
+
+
+def _rename_alert_kind(old: str, new: str) -> None:
+    alerts = "SELECT id FROM log_topics WHERE name = 'news.alerts'"
+    value = _replaced(f'"kind":"{old}"', f'"kind":"{new}"')
+    headers = (
+        f"""CASE WHEN headers ->> 'kind' = '{old}' THEN headers || '{{"kind": "{new}"}}' ELSE headers END"""
+    )
+    op.execute(
+        f"UPDATE log_records SET value = {value}, headers = {headers} WHERE topic_id = ({alerts})"  # noqa: S608
+    )
+
+
+def _replaced(old: str, new: str) -> str:
+    """Return SQL for ``value`` with one byte string replaced; PostgreSQL's escape format takes bytes of any kind."""
+    return f"decode(replace(encode(value, 'escape'), '{old}', '{new}'), 'escape')"
