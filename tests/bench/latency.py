@@ -31,12 +31,12 @@ from tests.bench.service import (
     EVERYTHING,
     corpus_messages,
     database,
-    free_port,
     load_topics,
     process,
     wait_until_served,
 )
 from tests.kafka_broker import Broker, fetch_jars
+from tests.ports import reserve_ports
 
 
 class Follower(threading.Thread):
@@ -82,7 +82,11 @@ def measure(
 ) -> None:
     url, engine = stack.enter_context(database())
     load_topics(engine, [EVERYTHING])
-    environment = {"INGEST_DATABASE_URL": url, "INGEST_API_PORT": str(free_port()), "INGEST_LOG": log_name}
+    environment = {
+        "INGEST_DATABASE_URL": url,
+        "INGEST_API_PORT": str(reserve_ports(1)[0]),
+        "INGEST_LOG": log_name,
+    }
     settings = Settings(log=log_name)
     if log_name == "kafka":
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ingest-bench-kafka-")))
