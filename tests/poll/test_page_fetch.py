@@ -696,6 +696,20 @@ def test_pages_under_way_count_among_what_a_host_is_asked_at_once(far: Press) ->
     assert again.tries == 1
 
 
+def wait_for_lock_wait(engine: Engine) -> None:
+    """Return when a connection waits for a lock that another one holds."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    deadline = time.monotonic() + 30
+    while True:
+        with engine.connect() as connection:
+            if connection.scalar(waiting):
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_recording_pages_that_the_consumer_stores_in_the_other_order_is_tried_again(press: Press) -> None:
     engine, clock = press.desk.engine, press.desk.clock
     press.show(links=2)
@@ -710,7 +724,7 @@ def test_recording_pages_that_the_consumer_stores_in_the_other_order_is_tried_ag
     with engine.connect() as consumer:
         consumer.execute(text(touch), {"id": second.id})
         recording.start()
-        time.sleep(0.3)  # it holds the first and waits for the second
+        wait_for_lock_wait(engine)  # it holds the first and waits for the second
         consumer.execute(text(touch), {"id": first.id})
         consumer.commit()
     recording.join()
