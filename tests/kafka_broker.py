@@ -147,6 +147,7 @@ class Broker:
         # Of 4.5 CPU seconds for a start the first saves 1.7, the second 1.3.
         self._options = [] if optimised else ["-XX:TieredStopAtLevel=1"]
         self._archive = _archive(jars)
+        self._formatted = jars.with_suffix(".formatted")
         self._process: subprocess.Popen[bytes] | None = None
         self._users = users or {}
         protocols = ["PLAINTEXT", *(["SASL_PLAINTEXT", "SASL_SSL"] if self._users else [])]
@@ -255,6 +256,18 @@ class Broker:
             self._process = None
 
     def _format(self) -> None:
+        """Format the storage, or copy what an earlier broker of these jars made: that saves a JVM of 2 CPU seconds."""
+        storage = self._folder / "logs"
+        if self._users:  # their passwords are part of the storage
+            self._run_storage_tool()
+        elif not storage.exists():
+            if not self._formatted.exists():
+                self._run_storage_tool()
+                _publish(storage, self._formatted)
+            else:
+                shutil.copytree(self._formatted, storage)
+
+    def _run_storage_tool(self) -> None:
         # The id only has to differ from other clusters'; Kafka wants 16 bytes in URL-safe base 64.
         cluster = "bmV3cy1pbmdlc3QtMQ"[:22].ljust(22, "A")
         command = [
@@ -286,6 +299,17 @@ class Broker:
         _run(["keytool", "-genkeypair", "-alias", "broker", *pair, *store], "keytool")
         export = ("-exportcert", "-rfc", "-alias", "broker", "-file", str(self.cafile))
         _run(["keytool", *export, *store], "keytool")
+
+
+def _publish(folder: Path, target: Path) -> None:
+    """Copy ``folder`` to ``target`` in one step, unless another process did."""
+    with tempfile.TemporaryDirectory(dir=target.parent) as partial:
+        copied = shutil.copytree(folder, Path(partial) / "copy")
+        try:
+            copied.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
 
 
 def _run(command: list[str], name: str) -> None:
