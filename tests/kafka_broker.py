@@ -26,6 +26,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from ingest.supervise import parent_death
 from tests.ports import reserve_ports
 
 POM: Final = Path(__file__).parent.parent / "deploy" / "kafka" / "pom.xml"
@@ -130,7 +131,7 @@ class Broker:
 
     It starts fast (quick compiler, classes from an archive) unless it is to be ``optimised`` for a bench. Where there
     are ``users`` (with their passwords) it has listeners for them beside the open one. ``settings`` are its own, beside
-    those that all of ours have.
+    those that all of ours have. A ``tied`` broker ends with the thread that starts it, however that thread ends.
     """
 
     def __init__(
@@ -141,8 +142,10 @@ class Broker:
         optimised: bool = False,
         users: Mapping[str, str] | None = None,
         settings: Mapping[str, str] | None = None,
+        tied: bool = False,
     ) -> None:
         self._folder = folder
+        self._tied = tied
         self._classpath = f"{jars}/*"
         # Of 4.5 CPU seconds for a start the first saves 1.7, the second 1.3.
         self._options = [] if optimised else ["-XX:TieredStopAtLevel=1"]
@@ -219,6 +222,8 @@ class Broker:
             else f"-XX:ArchiveClassesAtExit={write_archive}",
             *("-cp", self._classpath, "kafka.Kafka", str(self._properties)),
         ]
+        if self._tied:
+            command = [sys.executable, "-I", "-S", parent_death.__file__, str(os.getpid()), *command]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS

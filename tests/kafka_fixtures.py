@@ -68,7 +68,7 @@ class SharedBroker:
 
     def _start(self) -> dict[str, str]:
         try:
-            self._broker = Broker(Path(self._folder.name) / "broker", jars=fetch_jars())
+            self._broker = Broker(Path(self._folder.name) / "broker", jars=fetch_jars(), tied=True)
             self._broker.start()
         except CannotStartError as error:
             return {"error": str(error)}
