@@ -9,10 +9,10 @@ from typing import Any, Final
 from ingest import __version__
 from ingest.alerts import alert_schema
 from ingest.api.feeds import DEFAULT_FEEDS, MAX_FEEDS
-from ingest.db.article_search import DEFAULT_LIMIT, MAX_LIMIT
 from ingest.db.feed_codecs import FEED_STATES
 from ingest.db.polls import SHOWN_POLLS
 from ingest.log.api import ALERTS_STREAM
+from ingest.query import DEFAULT_LIMIT, MAX_LIMIT
 from ingest.schedule.page_fetch import PageState
 from ingest.schedule.websub import State
 from ingest.streams import event_schema
@@ -466,7 +466,7 @@ def _schemas() -> dict[str, Any]:
                 "url": _TEXT,
                 "canonical": _TEXT,
                 "articles": _list(_ref("ArticleHistory")),
-                "travelled": {
+                "entries": {
                     **_list(
                         _object(
                             {

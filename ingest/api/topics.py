@@ -20,6 +20,7 @@ from ingest.api.threads import Threads
 from ingest.db import topics
 from ingest.errors import IngestError
 from ingest.log.api import ALERTS_STREAM, stream_topic
+from ingest.response_bodies import topic_body
 from ingest.streams import StreamReader, begin, missing, read_cursor, served
 from ingest.types import Record
 
@@ -56,7 +57,7 @@ class TopicRoutes:
     async def listed(self, request: Request) -> Response:
         query_parameters(request)
         found = await self._threads.run(lambda: topics.list_topics(self._engine))
-        return Json({"topics": [topics.topic_body(one) for one in found]})
+        return Json({"topics": [topic_body(one) for one in found]})
 
     async def events(self, request: Request) -> Response:
         """A page behind a cursor; 410 where retention was faster, unless the beginning was asked for."""

@@ -25,6 +25,7 @@ from ingest.errors import Refused, Unavailable
 from ingest.jsonable import json_line
 from ingest.log.api import ALERTS_STREAM, stream_topic
 from ingest.log.postgres import PostgresLog, listen
+from ingest.response_bodies import topic_body
 from ingest.settings import Settings
 from ingest.streams import Gap, begin, event_schema, missing, read_cursor, served
 from ingest.types import AlertKind, FeedState, Record, Topic
@@ -281,7 +282,7 @@ def list_topics(settings: Settings, *, as_json: bool) -> None:
         found = stored.list_topics(engine)
     if as_json:
         for one in found:
-            click.echo(json_line(stored.topic_body(one)))
+            click.echo(json_line(topic_body(one)))
         return
     rows = [
         (
@@ -312,7 +313,7 @@ def show_topic(settings: Settings, *, slug: str, as_json: bool) -> None:
         found = stored.find_topic(engine, slug)
         one = _require(found, slug, () if found else stored.list_topics(engine, retired=False))
     if as_json:
-        click.echo(json_line(stored.topic_body(one)))
+        click.echo(json_line(topic_body(one)))
         return
     if one.retired:
         click.echo("# retired: no topic in force, nothing new matches it")

@@ -11,12 +11,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
-from ingest.db import article_search, ledger
-from ingest.db.article_search import ArticleQuery, PageCursor
+from ingest.db import article_search
 from ingest.db.engine import open_engine
+from ingest.db.ledger import read_ledger
 from ingest.db.read_transaction import read_transaction
 from ingest.db.status import read_status
 from ingest.errors import Unavailable
+from ingest.query import ArticleQuery, PageCursor
 from tests.conftest import Postgres
 from tests.library import NOON, Library
 
@@ -102,12 +103,12 @@ PLACE = PageCursor(sort_at=NOON - timedelta(days=57), id=SOME_ID)
     ("query", "index"),
     [
         (ArticleQuery(), "ix_articles_sort"),
-        (ArticleQuery(behind=PLACE), "ix_articles_sort"),
+        (ArticleQuery(after=PLACE), "ix_articles_sort"),
         (ArticleQuery(since=NOON - timedelta(days=55), until=NOON - timedelta(days=54)), "ix_articles_sort"),
         (ArticleQuery(source="h7.example"), "ix_articles_source"),
         (ArticleQuery(story=SOME_ID), "ix_articles_story"),
         (ArticleQuery(q="w" + "0" * 32), "ix_revisions_search"),
-        (ArticleQuery(q='"title h7.example/7"', behind=PLACE), "ix_revisions_search"),
+        (ArticleQuery(q='"title h7.example/7"', after=PLACE), "ix_revisions_search"),
         (ArticleQuery(topic="rare"), "pk_matches"),
         (ArticleQuery(topic="common"), "ix_articles_sort"),
     ],
@@ -119,7 +120,7 @@ def test_a_page_of_articles_is_found_by_an_index(filled: Engine, query: ArticleQ
     assert "Seq Scan on revisions" not in plan
     if index == "ix_articles_sort":
         assert "Sort Key: articles.sort_at" not in plan, "the index has this order"
-    if query.behind is not None and query.q is None:
+    if query.after is not None and query.q is None:
         assert "Index Cond: (ROW(sort_at, id) < ROW(" in plan, "the index begins behind the cursor"
 
 
@@ -131,7 +132,7 @@ def test_a_word_that_is_everywhere_is_found_by_time(filled: Engine) -> None:
 
 
 def test_an_article_and_its_ledger_read_no_table_through(filled: Engine) -> None:
-    made = plans(filled, lambda engine: ledger.ledger(engine, "https://h7.example/7"))
+    made = plans(filled, lambda engine: read_ledger(engine, "https://h7.example/7"))
     whole = "\n".join(made)
     assert len(made) >= 8
     for index in (
@@ -160,9 +161,9 @@ def test_pages_of_every_query_together_are_the_whole(filled: Engine) -> None:
         while True:
             page = article_search.find(filled, wanted)
             found += [article.id for article in page.articles]
-            if page.behind is None:
+            if page.next_cursor is None:
                 break
-            wanted = replace(wanted, behind=page.behind)
+            wanted = replace(wanted, after=page.next_cursor)
         assert len(found) == len(set(found)) == total
 
 
