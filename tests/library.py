@@ -122,7 +122,7 @@ class Library:
                         matched_at=at,
                         explanation={
                             "rule": slug,
-                            "found": [{"where": "title", "phrase": slug, "at": 0, "quote": title}],
+                            "matches": [{"field": "title", "phrase": slug, "offset": 0, "quote": title}],
                         },
                     )
                 )
@@ -307,7 +307,10 @@ def event(slug: str, number: int, *, key: UUID | None = None, kind: str = "creat
             "summary": "One line.\nAnother.",
             "feed_id": 1,
         },
-        "match": {"rule": "any", "found": [{"where": "title", "phrase": "event", "at": 0, "quote": "Event"}]},
+        "match": {
+            "rule": "any",
+            "matches": [{"field": "title", "phrase": "event", "offset": 0, "quote": "Event"}],
+        },
     }
     value = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
     return Message(key=str(article_id), value=value, headers={"kind": kind})

@@ -356,7 +356,21 @@ def _schemas() -> dict[str, Any]:
                 "title": _TEXT,
                 "revision": _NUMBER,
                 "matched_at": _TIME,
-                "explanation": {"type": "object"},
+                "explanation": _object(
+                    {
+                        "rule": {**_TEXT, "description": "the part of the topic's rule that matched"},
+                        "matches": _list(
+                            _object(
+                                {
+                                    "field": {"enum": ["title", "text"]},
+                                    "phrase": _TEXT,
+                                    "offset": {**_NUMBER, "description": "in characters"},
+                                    "quote": _TEXT,
+                                }
+                            )
+                        ),
+                    }
+                ),
             }
         ),
         "Topic": _object(
@@ -478,7 +492,7 @@ def _schemas() -> dict[str, Any]:
                             }
                         )
                     ),
-                    "description": "feeds that have it as an entry; not stored: on its way",
+                    "description": "entries of feeds with this URL; not stored: the record is still in the log",
                 },
                 "quarantined": _list(
                     _object(

@@ -239,7 +239,7 @@ def _show_repost(engine: Engine) -> None:
     click.echo(f"  first ran   {publisher}, for it says: “{evidence}”")
     click.echo("  same story  " + ("\n              ".join(copies) or "none other"))
     click.echo(f"  matched by  {explanation['rule']}")
-    for found in explanation["found"][:3]:
+    for found in explanation["matches"][:3]:
         click.echo(f"              {render.at_place(found)}")
 
 
