@@ -14,12 +14,13 @@ import pytest
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, Engine, text
 
+from ingest.classify import Classifier
 from ingest.db.article_store import driver_of
 from ingest.db.engine import transaction
 from ingest.identity import content_hash
 from ingest.log.postgres import PostgresLog
 from ingest.persist import BatchCounts, Persister
-from ingest.types import Article, Message, PageSource, Record
+from ingest.types import Article, Match, Message, PageSource, Record
 from tests.persist.articles import LONG_TEXT, START, article, record, records
 
 pytestmark = pytest.mark.store
@@ -77,8 +78,8 @@ def test_a_new_article_is_stored_matched_and_streamed(world: World) -> None:
     ]
     assert world.rows("SELECT effect, log_position FROM sightings") == [("created", "news.articles/0/1")]
     assert world.stream("all") == world.stream("summits") == [(1, "created", "Summit opens", 1)]
-    (found,) = world.one("SELECT explanation FROM matches WHERE topic = 'summits'")["found"]
-    assert (found["where"], found["phrase"]) == ("title", "summit")
+    (phrase,) = world.one("SELECT explanation FROM matches WHERE topic = 'summits'")["matches"]
+    assert (phrase["field"], phrase["phrase"]) == ("title", "summit")
 
 
 def test_a_repeated_record_changes_nothing(world: World) -> None:
@@ -334,6 +335,56 @@ def test_two_consumers_of_the_same_records_store_them_once(world: World) -> None
     kinds = [event[1] for event in world.stream("all")]
     assert (kinds.count("created"), kinds.count("merged")) == (25, 25)
     assert [cursor for cursor, *_ in world.stream("all")] == list(range(1, 51))
+
+
+class Classifications:
+    """Counts the texts that are classified, and calls ``during`` with each."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, during: Callable[[], None] = lambda: None) -> None:
+        self.titles: list[str] = []
+        classify = Classifier.matches
+
+        def matches(classifier: Classifier, title: str, text: str) -> tuple[Match, ...]:
+            self.titles.append(title)
+            during()
+            return classify(classifier, title, text)
+
+        monkeypatch.setattr(Classifier, "matches", matches)
+
+
+def test_repeats_and_stored_texts_are_not_classified(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = records(article(title="A"), article(title="B", poll_id=2))
+    world.persist(first)
+    classified = Classifications(monkeypatch)
+    back, new = article(title="A", poll_id=3), article(title="C", poll_id=4)
+    copy = article("https://news.example/copy", title="C", poll_id=4)
+    counts = world.persist([*first, *records(back, new, copy, first=3)])
+    assert counts == BatchCounts(repeated=2, unchanged=0, updated=1, created=1)
+    assert classified.titles == ["C"], "a text is classified once, and only if it is new"
+
+
+def test_no_other_consumer_waits_while_articles_are_classified(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.persist(records(article(title="A", text=LONG_TEXT)))
+    held: list[tuple[Any, ...]] = []
+
+    def look() -> None:
+        held.extend(world.rows("SELECT * FROM pg_locks WHERE locktype = 'advisory'"))
+        held.extend(world.rows("SELECT * FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"))
+
+    classified = Classifications(monkeypatch, look)
+    world.persist(records(article(title="B", text=LONG_TEXT, poll_id=2), first=2))
+    assert (classified.titles, held) == (["B"], [])
+
+
+def test_a_text_that_was_not_classified_beforehand_is_classified_with_the_same_topics(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where another consumer removed the reason not to between the look-up and the transaction."""
+    monkeypatch.setattr("ingest.persist.articles_to_classify", lambda *_arguments, **_stored: [])
+    world.persist(records(article(title="Summit")))
+    assert world.stream("summits") == [(1, "created", "Summit", 1)]
 
 
 def test_changed_topics_are_in_force_a_second_later(world: World) -> None:
