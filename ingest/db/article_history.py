@@ -1,7 +1,6 @@
-"""Read one article with its whole history.
+"""Read one article with its history.
 
-Every list is bounded and newest first, and its total is returned: a feed that changes an entry at each poll must not
-make an unbounded response.
+Every list is bounded and newest first: a feed that changes an entry at each poll must not make an unbounded response.
 """
 
 from __future__ import annotations

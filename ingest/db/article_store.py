@@ -2,7 +2,7 @@
 
 ::
 
-    stored_sightings, stored_texts   before the transaction, without locks: the records that need no classification
+    stored_texts   before the transaction, without locks: the records that need no classification
     lock_stories   the stories of a batch, in one order: two consumers cannot both be the first of a story
     load           the stored state of a batch: repeats, articles (row-locked), stories
     write          COPY of new rows; UPDATE … FROM unnest of the few rows that change
@@ -124,15 +124,6 @@ def driver_of(connection: Connection) -> psycopg.Connection[Any]:
     return driver
 
 
-def stored_sightings(
-    connection: Connection, sightings: Sequence[tuple[UUID, int]]
-) -> frozenset[tuple[UUID, int]]:
-    """Return those of the sightings (article, poll) that are stored."""
-    articles, polls = [article for article, _ in sightings], [poll for _, poll in sightings]
-    rows = driver_of(connection).execute(_SIGHTINGS, (articles, polls))
-    return frozenset((row[0], row[1]) for row in rows)
-
-
 def stored_texts(
     connection: Connection, texts: Sequence[tuple[UUID, bytes]]
 ) -> frozenset[tuple[UUID, bytes]]:
@@ -155,7 +146,7 @@ def load(
     driver = driver_of(connection)
     article_ids = list({article for article, _ in sightings})
     rows = driver.execute(_ARTICLES, (article_ids,)).fetchall()
-    repeats = stored_sightings(connection, sightings)
+    repeats = driver.execute(_SIGHTINGS, ([a for a, _ in sightings], [p for _, p in sightings])).fetchall()
     stored_stories = driver.execute(_STORIES, (list(stories),)).fetchall()
     topics: dict[UUID, set[str]] = {row[0]: set() for row in rows}
     revisions: dict[UUID, dict[bytes, int]] = {row[0]: {} for row in rows}
@@ -172,7 +163,7 @@ def load(
                 hash_without_authors = with_authors(content_hash, authors)
                 versions[article_id].setdefault(hash_without_authors, []).append(content_hash)
     return StoredBatch(
-        sightings=repeats,
+        sightings=frozenset((row[0], row[1]) for row in repeats),
         articles={
             row[0]: StoredArticle(
                 id=row[0],

@@ -61,19 +61,15 @@ def decide_batch(
 
 
 def articles_to_classify(
-    batch: Sequence[DecodedRecord],
-    *,
-    sightings: Collection[tuple[UUID, int]],
-    texts: Collection[tuple[UUID, bytes]],
+    batch: Sequence[DecodedRecord], *, stored_texts: Collection[tuple[UUID, bytes]]
 ) -> list[Article]:
     """Return the articles of a batch that :func:`decide_batch` may classify.
 
-    ``sightings`` and ``texts`` (article, content hash) are those of the batch that are stored. A repeat changes
-    nothing, and a stored text is never classified again.
+    ``stored_texts`` are the (article, content hash) pairs of the batch that are revisions already: repeats and
+    unchanged texts, which are never classified again.
     """
     return [
         decoded.article
         for decoded in batch
-        if decoded.sighting not in sightings
-        and (decoded.article.id, decoded.article.content_hash) not in texts
+        if (decoded.article.id, decoded.article.content_hash) not in stored_texts
     ]

@@ -14,7 +14,7 @@ EVENT_SUMMARY_CHARACTERS: Final = 1000
 
 
 def stream_events(changes: Sequence[ArticleChange], *, now: datetime) -> dict[str, list[Message]]:
-    """Return the stream events of ``changes`` by log topic, in the order of their records.
+    """Return the stream events of ``changes`` by log topic, in the order of the changes.
 
     An article that enters a topic is ``created`` there, or ``merged`` if it is a copy in a story that has other
     articles. An article that leaves a topic is ``reclassified``.
