@@ -25,7 +25,7 @@ def titles(answer: httpx.Response) -> list[str]:
 
 @pytest.fixture(scope="module")
 def stocked(postgres: Postgres) -> Iterator[httpx.Client]:
-    """A server over four articles, for tests that only ask."""
+    """Start a server over four articles, for tests that only read."""
     url = postgres.create()
     engine = open_engine(url, name="test")
     _stock(Library(engine))

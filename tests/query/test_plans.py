@@ -1,4 +1,4 @@
-"""Hot queries use their indexes: the plans PostgreSQL makes over ten thousand articles, not the clock, are asked."""
+"""Frequent queries use their indexes: the tests read PostgreSQL's plans over ten thousand articles, not the clock."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def filled(postgres: Postgres) -> Iterator[Engine]:
 
 
 def plans(engine: Engine, call: Callable[[Engine], object]) -> list[str]:
-    """The plan of each SELECT that ``call`` makes, with the values it makes it with."""
+    """Return the plan of each SELECT that ``call`` executes, with its parameters."""
     made: list[tuple[str, Any]] = []
 
     def remember(_c: Any, _cursor: Any, statement: str, parameters: Any, _x: Any, _many: bool) -> None:
@@ -121,7 +121,7 @@ def test_a_page_of_articles_is_found_by_an_index(filled: Engine, query: ArticleQ
     if index == "ix_articles_sort":
         assert "Sort Key: articles.sort_at" not in plan, "the index has this order"
     if query.after is not None and query.q is None:
-        assert "Index Cond: (ROW(sort_at, id) < ROW(" in plan, "the index begins behind the cursor"
+        assert "Index Cond: (ROW(sort_at, id) < ROW(" in plan, "the scan begins after the cursor"
 
 
 def test_a_word_that_is_everywhere_is_found_by_time(filled: Engine) -> None:
@@ -156,15 +156,15 @@ def test_status_counts_the_last_hour_of_polls_by_their_index(filled: Engine) -> 
 
 def test_pages_of_every_query_together_are_the_whole(filled: Engine) -> None:
     for query, total in ((ArticleQuery(source="h7.example"), 100), (ArticleQuery(topic="rare"), 9)):
-        found: list[UUID] = []
-        wanted = replace(query, limit=7)
+        ids: list[UUID] = []
+        next_query = replace(query, limit=7)
         while True:
-            page = article_search.find(filled, wanted)
-            found += [article.id for article in page.articles]
+            page = article_search.find(filled, next_query)
+            ids += [article.id for article in page.articles]
             if page.next_cursor is None:
                 break
-            wanted = replace(wanted, after=page.next_cursor)
-        assert len(found) == len(set(found)) == total
+            next_query = replace(next_query, after=page.next_cursor)
+        assert len(ids) == len(set(ids)) == total
 
 
 def test_a_query_that_takes_too_long_ends(database: Engine) -> None:

@@ -1,4 +1,4 @@
-"""``ingest quarantine``: nothing set aside is lost, and it can be handed in again."""
+"""``ingest quarantine``: no record in quarantine is lost, and records can be replayed."""
 
 from __future__ import annotations
 
