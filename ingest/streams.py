@@ -124,46 +124,48 @@ def event_line(record: Record) -> bytes:
     return b'{"cursor":%d,%s' % (record.offset, value[1:])
 
 
+_TEXT_OR_NULL: Final = {"type": ["string", "null"]}
+_TIME: Final = {"type": "string", "format": "date-time"}
+_TIME_OR_NULL: Final = {"type": ["string", "null"], "format": "date-time"}
+_ARTICLE_PROPERTIES: Final = {
+    "id": {"type": "string", "format": "uuid"},
+    "revision": {"type": "integer", "minimum": 1},
+    "url": _TEXT_OR_NULL,
+    "title": {"type": "string"},
+    "source": {"type": "string", "description": "host of the article's address, or of the feed's"},
+    "publisher": _TEXT_OR_NULL,
+    "authors": {"type": "array", "items": {"type": "string"}},
+    "language": _TEXT_OR_NULL,
+    "published_at": _TIME_OR_NULL,
+    "first_seen_at": _TIME,
+    "story_id": {
+        "type": "string",
+        "format": "uuid",
+        "description": "the same for all copies of one text",
+    },
+    "summary": {"type": "string"},
+    "feed_id": {"type": "integer"},
+}
+_MATCH_PROPERTIES: Final = {
+    "rule": {"type": "string", "description": "the part of the topic's rule that matched"},
+    "matches": {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "field": {"enum": ["title", "text"]},
+                "phrase": {"type": "string"},
+                "offset": {"type": "integer", "minimum": 0, "description": "in characters"},
+                "quote": {"type": "string"},
+            },
+        },
+        "description": "the phrases that matched, with their positions",
+    },
+}
+
+
 def event_schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a served event; in the log and in Kafka an event has no ``cursor``."""
-    text_or_null = {"type": ["string", "null"]}
-    time = {"type": "string", "format": "date-time"}
-    time_or_null = {"type": ["string", "null"], "format": "date-time"}
-    article = {
-        "id": {"type": "string", "format": "uuid"},
-        "revision": {"type": "integer", "minimum": 1},
-        "url": text_or_null,
-        "title": {"type": "string"},
-        "source": {"type": "string", "description": "host of the article's address, or of the feed's"},
-        "publisher": text_or_null,
-        "authors": {"type": "array", "items": {"type": "string"}},
-        "language": text_or_null,
-        "published_at": time_or_null,
-        "first_seen_at": time,
-        "story_id": {
-            "type": "string",
-            "format": "uuid",
-            "description": "the same for all copies of one text",
-        },
-        "summary": {"type": "string"},
-        "feed_id": {"type": "integer"},
-    }
-    match = {
-        "rule": {"type": "string", "description": "the part of the topic's rule that matched"},
-        "matches": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "field": {"enum": ["title", "text"]},
-                    "phrase": {"type": "string"},
-                    "offset": {"type": "integer", "minimum": 0, "description": "in characters"},
-                    "quote": {"type": "string"},
-                },
-            },
-            "description": "the phrases that matched, with their positions",
-        },
-    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:news-ingest:event:1",
@@ -180,11 +182,15 @@ def event_schema() -> dict[str, Any]:
             "v": {"const": 1},
             "kind": {"enum": [kind.value for kind in EventKind]},
             "topic": {"type": "string"},
-            "at": time,
-            "article": {"type": "object", "required": list(article), "properties": article},
+            "at": _TIME,
+            "article": {
+                "type": "object",
+                "required": list(_ARTICLE_PROPERTIES),
+                "properties": _ARTICLE_PROPERTIES,
+            },
             "match": {
                 "type": ["object", "null"],
-                "properties": match,
+                "properties": _MATCH_PROPERTIES,
                 "description": "null if the article left the topic",
             },
         },
