@@ -22,7 +22,7 @@ from typing import Final, Protocol
 
 from ingest.log.api import ALERTS, ALERTS_STREAM, Subscription
 from ingest.runtime import Stop, failpoint
-from ingest.streams import missing, served
+from ingest.streams import event_line, find_gap, gap_body
 from ingest.types import Failed, FailureKind, PostResponse, Record
 
 logger = logging.getLogger(__name__)
@@ -80,11 +80,11 @@ def deliver_alerts(log: AlertLog, receiver: Receiver, stop: Stop, *, secret: str
 
 def _bodies(records: Sequence[Record], *, expected: int) -> Iterator[tuple[Record | None, bytes]]:
     """What there is to send for ``records``: first what is no longer held, from ``expected`` on."""
-    gap = missing(ALERTS_STREAM, records, after=expected - 1)
+    gap = find_gap(ALERTS_STREAM, records, after=expected - 1)
     if gap is not None:
-        yield None, json.dumps(gap.body()).encode()
+        yield None, json.dumps(gap_body(gap)).encode()
     for record in records:
-        yield record, served(record)
+        yield record, event_line(record)
 
 
 def _deliver(receiver: Receiver, body: bytes, stop: Stop, *, secret: str | None) -> bool:

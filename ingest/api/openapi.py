@@ -9,10 +9,10 @@ from typing import Any, Final
 from ingest import __version__
 from ingest.alerts import alert_schema
 from ingest.api.feeds import DEFAULT_FEEDS, MAX_FEEDS
-from ingest.db.article_search import DEFAULT_LIMIT, MAX_LIMIT
 from ingest.db.feed_codecs import FEED_STATES
 from ingest.db.polls import SHOWN_POLLS
 from ingest.log.api import ALERTS_STREAM
+from ingest.query import DEFAULT_LIMIT, MAX_LIMIT
 from ingest.schedule.page_fetch import PageState
 from ingest.schedule.websub import State
 from ingest.streams import event_schema
@@ -356,7 +356,21 @@ def _schemas() -> dict[str, Any]:
                 "title": _TEXT,
                 "revision": _NUMBER,
                 "matched_at": _TIME,
-                "explanation": {"type": "object"},
+                "explanation": _object(
+                    {
+                        "rule": {**_TEXT, "description": "the part of the topic's rule that matched"},
+                        "matches": _list(
+                            _object(
+                                {
+                                    "field": {"enum": ["title", "text"]},
+                                    "phrase": _TEXT,
+                                    "offset": {**_NUMBER, "description": "in characters"},
+                                    "quote": _TEXT,
+                                }
+                            )
+                        ),
+                    }
+                ),
             }
         ),
         "Topic": _object(
@@ -466,7 +480,7 @@ def _schemas() -> dict[str, Any]:
                 "url": _TEXT,
                 "canonical": _TEXT,
                 "articles": _list(_ref("ArticleHistory")),
-                "travelled": {
+                "entries": {
                     **_list(
                         _object(
                             {
@@ -478,7 +492,7 @@ def _schemas() -> dict[str, Any]:
                             }
                         )
                     ),
-                    "description": "feeds that have it as an entry; not stored: on its way",
+                    "description": "entries of feeds with this URL; not stored: the record is still in the log",
                 },
                 "quarantined": _list(
                     _object(

@@ -1,4 +1,4 @@
-"""GET /v1/topics, their events in pages, and live."""
+"""GET /v1/topics, and their events in result pages and live."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_a_stream_of_which_all_is_forgotten_says_so_too(library: Library, server
 
 
 class Appender:
-    """Appends to the stream from several threads until told to stop."""
+    """Appends to the stream from several threads until the block ends."""
 
     def __init__(self, library: Library, *, threads: int) -> None:
         self._library = library

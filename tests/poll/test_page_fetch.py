@@ -17,9 +17,9 @@ from sqlalchemy import Engine, select, text, update
 
 from ingest.alerts import append_alerts
 from ingest.cli import root
-from ingest.db import hosts, ledger
+from ingest.db import hosts
+from ingest.db.article_history import History, find_article
 from ingest.db.feeds import make_due, mute, remove_feed, set_full_text, unmute
-from ingest.db.ledger import History
 from ingest.db.page_fetch import finish, lease_pages, release
 from ingest.db.polls import lease_due
 from ingest.db.status import read_status
@@ -104,7 +104,7 @@ class Press:
     def article(self) -> History:
         with self.desk.engine.connect() as connection:
             (found,) = connection.scalars(text("SELECT id FROM articles WHERE url LIKE '%/news/breakwater'"))
-        history = ledger.article(self.desk.engine, found)
+        history = find_article(self.desk.engine, found)
         assert history is not None
         return history
 
