@@ -31,10 +31,10 @@ GROUP: Final = "webhook"
 SIGNATURE: Final = "X-Ingest-Signature"
 POLL_SECONDS: Final = 0.5
 BATCH: Final = 100
-FIRST_WAIT: Final = timedelta(seconds=1)
-LONGEST_WAIT: Final = timedelta(minutes=5)
+MIN_WAIT: Final = timedelta(seconds=1)
+MAX_WAIT: Final = timedelta(minutes=5)
 """Between two tries of one alert; a receiver that asks for more with Retry-After gets it, up to an hour."""
-LONGEST_ASKED: Final = timedelta(hours=1)
+MAX_RETRY_AFTER: Final = timedelta(hours=1)
 
 
 class AlertLog(Protocol):
@@ -92,15 +92,15 @@ def _deliver(receiver: Receiver, body: bytes, stop: Stop, *, secret: str | None)
     headers = {"Content-Type": "application/json"}
     if secret is not None:
         headers[SIGNATURE] = f"sha256={hmac.digest(secret.encode(), body, 'sha256').hex()}"
-    wait = FIRST_WAIT
+    wait = MIN_WAIT
     while True:
         said = receiver(body, headers)
         if isinstance(said, PostResponse):
             return True
-        pause = max(wait, min(said.retry_after or wait, LONGEST_ASKED))
+        pause = max(wait, min(said.retry_after or wait, MAX_RETRY_AFTER))
         # Whoever knows the address of a webhook may post there; what is said of a redirect names it.
         why = said.kind if said.kind is FailureKind.REDIRECT else said.detail
         logger.warning("the webhook did not take an alert (%s); again in %s", why, pause)
         if stop.wait(pause.total_seconds()):
             return False
-        wait = min(2 * wait, LONGEST_WAIT)
+        wait = min(2 * wait, MAX_WAIT)

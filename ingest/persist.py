@@ -136,7 +136,7 @@ class Persister:
             classifier = self._topics(connection, now=now)
             changes, repeated = self._decide(connection, decoded, classifier)
             article_store.write(connection, changes, now=now)
-            page_fetch.follow(connection, changes, now=now)
+            page_fetch.record_changes(connection, changes, now=now)
             failpoint("persist.written")
             for topic, messages in sorted(events(changes, now=now).items()):
                 self._outbox.append_in(connection, topic, messages)

@@ -17,7 +17,7 @@ from ingest.runtime import Stop, failpoint
 logger = logging.getLogger(__name__)
 
 
-class Prunable(Protocol):
+class PrunableLog(Protocol):
     def prune(self, *, now: datetime, retention: timedelta, streams: timedelta) -> int: ...
 
 
@@ -26,7 +26,7 @@ class Retention:
 
     def __init__(
         self,
-        log: Prunable,
+        log: PrunableLog,
         prune_history: Callable[[datetime], int],
         *,
         retention_polls: timedelta,
@@ -60,7 +60,7 @@ class Retention:
         if self._failure is not None:
             raise self._failure
 
-    def tidy(self) -> int:
+    def prune(self) -> int:
         """Prune once; how many rows went."""
         now = self._clock()
         records = self._log.prune(now=now, retention=self._retention_log, streams=self._retention_streams)
@@ -75,7 +75,7 @@ class Retention:
     def _run(self) -> None:
         try:
             while not self._stop.wait(self._every.total_seconds()):
-                self.tidy()
+                self.prune()
         except Exception as error:  # noqa: BLE001 - not handled here but handed to the main thread, which raises it
             self._failure = error
             self._stop.request()

@@ -14,7 +14,7 @@ from ingest.db.feed_codecs import FEED_STATES
 from ingest.db.polls import SHOWN_POLLS
 from ingest.log.api import ALERTS_STREAM
 from ingest.schedule.page_fetch import PageState
-from ingest.schedule.websub import State
+from ingest.schedule.websub import SubscriptionState
 from ingest.streams import event_schema
 from ingest.types import FailureKind, PollResult, TlsException, UserAgentState
 
@@ -421,7 +421,7 @@ def _schemas() -> dict[str, Any]:
                 "feed_url": _TEXT,
                 "hub": _TEXT,
                 "topic": {**_TEXT, "description": "what the hub calls the feed"},
-                "state": {"enum": [state.value for state in State]},
+                "state": {"enum": [state.value for state in SubscriptionState]},
                 "covers": {**_FLAG, "description": "the hub is trusted: polls are only a backup"},
                 "verified_at": _TIME_OR_NULL,
                 "lease_until": _TIME_OR_NULL,

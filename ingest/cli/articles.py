@@ -12,7 +12,7 @@ from ingest import app
 from ingest.cli import render
 from ingest.db import article_search as stored
 from ingest.db import ledger as books
-from ingest.db.page_fetch import WantedPage
+from ingest.db.page_fetch import PageStatus
 from ingest.errors import Refused
 from ingest.jsonable import json_line, jsonable
 from ingest.settings import Settings
@@ -237,7 +237,7 @@ def _show_history(history: books.History) -> None:
         click.echo(f"             and {history.sightings_total - len(history.sightings)} older")
 
 
-def _became(page: WantedPage) -> str:
+def _became(page: PageStatus) -> str:
     why = ": ".join(each for each in (page.failure, render.clean(page.detail)) if each)
     because = f" ({why})" if why else ""
     match page.state:

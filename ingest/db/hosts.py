@@ -65,7 +65,7 @@ _PAUSE: Final = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownHost:
+class HostStatus:
     """A host as an operator sees it."""
 
     host: str
@@ -81,7 +81,7 @@ class KnownHost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class BusyHost:
     """When a host may be asked for a feed."""
 
     at: datetime
@@ -109,18 +109,20 @@ def lease_in_rounds(
     return leases
 
 
-def admit_due(
-    connection: Connection, waiting: Sequence[DueFeed], *, now: datetime, budget: HostLimits
+def admit_feeds(
+    connection: Connection, waiting: Sequence[DueFeed], *, now: datetime, host_limits: HostLimits
 ) -> tuple[int, ...]:
     """Of feeds whose rows are locked, those that may be polled now; the others get their turns."""
-    return _given(connection, admit(connection, waiting, now=now, budget=budget), move=_WAIT, now=now)
+    return _given(
+        connection, admit(connection, waiting, now=now, host_limits=host_limits), move=_WAIT, now=now
+    )
 
 
-def admit_due_pages(
-    connection: Connection, waiting: Sequence[DueFeed], *, now: datetime, budget: HostLimits
+def admit_pages(
+    connection: Connection, waiting: Sequence[DueFeed], *, now: datetime, host_limits: HostLimits
 ) -> tuple[int, ...]:
     """The same for pages whose rows are locked, by their ids."""
-    admission = admit(connection, waiting, by=budgets.admit_pages, now=now, budget=budget)
+    admission = admit(connection, waiting, by=budgets.admit_pages, now=now, host_limits=host_limits)
     return _given(connection, admission, move=_PAGES_WAIT, now=now)
 
 
@@ -137,13 +139,13 @@ def admit(
     waiting: Sequence[DueFeed],
     *,
     now: datetime,
-    budget: HostLimits,
+    host_limits: HostLimits,
     by: Callable[..., Admission] = budgets.admit,
 ) -> Admission:
     """Who of these may ask their hosts now, and when the others' turns are; the hosts know of it."""
-    bounded = sorted({feed.host for feed in waiting if is_bounded(feed.host, budget=budget)})
+    bounded = sorted({feed.host for feed in waiting if is_bounded(feed.host, host_limits=host_limits)})
     known = _known(connection, bounded, now=now) if bounded else {}
-    admission = by(waiting, known, now=now, budget=budget)
+    admission = by(waiting, known, now=now, host_limits=host_limits)
     if admission.hosts:
         changed = admission.hosts.values()
         connection.exec_driver_sql(
@@ -188,39 +190,43 @@ def _with_counts(
     }
 
 
-def rooms(
-    engine: Engine, hosts_of: Mapping[int, str], *, now: datetime, budget: HostLimits
-) -> dict[int, Room]:
+def busy_hosts(
+    engine: Engine, hosts_of: Mapping[int, str], *, now: datetime, host_limits: HostLimits
+) -> dict[int, BusyHost]:
     """Of these feeds, by their ids, those whose host has no room for them now: when it has. Nothing is changed.
 
     One that has its turn is asked then, whoever else waits; only a pause that began since can put it off.
     """
     given = {
-        "hosts": sorted({name for name in hosts_of.values() if is_bounded(name, budget=budget)}),
+        "hosts": sorted({name for name in hosts_of.values() if is_bounded(name, host_limits=host_limits)}),
         "now": now,
     }
     with read_transaction(engine) as connection:
         rows = {row.host: row for row in connection.exec_driver_sql(_KNOWN, given).all()}
         known = _with_counts(connection, list(rows.values()), given)
         turns = set(connection.exec_driver_sql(_WITH_TURN, {"ids": list(hosts_of)}).scalars())
-    found: dict[int, Room] = {}
+    found: dict[int, BusyHost] = {}
     for feed_id, name in hosts_of.items():
         if name not in known:
             continue
         pause_end = known[name].paused_until or now
-        at = pause_end if feed_id in turns else budgets.soonest(known[name], now=now, budget=budget)
+        at = (
+            pause_end
+            if feed_id in turns
+            else budgets.next_slot(known[name], now=now, host_limits=host_limits)
+        )
         if at > now:
             why = rows[name].pause_reason if pause_end > now else None
-            found[feed_id] = Room(at=at, pause_reason=why)
+            found[feed_id] = BusyHost(at=at, pause_reason=why)
     return found
 
 
 def apply_pauses(connection: Connection, outcomes: Sequence[PollOutcome]) -> None:
     """Leave those hosts alone that asked for it."""
-    leave_alone(connection, [outcome.pause for outcome in outcomes if outcome.pause is not None])
+    pause_hosts(connection, [outcome.pause for outcome in outcomes if outcome.pause is not None])
 
 
-def leave_alone(connection: Connection, asked: Sequence[Pause]) -> None:
+def pause_hosts(connection: Connection, asked: Sequence[Pause]) -> None:
     """Leave these hosts alone; of several pauses the longest counts."""
     longest: dict[str, Pause] = {}
     for each in sorted(asked, key=lambda pause: pause.until):
@@ -238,7 +244,7 @@ def leave_alone(connection: Connection, asked: Sequence[Pause]) -> None:
         )
 
 
-def list_hosts(engine: Engine) -> list[KnownHost]:
+def list_hosts(engine: Engine) -> list[HostStatus]:
     """Every host that has a feed, or that an operator gave a spacing; those with most feeds first."""
     counted = select(feeds.c.host, func.count().label("feeds")).group_by(feeds.c.host).subquery()
     wanted = (
@@ -269,7 +275,7 @@ def list_hosts(engine: Engine) -> list[KnownHost]:
         .order_by(func.coalesce(counted.c.feeds, 0).desc(), "host")
     )
     with read_transaction(engine) as connection:
-        return [KnownHost(**row) for row in connection.execute(rows).mappings()]
+        return [HostStatus(**row) for row in connection.execute(rows).mappings()]
 
 
 def set_spacing(engine: Engine, host: str, spacing: timedelta | None, *, now: datetime) -> None:

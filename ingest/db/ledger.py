@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, and_, func, or_, select
 from sqlalchemy import text as sql
 
 from ingest import urls
-from ingest.db.page_fetch import WantedPage, pages_of
+from ingest.db.page_fetch import PageStatus, pages_of
 from ingest.db.read_transaction import read_transaction
 from ingest.db.tables import (
     articles,
@@ -130,7 +130,7 @@ class History:
     matches: tuple[ArticleMatch, ...]
     events: tuple[StreamEvent, ...]
     copies: tuple[Copy, ...]
-    pages: tuple[WantedPage, ...]
+    pages: tuple[PageStatus, ...]
     """Its page, once for each version of a feed with full text."""
 
 

@@ -103,7 +103,7 @@ class PageLease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WantedPage:
+class PageStatus:
     """A page of an article, as people see it."""
 
     id: int
@@ -121,7 +121,7 @@ class WantedPage:
     """That has its text."""
 
 
-def follow(connection: Connection, changes: Sequence[ArticleChange], *, now: datetime) -> None:
+def record_changes(connection: Connection, changes: Sequence[ArticleChange], *, now: datetime) -> None:
     """Note what ``changes``, which are written, mean for pages."""
     brought = [
         (change.article, change.article.link or change.article.url)
@@ -160,7 +160,7 @@ def lease_pages(
     now: datetime,
     limit: int,
     lease: timedelta,
-    budget: HostLimits,
+    host_limits: HostLimits,
     due_by: datetime | None = None,
 ) -> list[PageLease]:
     """Up to ``limit`` pages that are due (``due_by``: were due then), longest overdue first; none of a muted feed.
@@ -169,7 +169,7 @@ def lease_pages(
         Unavailable: the database.
     """
     return hosts.lease_in_rounds(
-        engine, _claim, limit=limit, now=now, due_by=due_by or now, until=now + lease, budget=budget
+        engine, _claim, limit=limit, now=now, due_by=due_by or now, until=now + lease, host_limits=host_limits
     )
 
 
@@ -180,7 +180,7 @@ def _claim(
     due_by: datetime,
     limit: int,
     until: datetime,
-    budget: HostLimits,
+    host_limits: HostLimits,
 ) -> tuple[list[PageLease], int]:
     """Leases on up to ``limit`` pages, and how many were looked at for that."""
     rows = connection.exec_driver_sql(_DUE, {"due_by": due_by, "limit": limit}).all()
@@ -188,11 +188,11 @@ def _claim(
     if lost:
         connection.exec_driver_sql(_ABANDON, {"ids": lost, "now": now})
     waiting = [
-        DueFeed(feed_id=row.id, host=row.host, turn_came=bool(row.turn_came))
+        DueFeed(feed_id=row.id, host=row.host, has_slot=bool(row.turn_came))
         for row in rows
         if row.tries < MAX_TRIES
     ]
-    admitted = hosts.admit_due_pages(connection, waiting, now=now, budget=budget)
+    admitted = hosts.admit_pages(connection, waiting, now=now, host_limits=host_limits)
     if not admitted:
         return [], len(rows)
     given = {"ids": list(admitted), "now": now, "until": until}
@@ -253,7 +253,7 @@ def finish(engine: Engine, ended: Sequence[tuple[PageLease, PageOutcome]], *, no
 
     def change(connection: Connection) -> None:
         connection.exec_driver_sql(_FINISH, given)
-        hosts.leave_alone(connection, pauses)
+        hosts.pause_hosts(connection, pauses)
 
     # It meets persist, which stores the very pages that a poller records.
     run_with_retry(engine, change)
@@ -300,12 +300,12 @@ def count_ended(connection: Connection, *, since: datetime) -> dict[str, int]:
     return {PageState.TAKEN.value: 0} | {row[0]: row[1] for row in rows}
 
 
-def pages_of(connection: Connection, article_id: UUID) -> tuple[WantedPage, ...]:
+def pages_of(connection: Connection, article_id: UUID) -> tuple[PageStatus, ...]:
     """The pages that were wanted for an article, the last one first."""
     rows = connection.execute(
-        select(*(pages.c[name] for name in WantedPage.__dataclass_fields__))
+        select(*(pages.c[name] for name in PageStatus.__dataclass_fields__))
         .where(pages.c.article_id == article_id)
         .order_by(pages.c.id.desc())
         .limit(SHOWN_PAGES)
     ).mappings()
-    return tuple(WantedPage(**row) for row in rows)
+    return tuple(PageStatus(**row) for row in rows)

@@ -25,11 +25,11 @@ from ingest.types import Failed, FailureKind, Pause
 RETRIES: Final = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
 """After the first try that failed, the second …"""
 MAX_TRIES: Final = len(RETRIES) + 1
-MAX_HOPS: Final = 5
-TWICE: Final = frozenset({FailureKind.NO_BETTER, FailureKind.PARSE_LIMIT})
+MAX_REDIRECTS: Final = 5
+RETRIED_ONCE: Final = frozenset({FailureKind.NO_BETTER, FailureKind.PARSE_LIMIT})
 """What is looked at once more: a page may not have been finished when it was announced, or our machine was busy."""
-LONGEST_WAIT: Final = timedelta(days=1)
-FINAL: Final = frozenset(
+MAX_WAIT: Final = timedelta(days=1)
+PERMANENT_FAILURES: Final = frozenset(
     {
         FailureKind.ADDRESS,
         FailureKind.NOT_HTML,
@@ -38,7 +38,7 @@ FINAL: Final = frozenset(
         FailureKind.UNPARSABLE,
     }
 )
-FINAL_STATUSES: Final = frozenset({404, 410, 451})
+PERMANENT_STATUSES: Final = frozenset({404, 410, 451})
 
 
 class PageState(StrEnum):
@@ -71,26 +71,26 @@ def taken(*, status: int) -> PageOutcome:
     return PageOutcome(state=PageState.TAKEN, status=status)
 
 
-def asked_robots(*, now: datetime) -> PageOutcome:
+def after_robots_fetch(*, now: datetime) -> PageOutcome:
     """The turn at its host went to robots.txt; the page has to wait for another."""
     return PageOutcome(
         state=PageState.WAITING, due_at=now, tried=False, detail="robots.txt was asked for first"
     )
 
 
-def moved(url: str, *, status: int | None, hops: int, now: datetime) -> PageOutcome:
+def after_redirect(url: str, *, status: int | None, hops: int, now: datetime) -> PageOutcome:
     """It is at ``url``, which has a host's budget and robots.txt of its own. ``hops``: redirects before this one."""
-    if hops >= MAX_HOPS:
+    if hops >= MAX_REDIRECTS:
         return PageOutcome(
             state=PageState.GIVEN_UP,
             failure=FailureKind.REDIRECT,
             status=status,
-            detail=f"more than {MAX_HOPS} redirects",
+            detail=f"more than {MAX_REDIRECTS} redirects",
         )
     return PageOutcome(state=PageState.WAITING, due_at=now, tried=False, url=url, status=status)
 
 
-def failed_page(url: str, failed: Failed, *, tries: int, outage: bool, now: datetime) -> PageOutcome:
+def after_failure(url: str, failed: Failed, *, tries: int, outage: bool, now: datetime) -> PageOutcome:
     """What follows from a try that failed. ``tries``: this one counted; ``outage``: our own network is down."""
     detail = failed.detail
     if outage and failed.unreachable:
@@ -102,11 +102,11 @@ def failed_page(url: str, failed: Failed, *, tries: int, outage: bool, now: date
             detail=f"our own network seems to be down: {detail}",
         )
     final = (
-        failed.kind in FINAL
-        or failed.status in FINAL_STATUSES
+        failed.kind in PERMANENT_FAILURES
+        or failed.status in PERMANENT_STATUSES
         or tries >= MAX_TRIES
         or (failed.kind is FailureKind.ROBOTS and failed.retry_after is None)
-        or (failed.kind in TWICE and tries > 1)
+        or (failed.kind in RETRIED_ONCE and tries > 1)
     )
     if final:
         detail += f" (tried {tries} times)" if tries > 1 else ""
@@ -118,10 +118,10 @@ def failed_page(url: str, failed: Failed, *, tries: int, outage: bool, now: date
             pause=pause_for(url, failed, now=now),
         )
     wait = RETRIES[min(tries, len(RETRIES)) - 1]
-    if failed.kind in TWICE:
+    if failed.kind in RETRIED_ONCE:
         wait = max(RETRIES[1], wait)
     if failed.retry_after is not None:
-        wait = min(max(wait, failed.retry_after), LONGEST_WAIT)
+        wait = min(max(wait, failed.retry_after), MAX_WAIT)
     return PageOutcome(
         state=PageState.WAITING,
         due_at=now + wait,

@@ -23,7 +23,7 @@ from typing import Final
 
 from ingest.urls import is_loopback
 
-LEAST_WAIT: Final = timedelta(seconds=1)
+MIN_WAIT: Final = timedelta(seconds=1)
 """Until a feed that found its host busy is looked at again."""
 
 
@@ -45,7 +45,7 @@ class DueFeed:
 
     feed_id: int
     host: str
-    turn_came: bool = False
+    has_slot: bool = False
     """It waited in its host's queue, and this is its turn."""
 
 
@@ -66,14 +66,14 @@ class Host:
     page_queue_end: datetime | None = None
     """The first turn of a page that no page has; None, or in the past, where none waits."""
 
-    def pace(self, budget: HostLimits) -> tuple[timedelta, int]:
+    def pace(self, host_limits: HostLimits) -> tuple[timedelta, int]:
         """The time between two requests, and how many may be under way. A host that names its own pace in robots.txt
         is asked one thing after the other; an operator's spacing goes before all."""
         if self.spacing is not None:
-            return self.spacing, budget.concurrency
-        if self.crawl_delay is not None and self.crawl_delay > budget.spacing:
+            return self.spacing, host_limits.concurrency
+        if self.crawl_delay is not None and self.crawl_delay > host_limits.spacing:
             return self.crawl_delay, 1
-        return budget.spacing, budget.concurrency
+        return host_limits.spacing, host_limits.concurrency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,18 +87,18 @@ class Admission:
 
 
 def admit(
-    waiting: Sequence[DueFeed], hosts: Mapping[str, Host], *, now: datetime, budget: HostLimits
+    waiting: Sequence[DueFeed], hosts: Mapping[str, Host], *, now: datetime, host_limits: HostLimits
 ) -> Admission:
     """Decide over feeds that are due, in their order. ``hosts`` has every host that :func:`is_bounded`."""
     admitted: list[int] = []
     turns: dict[int, datetime] = {}
     changed: dict[str, Host] = {}
     for feed in waiting:
-        if not is_bounded(feed.host, budget=budget):
+        if not is_bounded(feed.host, host_limits=host_limits):
             admitted.append(feed.feed_id)
             continue
         host = changed.get(feed.host) or hosts[feed.host]
-        spacing, concurrency = host.pace(budget)
+        spacing, concurrency = host.pace(host_limits)
         if _has_room(host, feed, spacing=spacing, now=now, concurrency=concurrency):
             admitted.append(feed.feed_id)
             next_slot_at = max(host.next_slot_at, now) + spacing
@@ -110,7 +110,7 @@ def admit(
 
 
 def admit_pages(
-    waiting: Sequence[DueFeed], hosts: Mapping[str, Host], *, now: datetime, budget: HostLimits
+    waiting: Sequence[DueFeed], hosts: Mapping[str, Host], *, now: datetime, host_limits: HostLimits
 ) -> Admission:
     """As :func:`admit`, for pages (their ids stand in ``feed_id``): one is admitted where no feed waits for the host
     and no page is before it; the others get turns that no feed waits for."""
@@ -118,14 +118,14 @@ def admit_pages(
     turns: dict[int, datetime] = {}
     changed: dict[str, Host] = {}
     for page in waiting:
-        if not is_bounded(page.host, budget=budget):
+        if not is_bounded(page.host, host_limits=host_limits):
             admitted.append(page.feed_id)
             continue
         host = changed.get(page.host) or hosts[page.host]
-        spacing, concurrency = host.pace(budget)
+        spacing, concurrency = host.pace(host_limits)
         last = host.page_queue_end or now
-        behind = replace(page, turn_came=False)  # of the feeds' queue, in which it has no turn
-        first = page.turn_came or last <= now
+        behind = replace(page, has_slot=False)  # of the feeds' queue, in which it has no turn
+        first = page.has_slot or last <= now
         if first and _has_room(host, behind, spacing=spacing, now=now, concurrency=concurrency):
             admitted.append(page.feed_id)
             next_slot_at = max(host.next_slot_at, now) + spacing
@@ -133,28 +133,28 @@ def admit_pages(
             continue
         following = _turn(host, now=now)
         # One whose turn came and that a feed went before stays in front of those who wait behind it.
-        turns[page.feed_id] = turn = following if page.turn_came else max(last, following)
+        turns[page.feed_id] = turn = following if page.has_slot else max(last, following)
         changed[page.host] = replace(host, page_queue_end=max(last, turn + spacing))
     return Admission(admitted=tuple(admitted), slots=turns, hosts=changed)
 
 
-def soonest(host: Host, *, now: datetime, budget: HostLimits) -> datetime:
+def next_slot(host: Host, *, now: datetime, host_limits: HostLimits) -> datetime:
     """When a feed that is due ``now`` would be polled: at once, or at the turn that :func:`admit` would give it."""
     waiting = DueFeed(feed_id=0, host="")
-    spacing, concurrency = host.pace(budget)
+    spacing, concurrency = host.pace(host_limits)
     if _has_room(host, waiting, spacing=spacing, now=now, concurrency=concurrency):
         return now
     return _turn(host, now=now)
 
 
-def is_bounded(host: str, *, budget: HostLimits) -> bool:
+def is_bounded(host: str, *, host_limits: HostLimits) -> bool:
     """Whether a host has a budget."""
-    return not (budget.spare_loopback and is_loopback(host))
+    return not (host_limits.spare_loopback and is_loopback(host))
 
 
 def _turn(host: Host, *, now: datetime) -> datetime:
     """Of the next one that waits."""
-    return max(host.queue_end, host.next_slot_at, now + LEAST_WAIT, host.paused_until or now)
+    return max(host.queue_end, host.next_slot_at, now + MIN_WAIT, host.paused_until or now)
 
 
 def _has_room(host: Host, feed: DueFeed, *, spacing: timedelta, now: datetime, concurrency: int) -> bool:
@@ -162,6 +162,6 @@ def _has_room(host: Host, feed: DueFeed, *, spacing: timedelta, now: datetime, c
         return False
     if host.in_flight >= concurrency:
         return False
-    if not feed.turn_came and host.queue_end > now:
+    if not feed.has_slot and host.queue_end > now:
         return False
     return host.next_slot_at - now <= spacing * (concurrency - 1)

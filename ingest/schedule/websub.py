@@ -26,30 +26,30 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import parse_qs, urljoin, urlsplit
 
-LEASE_WANTED: Final = timedelta(days=10)
+REQUESTED_LEASE: Final = timedelta(days=10)
 """What the Recommendation proposes (§5.1)."""
-LEASE_ASSUMED: Final = timedelta(days=1)
+DEFAULT_LEASE: Final = timedelta(days=1)
 """Where a hub does not say how long, or nothing that is a number."""
-LEASE_LEAST: Final = timedelta(minutes=1)
-LEASE_MOST: Final = timedelta(days=30)
-VERIFY_WITHIN: Final = timedelta(minutes=10)
+MIN_LEASE: Final = timedelta(minutes=1)
+MAX_LEASE: Final = timedelta(days=30)
+VERIFY_TIMEOUT: Final = timedelta(minutes=10)
 """A hub that accepted a request and did not verify it by then counts as one that did not answer."""
-RETRY_FIRST: Final = timedelta(minutes=5)
-RETRY_MOST: Final = timedelta(days=1)
-DENIED_FOR: Final = timedelta(days=7)
-TRIES_OF_A_HUB: Final = 3
+MIN_RETRY: Final = timedelta(minutes=5)
+MAX_RETRY: Final = timedelta(days=1)
+DENIAL_RETRY: Final = timedelta(days=7)
+TRIES_PER_HUB: Final = 3
 """In a row; then the next of the feed's hubs is asked."""
 MAX_HUBS: Final = 8
 MAX_URL_CHARACTERS: Final = 2_048
 
-TRUST_AT_FIRST: Final = 0.5
-TRUSTED: Final = 0.7
+INITIAL_TRUST: Final = 0.5
+TRUST_THRESHOLD: Final = 0.7
 """From here on a hub makes polls rarer: two good pushes after it was verified, three after one that it missed."""
 _GAIN: Final = 0.25
 _LOSS: Final = 0.5
-GRACE: Final = timedelta(minutes=10)
+PUSH_GRACE: Final = timedelta(minutes=10)
 """An entry that a poll found may still be pushed so long after; then the hub missed it."""
-STALE: Final = timedelta(minutes=5)
+YOUTUBE_LAG: Final = timedelta(minutes=5)
 """YouTube's feed lags so far behind what its hub says: it is polled so long after a push."""
 
 _YOUTUBE: Final = frozenset({"www.youtube.com", "youtube.com", "m.youtube.com"})
@@ -60,7 +60,7 @@ _REL: Final = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]*))', re.IGNORECA
 _ONLY: Final = re.compile(r"you may only subscribe to:?\s+[\"'<]?(https?://[^\s\"'<>]+)", re.IGNORECASE)
 
 
-class State(StrEnum):
+class SubscriptionState(StrEnum):
     """How a subscription stands."""
 
     WANTED = "wanted"
@@ -95,7 +95,7 @@ class Subscription:
     """The topic as the feed offers it."""
     topic: str
     """As its hub wants it."""
-    state: State
+    state: SubscriptionState
     token: str
     secret: str = field(repr=False)
     next_try_at: datetime | None
@@ -107,7 +107,7 @@ class Subscription:
     lease_until: datetime | None = None
     failures: int = 0
     """In a row."""
-    trust: float = TRUST_AT_FIRST
+    trust: float = INITIAL_TRUST
     push_count: int = 0
     """Good pushes so far."""
     last_push_at: datetime | None = None
@@ -136,7 +136,7 @@ class HubResponse:
         return self.status is not None and 200 <= self.status < 300
 
 
-def offered(
+def find_offer(
     *, feed_url: str, url: str, link: str | None, hubs: tuple[str, ...], self_url: str | None
 ) -> Offer | None:
     """What a feed offers: in the ``Link`` headers of the answer from ``url``, else in its document, else by a rule of
@@ -151,12 +151,12 @@ def offered(
     return None if topic is None else Offer(hubs=(_YOUTUBE_HUB,), topic=topic)
 
 
-def is_stale_after_push(feed_url: str) -> bool:
+def lags_behind_hub(feed_url: str) -> bool:
     """Whether the feed lags behind its hub for minutes."""
     return _youtube_topic(feed_url) is not None
 
 
-def begun(feed_id: int, offer: Offer, *, token: str, secret: str, now: datetime) -> Subscription:
+def new_subscription(feed_id: int, offer: Offer, *, token: str, secret: str, now: datetime) -> Subscription:
     """A subscription that nobody was asked for yet."""
     return Subscription(
         feed_id=feed_id,
@@ -164,29 +164,29 @@ def begun(feed_id: int, offer: Offer, *, token: str, secret: str, now: datetime)
         hub=offer.hubs[0],
         self_url=offer.topic,
         topic=offer.topic,
-        state=State.WANTED,
+        state=SubscriptionState.WANTED,
         token=token,
         secret=secret,
         next_try_at=now,
     )
 
 
-def is_of(known: Subscription, offer: Offer) -> bool:
+def matches_offer(known: Subscription, offer: Offer) -> bool:
     """Whether the feed still offers what we have, whatever other hubs it names today."""
     return known.self_url == offer.topic and known.hub in offer.hubs
 
 
-def due(known: Subscription, *, now: datetime) -> tuple[Subscription, bool]:
+def begin_request(known: Subscription, *, now: datetime) -> tuple[Subscription, bool]:
     """What becomes of a subscription whose time has come, and whether its hub is to be asked."""
     known = _lapsed(known, now=now)
     if known.requested_at is not None:
-        return failed(known, f"it did not verify within {_minutes(VERIFY_WITHIN)}", now=now), False
-    stays = known.state in (State.ACTIVE, State.CANCELLED)
-    state = known.state if stays else State.PENDING
-    return replace(known, state=state, requested_at=now, next_try_at=now + VERIFY_WITHIN), True
+        return after_failure(known, f"it did not verify within {_minutes(VERIFY_TIMEOUT)}", now=now), False
+    stays = known.state in (SubscriptionState.ACTIVE, SubscriptionState.CANCELLED)
+    state = known.state if stays else SubscriptionState.PENDING
+    return replace(known, state=state, requested_at=now, next_try_at=now + VERIFY_TIMEOUT), True
 
 
-def answered(known: Subscription, said: HubResponse, *, now: datetime) -> Subscription:
+def after_response(known: Subscription, said: HubResponse, *, now: datetime) -> Subscription:
     """``known`` after its hub answered a request, or did not."""
     if known.requested_at is None:  # verified meanwhile: hubs may do that before they answer
         return known
@@ -196,35 +196,39 @@ def answered(known: Subscription, said: HubResponse, *, now: datetime) -> Subscr
     other = "" if named is None else named[1].rstrip(".,;:!)")  # it ends a sentence
     if known.topic == known.self_url and other != known.topic and _is_usable(other):
         # It knows the feed by another name. Once: a hub that names a third one is not followed about.
-        state = known.state if known.state is State.ACTIVE else State.WANTED
+        state = known.state if known.state is SubscriptionState.ACTIVE else SubscriptionState.WANTED
         detail = f"it knows the feed as {other}"
         return replace(known, state=state, topic=other, requested_at=None, next_try_at=now, detail=detail)
     text = " ".join(said.text.split())[:300]
     why = text if said.status is None else f"{said.status} {text}".strip()
-    return failed(known, why, now=now, wait=said.retry_after)
+    return after_failure(known, why, now=now, wait=said.retry_after)
 
 
-def failed(known: Subscription, why: str, *, now: datetime, wait: timedelta | None = None) -> Subscription:
+def after_failure(
+    known: Subscription, why: str, *, now: datetime, wait: timedelta | None = None
+) -> Subscription:
     """``known`` after a request that came to nothing."""
     failures = known.failures + 1
-    delay = min(max(RETRY_FIRST * 2 ** min(failures - 1, 16), wait or timedelta(0)), RETRY_MOST)
+    delay = min(max(MIN_RETRY * 2 ** min(failures - 1, 16), wait or timedelta(0)), MAX_RETRY)
     known = replace(known, failures=failures, requested_at=None, next_try_at=now + delay, detail=why)
-    if known.state is State.CANCELLED:  # it forgets us when the lease is over
-        return replace(known, next_try_at=None if failures >= TRIES_OF_A_HUB else known.next_try_at)
-    if known.state is State.PENDING:
-        known = replace(known, state=State.WANTED if known.verified_at is None else State.LAPSED)
-    if known.state is not State.ACTIVE and failures % TRIES_OF_A_HUB == 0:
+    if known.state is SubscriptionState.CANCELLED:  # it forgets us when the lease is over
+        return replace(known, next_try_at=None if failures >= TRIES_PER_HUB else known.next_try_at)
+    if known.state is SubscriptionState.PENDING:
+        known = replace(
+            known, state=SubscriptionState.WANTED if known.verified_at is None else SubscriptionState.LAPSED
+        )
+    if known.state is not SubscriptionState.ACTIVE and failures % TRIES_PER_HUB == 0:
         known = replace(known, hub=_next_hub(known), topic=known.self_url)
     return known
 
 
-def verified(known: Subscription, lease_seconds: str | None, *, now: datetime) -> Subscription:
+def after_verification(known: Subscription, lease_seconds: str | None, *, now: datetime) -> Subscription:
     """``known`` after its hub asked back, and was told that we want it."""
-    lease = granted(lease_seconds)
-    was_active = _lapsed(known, now=now).state is State.ACTIVE
+    lease = granted_lease(lease_seconds)
+    was_active = _lapsed(known, now=now).state is SubscriptionState.ACTIVE
     return replace(
         known,
-        state=State.ACTIVE,
+        state=SubscriptionState.ACTIVE,
         requested_at=None,
         verified_at=known.verified_at if was_active else now,
         lease_until=now + lease,
@@ -234,48 +238,48 @@ def verified(known: Subscription, lease_seconds: str | None, *, now: datetime) -
     )
 
 
-def granted(lease_seconds: str | None) -> timedelta:
+def granted_lease(lease_seconds: str | None) -> timedelta:
     """How long a hub's ``hub.lease_seconds`` is believed to be."""
     if lease_seconds is None or not re.fullmatch(r"[0-9]{1,12}", lease_seconds) or int(lease_seconds) == 0:
-        return LEASE_ASSUMED
-    return min(max(timedelta(seconds=min(int(lease_seconds), 10**9)), LEASE_LEAST), LEASE_MOST)
+        return DEFAULT_LEASE
+    return min(max(timedelta(seconds=min(int(lease_seconds), 10**9)), MIN_LEASE), MAX_LEASE)
 
 
-def denied(known: Subscription, reason: str | None, *, now: datetime) -> Subscription:
+def after_denial(known: Subscription, reason: str | None, *, now: datetime) -> Subscription:
     """``known`` after its hub said no, which it may at any time (§5.2)."""
     said = " ".join((reason or "").split())[:300]
     detail = f"denied by {known.hub}" + (f": {said}" if said else "")
-    if known.state is State.CANCELLED:
+    if known.state is SubscriptionState.CANCELLED:
         return replace(known, requested_at=None, next_try_at=None, lease_until=None, detail=detail)
     failures = known.failures + 1
     others = failures < len(known.hubs)
     return replace(
         known,
-        state=State.WANTED if others else State.DENIED,
+        state=SubscriptionState.WANTED if others else SubscriptionState.DENIED,
         hub=_next_hub(known),
         topic=known.self_url,
         requested_at=None,
         verified_at=None,
         lease_until=None,
         failures=failures if others else 0,
-        next_try_at=now if others else now + DENIED_FOR,
+        next_try_at=now if others else now + DENIAL_RETRY,
         detail=detail,
     )
 
 
-def wanted_again(known: Subscription, *, now: datetime) -> Subscription:
+def retry_now(known: Subscription, *, now: datetime) -> Subscription:
     """``known`` where an operator wants its hub asked now."""
-    stays = _lapsed(known, now=now).state is State.ACTIVE
-    state = State.ACTIVE if stays else State.WANTED
+    stays = _lapsed(known, now=now).state is SubscriptionState.ACTIVE
+    state = SubscriptionState.ACTIVE if stays else SubscriptionState.WANTED
     return replace(known, state=state, requested_at=None, next_try_at=now, failures=0)
 
 
-def cancelled(known: Subscription, *, now: datetime) -> Subscription:
+def cancel(known: Subscription, *, now: datetime) -> Subscription:
     """``known`` where an operator does not want it; a hub that never accepted it is not told."""
-    told = known.state in (State.ACTIVE, State.PENDING)
+    told = known.state in (SubscriptionState.ACTIVE, SubscriptionState.PENDING)
     return replace(
         known,
-        state=State.CANCELLED,
+        state=SubscriptionState.CANCELLED,
         requested_at=None,
         next_try_at=now if told else None,
         failures=0,
@@ -283,7 +287,7 @@ def cancelled(known: Subscription, *, now: datetime) -> Subscription:
     )
 
 
-def ended(known: Subscription) -> Subscription:
+def after_unsubscribed(known: Subscription) -> Subscription:
     """``known``, cancelled, after its hub agreed."""
     return replace(known, requested_at=None, next_try_at=None, lease_until=None, detail="the hub has let go")
 
@@ -299,12 +303,12 @@ def after_ping(known: Subscription, *, at: datetime) -> Subscription:
     return replace(after_push(known, at=at), last_ping_at=at)
 
 
-def after_dropped(known: Subscription) -> Subscription:
+def after_invalid_push(known: Subscription) -> Subscription:
     """``known`` after something came that was not signed as agreed: whoever sent it, the hub did not bring anything."""
     return replace(known, invalid_pushes=known.invalid_pushes + 1)
 
 
-def after_missed(known: Subscription, missed: int) -> Subscription:
+def after_missed_entries(known: Subscription, missed: int) -> Subscription:
     """``known`` after polls found entries that the hub did not bring."""
     return replace(
         known, trust=known.trust * _LOSS ** min(missed, 16), missed_entries=known.missed_entries + missed
@@ -315,25 +319,25 @@ def covers(known: Subscription | None, *, now: datetime) -> bool:
     """Whether polls of the feed are only a backup."""
     return (
         known is not None
-        and known.state is State.ACTIVE
+        and known.state is SubscriptionState.ACTIVE
         and known.lease_until is not None
         and known.lease_until > now
         and known.failures == 0
-        and known.trust >= TRUSTED
+        and known.trust >= TRUST_THRESHOLD
     )
 
 
 def should_have_pushed(known: Subscription, *, polled_at: datetime | None) -> bool:
     """Whether entries that are new since a poll at ``polled_at`` were the hub's to bring: it was verified before, and
     has not told since that there is something."""
-    if known.state is not State.ACTIVE or known.verified_at is None or polled_at is None:
+    if known.state is not SubscriptionState.ACTIVE or known.verified_at is None or polled_at is None:
         return False
     return known.verified_at < polled_at and (known.last_ping_at is None or known.last_ping_at < polled_at)
 
 
 def _lapsed(known: Subscription, *, now: datetime) -> Subscription:
-    if known.state is State.ACTIVE and (known.lease_until is None or known.lease_until <= now):
-        return replace(known, state=State.LAPSED)
+    if known.state is SubscriptionState.ACTIVE and (known.lease_until is None or known.lease_until <= now):
+        return replace(known, state=SubscriptionState.LAPSED)
     return known
 
 

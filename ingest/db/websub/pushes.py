@@ -25,10 +25,10 @@ from ingest.db.websub import subscriptions
 from ingest.schedule import websub
 from ingest.types import FailureKind, PollResult, Seen
 
-WAITING_AT_MOST: Final = 100
-WAITING_BYTES: Final = 64 * 1024**2
+MAX_WAITING: Final = 100
+MAX_WAITING_BYTES: Final = 64 * 1024**2
 """Of one feed; what comes beyond is not taken, so its hub keeps it and sends it again."""
-AGAIN: Final = timedelta(seconds=10)
+REREAD_DELAY: Final = timedelta(seconds=10)
 
 _STORE: Final = """
     WITH waiting AS (
@@ -137,8 +137,8 @@ def store(
         "language": pg_text(language),
         "body": body,
         "size": len(body),
-        "most": WAITING_AT_MOST,
-        "bytes": WAITING_BYTES,
+        "most": MAX_WAITING,
+        "bytes": MAX_WAITING_BYTES,
     }
     return (
         run_with_retry(engine, lambda connection: connection.exec_driver_sql(_STORE, given).first())
@@ -194,7 +194,7 @@ def _record(
     pushed, feed_id = outcome.push, outcome.feed_id
     tells = outcome.failure is None and outcome.entries > 0
     if outcome.poll_at is not None and not tells:
-        again = {"id": pushed.id, "until": pushed.until, "again": now + AGAIN}
+        again = {"id": pushed.id, "until": pushed.until, "again": now + REREAD_DELAY}
         if connection.exec_driver_sql(_AGAIN, again).rowcount:
             return False
     if connection.exec_driver_sql(_FORGET, {"id": pushed.id, "until": pushed.until}).rowcount == 0:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -29,7 +30,7 @@ from ingest.db.read_transaction import read_transaction
 from ingest.db.tables import feeds, websub_subscriptions
 from ingest.schedule import websub
 from ingest.schedule.rate_limit import DueFeed, HostLimits
-from ingest.schedule.websub import Offer, State, Subscription
+from ingest.schedule.websub import Offer, Subscription, SubscriptionState
 
 _NAMES: Final = tuple(each.name for each in fields(Subscription))
 _ROW: Final = tuple(websub_subscriptions.c[name] for name in _NAMES)
@@ -37,7 +38,7 @@ _ROW: Final = tuple(websub_subscriptions.c[name] for name in _NAMES)
 _DUE: Final = f"""
     SELECT {", ".join(f"s.{name}" for name in _NAMES)}, s.slot_at FROM websub_subscriptions s
     JOIN feeds f ON f.id = s.feed_id
-    WHERE s.next_try_at <= %(now)s AND (f.enabled OR s.state = '{State.CANCELLED}')
+    WHERE s.next_try_at <= %(now)s AND (f.enabled OR s.state = '{SubscriptionState.CANCELLED}')
     ORDER BY s.next_try_at LIMIT %(limit)s FOR UPDATE OF s SKIP LOCKED"""  # noqa: S608
 _JUDGED: Final = """
     WITH late AS (
@@ -51,7 +52,7 @@ _NOTE: Final = """
     INSERT INTO hub_misses (feed_id, key, missed_at)
     SELECT found.feed_id, found.key, %(now)s FROM unnest(%(feeds)b::bigint[], %(keys)b::bytea[]) AS found(feed_id, key)
     JOIN feeds ON feeds.id = found.feed_id ORDER BY found.feed_id, found.key ON CONFLICT DO NOTHING"""
-JUDGED_AT_ONCE: Final = 1000
+MISSED_BATCH: Final = 1000
 _WITH_FEED: Final = select(*_ROW, feeds.c.url).join(feeds, feeds.c.id == websub_subscriptions.c.feed_id)
 
 
@@ -85,7 +86,7 @@ def offer(engine: Engine, feed_id: int, offered: Offer, *, token: str, secret: s
     """
 
     def take_up(connection: Connection) -> bool:
-        wanted = websub.begun(feed_id, offered, token=token, secret=secret, now=now)
+        wanted = websub.new_subscription(feed_id, offered, token=token, secret=secret, now=now)
         if connection.execute(select(feeds.c.id).where(feeds.c.id == feed_id)).first() is None:
             return False
         known = _locked(connection, feed_id=feed_id)
@@ -93,18 +94,18 @@ def offer(engine: Engine, feed_id: int, offered: Offer, *, token: str, secret: s
             statement = insert(websub_subscriptions).values(_values(wanted)).on_conflict_do_nothing()
             added = connection.execute(statement.returning(websub_subscriptions.c.feed_id))
             return added.first() is not None
-        if websub.is_of(known, offered):
+        if websub.matches_offer(known, offered):
             _store(connection, known, replace(known, hubs=offered.hubs), now=now)
             return False
-        if known.state is State.CANCELLED:  # an operator's word outlives a change of the feed's
-            wanted = replace(wanted, state=State.CANCELLED, next_try_at=None)
+        if known.state is SubscriptionState.CANCELLED:  # an operator's word outlives a change of the feed's
+            wanted = replace(wanted, state=SubscriptionState.CANCELLED, next_try_at=None)
         _store(connection, known, wanted, now=now)
         return True
 
     return run_with_retry(engine, take_up)
 
 
-def claim_due(engine: Engine, *, now: datetime, limit: int, budget: HostLimits) -> list[Subscription]:
+def claim_due(engine: Engine, *, now: datetime, limit: int, host_limits: HostLimits) -> list[Subscription]:
     """Up to ``limit`` subscriptions whose hubs are to be asked now, by us: whoever looks meanwhile gets others.
 
     Those whose hubs have no room are due again when their turn comes.
@@ -119,14 +120,14 @@ def claim_due(engine: Engine, *, now: datetime, limit: int, budget: HostLimits) 
         waiting: list[DueFeed] = []
         for row in rows:
             known = _read(row)
-            changed, ask = websub.due(known, now=now)
+            changed, ask = websub.begin_request(known, now=now)
             if ask:
                 asking[known.feed_id] = known, changed
                 came = row["slot_at"] is not None and row["slot_at"] == known.next_try_at
-                waiting.append(DueFeed(feed_id=known.feed_id, host=_host(known.hub), turn_came=came))
+                waiting.append(DueFeed(feed_id=known.feed_id, host=_host(known.hub), has_slot=came))
             else:
                 _store(connection, known, changed, now=now)
-        admission = hosts.admit(connection, waiting, now=now, budget=budget)
+        admission = hosts.admit(connection, waiting, now=now, host_limits=host_limits)
         for feed_id, turn in admission.slots.items():
             statement = update(websub_subscriptions).where(websub_subscriptions.c.feed_id == feed_id)
             connection.execute(statement.values(next_try_at=turn, slot_at=turn))
@@ -215,7 +216,7 @@ def count_states(connection: Connection) -> dict[str, int]:
     rows = connection.execute(
         select(websub_subscriptions.c.state, func.count()).group_by(websub_subscriptions.c.state)
     )
-    return {**{state.value: 0 for state in State}, **{row[0]: row[1] for row in rows}}
+    return {**{state.value: 0 for state in SubscriptionState}, **{row[0]: row[1] for row in rows}}
 
 
 def record_hub_misses(engine: Engine, found: Mapping[int, Sequence[bytes]], *, now: datetime) -> None:
@@ -226,16 +227,16 @@ def record_hub_misses(engine: Engine, found: Mapping[int, Sequence[bytes]], *, n
         run_with_retry(engine, lambda connection: connection.exec_driver_sql(_NOTE, given).rowcount)
 
 
-def count_missed_entries(engine: Engine, *, now: datetime, grace: timedelta = websub.GRACE) -> int:
+def count_missed_entries(engine: Engine, *, now: datetime, grace: timedelta = websub.PUSH_GRACE) -> int:
     """Count against their hubs the entries that polls found longer than ``grace`` ago and no push brought; how many
     those are."""
 
     def apply(connection: Connection) -> int:
-        given = {"before": now - grace, "limit": JUDGED_AT_ONCE}
+        given = {"before": now - grace, "limit": MISSED_BATCH}
         total = 0
         for feed_id, missed in connection.exec_driver_sql(_JUDGED, given).all():
             total += missed
-            change_in(connection, feed_id, lambda known, n=missed: websub.after_missed(known, n), now=now)  # type: ignore[misc]  # bound at once
+            change_in(connection, feed_id, partial(websub.after_missed_entries, missed=missed), now=now)
         return total
 
     return run_with_retry(engine, apply)
@@ -289,7 +290,7 @@ def _host(url: str) -> str:
 
 def _read(row: Mapping[Any, Any]) -> Subscription:
     values = {name: row[name] for name in _NAMES}
-    return Subscription(**{**values, "state": State(row["state"]), "hubs": tuple(row["hubs"])})
+    return Subscription(**{**values, "state": SubscriptionState(row["state"]), "hubs": tuple(row["hubs"])})
 
 
 def _values(known: Subscription) -> dict[str, Any]:
