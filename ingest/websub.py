@@ -34,6 +34,7 @@ from ingest.log.api import ARTICLES
 from ingest.parse_pool import Document, ParsedDocument
 from ingest.runtime import failpoint
 from ingest.schedule import DocumentSummary, Policy, websub
+from ingest.schedule.hub_offer import find_offer, lags_behind_hub
 from ingest.schedule.rate_limit import HostLimits
 from ingest.schedule.websub import HubResponse, HubSignals, Subscription, SubscriptionState
 from ingest.types import Failed, FailureKind, Fetched, Lease, Message, PostResponse
@@ -115,14 +116,14 @@ class WebSubStage:
 
     def policy(self, lease: Lease, policy: Policy, *, now: datetime) -> Policy:
         """Return the poll policy of a feed: a longer interval where its hub is relied on."""
-        if not websub.covers(self._subscriptions.get(lease.feed_id), now=now):
+        if not websub.is_reliable(self._subscriptions.get(lease.feed_id), now=now):
             return policy
         return replace(policy, interval_with_hub=self._interval_with_hub)
 
     def signals(self, lease: Lease, fetched: Fetched, summary: DocumentSummary) -> HubSignals | None:
         """Return the consequences of a parsed document for the feed's hub; None: there are none."""
         subscription = self._subscriptions.get(lease.feed_id)
-        offer = websub.find_offer(
+        offer = find_offer(
             feed_url=lease.url,
             url=fetched.url,
             link=fetched.headers.get("link"),
@@ -304,7 +305,7 @@ class WebSubStage:
         poll_at = None
         if not summary.complete or not summary.entries:
             poll_at = now
-        elif websub.lags_behind_hub(push.feed_url):
+        elif lags_behind_hub(push.feed_url):
             poll_at = now + websub.YOUTUBE_LAG
         outcome = PushOutcome(
             push=push,

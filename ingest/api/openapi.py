@@ -422,7 +422,10 @@ def _schemas() -> dict[str, Any]:
                 "hub": _TEXT,
                 "topic": {**_TEXT, "description": "what the hub calls the feed"},
                 "state": {"enum": [state.value for state in SubscriptionState]},
-                "covers": {**_FLAG, "description": "the hub is trusted: polls are only a backup"},
+                "reliable": {
+                    **_FLAG,
+                    "description": "the hub is verified, renewed and trusted: polls are only a backup",
+                },
                 "verified_at": _TIME_OR_NULL,
                 "lease_until": _TIME_OR_NULL,
                 "next_try_at": {**_TIME_OR_NULL, "description": "when the hub is asked again"},

@@ -102,7 +102,9 @@ def stands(hub: SubscriptionView) -> str:
     if hub.state == SubscriptionState.ACTIVE and hub.lease_until is not None:
         said += f" until {when(hub.lease_until)}"
         said += (
-            ", trusted: polls are a backup" if hub.covers else ", not relied on: polled as if there were none"
+            ", trusted: polls are a backup"
+            if hub.reliable
+            else ", not relied on: polled as if there were none"
         )
     if hub.failures:
         said += f", failed {in_a_row(hub.failures)}"

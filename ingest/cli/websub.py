@@ -65,7 +65,7 @@ def list_(settings: Settings, *, state: str | None, as_json: bool) -> None:
         click.echo("no subscriptions; polls find the hubs of feeds that have one", err=True)
     for each in found:
         counts = f"{each.push_count} pushed, {each.missed_entries} missed, {each.invalid_pushes} dropped"
-        word = "trusted" if each.covers else f"trust {each.trust:.0%}"
+        word = "trusted" if each.reliable else f"trust {each.trust:.0%}"
         click.echo(f"{each.feed_id:>6}  {each.state:<9}  {word:<10}  {counts}  {each.hub}  {each.feed_url}")
 
 

@@ -1,15 +1,15 @@
-"""When an article's page is tried again, and when it is given up. Pure.
+"""Decide when an article's page is tried again, and when it is given up. Pure.
 
 ::
 
-    text in the log                              taken
-    a redirect                                   waiting, for the page it leads to: its host's budget and robots.txt
-    a host whose robots.txt was asked for first  waiting, not tried
-    our own network is down                      waiting, not tried
-    404, robots.txt says no, no page at all …    given up
-    else                                         waiting 10 minutes, an hour, six hours; then given up
+    the text is in the log                          taken
+    a redirect                                      waiting, for the target under its own host's limits and robots.txt
+    the slot was used to fetch robots.txt           waiting, not counted as a try
+    our own network is down                         waiting, not counted as a try
+    404, disallowed by robots.txt, no HTML page …   given up
+    else                                            waiting 10 minutes, an hour, six hours; then given up
 
-Whatever it comes to, the article is stored and on its streams with its feed's text since before the page was asked for.
+In every case the article is stored and on its streams with its feed's text since before the page was fetched.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from ingest.schedule import OUTAGE, format_duration, pause_for
 from ingest.types import Failed, FailureKind, Pause
 
 RETRIES: Final = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
-"""After the first try that failed, the second …"""
+"""The delay after the first failed try, after the second …"""
 MAX_TRIES: Final = len(RETRIES) + 1
 MAX_REDIRECTS: Final = 5
 RETRIED_ONCE: Final = frozenset({FailureKind.NO_BETTER, FailureKind.PARSE_LIMIT})
-"""What is looked at once more: a page may not have been finished when it was announced, or our machine was busy."""
+"""Failures after which a page gets one more try: it may have been unfinished when announced, or our machine busy."""
 MAX_WAIT: Final = timedelta(days=1)
 PERMANENT_FAILURES: Final = frozenset(
     {
@@ -42,7 +42,7 @@ PERMANENT_STATUSES: Final = frozenset({404, 410, 451})
 
 
 class PageState(StrEnum):
-    """Where a page is on its way."""
+    """The state of a page."""
 
     WAITING = "waiting"
     TAKEN = "taken"  # its text is in the log
@@ -51,15 +51,15 @@ class PageState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageOutcome:
-    """What one lease of a page came to."""
+    """The outcome of one lease on a page."""
 
     state: PageState
     due_at: datetime | None = None
-    """When it is tried next, where it waits."""
+    """When a waiting page is tried next."""
     tried: bool = True
-    """False: it does not count as one of its tries."""
+    """False: the lease does not count as a try."""
     url: str | None = None
-    """Where it redirects to."""
+    """The target of a redirect."""
     status: int | None = None
     failure: FailureKind | None = None
     detail: str | None = None
@@ -67,19 +67,22 @@ class PageOutcome:
 
 
 def taken(*, status: int) -> PageOutcome:
-    """Its text is in the log."""
+    """Return the outcome of a page whose text is in the log."""
     return PageOutcome(state=PageState.TAKEN, status=status)
 
 
 def after_robots_fetch(*, now: datetime) -> PageOutcome:
-    """The turn at its host went to robots.txt; the page has to wait for another."""
+    """Return the outcome of a lease whose slot was used to fetch robots.txt: the page waits for another slot."""
     return PageOutcome(
-        state=PageState.WAITING, due_at=now, tried=False, detail="robots.txt was asked for first"
+        state=PageState.WAITING, due_at=now, tried=False, detail="robots.txt was fetched first"
     )
 
 
 def after_redirect(url: str, *, status: int | None, hops: int, now: datetime) -> PageOutcome:
-    """It is at ``url``, which has a host's budget and robots.txt of its own. ``hops``: redirects before this one."""
+    """Return the outcome of a redirect to ``url``, whose host has limits and a robots.txt of its own.
+
+    ``hops``: the number of redirects before this one.
+    """
     if hops >= MAX_REDIRECTS:
         return PageOutcome(
             state=PageState.GIVEN_UP,
@@ -91,7 +94,7 @@ def after_redirect(url: str, *, status: int | None, hops: int, now: datetime) ->
 
 
 def after_failure(url: str, failed: Failed, *, tries: int, outage: bool, now: datetime) -> PageOutcome:
-    """What follows from a try that failed. ``tries``: this one counted; ``outage``: our own network is down."""
+    """Return the outcome of a failed try. ``tries``: counts this one; ``outage``: our own network is down."""
     detail = failed.detail
     if outage and failed.unreachable:
         return PageOutcome(
@@ -101,14 +104,14 @@ def after_failure(url: str, failed: Failed, *, tries: int, outage: bool, now: da
             failure=FailureKind.OUTAGE,
             detail=f"our own network seems to be down: {detail}",
         )
-    final = (
+    permanent = (
         failed.kind in PERMANENT_FAILURES
         or failed.status in PERMANENT_STATUSES
         or tries >= MAX_TRIES
         or (failed.kind is FailureKind.ROBOTS and failed.retry_after is None)
         or (failed.kind in RETRIED_ONCE and tries > 1)
     )
-    if final:
+    if permanent:
         detail += f" (tried {tries} times)" if tries > 1 else ""
         return PageOutcome(
             state=PageState.GIVEN_UP,

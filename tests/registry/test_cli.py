@@ -357,7 +357,7 @@ def test_a_feed_that_has_its_turn_is_told_it_and_no_later_one(feeds: Feeds, data
     waiting = find_feed(database, url="https://a.example/3")
     assert waiting is not None
     assert (
-        f"next poll  {when(waiting.next_poll_at)}  because: its turn at a.example, which is not asked more often\n"
+        f"next poll  {when(waiting.next_poll_at)}  because: waits for a slot at a.example, which is rate-limited\n"
     ) in feeds("show", "4").output
 
 

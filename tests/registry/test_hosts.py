@@ -100,7 +100,7 @@ def test_a_feed_that_waits_says_for_what(database: Engine) -> None:
     lease(database)
     waiting = find_feed(database, url="https://a.example/2")
     assert waiting is not None
-    assert waiting.last_reason == "its turn at a.example, which is not asked more often"
+    assert waiting.last_reason == "waits for a slot at a.example, which is rate-limited"
     assert waiting.next_poll_at == NOW + 20 * SECOND
 
 
@@ -112,7 +112,7 @@ def test_a_feed_whose_host_is_paused_says_until_when_and_why(database: Engine) -
     waiting = find_feed(database, url="https://a.example/1")
     assert waiting is not None
     assert waiting.last_reason == (
-        "its turn at a.example, which is left alone until 2026-11-24 12:05:00Z: "
+        "waits for a slot at a.example, which is paused until 2026-11-24 12:05:00Z: "
         "429 for https://a.example/0, Retry-After 5m"
     )
     assert waiting.next_poll_at == NOW + 5 * MINUTE

@@ -77,7 +77,7 @@ class Press(Desk):
         """As hubs earn it: with good pushes."""
         for number in range(3):
             self.push(feed, f"earned-{number}")
-        assert self.known(feed).covers
+        assert self.known(feed).reliable
 
     @property
     def client(self) -> httpx.Client:

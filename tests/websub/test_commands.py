@@ -14,7 +14,8 @@ from ingest.db import feeds
 from ingest.db.websub import subscriptions
 from ingest.runtime import now
 from ingest.schedule import websub
-from ingest.schedule.websub import Offer, Subscription, SubscriptionState
+from ingest.schedule.hub_offer import Offer
+from ingest.schedule.websub import Subscription, SubscriptionState
 
 pytestmark = pytest.mark.store
 PUBLIC = "https://news.example.org"

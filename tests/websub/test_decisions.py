@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingest.schedule import Policy, decide_outcome, websub
-from ingest.schedule.websub import HubResponse, Offer, Subscription
+from ingest.schedule.hub_offer import Offer, find_offer, lags_behind_hub
+from ingest.schedule.websub import HubResponse, Subscription
 from ingest.schedule.websub import SubscriptionState as State
 from ingest.types import Lease, NotModified, PublishRate
 
@@ -28,9 +29,7 @@ TRUSTED = replace(ACTIVE, trust=0.9)
 def offer(
     link: str | None = None, hubs: tuple[str, ...] = (), own: str | None = None, feed_url: str = FEED
 ) -> Offer | None:
-    return websub.find_offer(
-        feed_url=feed_url, url="https://cdn.example/x/feed", link=link, hubs=hubs, self_url=own
-    )
+    return find_offer(feed_url=feed_url, url="https://cdn.example/x/feed", link=link, hubs=hubs, self_url=own)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +73,7 @@ def test_where_a_feed_can_be_subscribed_to(
 )
 def test_youtube_has_a_hub_that_its_feeds_do_not_name(feed_url: str, channel: str | None) -> None:
     found = offer(feed_url=feed_url, own=feed_url)
-    assert websub.lags_behind_hub(feed_url) is (channel is not None)
+    assert lags_behind_hub(feed_url) is (channel is not None)
     if channel is None:
         assert found is None
         return
@@ -132,7 +131,7 @@ def test_what_an_answer_means(said: HubResponse, state: State, wait: timedelta, 
     assert ask
     renewed = websub.after_response(asked, said, now=NOW)
     assert renewed.state is State.ACTIVE
-    assert websub.covers(renewed, now=NOW) is (renewed.failures == 0)
+    assert websub.is_reliable(renewed, now=NOW) is (renewed.failures == 0)
 
 
 def test_an_answer_that_comes_after_the_verification_changes_nothing() -> None:
@@ -167,7 +166,7 @@ def test_an_active_one_lapses_when_its_lease_is_over_and_is_asked_again() -> Non
     lapsed, ask = websub.begin_request(TRUSTED, now=NOW + timedelta(hours=2))
     assert ask
     assert lapsed.state is State.PENDING
-    assert not websub.covers(TRUSTED, now=NOW + timedelta(hours=2))
+    assert not websub.is_reliable(TRUSTED, now=NOW + timedelta(hours=2))
     assert websub.after_failure(lapsed, "silent", now=NOW).state is State.LAPSED
     again = websub.after_verification(lapsed, "7200", now=NOW + timedelta(hours=3))
     assert again.verified_at == NOW + timedelta(hours=3)
@@ -178,7 +177,7 @@ def test_a_renewal_keeps_since_when_it_is_active() -> None:
 
 
 @pytest.mark.parametrize(
-    ("known", "covers"),
+    ("known", "reliable"),
     [
         (None, False),
         (WANTED, False),
@@ -194,9 +193,9 @@ def test_a_renewal_keeps_since_when_it_is_active() -> None:
     ],
 )
 def test_only_a_hub_that_is_verified_renewed_and_proven_makes_polls_rare(
-    known: Subscription | None, covers: bool
+    known: Subscription | None, reliable: bool
 ) -> None:
-    assert websub.covers(known, now=NOW) is covers
+    assert websub.is_reliable(known, now=NOW) is reliable
 
 
 def test_trust_is_lost_faster_than_it_is_gained_and_never_out_of_bounds() -> None:
@@ -207,7 +206,7 @@ def test_trust_is_lost_faster_than_it_is_gained_and_never_out_of_bounds() -> Non
     known = websub.after_missed_entries(known, 10**6)
     assert 0 <= known.trust < 0.001
     pushes = 0
-    while not websub.covers(known, now=NOW):
+    while not websub.is_reliable(known, now=NOW):
         known = websub.after_push(known, at=NOW)
         pushes += 1
     assert 4 <= pushes <= 6

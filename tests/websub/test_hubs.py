@@ -15,8 +15,9 @@ from ingest.alerts import append_alerts
 from ingest.db import feeds, tables
 from ingest.db.websub import pushes, subscriptions
 from ingest.schedule import websub
+from ingest.schedule.hub_offer import Offer
 from ingest.schedule.rate_limit import HostLimits
-from ingest.schedule.websub import Offer, SubscriptionState
+from ingest.schedule.websub import SubscriptionState
 from tests.feedworld import Version
 from tests.feedworld.hub import Hub
 from tests.poll.conftest import rss
@@ -156,13 +157,13 @@ def test_a_hub_that_is_down_when_its_lease_is_renewed_brings_the_ordinary_polls_
     press.tend()
     known = press.subscription(feed)
     assert (known.state, known.failures) == (SubscriptionState.ACTIVE, 1)
-    assert not press.known(feed).covers
+    assert not press.known(feed).reliable
     assert feed.request_count == requests + 1  # at once
     assert press.feed(feed).next_poll_at < press.clock() + BACKUP / 2
     press.hub.down = False
     press.clock.pass_by(websub.MIN_RETRY + MINUTE)
     press.tend()
-    assert press.known(feed).covers
+    assert press.known(feed).reliable
 
 
 def test_a_lease_that_ran_out_is_asked_for_again_and_what_comes_late_is_taken(press: Press) -> None:
@@ -194,13 +195,13 @@ def test_what_a_poll_finds_and_the_hub_never_sent_lowers_its_trust(press: Press)
     press.clock.pass_by(websub.PUSH_GRACE + MINUTE)
     press.tend()
     known = press.known(feed)
-    assert (known.missed_entries, known.covers) == (2, False)
+    assert (known.missed_entries, known.reliable) == (2, False)
     assert known.trust < 0.25
     assert press.feed(feed).next_poll_at < press.clock() + BACKUP / 2
     press.hub.delivers = True
     for number in range(5):
         press.push(feed, f"again-{number}")
-    assert press.known(feed).covers
+    assert press.known(feed).reliable
 
 
 def test_what_the_hub_sends_within_the_grace_was_not_missed(press: Press) -> None:
