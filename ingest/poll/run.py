@@ -179,7 +179,7 @@ class PollRun:
         await self._resources.in_thread(polls.release, self._engine, leases, now=self._clock())
         failpoint("poll.released")
         self._counts.released += len(leases)
-        logger.info("%d polls were given back", len(leases))
+        logger.info("released %d polls that were not finished", len(leases))
 
     async def _fetch_feeds(self) -> None:
         while True:

@@ -34,7 +34,7 @@ from ingest.schedule.hub_offer import Offer
 from ingest.schedule.rate_limit import DueFeed, HostLimits
 from ingest.schedule.websub import Subscription, SubscriptionState
 
-_COLUMN_NAMES: Final = tuple(each.name for each in fields(Subscription))
+_COLUMN_NAMES: Final = tuple(column.name for column in fields(Subscription))
 _COLUMNS: Final = tuple(websub_subscriptions.c[name] for name in _COLUMN_NAMES)
 
 _SELECT_DUE: Final = f"""
