@@ -47,7 +47,8 @@ from ingest.log.api import ARTICLES, Log
 from ingest.log.postgres import PostgresLog, PostgresStreamSource
 from ingest.parse_pool import ParserPool
 from ingest.persist import Persister
-from ingest.poll import Poller
+from ingest.poll import PollSettings
+from ingest.poll_process import PollProcess
 from ingest.retention import Retention
 from ingest.runtime import Stop
 from ingest.schedule import Policy
@@ -196,47 +197,49 @@ def _kafka_security(settings: Settings) -> Security:
 
 
 def run_poller(settings: Settings, stop: Stop) -> None:
-    """``ingest poll``: the feeds that are due, until a stop is requested."""
+    """``ingest poll``: poll feeds, fetch pages and serve hubs until a stop is requested."""
     with (
         open_database(settings, name=POLLER) as engine,
         article_log(settings, engine) as log,
-        open_poller(settings, engine, log) as each,
+        open_poll_process(settings, engine, log) as process,
     ):
         runtime.tune_gc()
-        each.run(stop)
+        process.run(stop)
 
 
-def open_poller(settings: Settings, engine: Engine, log: Log) -> Poller:
-    """A poller as the settings want it; a context manager."""
-    return Poller(
+def open_poll_process(settings: Settings, engine: Engine, log: Log) -> PollProcess:
+    """Return the stages of ``ingest poll`` as configured; a context manager."""
+    return PollProcess(
         engine,
         log,
         PostgresLog(engine),
-        user_agent=settings.user_agent,
-        policy=Policy(
-            interval=settings.poll_interval,
-            minimum=settings.poll_interval_min,
-            maximum=settings.poll_interval_max,
-            adaptive=settings.poll_adaptive,
-            fallback_user_agent=settings.fallback_user_agent or None,
-            max_children=settings.sitemap_max_children,
-            child_stagger=settings.sitemap_stagger,
+        PollSettings(
+            policy=Policy(
+                interval=settings.poll_interval,
+                minimum=settings.poll_interval_min,
+                maximum=settings.poll_interval_max,
+                adaptive=settings.poll_adaptive,
+                fallback_user_agent=settings.fallback_user_agent or None,
+                max_children=settings.sitemap_max_children,
+                child_stagger=settings.sitemap_stagger,
+            ),
+            host_limits=host_limits(settings),
+            lease=settings.poll_lease,
+            concurrency=settings.poll_concurrency,
         ),
-        budget=budget(settings),
-        lease=settings.poll_lease,
-        concurrency=settings.poll_concurrency,
+        user_agent=settings.user_agent,
         limits=_limits(settings),
         allow_private_addresses=settings.allow_private_addresses,
         parse_workers=settings.parse_workers,
         parse_deadline=settings.parse_deadline,
         parse_memory=settings.parse_memory,
         public_url=settings.public_url,
-        backup=settings.poll_interval_with_hub,
+        interval_with_hub=settings.poll_interval_with_hub,
     )
 
 
-def budget(settings: Settings) -> HostLimits:
-    """Of every host."""
+def host_limits(settings: Settings) -> HostLimits:
+    """Return the limits of every host without settings of its own."""
     return HostLimits(concurrency=settings.host_concurrency, spacing=settings.host_spacing)
 
 

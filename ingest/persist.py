@@ -116,7 +116,7 @@ class Persister:
             failpoint("persist.begun")
             changes = _decide(connection, batch, matches)
             article_store.write(connection, changes, now=now)
-            page_fetch.follow(connection, changes, now=now)
+            page_fetch.record_changes(connection, changes, now=now)
             failpoint("persist.written")
             for topic, messages in sorted(stream_events(changes, now=now).items()):
                 self._outbox.append_in(connection, topic, messages)

@@ -14,7 +14,7 @@ from ingest.db.polls import SHOWN_POLLS
 from ingest.log.api import ALERTS_STREAM
 from ingest.query import DEFAULT_LIMIT, MAX_LIMIT
 from ingest.schedule.page_fetch import PageState
-from ingest.schedule.websub import State
+from ingest.schedule.websub import SubscriptionState
 from ingest.streams import event_schema
 from ingest.types import FailureKind, PollResult, TlsException, UserAgentState
 
@@ -435,8 +435,11 @@ def _schemas() -> dict[str, Any]:
                 "feed_url": _TEXT,
                 "hub": _TEXT,
                 "topic": {**_TEXT, "description": "what the hub calls the feed"},
-                "state": {"enum": [state.value for state in State]},
-                "covers": {**_FLAG, "description": "the hub is trusted: polls are only a backup"},
+                "state": {"enum": [state.value for state in SubscriptionState]},
+                "reliable": {
+                    **_FLAG,
+                    "description": "the hub is verified, renewed and trusted: polls are only a backup",
+                },
                 "verified_at": _TIME_OR_NULL,
                 "lease_until": _TIME_OR_NULL,
                 "next_try_at": {**_TIME_OR_NULL, "description": "when the hub is asked again"},

@@ -13,7 +13,7 @@ from ingest.cli import render
 from ingest.db import article_search as stored
 from ingest.db import ledger as books
 from ingest.db.article_history import History, find_article
-from ingest.db.page_fetch import WantedPage
+from ingest.db.page_fetch import PageStatus
 from ingest.errors import Refused
 from ingest.jsonable import json_line
 from ingest.query import encode_cursor, read_query, read_text, read_uuid
@@ -240,7 +240,7 @@ def _show_history(history: History) -> None:
         click.echo(f"             and {history.sightings_total - len(history.sightings)} older")
 
 
-def _became(page: WantedPage) -> str:
+def _became(page: PageStatus) -> str:
     why = ": ".join(each for each in (page.failure, render.clean(page.detail)) if each)
     because = f" ({why})" if why else ""
     match page.state:

@@ -11,7 +11,7 @@ import click
 
 from ingest.db.article_search import Fragment
 from ingest.db.websub.subscriptions import SubscriptionView
-from ingest.schedule.websub import State
+from ingest.schedule.websub import SubscriptionState
 
 KIND_COLOURS: Final = {
     "created": "green",
@@ -99,10 +99,12 @@ def in_a_row(times: int) -> str:
 def stands(hub: SubscriptionView) -> str:
     """How a subscription stands, in some words."""
     said = hub.state
-    if hub.state == State.ACTIVE and hub.lease_until is not None:
+    if hub.state == SubscriptionState.ACTIVE and hub.lease_until is not None:
         said += f" until {when(hub.lease_until)}"
         said += (
-            ", trusted: polls are a backup" if hub.covers else ", not relied on: polled as if there were none"
+            ", trusted: polls are a backup"
+            if hub.reliable
+            else ", not relied on: polled as if there were none"
         )
     if hub.failures:
         said += f", failed {in_a_row(hub.failures)}"

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, and_, func, select
 from sqlalchemy import text as sql
 
-from ingest.db.page_fetch import WantedPage, pages_of
+from ingest.db.page_fetch import PageStatus, pages_of
 from ingest.db.read_transaction import read_transaction
 from ingest.db.tables import (
     articles,
@@ -123,7 +123,7 @@ class History:
     matches: tuple[ArticleMatch, ...]
     events: tuple[StreamEvent, ...]
     copies: tuple[Copy, ...]
-    pages: tuple[WantedPage, ...]
+    pages: tuple[PageStatus, ...]
     """The article's page, once per version of a feed with full text."""
 
 

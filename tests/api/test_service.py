@@ -27,7 +27,7 @@ from ingest.errors import Refused, Unavailable
 from ingest.log.api import ALERTS_STREAM
 from ingest.log.postgres import PostgresLog
 from ingest.runtime import Stop
-from ingest.schedule.websub import Offer
+from ingest.schedule.hub_offer import Offer
 from tests.api.conftest import running
 from tests.conftest import Postgres
 from tests.library import NOON, Library, event

@@ -46,7 +46,7 @@ SABOTAGES: Final = {
             Rewrite(
                 file="ingest/poll/recorder.py",
                 old="outcomes, refused = self._append(batch)\n",
-                new="outcomes, refused = [ended.outcome for ended in batch], []\n",
+                new="outcomes, refused = [poll.outcome for poll in batch], []\n",
             ),
             Rewrite(
                 file="ingest/poll/recorder.py",

@@ -253,7 +253,7 @@ def test_robots_txt_is_asked_for_once_a_day_and_not_for_every_page(press: Press)
 def test_a_page_that_moved_is_fetched_where_it_is_if_robots_may_go_there(
     make_desk: Callable[..., Desk],
 ) -> None:
-    desk = make_desk(resolver=Names(), budget=HostLimits(spacing=timedelta(0)))
+    desk = make_desk(resolver=Names(), host_limits=HostLimits(spacing=timedelta(0)))
     press = Press(desk, host="gazette.test")
     for host, rules in (("open.test", b""), ("closed.test", b"User-agent: news-ingest-tests\nDisallow: /\n")):
         desk.world.feed("/robots.txt", host=host).publish(rules, "text/plain")
@@ -418,7 +418,7 @@ def test_a_page_whose_pollers_all_die_is_given_up(press: Press) -> None:
 def far(make_desk: Callable[..., Desk]) -> Press:
     """A press whose host is not this machine by its name, and so has a budget."""
     return Press(
-        make_desk(resolver=Names(), budget=HostLimits(concurrency=2, spacing=timedelta(seconds=10))),
+        make_desk(resolver=Names(), host_limits=HostLimits(concurrency=2, spacing=timedelta(seconds=10))),
         host="gazette.test",
     )
 
@@ -678,21 +678,21 @@ def test_an_article_does_not_leave_a_topic_because_its_feed_says_less_than_its_p
 
 def test_pages_under_way_count_among_what_a_host_is_asked_at_once(far: Press) -> None:
     engine, clock = far.desk.engine, far.desk.clock
-    budget, lease = HostLimits(concurrency=2, spacing=timedelta(seconds=1)), timedelta(minutes=10)
+    host_limits, lease = HostLimits(concurrency=2, spacing=timedelta(seconds=1)), timedelta(minutes=10)
     far.show(links=3)
     far.desk.poll()
     far.persist()
     clock.pass_by(timedelta(minutes=1))
-    leased = lease_pages(engine, now=clock(), limit=9, lease=lease, budget=budget)
+    leased = lease_pages(engine, now=clock(), limit=9, lease=lease, host_limits=host_limits)
     assert len(leased) == 2
     clock.pass_by(timedelta(minutes=5))
     make_due(engine, now=clock())
-    assert lease_due(engine, now=clock(), limit=9, lease=lease, budget=budget) == []
+    assert lease_due(engine, now=clock(), limit=9, lease=lease, host_limits=host_limits) == []
     release(engine, leased)
     clock.pass_by(timedelta(minutes=1))
-    assert len(lease_due(engine, now=clock(), limit=9, lease=lease, budget=budget)) == 1
+    assert len(lease_due(engine, now=clock(), limit=9, lease=lease, host_limits=host_limits)) == 1
     # What was given back was not tried.
-    (again, *_) = lease_pages(engine, now=clock(), limit=9, lease=lease, budget=budget)
+    (again, *_) = lease_pages(engine, now=clock(), limit=9, lease=lease, host_limits=host_limits)
     assert again.tries == 1
 
 
@@ -716,7 +716,7 @@ def test_recording_pages_that_the_consumer_stores_in_the_other_order_is_tried_ag
     press.desk.poll()
     press.persist()
     clock.pass_by(timedelta(seconds=1))
-    leased = lease_pages(engine, now=clock(), limit=9, lease=timedelta(minutes=10), budget=HostLimits())
+    leased = lease_pages(engine, now=clock(), limit=9, lease=timedelta(minutes=10), host_limits=HostLimits())
     first, second = sorted(leased, key=lambda lease: lease.id)
     touch = "UPDATE pages SET detail = 'seen' WHERE id = :id"
     ended = [(each, taken(status=200)) for each in (first, second)]

@@ -174,7 +174,7 @@ def test_two_pollers_poll_each_feed_once(make_desk: MakeDesk, database: Engine) 
 
 
 def test_what_one_poller_lost_another_takes_over(make_desk: MakeDesk) -> None:
-    one, two = make_desk(), make_desk()
+    one, two = make_desk(grace=timedelta(seconds=0.1)), make_desk()
     feed = one.world.feed("/a.xml")
     feed.publish(rss("one"))
     feed.fail_next(faults.stall())
@@ -185,7 +185,6 @@ def test_what_one_poller_lost_another_takes_over(make_desk: MakeDesk) -> None:
         two.clock.pass_by(timedelta(minutes=5))
         two.poll_due()
         assert two.titles() == ["one"]
-        one.poller._grace = 0.1
     assert [(poll.result, poll.failure) for poll in two.polls(feed)] == [
         ("failed", "abandoned"),
         ("fetched", None),

@@ -95,7 +95,7 @@ class Service:
             self._engine = open_engine(settings.database_url or "", name="replay")
             stack.callback(self._engine.dispose)
             log = stack.enter_context(app.article_log(settings, self._engine))
-            self._poller = stack.enter_context(app.open_poller(settings, self._engine, log))
+            self._poller = stack.enter_context(app.open_poll_process(settings, self._engine, log))
             self._start_consumer()
             stack.callback(self._stop_consumer)
             self._running = stack.pop_all()
