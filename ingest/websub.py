@@ -290,7 +290,7 @@ class WebSubStage:
         appended, refused = await self._in_thread(self._append, answer.messages)
         failpoint("push.appended")
         now = self._clock()
-        reading = answer.reading
+        reading = answer.summary
         poll_at = None
         if not reading.entries:
             poll_at = now

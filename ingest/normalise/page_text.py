@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Final
 
 from ingest.identity import content_hash
-from ingest.normalise import MAX_TEXT_CHARACTERS, cut, markup
+from ingest.normalise import markup
+from ingest.normalise.fields import MAX_TEXT_CHARACTERS, truncate
 from ingest.normalise.reposts import remove_boilerplate
 from ingest.types import Article, Failed, FailureKind, PageSource
 
@@ -37,7 +38,7 @@ def merge_page_text(
     """``article`` with the text of its page, of which ``extracted`` is the HTML; or why it keeps its own."""
     html = _without_headline(markup.sanitise(extracted, base=page_url))
     text, attribution = remove_boilerplate(markup.plain_text(html), title=article.title, markup=html)
-    text = cut(text, MAX_TEXT_CHARACTERS)
+    text = truncate(text, MAX_TEXT_CHARACTERS)
     why = no_better(text, title=article.title, own=article.text)
     if why is not None:
         return Failed(kind=FailureKind.NO_BETTER, detail=why)

@@ -440,8 +440,8 @@ class Poller:
                 outcome=decide_outcome(lease, failed, None, now=now, policy=self._policy, body_bytes=size)
             )
         policy = self._policy_of(lease)
-        ended = decide_outcome(lease, fetched, answer.reading, now=now, policy=policy, hashed=body.hashed)
-        heard = None if self.websub is None else self.websub.heard(lease, fetched, answer.reading)
+        ended = decide_outcome(lease, fetched, answer.summary, now=now, policy=policy, hashed=body.hashed)
+        heard = None if self.websub is None else self.websub.heard(lease, fetched, answer.summary)
         unpolled = tuple(
             QuarantineItem(
                 stage="normalise",

@@ -24,7 +24,7 @@ import psutil
 
 from ingest.parse import EntryCache, parse_feed
 from ingest.parse.xml import takes_the_fast_lane
-from ingest.parse_pool import ENTRY_CACHE
+from ingest.parse_pool import ENTRY_CACHE_BYTES
 from ingest.types import Failed, ParsedFeed
 from tests.bench.figures import CorpusAbsentError, Figures, corpus_dir
 from tests.feedworld.recorded import Recording
@@ -66,7 +66,7 @@ def difference(one: ParsedFeed | Failed, other: ParsedFeed | Failed) -> str | No
 
 
 def measure_amortised(figures: Figures, corpus: Path, *, every: int) -> None:
-    cache = EntryCache(ENTRY_CACHE)
+    cache = EntryCache(ENTRY_CACHE_BYTES)
     polls = Recording.open(corpus).polls
     size = sampled = quick = 0
     seconds = sampled_seconds = reference_seconds = 0.0
@@ -143,7 +143,7 @@ def large_feed(size: int = LARGE_BYTES) -> bytes:
 def measure_large(figures: Figures, _corpus: Path) -> None:
     body = large_feed()
     url = "https://news.example/feed.xml"
-    cache = EntryCache(ENTRY_CACHE)
+    cache = EntryCache(ENTRY_CACHE_BYTES)
     ours, seconds = timed(lambda: parse_feed(body, url=url, cache=cache))
     again, known = timed(lambda: parse_feed(body, url=url, cache=cache))
     if not (isinstance(ours, ParsedFeed) and ours == again):
