@@ -23,7 +23,7 @@ import feedparser
 import psutil
 
 from ingest.parse import EntryCache, parse_feed
-from ingest.parse.xml import takes_the_fast_lane
+from ingest.parse.xml import takes_fastpath
 from ingest.parse_pool import ENTRY_CACHE_BYTES
 from ingest.types import Failed, ParsedFeed
 from tests.bench.figures import CorpusAbsentError, Figures, corpus_dir
@@ -80,9 +80,9 @@ def measure_amortised(figures: Figures, corpus: Path, *, every: int) -> None:
         if number % every == 0:
             sampled += len(body)
             sampled_seconds += timed(lambda body=body: plain(body))[1]  # type: ignore[misc]
-        theirs, took = timed(lambda body=body, url=url: parse_feed(body, url=url, quick=False))  # type: ignore[misc]
+        theirs, took = timed(lambda body=body, url=url: parse_feed(body, url=url, use_fastpath=False))  # type: ignore[misc]
         reference_seconds += took
-        quick += takes_the_fast_lane(body, url=url)
+        quick += takes_fastpath(body, url=url)
         found = difference(ours, theirs)
         if found is not None:
             different += 1
@@ -111,8 +111,8 @@ def measure_cold(figures: Figures, corpus: Path) -> None:
         ours, took = timed(lambda body=body, url=url: parse_feed(body, url=url))  # type: ignore[misc]
         seconds += took
         plain_seconds += timed(lambda body=body: plain(body))[1]  # type: ignore[misc]
-        quick += takes_the_fast_lane(body, url=url)
-        found = difference(ours, parse_feed(body, url=url, quick=False))
+        quick += takes_fastpath(body, url=url)
+        found = difference(ours, parse_feed(body, url=url, use_fastpath=False))
         if found is not None:
             different += 1
             print(f"{wild.name}: {found}", file=sys.stderr)
