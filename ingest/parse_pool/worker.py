@@ -42,7 +42,7 @@ _ReadDocument = Callable[[Document, "_Channel"], Reply]
 def run_worker(descriptor: int, memory: int, parent: int) -> None:
     """Serve requests from the socket ``descriptor`` until it closes, in ``memory`` bytes of address space."""
     _die_with(parent)
-    # Whoever stops the service closes this socket. A signal to the whole process group must not end a worker.
+    # Stopping the service closes this socket. A signal to the whole process group must not end a worker.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     connection = socket.socket(fileno=descriptor)
