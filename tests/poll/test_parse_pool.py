@@ -1,4 +1,4 @@
-"""Parser processes: one that is stuck, bloated or dead costs its one document, and nobody outlives the poller."""
+"""Parser processes: a stuck, bloated or dead one loses a single document, and none outlives the poller."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.poll.conftest import rss
 
 T = TypeVar("T")
 BIG = rss(*(f"n{number}" for number in range(12_000)))
-"""Takes seconds, and 40 MB, to read."""
+"""Takes seconds and 40 MB of memory to parse."""
 MEMORY = 1024**3
 
 

@@ -1,4 +1,4 @@
-"""The fast lane and the reference say the same of every document that the lane takes."""
+"""The fast path and feedparser read equal values from every document that the fast path takes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ SHAPES = (rss, atom, rdf)
 
 
 def same(body: bytes) -> ParsedFeed:
-    """What the document says, by every way to read it."""
+    """The values of the document, compared over every way to read it."""
     expected = parse_feed(body, url=FEED, use_fastpath=False)
     assert isinstance(expected, ParsedFeed), expected
     assert difference(parse_feed(body, url=FEED), expected) is None
@@ -257,7 +257,7 @@ def test_what_only_the_reference_reads_rightly_is_left_to_it(body: bytes) -> Non
 
 
 def test_every_element_that_means_something_to_the_reference_is_read_or_refused() -> None:
-    """A feedparser that learns a new element must not find it read here as one without meaning."""
+    """A future feedparser may support a new element, which the fast path must not ignore."""
     read = {*ENTRY_HANDLERS, "item", "entry", "rss", "feed", "channel"}
     refused = (
         "abstract body cc_license cloud creativecommons_license dcterms_valid feedburner_browserfriendly geom "

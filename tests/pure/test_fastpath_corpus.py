@@ -1,4 +1,4 @@
-"""The fast lane against the reference over the corpus: recorded polls, wild feeds, every conformance fixture.
+"""The fast path against feedparser over the corpus: recorded polls, wild feeds, every conformance fixture.
 
 A sample of each, always the same; all of it is read by ``./run bench parse``.
 """
@@ -17,11 +17,11 @@ from tests.bench.figures import corpus_file, read_tar_zst
 from tests.bench.parse import difference, large_feed, memory_growth
 
 SECONDS = 12
-"""For one archive, on whatever machine; the order of files is the same everywhere."""
+"""Time for one archive on any machine; the order of files is the same everywhere."""
 
 
 def sample(corpus: Path, name: str) -> Iterator[tuple[str, bytes]]:
-    """Files of an archive, spread over it, until the time is up."""
+    """Files from all parts of an archive, until the time is up."""
     files = list(read_tar_zst(corpus_file(corpus, name)))
     until = time.monotonic() + SECONDS
     stride = 211  # a prime, so that each file has its turn
@@ -64,4 +64,4 @@ def test_memory_stays_flat_over_many_parses() -> None:
     lane = large_feed(1_000)
     broken = lane.replace(b"</channel>", b"<p></channel>")
     assert takes_fastpath(lane, url="https://bench.example/0")
-    assert memory_growth([lane] * 9 + [broken], parses=3_000, remembered=128 * 1024) < 4
+    assert memory_growth([lane] * 9 + [broken], parses=3_000, cache_bytes=128 * 1024) < 4

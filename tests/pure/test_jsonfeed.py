@@ -1,4 +1,4 @@
-"""JSON Feeds as the specification has them, as real ones are, and as hostile ones would be."""
+"""JSON Feeds: by the specification, from real servers, and hostile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which article an entry is, and what of it is new."""
+"""Normalising: the article of each entry, and whether the article is new or changed."""
 
 from __future__ import annotations
 

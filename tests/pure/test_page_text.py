@@ -1,4 +1,4 @@
-"""Whether a page's text is better than its feed's, and what follows from each try, as tables."""
+"""Tables: when a page's text replaces the feed's, and the outcome of each attempt to fetch a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""robots.txt as RFC 9309 reads it, as tables; and what nobody may make of it."""
+"""robots.txt: tables of RFC 9309, and hostile files."""
 
 from __future__ import annotations
 
