@@ -301,7 +301,7 @@ class WebSubStage:
         appended, refused = await self._resources.in_thread(self._append, parsed.messages)
         failpoint("push.appended")
         now = self._clock()
-        summary = parsed.reading
+        summary = parsed.summary
         poll_at = None
         if not summary.complete or not summary.entries:
             poll_at = now

@@ -1,8 +1,8 @@
-"""An HTML page → the feeds that it names, the likeliest first.
+"""Find the feeds that an HTML page names, the likeliest first.
 
-What is looked for are the attributes of three kinds of tags, with expressions that take time in proportion to the page.
-The standard library's ``html.parser`` takes minutes for a megabyte of ``<a `` (Python 3.11), which is what somebody
-would send; a whole HTML parser would be one more dependency for three tags. What a page says in a script is not read.
+Regular expressions read the attributes of three kinds of tags, in time proportional to the size of the page. The
+standard library's ``html.parser`` takes minutes for a megabyte of ``<a `` (Python 3.11), which an attacker could send.
+Feeds that are named in scripts are not found.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ingest.parse.text_values import optional
 from ingest.urls import absolute, feed_url
 
 MAX_PAGE: Final = 1024**2
-"""Bytes of a page that are looked at."""
+"""Bytes of a page that are searched."""
 MAX_TAGS: Final = 20_000
 MAX_CANDIDATES: Final = 20
 
@@ -51,44 +51,48 @@ _COMMENTS: Final = re.compile(r"comment|kommentar|commentaire|comentario|ком�
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """What may be a feed, by what a page says of it."""
+    """An address that may be a feed, as the page presents it."""
 
     url: str
     title: str | None
     announced: bool
-    """The page says that it is one (``rel=alternate``); else it is a link that looks so."""
+    """The page declares a feed (``rel=alternate``); else the address of a link looks like one."""
 
 
 def is_about_comments(url: str, title: str | None) -> bool:
-    """Whether it has what readers say of articles, by its name or title."""
+    """Whether the feed has readers' comments, by its address or title."""
     split = urlsplit(url)
     return bool(_COMMENTS.search(f"{split.path}?{split.query} {title or ''}"))
 
 
 def discover(body: bytes, *, url: str) -> tuple[Candidate, ...]:
-    """The feeds that the page at ``url`` names: those it announces before mere links, comments last, else in its
-    order. A page that is its own feed's address does not name itself."""
+    """The feeds that the page at ``url`` names: announced feeds before links, comment feeds last, else in page order.
+
+    The page's own address is left out.
+    """
     page = _without_comments(_decoded(body[:MAX_PAGE]))
     base = url
-    found: dict[str, Candidate] = {}
+    candidates: dict[str, Candidate] = {}
     for number, tag in enumerate(_TAG.finditer(page)):
         if number == MAX_TAGS:
             break
         name, attributes = tag[1].lower(), dict(_attributes(tag[2]))
         if name == "base":
-            if base == url:  # the first counts
+            if base == url:  # only the first <base> counts
                 base = absolute(attributes.get("href", ""), base=url) or base
             continue
         candidate = _announced(attributes, base) if name == "link" else _linked(attributes, base)
         if candidate is None or candidate.url == url:
             continue
-        known = found.get(candidate.url)
-        if known is None or (candidate.announced and not known.announced):
-            found[candidate.url] = candidate
-    ranked = sorted(
-        found.values(), key=lambda each: (is_about_comments(each.url, each.title), not each.announced)
-    )
+        earlier = candidates.get(candidate.url)
+        if earlier is None or (candidate.announced and not earlier.announced):
+            candidates[candidate.url] = candidate
+    ranked = sorted(candidates.values(), key=_rank)
     return tuple(ranked[:MAX_CANDIDATES])
+
+
+def _rank(candidate: Candidate) -> tuple[bool, bool]:
+    return is_about_comments(candidate.url, candidate.title), not candidate.announced
 
 
 def _decoded(page: bytes) -> str:
@@ -114,8 +118,8 @@ def _without_comments(page: str) -> str:
 
 
 def _attributes(text: str) -> Iterator[tuple[str, str]]:
-    for found in _ATTRIBUTE.finditer(text):
-        yield found[1].lower(), html.unescape(found[2] or found[3] or found[4] or "").strip()
+    for match in _ATTRIBUTE.finditer(text):
+        yield match[1].lower(), html.unescape(match[2] or match[3] or match[4] or "").strip()
 
 
 def _announced(attributes: dict[str, str], base: str) -> Candidate | None:

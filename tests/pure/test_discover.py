@@ -1,4 +1,4 @@
-"""Which feeds a page names, in which order, and how long hostile ones take."""
+"""Discovery: the feeds that a page names, their order, and the time for hostile pages."""
 
 from __future__ import annotations
 
