@@ -20,7 +20,7 @@ from ingest import relay
 from ingest.errors import Unavailable
 from ingest.log.kafka import KafkaStreamTarget
 from ingest.log.kafka.library import KafkaAdminClient, TopicPartition
-from ingest.log.kafka.streams import _bounded
+from ingest.log.kafka.streams import _call_with_timeout
 from ingest.log.postgres import PostgresStreamSource
 from ingest.relay import Relay
 from ingest.runtime import Stop
@@ -63,7 +63,7 @@ def forgotten(world: World, *, name: str | None = None) -> Forgotten:
         world.bootstrap,
         replication=1,
         transactional_id=name or world.name,
-        patience=timedelta(seconds=5),
+        timeout=timedelta(seconds=5),
     )
 
 
@@ -178,7 +178,7 @@ def test_a_running_relay_notices_what_hangs_and_ends(world: World) -> None:
         PostgresStreamSource(world.engine) as source,
         pytest.raises(Unavailable, match=f"{world.topic()}: a committed transaction hangs at offset 0"),
     ):
-        relay.run(source, target, Stop(), prove_every=timedelta(seconds=0.1))
+        relay.run(source, target, Stop(), verify_interval=timedelta(seconds=0.1))
 
 
 def test_what_another_producer_left_hanging_is_said(world: World) -> None:
@@ -231,4 +231,4 @@ def test_a_stream_that_somebody_deleted_in_kafka_is_noticed_and_made_again(world
 
 def test_nothing_that_ends_a_transaction_passes_for_success() -> None:
     with pytest.raises(Unavailable, match="ended with ZeroDivisionError"):
-        _bounded(lambda: 1 / 0, 60)
+        _call_with_timeout(lambda: 1 / 0, 60)

@@ -159,7 +159,7 @@ class Interrupted:
     def __init__(self, target: Any, world: World) -> None:
         self._target = target
         self._world = world
-        self.takes = target.takes
+        self.accepts = target.accepts
         self.fence = target.fence
         self.last_cursor = target.last_cursor
         self.verify_visible = target.verify_visible
