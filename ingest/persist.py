@@ -15,20 +15,16 @@ conflicts with another consumer's is rolled back whole and tried again.
 from __future__ import annotations
 
 import json
-import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine
-
 from ingest import runtime
 from ingest.classify import Classifier, compile_topics
 from ingest.db import article_store, page_fetch
-from ingest.db.engine import Conflict, Rejected, transaction
+from ingest.db.engine import CONFLICT_RETRY, Conflict, Connection, Engine, Rejected, transaction
 from ingest.errors import Unavailable, Unusable
 from ingest.identity import with_authors
 from ingest.log.api import stream_topic
@@ -47,11 +43,7 @@ from ingest.types import (
 )
 from ingest.wire import decode
 
-logger = logging.getLogger(__name__)
-
 STAGE: Final = "persist"
-ATTEMPTS: Final = 5
-"""How often a batch that conflicts with another consumer's is tried before we give up."""
 TOPICS_FOR: Final = timedelta(seconds=1)
 """Changed topics are in force after this."""
 CLOCKS_DIFFER: Final = timedelta(minutes=5)
@@ -100,15 +92,12 @@ class Persister:
         Raises:
             Unavailable: the database; nothing of the batch, or all of it, is stored: hand it in again.
         """
-        for attempt in range(ATTEMPTS):
-            try:
-                return self._persist(records)
-            except Conflict as conflict:
-                logger.info("batch of %d conflicts with another consumer: %s", len(records), conflict)
-                time.sleep(0.05 * 2**attempt)
-            except Rejected as rejected:
-                return self._narrow_down(records, rejected)
-        raise Unavailable("database", f"{ATTEMPTS} conflicts in a row")
+        try:
+            return CONFLICT_RETRY(self._persist, records)
+        except Conflict as conflict:
+            raise Unavailable("database", f"repeated conflicts: {conflict}") from conflict
+        except Rejected as rejected:
+            return self._narrow_down(records, rejected)
 
     def _narrow_down(self, records: Sequence[Record], rejected: Rejected) -> BatchCounts:
         """The database rejects something in the batch: halve it until the record is alone, and set that aside."""
