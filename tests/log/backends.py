@@ -32,7 +32,7 @@ def kafka_log(bootstrap: str, *, patience: timedelta = PATIENCE) -> KafkaLog:
     from ingest.log.kafka import KafkaLog  # slow to import, and not needed where there is no broker
 
     return KafkaLog(
-        bootstrap, partitions=PARTITIONS, replication=1, patience=patience, session_timeout=SESSION
+        bootstrap, partitions=PARTITIONS, replication=1, timeout=patience, session_timeout=SESSION
     )
 
 

@@ -42,7 +42,7 @@ def security(protocol: str = "SASL_PLAINTEXT", mechanism: str | None = "SCRAM-SH
 def open_log(address: str, how: Any, *, patience: timedelta = PATIENCE) -> Any:
     from ingest.log.kafka import KafkaLog
 
-    return KafkaLog(address, partitions=PARTITIONS, replication=1, patience=patience, security=how)
+    return KafkaLog(address, partitions=PARTITIONS, replication=1, timeout=patience, security=how)
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
@@ -59,7 +59,7 @@ def test_every_client_logs_in(broker: Broker, topic: str, mechanism: str) -> Non
 def test_the_relay_logs_in(broker: Broker, topic: str) -> None:
     from ingest.log.kafka import KafkaStreamTarget
 
-    with KafkaStreamTarget(broker.sasl, replication=1, patience=PATIENCE, security=security()) as target:
+    with KafkaStreamTarget(broker.sasl, replication=1, timeout=PATIENCE, security=security()) as target:
         target.fence()
         assert target.last_cursor(stream_topic(topic)) == 0
 
