@@ -26,10 +26,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Engine
-
 from ingest.append import Appender
 from ingest.db import page_fetch
+from ingest.db.engine import Engine
 from ingest.db.page_fetch import PageLease
 from ingest.db.robots import load_robots, save_robots
 from ingest.errors import Refused, Unusable

@@ -22,9 +22,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Engine
-
 from ingest.append import Appender, append_singly
+from ingest.db.engine import Engine
 from ingest.db.polls import QuarantineItem
 from ingest.db.websub import pushes, subscriptions
 from ingest.db.websub.pushes import Push, PushOutcome

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,6 +11,7 @@ from ingest.api.parameters import query_parameters, read_number, required
 from ingest.api.responses import Json, NotFound
 from ingest.api.threads import Threads
 from ingest.db import article_search, ledger
+from ingest.db.engine import Engine
 from ingest.jsonable import jsonable
 
 URL_ACCEPTED: Final = "the address of an article or feed"

@@ -16,12 +16,11 @@ from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import Engine
-
 from ingest import runtime
 from ingest.alerts import Outbox
 from ingest.append import Appender
 from ingest.db import polls
+from ingest.db.engine import Engine
 from ingest.db.polls import QuarantineItem
 from ingest.fetch import Fetcher, Limits, Resolver
 from ingest.page_fetch import PageFetchStage
