@@ -247,7 +247,7 @@ def test_a_broker_that_says_nothing_is_unavailable(start_broker: Callable[[], Br
         broker.pause()
         with pytest.raises(Unavailable):
             log.append(topic, messages("b"))
-        with pytest.raises(Unavailable, match="no answer"):
+        with pytest.raises(Unavailable, match="no response"):
             take(subscription, 1)
         broker.resume()
     log.close()

@@ -262,7 +262,7 @@ def test_events_that_retention_took_before_they_were_relayed_are_said(
         connection.execute(text("UPDATE log_topics SET first_offset = 5"))
     copy_all(world)
     assert world.cursors() == [1, 2, 5]
-    assert f"{world.topic()}: retention took 2 events before they were relayed" in caplog.text
+    assert f"{world.topic()}: retention deleted 2 events before they were relayed" in caplog.text
 
 
 def test_a_target_emptied_by_retention_is_not_filled_again(world: World) -> None:

@@ -15,8 +15,8 @@ from ingest.errors import Refused
 HOLDS = """
 import sys, time
 from pathlib import Path
-from ingest.db.embedded import only_tree
-with only_tree(Path(sys.argv[1])):
+from ingest.db.embedded import lock_data_dir
+with lock_data_dir(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -24,7 +24,7 @@ with only_tree(Path(sys.argv[1])):
 
 def test_a_second_tree_on_a_folder_is_refused_and_told_who_has_it(tmp_path: Path) -> None:
     with lock_data_dir(tmp_path / "new"):
-        holder = rf"INGEST_DATA_DIR: .* not running already \(process {os.getpid()} is\)"
+        holder = rf"INGEST_DATA_DIR: .* no other `ingest up` uses \(process {os.getpid()} does\)"
         with pytest.raises(Refused, match=holder), lock_data_dir(tmp_path / "new"):
             pass
     with lock_data_dir(tmp_path / "new"):

@@ -171,7 +171,7 @@ def test_a_part_that_needs_an_operator_is_not_tried_again(tmp_path: Path, code: 
     )
     with tree([program("poll", source, tmp_path / "starts")]) as running:
         wait_until(running.ended)
-    assert f"exit code {code}" in str(running.error)
+    assert f"exited with code {code}" in str(running.error)
     assert running.error is not None
     assert running.error.exit_code == code  # so that systemd does not start the tree again either
     assert (tmp_path / "starts").read_text() == "x"
