@@ -193,11 +193,11 @@ def test_what_another_producer_left_hanging_is_said(world: World) -> None:
 def test_what_is_committed_proves_good_and_a_broker_away_is_unavailable(world: World, broker: Broker) -> None:
     with world.target() as target:
         target.fence()
-        target.prove()  # nothing was sent
+        target.verify_visible()  # nothing was sent
         for _ in range(3):
             world.append(2)
             copy_all(world, target)
-            target.prove()
+            target.verify_visible()
     with forgotten(world) as target:
         target.fence()
         world.append(1)
