@@ -27,14 +27,13 @@ from typing import TYPE_CHECKING, Final
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from ingest import relay, runtime
 from ingest.classify import read_topics
 from ingest.consume import GROUP, consume
 from ingest.db import embedded, migrate, topics
-from ingest.db.engine import open_engine
+from ingest.db.engine import Engine, open_engine
 from ingest.db.hosts import prune_hosts
 from ingest.db.polls import prune_polls
 from ingest.db.robots import prune_robots
@@ -163,7 +162,7 @@ def _kafka(settings: Settings, *, patience: timedelta = KAFKA_PATIENCE) -> Itera
         settings.kafka_bootstrap,
         partitions=settings.kafka_partitions,
         replication=settings.kafka_replication,
-        patience=patience,
+        timeout=patience,
         session_timeout=settings.kafka_session_timeout,
         security=_kafka_security(settings),
     )
@@ -297,18 +296,18 @@ def run_relay(settings: Settings, stop: Stop) -> None:
 
     assert settings.kafka_bootstrap is not None
     with (
-        runtime.Watchdog(RELAY_SILENCE, doing="relaying") as watchdog,
+        runtime.Watchdog(RELAY_SILENCE, activity="relaying") as watchdog,
         open_database(settings, name="ingest relay") as engine,
         PostgresStreamSource(engine) as source,
         KafkaStreamTarget(
             settings.kafka_bootstrap,
             replication=settings.kafka_replication,
-            patience=RELAY_PATIENCE,
+            timeout=RELAY_PATIENCE,
             retention=settings.retention_streams,
             security=_kafka_security(settings),
         ) as target,
     ):
-        relay.run(source, target, stop, alive=watchdog.alive)
+        relay.run(source, target, stop, heartbeat=watchdog.heartbeat)
 
 
 def run_deliver(settings: Settings, stop: Stop) -> None:
@@ -425,12 +424,12 @@ def run_up(
     with ExitStack() as stack:
         server = None
         if settings.database_url is None:
-            stack.enter_context(embedded.only_tree(settings.data_dir))
+            stack.enter_context(embedded.lock_data_dir(settings.data_dir))
         # Tried first: whoever has the port may well be a news-ingest, whose health would be taken for our own.
         # Where any free port is wanted it is chosen here: a part that starts again should be found where it was.
         with runtime.bind_port(settings.api_host, settings.api_port) as bound:
             settings = replace(settings, api_port=bound.getsockname()[1])
-            api = runtime.url_of(bound)
+            api = runtime.base_url(bound)
         if settings.database_url is None:
             server = embedded.start(settings.data_dir)
             stack.callback(server.stop)

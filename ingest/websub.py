@@ -21,10 +21,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Engine
-
 from ingest import runtime
 from ingest.append import Appender, append_singly
+from ingest.db.engine import Engine
 from ingest.db.polls import QuarantineItem
 from ingest.db.websub import pushes, subscriptions
 from ingest.db.websub.pushes import Push, PushOutcome

@@ -17,13 +17,12 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import click
-from sqlalchemy import Engine
 
 from ingest import app, runtime
 from ingest.cli import render
 from ingest.db import article_search as stored_articles
 from ingest.db import feeds
-from ingest.db.engine import open_engine
+from ingest.db.engine import Engine, open_engine
 from ingest.demo.play import DemoWorld
 from ingest.errors import IngestError, Unavailable
 from ingest.log.api import stream_topic
@@ -100,7 +99,7 @@ def demo(settings: Settings, *, seconds: float, keep: bool, folder: str | None) 
     )
     service = _Service(_demo_settings(settings, data_dir))
     stop_asked = Stop()
-    stop_asked.on_signals()
+    stop_asked.install_signal_handlers()
     try:
         with DemoWorld(now=runtime.now(), seconds=seconds) as world, _running(service) as engine:
             _show_outlets(world)

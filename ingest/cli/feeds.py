@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
-from sqlalchemy import Engine
 
 from ingest import app, runtime
 from ingest.alerts import append_alerts
@@ -20,6 +19,7 @@ from ingest.cli.render import clean, in_a_row, stands, table, when
 from ingest.cli.request_flags import CLEARED, describe_request, read_change, request_options
 from ingest.db import feeds as registry
 from ingest.db import hosts as known_hosts
+from ingest.db.engine import Engine
 from ingest.db.feed_codecs import FEED_STATES
 from ingest.db.feed_requests import set_request_options
 from ingest.db.hosts import BusyHost

@@ -13,13 +13,13 @@ from types import FrameType
 from typing import Any, Final, TypeVar
 
 import click
-from sqlalchemy import Engine
 
 from ingest import app, runtime, wire
 from ingest.alerts import alert_schema
 from ingest.classify import compile_topics, read_topics, write_topics
 from ingest.cli import render
 from ingest.db import topics as stored
+from ingest.db.engine import Engine
 from ingest.db.status import poller_runs
 from ingest.errors import Refused, Unavailable
 from ingest.jsonable import json_line

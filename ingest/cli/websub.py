@@ -7,11 +7,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 import click
-from sqlalchemy import Engine
 
 from ingest import app, runtime
 from ingest.cli.lookup import named_feed
 from ingest.cli.render import clean, stands, when
+from ingest.db.engine import Engine
 from ingest.db.read_transaction import read_transaction
 from ingest.db.websub import subscriptions as known
 from ingest.db.websub.subscriptions import SubscriptionView

@@ -11,9 +11,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import Engine
-
 from ingest.db import polls
+from ingest.db.engine import Engine
 from ingest.db.polls import QuarantineItem
 from ingest.fetch_resources import FetchResources
 from ingest.parse_pool import Document, ParsedDocument
