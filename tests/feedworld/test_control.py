@@ -1,4 +1,4 @@
-"""A world in its own process does as it is told, and ends with whoever started it."""
+"""A world in its own process carries out orders, and ends with the process that started it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every scripted fault, seen from the other end of the wire."""
+"""Every fault, seen by the client."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.feedworld.control import FAULTS
 
 
 def plain(feed: WorldFeed) -> bytes:
-    """The raw answer to a client that takes no coding."""
+    """Return the raw response to a client that accepts no content coding."""
     return read_raw(feed.url)
 
 

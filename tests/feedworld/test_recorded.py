@@ -1,4 +1,4 @@
-"""The recorded and the wild feeds of the corpus, ready to be served."""
+"""The recorded and the wild feeds of the corpus can be served."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_the_cache_lies_outside_the_checkout(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def recorded_corpus(folder: Path) -> Path:
-    """A corpus of our own with three polls of two feeds, one at a change of the recorder's clock."""
+    """A corpus of three polls of two feeds, one of them where the recorder's clock changed to summer time."""
     folder.mkdir()
     pack(
         folder / "polls-2020.tar.zst",

@@ -1,4 +1,4 @@
-"""What an honest feed world does."""
+"""An honest feed world serves feeds as real servers do."""
 
 from __future__ import annotations
 
