@@ -1,4 +1,4 @@
-"""``./run bench`` can start every bench it names, with what it gives to each."""
+"""``./run bench`` can start every bench that it lists, with the arguments that it passes."""
 
 from __future__ import annotations
 
@@ -32,4 +32,4 @@ def test_a_bench_named_alone_takes_arguments_of_its_own(
 
 @pytest.mark.store
 def test_the_limit_of_the_store_copies_the_columns_that_there_are(database: Engine) -> None:
-    assert store.measure_copy(database) == 0.0  # articles a second: there are none, but each table is copied
+    assert store.measure_copy(database) == 0.0  # articles a second: the tables are empty, but each is copied
