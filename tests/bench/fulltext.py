@@ -4,7 +4,7 @@
 
 The score is that of Scrapinghub's benchmark (https://github.com/scrapinghub/article-extraction-benchmark): F1 over runs
 of four tokens against bodies marked by people, each page with the same weight. The same run scores all text of the
-page, as a reader without extraction would get it. Extraction runs in the poller's own worker process, as in the service.
+page, as a reader without extraction would get it. Extraction runs in a worker process, as in the service.
 """
 
 from __future__ import annotations
