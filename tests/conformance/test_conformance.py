@@ -27,7 +27,7 @@ def folder(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.corpus
 @pytest.mark.parametrize("name", SUITES)
-def test_a_suite_agrees_with_what_we_read(folder: Path, name: str) -> None:
+def test_a_suite_agrees_with_the_parsed_result(folder: Path, name: str) -> None:
     tally = SUITES[name](folder)
     unexplained = [claim for claim in tally.failed if reason_for(explanations(), name, claim) is None]
     assert unexplained == []
@@ -44,7 +44,7 @@ def test_every_explanation_is_still_needed(folder: Path) -> None:
 
 
 @pytest.mark.corpus
-def test_a_part_of_all_documents_crosses_the_pool_without_a_crash(corpus: Path) -> None:
+def test_a_sample_of_all_documents_passes_the_pool_without_a_crash(corpus: Path) -> None:
     pool_run = parse_in_pool(documents(corpus, every=60))
     assert pool_run.crashed == []
     assert pool_run.read > pool_run.refused > 0
@@ -89,13 +89,11 @@ def test_a_claim_that_fails_counts_whether_it_is_explained_or_not(capsys: pytest
         (None, "a", False),
     ],
 )
-def test_texts_are_the_same_where_a_reader_sees_the_same(
-    actual: str | None, expected: str, *, same: bool
-) -> None:
+def test_texts_are_equal_when_they_look_the_same(actual: str | None, expected: str, *, same: bool) -> None:
     assert same_text(actual, expected, base=URL) is same
 
 
-def test_addresses_are_compared_whole() -> None:
+def test_urls_are_compared_in_full() -> None:
     assert same_address("/a", "http://Documents.invalid/a", base=URL)
     assert not same_address("/a", "http://documents.invalid/b", base=URL)
     assert not same_address(None, "http://documents.invalid/b", base=URL)
@@ -130,7 +128,7 @@ def test_an_expression_is_judged_by_our_fields(expression: str, *, holds: bool |
         assert reader.holds(node)[0] is (holds is not False)
 
 
-def test_a_broken_document_without_entries_is_judged_with_one_of_ours() -> None:
+def test_a_broken_document_without_entries_is_judged_with_an_added_entry() -> None:
     actual = read(b"<rss><channel><title>caf&eacute;</title></channel></rss>", url=URL)
     assert isinstance(actual, ParsedFeed)
     assert actual.title == "caf\u00e9"

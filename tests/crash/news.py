@@ -140,9 +140,7 @@ class Newsroom:
         """Show an article of ``size`` bytes in one feed until the next round: more than the log accepts."""
         feed = self._chance.choice(self.feeds)
         url = "https://elsewhere.example/oversized"
-        body = self._chance.randbytes(
-            size // 2
-        ).hex()  # one word of random digits, hard to compress
+        body = self._chance.randbytes(size // 2).hex()  # one word of random digits, hard to compress
         self._publish(feed, Published(url=url, at=_START, texts=[Text(title="Oversized", body=body)]))
 
     def add_elsewhere(self) -> Published:

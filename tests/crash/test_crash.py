@@ -17,7 +17,7 @@ SEED = 3
 
 
 @pytest.mark.timeout(1200)
-def test_nothing_is_lost_or_repeated_when_anything_dies_at_any_step_on_the_embedded_log(
+def test_nothing_is_lost_or_repeated_when_anything_is_killed_at_any_failpoint_on_the_embedded_log(
     labels: Sequence[Label],
 ) -> None:
     outcome = run(plan.ci(labels, "postgres"), log="postgres", seed=SEED)
@@ -27,7 +27,7 @@ def test_nothing_is_lost_or_repeated_when_anything_dies_at_any_step_on_the_embed
 
 @pytest.mark.kafka
 @pytest.mark.timeout(1200)
-def test_nothing_is_lost_or_repeated_when_anything_dies_on_kafka_with_two_of_each_process(
+def test_nothing_is_lost_or_repeated_when_anything_is_killed_on_kafka_with_two_of_each_process(
     labels: Sequence[Label], kafka_jars: Path
 ) -> None:
     outcome = run(plan.ci(labels, "kafka"), log="kafka", seed=SEED, jars=kafka_jars, pairs=True)

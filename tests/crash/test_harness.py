@@ -88,7 +88,7 @@ def received(*events: tuple[int, str, int]) -> list[ReceivedEvent]:
         ),
     ],
 )
-def test_a_stream_must_tell_every_event_once_in_order(
+def test_a_stream_must_contain_every_event_once_in_order(
     topic: str, events: list[ReceivedEvent], expected: list[Kind]
 ) -> None:
     violations = compare_stream("somewhere", topic, events, [ONE], {URL: "id-1"})
@@ -125,12 +125,12 @@ def test_every_leased_poll_must_end_in_one_outcome(
     assert [violation.kind for violation in violations] == expected
 
 
-def test_a_feed_that_is_asked_sooner_than_its_interval_is_seen() -> None:
+def test_a_feed_requested_sooner_than_its_interval_is_a_violation() -> None:
     assert compare_intervals("/a.xml", [0.0, 1.0, 2.5], interval=1.0) == []
     assert [v.kind for v in compare_intervals("/a.xml", [0.0, 1.0, 1.5], interval=1.0)] == [Kind.POLLED_EARLY]
 
 
-def test_an_article_that_leaves_a_topic_and_returns_is_told_so() -> None:
+def test_an_article_that_leaves_a_topic_and_returns_has_events_for_both() -> None:
     texts = [Text(title="t", body=body) for body in (STORM, "Calm.", "Calm still.", STORM + " Again.", STORM)]
     article = Published(url=URL, at=ONE.at, texts=texts)
     assert stream_kinds(article, STORMS) == [
@@ -141,7 +141,7 @@ def test_an_article_that_leaves_a_topic_and_returns_is_told_so() -> None:
     ]
 
 
-def test_the_source_names_at_least_thirty_steps_and_each_log_must_reach_its_own() -> None:
+def test_the_source_has_at_least_thirty_failpoints_and_each_log_must_reach_its_own() -> None:
     labels = find_labels()
     assert len(labels) >= 30
     assert {label.role for label in labels} == set(Role)
@@ -158,7 +158,7 @@ def test_the_source_names_at_least_thirty_steps_and_each_log_must_reach_its_own(
         ('failpoint("poll.a")\nruntime.failpoint("poll.a")', "is a step of"),
     ],
 )
-def test_a_step_that_cannot_be_placed_is_refused(tmp_path: Path, source: str, complaint: str) -> None:
+def test_a_failpoint_that_no_process_owns_is_refused(tmp_path: Path, source: str, complaint: str) -> None:
     (tmp_path / "module.py").write_text(source)
     with pytest.raises(UnplacedFailpointError, match=complaint):
         find_labels(tmp_path)
@@ -180,7 +180,7 @@ def test_the_short_set_strikes_every_label_once_and_no_process_twice_at_once() -
             assert len(roles) == len(set(roles))
 
 
-def test_a_full_run_has_as_many_kills_as_were_asked_for_and_is_the_same_for_a_seed() -> None:
+def test_a_full_run_has_the_requested_kills_and_is_the_same_for_a_seed() -> None:
     labels = find_labels()
 
     def cycles_of(seed: int) -> list[plan.Cycle]:
@@ -191,7 +191,7 @@ def test_a_full_run_has_as_many_kills_as_were_asked_for_and_is_the_same_for_a_se
     assert cycles_of(1) != cycles_of(2)
 
 
-def test_an_armed_step_is_held_at_its_occurrence_and_every_other_is_answered(tmp_path: Path) -> None:
+def test_an_armed_failpoint_is_held_at_its_occurrence_and_no_other(tmp_path: Path) -> None:
     with Steps(tmp_path / "s") as steps, socket.socket(socket.AF_UNIX) as process:
         process.settimeout(5)
         process.connect(str(steps.path))
@@ -213,19 +213,19 @@ def test_an_armed_step_is_held_at_its_occurrence_and_every_other_is_answered(tmp
 
 
 @pytest.mark.parametrize("name", SABOTAGES)
-def test_each_sabotage_finds_what_it_rewrites(name: str) -> None:
+def test_each_sabotage_finds_the_text_it_rewrites(name: str) -> None:
     names = {label.name for label in find_labels()}
     assert set(SABOTAGES[name].labels) <= names
     with sabotaged(name) as folder:
         assert find_labels(folder / "ingest")
 
 
-def test_a_sabotage_that_finds_nothing_to_rewrite_says_so(tmp_path: Path) -> None:
+def test_a_sabotage_that_finds_nothing_to_rewrite_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("x = 1\n")
     with pytest.raises(OutdatedSabotageError, match=r"a\.py has 0 times"):
         rewrite(tmp_path, [Rewrite(file="a.py", old="y", new="z")])
 
 
-def test_a_strike_says_what_it_kills_and_where() -> None:
+def test_a_strike_is_described_by_failpoint_and_target() -> None:
     label = Label(name="poll.a", role=Role.POLL, file="poll.py", line=1)
     assert str(Strike(label=label, target=Target.BROKER, occurrence=2)) == "poll.a #2 → broker"

@@ -30,7 +30,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
 
 
 @pytest.mark.parametrize("feed", range(3))
-def test_a_reader_of_every_round_finds_exactly_the_truth(feed: int) -> None:
+def test_a_reader_of_every_round_finds_exactly_the_published_revisions(feed: int) -> None:
     generated = plan()
     versions_read: dict[str, list[tuple[str, str]]] = {}
     for round_ in range(8):
@@ -51,7 +51,7 @@ def test_a_reader_of_every_round_finds_exactly_the_truth(feed: int) -> None:
     assert any(len(versions) == 2 for versions in truth.values())
 
 
-def test_each_revision_is_shown_first_in_the_round_the_truth_names() -> None:
+def test_each_revision_is_shown_first_in_its_round() -> None:
     generated = plan()
     for publication in generated.truth(6):
         assert publication.mark in generated.document(publication.feed, publication.round).decode()
@@ -61,24 +61,24 @@ def test_each_revision_is_shown_first_in_the_round_the_truth_names() -> None:
             )
 
 
-def test_the_kinds_take_turns() -> None:
+def test_the_formats_alternate() -> None:
     versions = {read(plan().document(feed, 0)).version for feed in range(3)}
     assert versions == {"rss20", "atom10", "rss10"}
 
 
-def test_some_articles_are_on_topic_and_say_so() -> None:
+def test_some_articles_are_on_topic_and_mention_it() -> None:
     truth = plan(feeds=20, on_topic=0.25).truth(2)
     share = sum(publication.on_topic for publication in truth) / len(truth)
     assert 0.15 < share < 0.35
     assert all(("North Korea" in publication.title) is publication.on_topic for publication in truth)
 
 
-def test_a_window_too_small_for_the_fresh_is_refused() -> None:
+def test_a_window_too_small_for_the_new_articles_is_refused() -> None:
     with pytest.raises(ValueError, match="window of 5"):
         plan(window=5, fresh=3)
 
 
-def test_loaded_on_a_world_each_round_is_one_step() -> None:
+def test_a_loaded_world_shows_one_round_at_each_step() -> None:
     generated = plan()
     with FeedWorld(addresses=loopback_addresses(2), now=START) as world, httpx.Client() as client:
         feeds = generated.load(world, rounds=3)

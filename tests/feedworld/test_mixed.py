@@ -22,7 +22,7 @@ def corpus() -> Path:
         pytest.skip(str(absent))
 
 
-def test_the_choice_is_the_same_every_time_and_takes_evenly_of_every_recorded_feed(corpus: Path) -> None:
+def test_the_choice_is_reproducible_and_even_over_the_recorded_feeds(corpus: Path) -> None:
     chosen = choose_mixed(corpus, 1000)
     assert chosen == choose_mixed(corpus, 1000)
     assert len({feed.path for feed in chosen}) == 1000
@@ -54,7 +54,7 @@ def test_mixed_feeds_have_addresses_validators_and_gzip(corpus: Path) -> None:
                 assert again.status_code == 304
 
 
-def test_the_first_request_since_a_mark_is_known_and_orders_are_none() -> None:
+def test_the_first_request_after_a_mark_is_recorded_and_orders_do_not_count() -> None:
     with WorldProcess(["--generated", "1", "--show"]) as world:
         (url,) = world.urls()
         assert world.counts()["first_request_at"] is None

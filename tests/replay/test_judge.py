@@ -130,7 +130,7 @@ def poll(number: int, entries: int) -> Poll:
     )
 
 
-def test_a_right_replay_has_no_failures_and_every_disagreement_has_its_name(right: Replayed) -> None:
+def test_a_correct_replay_has_no_failures_and_each_disagreement_has_a_verdict(right: Replayed) -> None:
     judgement = judge(right)
     assert judgement.failures() == {}
     assert judgement.counts == {
@@ -141,7 +141,7 @@ def test_a_right_replay_has_no_failures_and_every_disagreement_has_its_name(righ
     }
 
 
-def test_an_edited_author_is_a_disagreement_with_a_name(right: Replayed) -> None:
+def test_an_edited_author_is_an_explained_disagreement(right: Replayed) -> None:
     document = right.documents[FEED, "p4"]
     entries = (document.entries[0], replace(document.entries[1], authors=("Ann Author",)))
     again = replace(record(5, 4, TWO, "Two", "Second & last."), content_hash=bytes(16))

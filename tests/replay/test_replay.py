@@ -58,5 +58,5 @@ def test_recorded_polls_with_an_outage_and_broken_documents_lose_nothing_and_rep
 
 
 @pytest.mark.kafka
-def test_the_same_comes_of_it_when_the_log_is_kafka(corpus: Path, kafka_jars: Path) -> None:
+def test_the_result_is_the_same_when_the_log_is_kafka(corpus: Path, kafka_jars: Path) -> None:
     assert_nothing_wrong(replayed(read(corpus, "dailytelegraph", "wsj", limit=40), jars=kafka_jars))
