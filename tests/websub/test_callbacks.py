@@ -1,4 +1,4 @@
-"""What hubs ask and send, over HTTP, at the real API: who is answered, what is kept, what is dropped."""
+"""Verifications and pushes of hubs over HTTP, at the real API: which are accepted, stored or dropped."""
 
 from __future__ import annotations
 
