@@ -58,7 +58,7 @@ def library(database: Engine) -> Library:
 
 
 def taken(hook: WorldFeed) -> list[dict[str, Any]]:
-    """What the receiver said yes to, in order."""
+    """The alerts that the receiver accepted, in order."""
     return [json.loads(request.body) for request in hook.requests if request.status == 204]
 
 

@@ -109,7 +109,7 @@ class Press:
         return history
 
     def text(self) -> str:
-        """Of the current revision."""
+        """The text of the current revision."""
         return next(each.text for each in self.article().revisions if each.current)
 
     def effects(self) -> list[str]:
@@ -691,7 +691,7 @@ def test_pages_under_way_count_among_what_a_host_is_asked_at_once(far: Press) ->
     release(engine, leased)
     clock.pass_by(timedelta(minutes=1))
     assert len(lease_due(engine, now=clock(), limit=9, lease=lease, host_limits=host_limits)) == 1
-    # What was given back was not tried.
+    # A released lease does not count as a try.
     (again, *_) = lease_pages(engine, now=clock(), limit=9, lease=lease, host_limits=host_limits)
     assert again.tries == 1
 

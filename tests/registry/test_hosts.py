@@ -128,7 +128,7 @@ def test_when_a_host_has_room_for_a_feed_is_known_without_asking_it(database: En
         now=NOW,
         interval=MINUTE,
     )
-    # Of each host two are asked now. The third has its turn, and the new one comes behind it.
+    # Two feeds of each host are leased now. The third has a slot, and the new one gets the slot behind it.
     busy = BusyHost(at=NOW + 30 * SECOND, pause_reason=None)
     expected = {f"https://{name}/{path}" for name in ("a.example", "b.example") for path in ("0", "1", "new")}
     assert rooms(database, NOW) == dict.fromkeys(expected, busy)
@@ -256,7 +256,7 @@ def test_a_loopback_address_is_listed_as_without_a_budget_and_has_none_to_set(
 ) -> None:
     add(database, "127.0.0.1", each=3)
     told, *_ = lease(database)
-    refused(database, told, now=datetime(2999, 1, 1, tzinfo=UTC))  # which holds for this feed alone
+    refused(database, told, now=datetime(2999, 1, 1, tzinfo=UTC))  # the Retry-After applies to this feed only
     assert command("list").output == "     3    none  127.0.0.1  this machine: asked without bounds\n"
     (facts,) = json.loads(command("list", "--json").output)
     assert (facts["paused_until"], facts["pause_reason"]) == (None, None)

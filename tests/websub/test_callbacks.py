@@ -1,4 +1,4 @@
-"""What hubs ask and send, over HTTP, at the real API: who is answered, what is kept, what is dropped."""
+"""Verifications and pushes of hubs over HTTP, at the real API: which are accepted, stored or dropped."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(
 def test_more_than_may_wait_is_left_with_the_hub(
     press: Press, feed: WorldFeed, path: str, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "WAITING_AT_MOST", 2)
+    monkeypatch.setattr(waiting, "MAX_WAITING", 2)
     statuses = []
     for number in range(3):
         body = press.document(feed, f"pushed-{number}")
