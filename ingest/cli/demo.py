@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import tempfile
 import threading
@@ -58,13 +59,19 @@ class _Service:
 
     def run(self) -> None:
         try:
-            app.run_up(self.settings, self.stop, echo=self.lines.append, on_ready=self._on_ready)
+            app.run_up(
+                self.settings,
+                self.stop,
+                echo=self.lines.append,
+                on_ready=self._on_ready,
+                environment=os.environ,
+            )
         except IngestError as error:
             self.failure = error
         finally:
             self.ready.set()
 
-    def _on_ready(self, running: app.Running) -> None:
+    def _on_ready(self, running: app.RunningTree) -> None:
         self.database, self.api = running.database, running.api
         self.ready.set()
 

@@ -566,7 +566,7 @@ def _say_if_unpolled(engine: Engine) -> None:
 def _next_polls(settings: Settings, engine: Engine, shown_feeds: Sequence[Feed]) -> dict[int, str]:
     """When the next poll of each is and because of what, by its id."""
     names = {feed.id: host_in(feed.url) for feed in shown_feeds}
-    rooms = known_hosts.rooms(engine, names, now=runtime.now(), budget=app.budget(settings))
+    rooms = known_hosts.rooms(engine, names, now=runtime.now(), budget=app.host_limits(settings))
     return {feed.id: _next_poll(feed, names[feed.id], rooms.get(feed.id)) for feed in shown_feeds}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from dataclasses import fields
 from typing import Any, Final
 
@@ -40,12 +41,18 @@ def up(settings: Settings) -> None:
       INGEST_DATA_DIR=/var/lib/news-ingest/data INGEST_API_PORT=8090 ingest up
     """
 
-    def ready(running: app.Running) -> None:
+    def ready(running: app.RunningTree) -> None:
         click.echo(
             f"ready: API at {running.api}/v1/articles; add feeds with `ingest feeds add URL`; Ctrl-C stops"
         )
 
-    app.run_up(settings, _stopping(), echo=lambda line: click.echo(line, err=True), on_ready=ready)
+    app.run_up(
+        settings,
+        _stopping(),
+        echo=lambda line: click.echo(line, err=True),
+        on_ready=ready,
+        environment=os.environ,
+    )
     click.echo("stopped")
 
 
@@ -148,7 +155,7 @@ def serve(settings: Settings) -> None:
     stop = _stopping()
     with (
         app.open_database(settings, name="ingest serve", pool_size=10) as engine,
-        app.retention(settings, engine, stop) as housekeeper,
+        app.open_retention(settings, engine, stop) as housekeeper,
     ):
         api = create_api(
             engine,
@@ -178,7 +185,7 @@ def health(settings: Settings) -> None:
     Example:
       ingest health || echo "not healthy"
     """
-    app.health(settings)
+    app.check_health(settings)
     click.echo("healthy")
 
 

@@ -138,7 +138,7 @@ def replay(settings: Settings, *, numbers: tuple[int, ...], every: bool) -> None
         raise Refused("NUMBERS", list(numbers) or None, "the numbers of records, or --all")
     with (
         app.open_database(settings, name="ingest quarantine") as engine,
-        app.article_log(settings, engine) as log,
+        app.open_article_log(settings, engine) as log,
     ):
         chosen = stored.waiting(engine) if every else tuple(dict.fromkeys(numbers))
         if not every:

@@ -11,7 +11,7 @@ from typing import Final
 import httpx
 from sqlalchemy import text
 
-from ingest.app import article_log
+from ingest.app import open_article_log
 from ingest.db import article_store, topics
 from ingest.db import migrate as migrations
 from ingest.db.engine import transaction
@@ -146,7 +146,7 @@ def _asked_again(news: Newsroom, asked: int) -> bool:
 
 def _append(rig: Rig, message: Message) -> None:
     settings = read_settings(rig.settings)
-    with article_log(settings, rig.postgres.engine) as log:
+    with open_article_log(settings, rig.postgres.engine) as log:
         log.append(ARTICLES, [message])
 
 
