@@ -34,7 +34,7 @@ _MODULES: Final = {
     "poll": "processes",
     "consume": "processes",
     "relay": "processes",
-    "notify": "processes",
+    "deliver": "processes",
     "serve": "processes",
     "health": "processes",
 }

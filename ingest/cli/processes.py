@@ -129,14 +129,14 @@ def relay(settings: Settings) -> None:
 
 @click.command()
 @click.pass_obj
-def notify(settings: Settings) -> None:
+def deliver(settings: Settings) -> None:
     """Deliver alerts to the webhook of INGEST_ALERT_WEBHOOK, in order and at least once, until stopped.
 
     One works, others stand by.
 
     \b
     Example:
-      INGEST_ALERT_WEBHOOK=https://ops.example.org/hooks/news ingest notify
+      INGEST_ALERT_WEBHOOK=https://ops.example.org/hooks/news ingest deliver
     """
     app.run_deliver(settings, _stopping())
 
@@ -228,7 +228,7 @@ commands: tuple[click.Command, ...] = (
     poll,
     consume,
     relay,
-    notify,
+    deliver,
     serve,
     health,
     settings_command,

@@ -185,7 +185,7 @@ def test_a_notifier_that_is_killed_loses_none_and_repeats_at_most_one(
             CRASH_SOCKET: str(steps.path),
         }
         steps.arm(step)
-        command = [sys.executable, "-m", "ingest", "notify"]
+        command = [sys.executable, "-m", "ingest", "deliver"]
         killed = subprocess.Popen(command, env=environment)
         eventually(lambda: not steps.armed)
         killed.send_signal(signal.SIGKILL)
@@ -202,12 +202,12 @@ def test_a_notifier_that_is_killed_loses_none_and_repeats_at_most_one(
     [("INGEST_ALERT_WEBHOOK", "ops.example.org/hook"), ("INGEST_ALERT_WEBHOOK_SECRET", " ")],
 )
 def test_a_setting_that_is_none_is_refused(variable: str, value: str) -> None:
-    result = CliRunner().invoke(root, ["notify"], env={variable: value})
+    result = CliRunner().invoke(root, ["deliver"], env={variable: value})
     assert result.exit_code == 2
     assert variable in result.output
 
 
 def test_without_a_webhook_there_is_nothing_to_run() -> None:
-    result = CliRunner().invoke(root, ["notify"])
+    result = CliRunner().invoke(root, ["deliver"])
     assert result.exit_code == 2
     assert "INGEST_ALERT_WEBHOOK" in result.output
