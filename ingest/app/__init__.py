@@ -18,7 +18,7 @@
 """
 
 from ingest.app.database import load_topics_file, migrate_database, open_database
-from ingest.app.logs import open_article_log, open_database_log
+from ingest.app.logs import listen_to_log, open_article_log, open_database_log
 from ingest.app.processes import (
     discover_feeds,
     host_limits,
@@ -39,6 +39,7 @@ __all__ = [
     "child_environment",
     "discover_feeds",
     "host_limits",
+    "listen_to_log",
     "load_topics_file",
     "migrate_database",
     "open_article_log",

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Engine
 
-from ingest.errors import Refused
+from ingest.errors import Refused, Unavailable
 from ingest.log.api import Log
-from ingest.log.postgres import PostgresLog
+from ingest.log.postgres import PostgresLog, listen
 from ingest.settings import Settings, environment_name
 
 if TYPE_CHECKING:
@@ -25,6 +25,13 @@ KAFKA_TIMEOUT: Final = timedelta(seconds=60)
 def open_database_log(engine: Engine) -> PostgresLog:
     """Return the log in the database: streams and alerts always, articles on the embedded default."""
     return PostgresLog(engine)
+
+
+def listen_to_log(
+    engine: Engine, *, on_growth: Callable[[str | None], None], on_failure: Callable[[Unavailable], None]
+) -> AbstractContextManager[None]:
+    """Receive notifications of the log in the database while the context is open, from a thread of its own."""
+    return listen(engine, on_growth=on_growth, on_failure=on_failure)
 
 
 @contextmanager
