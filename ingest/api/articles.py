@@ -1,4 +1,4 @@
-"""Articles: lists and search, one article with its history, the ledger of a URL."""
+"""Handlers of articles: search, one article with its history, the ledger of a URL."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ URL_ACCEPTED: Final = "the address of an article or feed"
 
 
 class ArticleRoutes:
-    """Handlers over the article database."""
+    """Handlers that read the article database."""
 
     def __init__(self, engine: Engine, threads: Threads) -> None:
         self._engine = engine
         self._threads = threads
 
-    async def find(self, request: Request) -> Response:
+    async def search(self, request: Request) -> Response:
+        """Respond with articles that match a query."""
         query = article_search.read_query(query_parameters(request, *article_search.QUERY_PARAMETERS))
         page = await self._threads.run(lambda: article_search.find(self._engine, query))
         return Json(
@@ -34,19 +35,24 @@ class ArticleRoutes:
             }
         )
 
-    async def one(self, request: Request) -> Response:
-        found = query_parameters(request, "before")
+    async def show(self, request: Request) -> Response:
+        """Respond with one article and its history."""
+        parameters = query_parameters(request, "before")
         before = (
-            read_number("before", found["before"], least=1, most=2**31 - 1) if "before" in found else None
+            read_number("before", parameters["before"], least=1, most=2**31 - 1)
+            if "before" in parameters
+            else None
         )
-        given_id = request.path_params["id"]
-        article_id = article_search.read_uuid("id", given_id)
+        id_text = request.path_params["id"]
+        article_id = article_search.read_uuid("id", id_text)
         history = await self._threads.run(lambda: ledger.article(self._engine, article_id, before=before))
         if history is None:
-            raise NotFound("id", given_id, "the id of a stored article")
+            raise NotFound("id", id_text, "the id of a stored article")
         return Json({"article": history})
 
     async def ledger(self, request: Request) -> Response:
+        """Respond with the ledger of a URL; 404 for an unknown URL."""
         url = article_search.read_text("url", required(query_parameters(request, "url"), "url", URL_ACCEPTED))
-        found = await self._threads.run(lambda: ledger.ledger(self._engine, url))
-        return Json({"known": found.known, **jsonable(found)}, 200 if found.known else 404)
+        entries = await self._threads.run(lambda: ledger.ledger(self._engine, url))
+        body = {"recorded": entries.recorded, **jsonable(entries)}
+        return Json(body, 200 if entries.recorded else 404)

@@ -20,7 +20,7 @@ from ingest.db.engine import open_engine
 from ingest.db.status import poller_connected
 from ingest.errors import IngestError
 from ingest.runtime import Stop
-from ingest.settings import NOT_SETTINGS, PREFIX, Settings, environment_name, spell
+from ingest.settings import NOT_SETTINGS, PREFIX, Settings, environment_name, format_setting
 from ingest.supervise import Process, Supervisor
 
 POLLER_CHECK_TIMEOUT: Final = timedelta(seconds=1)
@@ -97,7 +97,7 @@ def child_environment(settings: Settings, environment: Mapping[str, str], *, dat
         if not name.startswith(PREFIX) or (name in NOT_SETTINGS and name != "INGEST_CONFIG")
     }
     for setting in fields(settings):
-        text = spell(setting.name, getattr(settings, setting.name))
+        text = format_setting(setting.name, getattr(settings, setting.name))
         if text is not None:
             inherited[environment_name(setting.name)] = text
     return {**inherited, environment_name("database_url"): database}

@@ -155,11 +155,11 @@ def explain(settings: Settings, *, url: str, as_json: bool) -> None:
     with app.open_database(settings, name="ingest explain") as engine:
         ledger = ledgers.ledger(engine, stored.read_text("URL", url))
     if as_json:
-        print_json_line({"known": ledger.known, **jsonable(ledger)})
+        print_json_line({"recorded": ledger.recorded, **jsonable(ledger)})
     else:
         for line in describe_ledger(ledger):
             click.echo(line)
-    if not ledger.known:
+    if not ledger.recorded:
         raise SystemExit(1)
 
 

@@ -27,7 +27,7 @@ from ingest.demo.play import DemoWorld
 from ingest.errors import IngestError, Unavailable
 from ingest.log.api import stream_topic
 from ingest.runtime import Stop
-from ingest.settings import Settings, read_path
+from ingest.settings import Settings, parse_path
 from ingest.usecases import demo as results
 
 TOPIC: Final = "russia-north-korea"
@@ -98,7 +98,7 @@ def demo(settings: Settings, *, seconds: float, keep: bool, folder: str | None) 
     """
     logging.getLogger().setLevel(logging.ERROR)
     data_dir = (
-        Path(tempfile.mkdtemp(prefix="ingest-demo-")) if folder is None else read_path("--data-dir", folder)
+        Path(tempfile.mkdtemp(prefix="ingest-demo-")) if folder is None else parse_path("--data-dir", folder)
     )
     service = _Service(_demo_settings(settings, data_dir))
     stop = Stop()

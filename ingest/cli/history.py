@@ -16,7 +16,7 @@ def describe_ledger(ledger: Ledger) -> Iterator[str]:
     yield click.style(clean(ledger.url), bold=True)
     if ledger.canonical != ledger.url:
         yield f"  canonical  {clean(ledger.canonical)}"
-    if not ledger.known:
+    if not ledger.recorded:
         yield "  never seen: no feed had it as an entry, and no record in quarantine names it"
     if ledger.feed is not None:
         feed = ledger.feed
@@ -25,7 +25,7 @@ def describe_ledger(ledger: Ledger) -> Iterator[str]:
         yield f"  a feed     number {feed.id}, {state}, last polled {timestamp(feed.polled_at)}: {outcome}"
         if feed.enabled:
             yield f"             next poll {timestamp(feed.next_poll_at)}: {clean(feed.last_reason)}"
-    for entry in ledger.travelled:
+    for entry in ledger.feed_entries:
         state = "stored" if entry.stored else click.style("on the log, not stored yet", fg="yellow")
         yield f"  in feed    {clean(entry.feed_url)} (poll {entry.poll_id}): {state}"
     for record in ledger.quarantined:

@@ -11,7 +11,7 @@ from ingest.cli.output import json_option, print_json
 from ingest.cli.render import clean, timestamp
 from ingest.db.hosts import KnownHost
 from ingest.schedule import format_duration
-from ingest.settings import Settings, read_spacing
+from ingest.settings import Settings, parse_spacing
 from ingest.urls import is_loopback
 from ingest.usecases import hosts as usecases
 
@@ -84,7 +84,7 @@ def set_(settings: Settings, host: str, *, spacing: str) -> None:
       ingest hosts set www.example.org --spacing 10s
       ingest hosts set www.example.org --spacing default
     """
-    new_spacing = None if spacing == "default" else read_spacing("--spacing", spacing)
+    new_spacing = None if spacing == "default" else parse_spacing("--spacing", spacing)
     with app.open_database(settings, name=NAME) as engine:
         changed = usecases.set_spacing(engine, host, new_spacing, now=runtime.now())
     effective = usecases.effective_spacing(changed, default=settings.host_spacing)

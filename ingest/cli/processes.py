@@ -14,7 +14,7 @@ from ingest.cli.output import json_option
 from ingest.db import migrate as migrations
 from ingest.errors import Refused
 from ingest.runtime import Stop
-from ingest.settings import Settings, environment_name, spell
+from ingest.settings import Settings, environment_name, format_setting
 
 SECRET_SET: Final = "(set)"  # noqa: S105 - a placeholder for people
 _WITHOUT_VALUE: Final = {None: " is not set", SECRET_SET: " is set, and not shown"}
@@ -207,7 +207,7 @@ def settings_command(settings: Settings, *, as_json: bool) -> None:
     """
     rows: list[dict[str, Any]] = []
     for setting in fields(settings):
-        value = spell(setting.name, getattr(settings, setting.name))
+        value = format_setting(setting.name, getattr(settings, setting.name))
         if setting.metadata["secret"] and value is not None:
             value = SECRET_SET
         rows.append(

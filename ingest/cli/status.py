@@ -44,8 +44,8 @@ def _describe(current: Status) -> Iterator[str]:
     if current.feeds_failing:
         yield click.style(f"  failing   {current.feeds_failing}", fg="yellow")
     yield f"polls       in the last hour: {_counts(current.polls)}; the last {timestamp(current.last_poll_at)}"
-    if any(current.subscriptions.values()):
-        yield f"hubs        {_counts(current.subscriptions)}; {current.pushes_waiting} pushes waiting"
+    if any(current.websub_subscriptions.values()):
+        yield f"hubs        {_counts(current.websub_subscriptions)}; {current.websub_pushes_waiting} pushes waiting"
     yield f"articles    {current.articles} in {current.revisions} revisions"
     if current.pages_waiting or any(current.pages.values()):
         yield f"pages       {current.pages_waiting} waiting; in the last hour: {_counts(current.pages)}"

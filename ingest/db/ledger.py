@@ -135,7 +135,7 @@ class History:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Travelled:
+class FeedEntry:
     """A feed that has the URL as an entry; its article may still be on its way to the store."""
 
     feed_id: int
@@ -177,14 +177,14 @@ class Ledger:
     url: str
     canonical: str
     articles: tuple[History, ...]
-    travelled: tuple[Travelled, ...]
+    feed_entries: tuple[FeedEntry, ...]
     quarantined: tuple[QuarantinedItem, ...]
     feed: PolledFeed | None
 
     @property
-    def known(self) -> bool:
-        """Whether we ever met it."""
-        return bool(self.articles or self.travelled or self.quarantined or self.feed)
+    def recorded(self) -> bool:
+        """True where an article, a feed entry, a record in quarantine or a feed has this URL."""
+        return bool(self.articles or self.feed_entries or self.quarantined or self.feed)
 
 
 def article(engine: Engine, article_id: UUID, *, before: int | None = None) -> History | None:
@@ -201,20 +201,20 @@ def ledger(engine: Engine, url: str) -> Ledger:
     canonical = urls.canonical(url) or urls.canonical(f"https://{url}") or url
     both = sorted({url, canonical})
     with read_transaction(engine) as connection:
-        travelled = _travelled(connection, both)
+        feed_entries = _feed_entries(connection, both)
         same_url = connection.scalars(
             select(articles.c.id)
             .where(func.md5(articles.c.url).in_([func.md5(one) for one in both]), articles.c.url.in_(both))
             .order_by(articles.c.first_seen_at, articles.c.id)
             .limit(MAX_SAME_URL)
         ).all()
-        found = list(dict.fromkeys([*same_url, *(one.article_id for one in travelled)]))
+        found = list(dict.fromkeys([*same_url, *(one.article_id for one in feed_entries)]))
         histories = [_history(connection, article_id, before=None) for article_id in found]
         return Ledger(
             url=url,
             canonical=canonical,
             articles=tuple(history for history in histories if history is not None),
-            travelled=travelled,
+            feed_entries=feed_entries,
             quarantined=_set_aside(connection, found, both),
             feed=_feed(connection, both),
         )
@@ -348,7 +348,7 @@ def _copies(connection: Connection, article_id: UUID, story_id: UUID) -> tuple[C
     return tuple(Copy(**row) for row in rows)
 
 
-def _travelled(connection: Connection, addresses: Sequence[str]) -> tuple[Travelled, ...]:
+def _feed_entries(connection: Connection, addresses: Sequence[str]) -> tuple[FeedEntry, ...]:
     """The seen-sets that hold an entry whose guid or link is one of these URLs."""
     # The key is a hash of guid or link alike, so one name serves for both.
     keys = [
@@ -368,7 +368,7 @@ def _travelled(connection: Connection, addresses: Sequence[str]) -> tuple[Travel
         .order_by(seen.c.poll_id.desc(), seen.c.feed_id)
         .limit(MAX_SAME_URL)
     ).mappings()
-    return tuple(Travelled(**row) for row in rows)
+    return tuple(FeedEntry(**row) for row in rows)
 
 
 def _set_aside(

@@ -74,9 +74,9 @@ class Status:
     streams: tuple[StreamStatus, ...]
     groups: tuple[GroupStatus, ...]
     """As :func:`read_status` tells it, those of the Postgres log; what is in Kafka the composition root adds."""
-    subscriptions: Mapping[str, int]
+    websub_subscriptions: Mapping[str, int]
     """With hubs, by state."""
-    pushes_waiting: int
+    websub_pushes_waiting: int
     """Sent by hubs and not read yet."""
 
 
@@ -116,8 +116,8 @@ def read_status(engine: Engine, *, now: datetime, timeout: timedelta = timedelta
             quarantine_entries=entries,
             streams=_streams(connection),
             groups=_groups(connection),
-            subscriptions=count_states(connection),
-            pushes_waiting=connection.scalar(select(func.count()).select_from(websub_pushes)) or 0,
+            websub_subscriptions=count_states(connection),
+            websub_pushes_waiting=connection.scalar(select(func.count()).select_from(websub_pushes)) or 0,
         )
 
 

@@ -154,7 +154,7 @@ def test_explain_tells_when_why_and_where(library: Library, run: Run) -> None:
     assert "'football' in the title: “…A football match…”" in found
     assert "football cursor 1: created" in found
     (body,) = lines(run("explain", "https://a.example/1", "--json").output)
-    assert body["known"] is True
+    assert body["recorded"] is True
 
 
 def test_a_story_counts_its_articles_and_a_date_that_was_not_said_is_none(library: Library, run: Run) -> None:

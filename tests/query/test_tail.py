@@ -61,7 +61,7 @@ def test_a_gap_is_told(library: Library, run: Run) -> None:
     }
     assert [json.loads(text)["cursor"] for text in shown[1:]] == [6, 7, 8, 9, 10]
     assert (
-        "3 events behind cursor 2 are no longer held"
+        "3 events after cursor 2 were deleted by retention"
         in run("tail", "football", "--from", "2", "--no-follow").output
     )
     # The last ten do not exist any more: nobody asked for the missing ones by a cursor.
@@ -76,7 +76,8 @@ def test_following_shows_what_comes_and_ctrl_c_tells_how_to_go_on(library: Libra
     assert process.stderr is not None
     waiting = process.stderr.readline()
     assert waiting == (
-        "waiting for events after cursor 3; Ctrl-C ends. No poller is running; start one with `ingest up` or `ingest poll`\n"
+        "waiting for events after cursor 3; Ctrl-C ends. "
+        "No poller is running; start one with `ingest up` or `ingest poll`\n"
     )
     library.event("football", 4)
     assert json.loads(process.stdout.readline())["cursor"] == 4
