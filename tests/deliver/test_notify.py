@@ -23,7 +23,7 @@ from ingest import app
 from ingest.cli import root
 from ingest.deliver import GROUP, SIGNATURE
 from ingest.demo.feeds import WorldFeed
-from ingest.demo.responses import Answer
+from ingest.demo.responses import HttpResponse
 from ingest.demo.world import FeedWorld
 from ingest.log.api import ALERTS, ALERTS_STREAM
 from ingest.log.postgres import PostgresLog
@@ -48,7 +48,7 @@ def world() -> Iterator[FeedWorld]:
 def hook(world: FeedWorld) -> WorldFeed:
     """Takes everything."""
     hook = world.feed("/hook")
-    hook.answer_with(lambda _request: Answer(status=204, headers=()))
+    hook.respond_with(lambda _request: HttpResponse(status=204, headers=()))
     return hook
 
 

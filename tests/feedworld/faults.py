@@ -17,7 +17,7 @@ from typing import Final
 import brotli  # type: ignore[import-untyped]
 import zstandard
 
-from ingest.demo.responses import Answer, End, Fault, Pause, Script, Step, Truth, chunk
+from ingest.demo.responses import End, Fault, HttpResponse, Pause, Script, Step, Truth, chunk
 
 ERROR_PAGE: Final = (
     b"<!DOCTYPE html><html><head><title>One moment</title></head>"
@@ -25,7 +25,7 @@ ERROR_PAGE: Final = (
 )
 
 
-def _plain(answer: Answer, body: bytes, content_type: str | None = None) -> Answer:
+def _plain(answer: HttpResponse, body: bytes, content_type: str | None = None) -> HttpResponse:
     """Another body under the answer's headers, uncoded, unframed yet, without validators."""
     for name in ("Content-Encoding", "Content-Length", "ETag", "Last-Modified"):
         answer = answer.replacing(name, None)
@@ -34,14 +34,14 @@ def _plain(answer: Answer, body: bytes, content_type: str | None = None) -> Answ
     return replace(answer, status=200, body=body)
 
 
-def _script(answer: Answer, *more: Step) -> Script:
+def _script(answer: HttpResponse, *more: Step) -> Script:
     return Script(status=answer.status, steps=(answer.encoded(), *more))
 
 
 def status(code: int, *, headers: Mapping[str, str] | None = None, body: bytes = ERROR_PAGE) -> Fault:
     """This status, with these headers (``Retry-After``, ``cf-mitigated`` …) and an HTML body."""
     given = (("Content-Type", "text/html"), *(headers or {}).items())
-    refusal = Answer(status=code, headers=given, body=b"" if code in {204, 304} else body)
+    refusal = HttpResponse(status=code, headers=given, body=b"" if code in {204, 304} else body)
     return lambda _truth: _script(refusal)
 
 
@@ -52,7 +52,7 @@ def redirect_to(location: str, *, code: int = 302) -> Fault:
 
 def with_headers(*headers: tuple[str, str]) -> Fault:
     """The honest answer with more headers before its own."""
-    return lambda truth: _script(replace(truth.answer, headers=headers + truth.answer.headers))
+    return lambda truth: _script(replace(truth.response, headers=headers + truth.response.headers))
 
 
 def many_headers(count: int = 150) -> Fault:
@@ -99,7 +99,7 @@ def wrong_charset(label: str = "gb2312") -> Fault:
 def early_hints(count: int = 1) -> Fault:
     """``103 Early Hints`` before the answer, so many times."""
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n" * count
-    return lambda truth: Script(status=truth.answer.status, steps=(hints + truth.answer.encoded(),))
+    return lambda truth: Script(status=truth.response.status, steps=(hints + truth.response.encoded(),))
 
 
 def empty() -> Fault:
@@ -177,7 +177,7 @@ def stall(seconds: float = 3600.0, *, after: int | None = None) -> Fault:
     """Nothing for so long: before the status line, or after so many bytes of the body. Then the rest."""
 
     def fault(truth: Truth) -> Script:
-        answer = truth.answer if after is None else truth.full
+        answer = truth.response if after is None else truth.full
         whole = answer.encoded()
         if after is None:
             return Script(status=answer.status, steps=(Pause(seconds), whole))
