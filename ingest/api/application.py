@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -73,12 +73,44 @@ def create_api(
     checks: dict[str, Callable[[], object]] = {"database": lambda: migrate.check(engine)}
     if ready is not None:
         checks["log"] = ready
-    articles = ArticleRoutes(engine, threads)
-    feeds = FeedRoutes(engine, threads)
-    topics = TopicRoutes(engine, log, threads, live, metrics, heartbeat=heartbeat)
-    hubs = PushRoutes(engine, threads, enabled=push, max_bytes=push_bytes, timeout=push_timeout, clock=clock)
-    service = ServiceRoutes(threads, metrics, checks=checks, status=status)
-    routes = [
+    routes = _routes(
+        ArticleRoutes(engine, threads),
+        FeedRoutes(engine, threads),
+        TopicRoutes(engine, log, threads, live, metrics, heartbeat=heartbeat),
+        PushRoutes(engine, threads, enabled=push, max_bytes=push_bytes, timeout=push_timeout, clock=clock),
+        ServiceRoutes(threads, metrics, checks=checks, status=status),
+    )
+    streams = frozenset({STREAM, ALERT_STREAM})
+    api = Starlette(
+        routes=routes,
+        lifespan=_lifespan(live, threads),
+        middleware=[
+            Middleware(CountRequests, metrics=metrics, routes=routes, streams=streams),
+            Middleware(responses.SafeHeaders),
+            Middleware(GZipMiddleware, compresslevel=GZIP_LEVEL),
+        ],
+        exception_handlers={
+            Refused: responses.refused,
+            responses.NotFound: responses.not_found,
+            Unavailable: responses.unavailable,
+            TooManyStreams: responses.unavailable,
+            HTTPException: responses.http_error,
+            Exception: responses.internal_error,
+        },
+    )
+    api.router.redirect_slashes = False
+    api.state.live = live
+    return api
+
+
+def _routes(
+    articles: ArticleRoutes,
+    feeds: FeedRoutes,
+    topics: TopicRoutes,
+    hubs: PushRoutes,
+    service: ServiceRoutes,
+) -> list[Route]:
+    return [
         Route("/v1/articles", articles.search),
         Route("/v1/articles/{id}", articles.show),
         Route("/v1/topics", topics.list_topics),
@@ -99,6 +131,10 @@ def create_api(
         Route("/openapi.json", service.openapi),
     ]
 
+
+def _lifespan(
+    live: LiveStreams, threads: Threads
+) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_api: Starlette) -> AsyncIterator[None]:
         await live.open()
@@ -108,25 +144,4 @@ def create_api(
             await live.close()
             await threads.close()
 
-    api = Starlette(
-        routes=routes,
-        lifespan=lifespan,
-        middleware=[
-            Middleware(
-                CountRequests, metrics=metrics, routes=routes, streams=frozenset({STREAM, ALERT_STREAM})
-            ),
-            Middleware(responses.SafeHeaders),
-            Middleware(GZipMiddleware, compresslevel=GZIP_LEVEL),
-        ],
-        exception_handlers={
-            Refused: responses.refused,
-            responses.NotFound: responses.not_found,
-            Unavailable: responses.unavailable,
-            TooManyStreams: responses.unavailable,
-            HTTPException: responses.http_error,
-            Exception: responses.internal_error,
-        },
-    )
-    api.router.redirect_slashes = False
-    api.state.live = live
-    return api
+    return lifespan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -72,61 +72,61 @@ class _DatabaseState(Collector):
         yield from status_metrics(status)
 
 
-def status_metrics(status: Status) -> Iterator[Metric]:
-    """Yield the state of the service as gauges."""
-
-    def labelled(name: str, description: str, label: str, values: Iterator[tuple[str, float]]) -> Metric:
-        family = GaugeMetricFamily(name, description, labels=[label])
-        for key, value in values:
-            family.add_metric([key], value)
-        return family
-
-    yield labelled("ingest_feeds", "Feeds by state.", "state", iter(status.feeds.items()))
-    yield GaugeMetricFamily(
-        "ingest_feeds_failing", "Enabled feeds whose last poll failed.", status.feeds_failing
-    )
-    yield GaugeMetricFamily("ingest_feeds_due", "Feeds waiting to be polled.", status.feeds_due)
-    yield GaugeMetricFamily(
+_GAUGES: Final[tuple[tuple[str, str, Callable[[Status], float]], ...]] = (
+    ("ingest_feeds_failing", "Enabled feeds whose last poll failed.", lambda status: status.feeds_failing),
+    ("ingest_feeds_due", "Feeds waiting to be polled.", lambda status: status.feeds_due),
+    (
         "ingest_feeds_due_lag_seconds",
         "Time for which the longest waiting feed has been due.",
-        status.due_lag.total_seconds(),
-    )
-    yield labelled("ingest_polls_last_hour", "Polls by result.", "result", iter(status.polls.items()))
-    yield GaugeMetricFamily(
-        "ingest_pages_waiting", "Article pages that wait to be fetched.", status.pages_waiting
-    )
-    yield labelled(
-        "ingest_pages_last_hour", "Fetches of article pages by result.", "result", iter(status.pages.items())
-    )
-    yield GaugeMetricFamily("ingest_articles", "Articles stored (large: an estimate).", status.articles)
-    yield GaugeMetricFamily("ingest_revisions", "Revisions stored (large: an estimate).", status.revisions)
-    yield GaugeMetricFamily(
+        lambda status: status.due_lag.total_seconds(),
+    ),
+    ("ingest_pages_waiting", "Article pages that wait to be fetched.", lambda status: status.pages_waiting),
+    ("ingest_articles", "Articles stored (large: an estimate).", lambda status: status.articles),
+    ("ingest_revisions", "Revisions stored (large: an estimate).", lambda status: status.revisions),
+    (
         "ingest_quarantine_records",
         "Quarantined records of the log that were not replayed.",
-        status.quarantine,
-    )
-    yield GaugeMetricFamily(
+        lambda status: status.quarantine,
+    ),
+    (
         "ingest_quarantine_entries",
         "Quarantined entries of feeds; the next poll brings them again.",
-        status.quarantine_entries,
-    )
-    yield labelled(
-        "ingest_stream_cursor",
-        "The last cursor of each stream.",
-        "topic",
-        ((stream.topic, stream.cursor) for stream in status.streams),
-    )
-    yield labelled(
+        lambda status: status.quarantine_entries,
+    ),
+    (
+        "ingest_websub_pushes_waiting",
+        "Pushes of hubs that no poller has read yet.",
+        lambda status: status.websub_pushes_waiting,
+    ),
+)
+_LABELLED_GAUGES: Final[tuple[tuple[str, str, str, Callable[[Status], Mapping[str, float]]], ...]] = (
+    ("ingest_feeds", "Feeds by state.", "state", lambda status: status.feeds),
+    ("ingest_polls_last_hour", "Polls by result.", "result", lambda status: status.polls),
+    ("ingest_pages_last_hour", "Fetches of article pages by result.", "result", lambda status: status.pages),
+    (
         "ingest_websub_subscriptions",
         "WebSub subscriptions by state.",
         "state",
-        iter(status.websub_subscriptions.items()),
-    )
-    yield GaugeMetricFamily(
-        "ingest_websub_pushes_waiting",
-        "Pushes of hubs that no poller has read yet.",
-        status.websub_pushes_waiting,
-    )
+        lambda status: status.websub_subscriptions,
+    ),
+    (
+        "ingest_stream_cursor",
+        "The last cursor of each stream.",
+        "topic",
+        lambda status: {stream.topic: stream.cursor for stream in status.streams},
+    ),
+)
+
+
+def status_metrics(status: Status) -> Iterator[Metric]:
+    """Yield the state of the service as gauges."""
+    for name, description, value in _GAUGES:
+        yield GaugeMetricFamily(name, description, value(status))
+    for name, description, label, values in _LABELLED_GAUGES:
+        family = GaugeMetricFamily(name, description, labels=[label])
+        for key, count in values(status).items():
+            family.add_metric([key], count)
+        yield family
     lag = GaugeMetricFamily(
         "ingest_log_group_lag_records", "Records that the group has not committed.", labels=["topic", "group"]
     )

@@ -25,7 +25,7 @@ SEND_SECONDS: Final = 30.0
 """A client that receives nothing for this long is disconnected; it resumes from its cursor."""
 CHUNK_BYTES: Final = 64 * 1024
 RETRY_MILLISECONDS: Final = 2000
-"""Time that clients are asked to wait before they reconnect."""
+"""Time that clients wait before they reconnect."""
 
 HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
