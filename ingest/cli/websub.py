@@ -96,7 +96,7 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
 def renew(settings: Settings, names: tuple[str, ...], *, everything: bool) -> None:
     """Send subscription requests to hubs now.
 
-    Subscriptions that were denied or cancelled are requested again when they are named. Use --all after a change of
+    Denied subscriptions are requested again, too; cancelled ones only where they are named. Use --all after a change of
     INGEST_PUBLIC_URL.
 
     \b

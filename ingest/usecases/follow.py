@@ -34,14 +34,17 @@ class Wakeup:
         """Forget earlier notifications; call before a read."""
         self._grown.clear()
 
-    def wait(self) -> None:
-        """Wait for a notification, at most ``WAIT_SECONDS``.
+    def raise_failure(self) -> None:
+        """Raise the error of the listener, if any.
 
         Raises:
             Unavailable: the listener lost the database.
         """
         if self._failures:
             raise self._failures[0]
+
+    def wait(self) -> None:
+        """Wait for a notification, at most ``WAIT_SECONDS``."""
         self._grown.wait(WAIT_SECONDS)
 
 
@@ -87,6 +90,7 @@ def follow_stream(
         elif on_waiting is None:
             return
         else:
+            wakeup.raise_failure()
             if not has_waited:
                 has_waited = True
                 on_waiting(after)
