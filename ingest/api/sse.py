@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from ingest.api.live import LiveStreams, Served, Subscriber
 from ingest.errors import Unavailable
 from ingest.runtime import failpoint
-from ingest.streams import Beginning, Gap
+from ingest.streams import Gap, StreamStart, gap_body
 
 logger = logging.getLogger(__name__)
 
@@ -44,14 +44,14 @@ class EventStream:
         self,
         live: LiveStreams,
         slug: str,
-        beginning: Beginning,
+        start: StreamStart,
         *,
         on_sent: Callable[[int], object],
         heartbeat: timedelta = HEARTBEAT,
     ) -> None:
         self._live = live
         self._slug = slug
-        self._beginning = beginning
+        self._start = start
         self._on_sent = on_sent
         self._heartbeat = heartbeat.total_seconds()
 
@@ -60,7 +60,7 @@ class EventStream:
             await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
             await send({"type": "http.response.body", "body": b""})
             return
-        subscriber = await self._live.subscribe(self._slug, cursor=self._beginning.cursor)
+        subscriber = await self._live.subscribe(self._slug, cursor=self._start.cursor)
         try:
             sender = asyncio.create_task(self._send(subscriber, send))
             disconnect = asyncio.create_task(_disconnected(receive))
@@ -83,9 +83,9 @@ class EventStream:
     async def _send(self, subscriber: Subscriber, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
         # An id without data is not an event, but sets the cursor from which the client resumes before the first event.
-        opening = b"retry: %d\nid: %d\n\n" % (RETRY_MILLISECONDS, self._beginning.cursor)
-        if self._beginning.gap is not None:
-            opening += gap_frame(self._beginning.gap)
+        opening = b"retry: %d\nid: %d\n\n" % (RETRY_MILLISECONDS, self._start.cursor)
+        if self._start.gap is not None:
+            opening += gap_frame(self._start.gap)
         await _body(send, opening)
         while not self._live.closing:
             try:
@@ -115,7 +115,7 @@ def event_frame(event: Served) -> bytes:
 
 def gap_frame(gap: Gap) -> bytes:
     """Return a gap as an event. Its id is the cursor before the first available event, so that it is sent once."""
-    return b"id: %d\nevent: gap\ndata: %s\n\n" % (gap.first_cursor - 1, json.dumps(gap.body()).encode())
+    return b"id: %d\nevent: gap\ndata: %s\n\n" % (gap.first_cursor - 1, json.dumps(gap_body(gap)).encode())
 
 
 def chunks(events: Sequence[Served]) -> Iterator[tuple[int, bytes]]:

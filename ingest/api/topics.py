@@ -20,7 +20,8 @@ from ingest.api.threads import Threads
 from ingest.db import topics
 from ingest.errors import IngestError
 from ingest.log.api import ALERTS_STREAM, stream_topic
-from ingest.streams import StreamReader, begin, missing, read_cursor, served
+from ingest.response_bodies import topic_body
+from ingest.streams import StreamReader, event_line, find_gap, gap_body, read_cursor, start_reading
 from ingest.types import Record
 
 MAX_EVENTS: Final = 500
@@ -57,12 +58,12 @@ class TopicRoutes:
         """Respond with all topics."""
         query_parameters(request)
         listed = await self._threads.run(lambda: topics.list_topics(self._engine))
-        return Json({"topics": [topics.topic_body(topic) for topic in listed]})
+        return Json({"topics": [topic_body(topic) for topic in listed]})
 
     async def events(self, request: Request) -> Response:
         """Respond with events after a cursor.
 
-        Where retention deleted some of them the status is 410, except for cursor 0, which means the beginning.
+        Where retention deleted some of them the status is 410, except for cursor 0, which means the start.
         """
         return await self._events(request, await self._slug(request))
 
@@ -78,26 +79,26 @@ class TopicRoutes:
             if "limit" in parameters
             else DEFAULT_EVENTS
         )
-        beginning = await self._threads.run(lambda: begin(self._reader, slug, after, thing="after"))
-        gap = beginning.gap
+        start = await self._threads.run(lambda: start_reading(self._reader, slug, after, parameter="after"))
+        gap = start.gap
         records: Sequence[Record] = ()
         if gap is None or after == 0:
             records = await self._threads.run(
-                lambda: self._reader.read(stream_topic(slug), after=beginning.cursor, limit=limit)
+                lambda: self._reader.read(stream_topic(slug), after=start.cursor, limit=limit)
             )
-            gap = gap or missing(slug, records, after=beginning.cursor)
+            gap = gap or find_gap(slug, records, after=start.cursor)
         if gap is not None and after != 0:
             expected = (
                 f"a cursor that is still available; after={gap.first_cursor - 1} resumes at the first event"
             )
-            return error(410, parameter="after", value=after, expected=expected, gap=gap.body())
+            return error(410, parameter="after", value=after, expected=expected, gap=gap_body(gap))
         page = b'{"topic":%s,"first_cursor":%d,"last_cursor":%d,"next_after":%d,"gap":%s,"events":[%s]}' % (
             Json(slug).body,
-            beginning.first_cursor,
-            max(beginning.last_cursor, records[-1].offset if records else 0),
-            records[-1].offset if records else beginning.cursor,
-            Json(None if gap is None else gap.body()).body,
-            b",".join(served(record) for record in records),
+            start.first_cursor,
+            max(start.last_cursor, records[-1].offset if records else 0),
+            records[-1].offset if records else start.cursor,
+            Json(None if gap is None else gap_body(gap)).body,
+            b",".join(event_line(record) for record in records),
         )
         return Response(page, media_type="application/json")
 
@@ -113,16 +114,18 @@ class TopicRoutes:
         parameters = query_parameters(request, "after")
         # A client that reconnects sends both; the header is its current position.
         header = request.headers.get("last-event-id", "")
-        cursor, thing = None, "after"
+        cursor, parameter = None, "after"
         if header:
-            cursor, thing = read_cursor("Last-Event-ID", header), "Last-Event-ID"
+            cursor, parameter = read_cursor("Last-Event-ID", header), "Last-Event-ID"
         elif "after" in parameters:
             cursor = read_cursor("after", parameters["after"])
         if self._live.subscribers >= MAX_STREAMS:
             raise TooManyStreams(f"{MAX_STREAMS} streams are open")
-        beginning = await self._threads.run(lambda: begin(self._reader, slug, cursor, thing=thing))
+        start = await self._threads.run(
+            lambda: start_reading(self._reader, slug, cursor, parameter=parameter)
+        )
         counter = self._metrics.events.labels(slug)
-        stream = EventStream(self._live, slug, beginning, on_sent=counter.inc, heartbeat=self._heartbeat)
+        stream = EventStream(self._live, slug, start, on_sent=counter.inc, heartbeat=self._heartbeat)
         return _Streaming(stream)
 
     async def _slug(self, request: Request) -> str:

@@ -28,7 +28,7 @@ from ingest.api.threads import Threads
 from ingest.content_encoding import Decoder, TooLarge, Undecodable
 from ingest.db.websub import pushes, subscriptions
 from ingest.schedule import websub
-from ingest.schedule.websub import State, Subscription
+from ingest.schedule.websub import Subscription, SubscriptionState
 
 logger = logging.getLogger(__name__)
 
@@ -83,14 +83,14 @@ class PushRoutes:
         now = self._clock()
 
         def verify(subscription: Subscription) -> Subscription | None:
-            is_cancelled = subscription.state is State.CANCELLED
+            is_cancelled = subscription.state is SubscriptionState.CANCELLED
             if topic != subscription.topic or (mode == "unsubscribe") is not is_cancelled:
                 return None
             if mode == "unsubscribe":
-                return websub.ended(subscription)
+                return websub.after_unsubscribed(subscription)
             if mode == "denied":
-                return websub.denied(subscription, parameters.get("hub.reason"), now=now)
-            return websub.verified(subscription, parameters.get("hub.lease_seconds"), now=now)
+                return websub.after_denial(subscription, parameters.get("hub.reason"), now=now)
+            return websub.after_verification(subscription, parameters.get("hub.lease_seconds"), now=now)
 
         changed: Subscription | None = None
         if self._enabled and _is_token(token):
@@ -107,7 +107,7 @@ class PushRoutes:
         subscription: Subscription | None = None
         if self._enabled and _is_token(token):
             subscription = await self._threads.run(lambda: subscriptions.find(self._engine, token=token))
-        if subscription is None or subscription.state is State.CANCELLED:
+        if subscription is None or subscription.state is SubscriptionState.CANCELLED:
             return error(410, parameter="token", value=token, expected=_TOKEN_EXPECTED)
         body = await self._body(request)
         if isinstance(body, Response):
@@ -120,7 +120,7 @@ class PushRoutes:
             )
             await self._threads.run(
                 lambda: subscriptions.change(
-                    self._engine, websub.after_dropped, token=token, now=self._clock()
+                    self._engine, websub.after_invalid_push, token=token, now=self._clock()
                 )
             )
             return Response(status_code=_DONE)

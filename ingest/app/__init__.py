@@ -22,7 +22,7 @@ from ingest.app.logs import listen_to_log, open_article_log, open_database_log
 from ingest.app.processes import (
     discover_feeds,
     host_limits,
-    open_poller,
+    open_poll_process,
     open_retention,
     run_consumer,
     run_deliver,
@@ -45,7 +45,7 @@ __all__ = [
     "open_article_log",
     "open_database",
     "open_database_log",
-    "open_poller",
+    "open_poll_process",
     "open_retention",
     "run_consumer",
     "run_deliver",

@@ -25,7 +25,8 @@ from ingest.log.api import Log
 from ingest.log.postgres import PostgresStreamSource
 from ingest.parse_pool import ParserPool
 from ingest.persist import Persister
-from ingest.poll import Poller
+from ingest.poll import PollSettings
+from ingest.poll_process import PollProcess
 from ingest.retention import Retention
 from ingest.runtime import Stop
 from ingest.schedule import Policy
@@ -43,42 +44,44 @@ RELAY_TIMEOUT, but its client (kafka-python 3.0) has waits without an end, and m
 
 
 def run_poller(settings: Settings, stop: Stop) -> None:
-    """Poll the feeds that are due (``ingest poll``)."""
+    """Poll feeds, fetch pages and subscribe at hubs (``ingest poll``)."""
     with (
         open_database(settings, name=POLLER) as engine,
         open_article_log(settings, engine) as log,
-        open_poller(settings, engine, log) as poller,
+        open_poll_process(settings, engine, log) as process,
     ):
         runtime.tune_gc()
-        poller.run(stop)
+        process.run(stop)
 
 
-def open_poller(settings: Settings, engine: Engine, log: Log) -> Poller:
-    """Return a poller with these settings: a context manager."""
-    return Poller(
+def open_poll_process(settings: Settings, engine: Engine, log: Log) -> PollProcess:
+    """Return the stages of ``ingest poll`` with these settings: a context manager."""
+    return PollProcess(
         engine,
         log,
         open_database_log(engine),
-        user_agent=settings.user_agent,
-        policy=Policy(
-            interval=settings.poll_interval,
-            minimum=settings.poll_interval_min,
-            maximum=settings.poll_interval_max,
-            adaptive=settings.poll_adaptive,
-            fallback_user_agent=settings.fallback_user_agent or None,
-            max_children=settings.sitemap_max_children,
-            child_stagger=settings.sitemap_stagger,
+        PollSettings(
+            policy=Policy(
+                interval=settings.poll_interval,
+                minimum=settings.poll_interval_min,
+                maximum=settings.poll_interval_max,
+                adaptive=settings.poll_adaptive,
+                fallback_user_agent=settings.fallback_user_agent or None,
+                max_children=settings.sitemap_max_children,
+                child_stagger=settings.sitemap_stagger,
+            ),
+            host_limits=host_limits(settings),
+            lease=settings.poll_lease,
+            concurrency=settings.poll_concurrency,
         ),
-        budget=host_limits(settings),
-        lease=settings.poll_lease,
-        concurrency=settings.poll_concurrency,
+        user_agent=settings.user_agent,
         limits=_fetch_limits(settings),
         allow_private_addresses=settings.allow_private_addresses,
         parse_workers=settings.parse_workers,
         parse_deadline=settings.parse_deadline,
         parse_memory=settings.parse_memory,
         public_url=settings.public_url,
-        backup=settings.poll_interval_with_hub,
+        interval_with_hub=settings.poll_interval_with_hub,
     )
 
 

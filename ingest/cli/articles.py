@@ -12,8 +12,10 @@ from ingest.cli.history import describe_history, describe_ledger
 from ingest.cli.output import json_lines_option, json_option, print_json_line
 from ingest.cli.render import clean, snippet, timestamp
 from ingest.db import article_search as stored
-from ingest.db import ledger as ledgers
-from ingest.jsonable import jsonable
+from ingest.db.article_history import Revision
+from ingest.db.ledger import read_ledger
+from ingest.query import encode_cursor, read_query, read_text
+from ingest.response_bodies import article_body, ledger_body
 from ingest.settings import Settings
 from ingest.usecases.articles import ARTICLE_NAME, require_article
 
@@ -74,13 +76,13 @@ def search(settings: Settings, /, *, query: str | None, as_json: bool, **filters
     """
     names = {"q": query, "from": filters.pop("since"), "to": filters.pop("until"), **filters}
     parameters = {name: value for name, value in names.items() if value is not None}
-    parsed_query = stored.read_query(parameters, name=lambda name: "QUERY" if name == "q" else f"--{name}")
+    parsed_query = read_query(parameters, name=lambda name: "QUERY" if name == "q" else f"--{name}")
     with app.open_database(settings, name=NAME) as engine:
         page = stored.find(engine, parsed_query)
-    next_cursor = None if page.behind is None else stored.encode_cursor(page.behind)
+    next_cursor = None if page.next_cursor is None else encode_cursor(page.next_cursor)
     if as_json:
         for article in page.articles:
-            print_json_line(stored.listed_body(article))
+            print_json_line(article_body(article))
         print_json_line({"next_cursor": next_cursor})
         return
     for article in page.articles:
@@ -124,7 +126,7 @@ def show_article(settings: Settings, *, name: str, before: int | None, as_json: 
         _show_revision(revision)
 
 
-def _show_revision(revision: ledgers.Revision) -> None:
+def _show_revision(revision: Revision) -> None:
     state = "current" if revision.current else "superseded"
     click.echo()
     number = click.style(f"Revision {revision.number}", bold=True)
@@ -153,13 +155,13 @@ def explain(settings: Settings, *, url: str, as_json: bool) -> None:
       ingest explain https://example.org/news/1
     """
     with app.open_database(settings, name="ingest explain") as engine:
-        ledger = ledgers.ledger(engine, stored.read_text("URL", url))
+        ledger = read_ledger(engine, read_text("URL", url))
     if as_json:
-        print_json_line({"recorded": ledger.recorded, **jsonable(ledger)})
+        print_json_line(ledger_body(ledger))
     else:
         for line in describe_ledger(ledger):
             click.echo(line)
-    if not ledger.recorded:
+    if not ledger.is_recorded:
         raise SystemExit(1)
 
 

@@ -26,6 +26,7 @@ from ingest.db.engine import open_engine
 from ingest.demo.play import DemoWorld
 from ingest.errors import IngestError, Unavailable
 from ingest.log.api import stream_topic
+from ingest.query import ArticleQuery
 from ingest.runtime import Stop
 from ingest.settings import Settings, parse_path
 from ingest.usecases import demo as results
@@ -216,7 +217,7 @@ def _show_results(world: DemoWorld, engine: Engine) -> bool:
 def _show_search(engine: Engine) -> None:
     query = "ammunition"
     click.secho(f'\nThe article database: `ingest articles search "{query}"`', bold=True)
-    page = article_search.find(engine, article_search.ArticleQuery(q=query, limit=5))
+    page = article_search.find(engine, ArticleQuery(q=query, limit=5))
     for article in page.articles:
         click.echo(f"  {article.source:<26} {article.title}")
 
@@ -232,7 +233,7 @@ def _show_repost(engine: Engine) -> None:
     click.echo(f"  first in    {repost.publisher}, because of the text: “{repost.evidence}”")
     click.echo("  same story  " + ("\n              ".join(repost.copies) or "no other article"))
     click.echo(f"  matched by  {repost.explanation['rule']}")
-    for hit in repost.explanation["found"][:3]:
+    for hit in repost.explanation["matches"][:3]:
         click.echo(f"              {phrase_text(hit)}")
 
 

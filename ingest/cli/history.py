@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import click
 
 from ingest.cli.render import KIND_COLOURS, clean, match_details, timestamp
-from ingest.db.ledger import History, Ledger
-from ingest.db.page_fetch import WantedPage
+from ingest.db.article_history import History
+from ingest.db.ledger import Ledger
+from ingest.db.page_fetch import PageStatus
 
 
 def describe_ledger(ledger: Ledger) -> Iterator[str]:
@@ -16,7 +17,7 @@ def describe_ledger(ledger: Ledger) -> Iterator[str]:
     yield click.style(clean(ledger.url), bold=True)
     if ledger.canonical != ledger.url:
         yield f"  canonical  {clean(ledger.canonical)}"
-    if not ledger.recorded:
+    if not ledger.is_recorded:
         yield "  never seen: no feed had it as an entry, and no record in quarantine names it"
     if ledger.feed is not None:
         feed = ledger.feed
@@ -25,7 +26,7 @@ def describe_ledger(ledger: Ledger) -> Iterator[str]:
         yield f"  a feed     number {feed.id}, {state}, last polled {timestamp(feed.polled_at)}: {outcome}"
         if feed.enabled:
             yield f"             next poll {timestamp(feed.next_poll_at)}: {clean(feed.last_reason)}"
-    for entry in ledger.feed_entries:
+    for entry in ledger.entries:
         state = "stored" if entry.stored else click.style("on the log, not stored yet", fg="yellow")
         yield f"  in feed    {clean(entry.feed_url)} (poll {entry.poll_id}): {state}"
     for record in ledger.quarantined:
@@ -81,7 +82,7 @@ def _describe_sightings(history: History) -> Iterator[str]:
         yield f"             and {history.sightings_total - len(history.sightings)} older"
 
 
-def _page_text(page: WantedPage) -> str:
+def _page_text(page: PageStatus) -> str:
     reasons = ": ".join(part for part in (page.failure, clean(page.detail)) if part)
     because = f" ({reasons})" if reasons else ""
     match page.state:

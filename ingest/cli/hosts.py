@@ -9,7 +9,7 @@ import click
 from ingest import app, runtime
 from ingest.cli.output import json_option, print_json
 from ingest.cli.render import clean, timestamp
-from ingest.db.hosts import KnownHost
+from ingest.db.hosts import HostStatus
 from ingest.schedule import format_duration
 from ingest.settings import Settings, parse_spacing
 from ingest.urls import is_loopback
@@ -56,7 +56,7 @@ def list_(settings: Settings, *, as_json: bool) -> None:
         click.echo("no feeds yet; add one with `ingest feeds add URL`", err=True)
 
 
-def _line(host: KnownHost, *, default: timedelta, now: datetime) -> str:
+def _line(host: HostStatus, *, default: timedelta, now: datetime) -> str:
     if is_loopback(host.host):
         return f"{host.feeds:>6}  {'none':>6}  {host.host}  loopback address: no rate limit"
     spacing = usecases.effective_spacing(host, default=default)

@@ -35,7 +35,7 @@ def quarantine() -> None:
 @click.option("--replayed", is_flag=True, help="List records that were replayed, too.")
 @click.option(
     "--limit",
-    type=click.IntRange(1, stored.MAX_LISTED),
+    type=click.IntRange(1, stored.MAX_RECORDS),
     default=100,
     show_default=True,
     help="Maximum number of records.",
@@ -55,7 +55,7 @@ def list_records(
       ingest quarantine list --replayed --json
     """
     with app.open_database(settings, name=NAME) as engine:
-        records = stored.listed(engine, replayed=replayed, limit=limit, behind=before)
+        records = stored.list_records(engine, replayed=replayed, limit=limit, below=before)
     if as_json:
         for record in records:
             print_json_line(record)
@@ -107,7 +107,7 @@ def show_record(settings: Settings, *, number: int, as_json: bool, raw: bool) ->
         click.echo(f"    {clean(line)}")
 
 
-def _record_body(record: stored.Quarantined) -> dict[str, Any]:
+def _record_body(record: stored.QuarantinedRecord) -> dict[str, Any]:
     try:
         value = {"text": record.value.decode()}
     except UnicodeDecodeError:
@@ -171,7 +171,7 @@ def drop(settings: Settings, *, numbers: tuple[int, ...], yes: bool) -> None:
             question = f"delete number {number} ({position}, {len(record.value)} bytes)?"
             if not yes and not click.confirm(question):
                 continue
-            stored.drop(engine, number)
+            stored.delete_record(engine, number)
             click.echo(f"{number} dropped")
 
 

@@ -11,7 +11,7 @@ import click
 
 from ingest.db.article_search import Fragment
 from ingest.db.websub.subscriptions import SubscriptionView
-from ingest.schedule.websub import State
+from ingest.schedule.websub import SubscriptionState
 
 KIND_COLOURS: Final = {
     "created": "green",
@@ -40,7 +40,7 @@ def match_summary(explanation: Mapping[str, Any] | None) -> str:
     """Return the distinct phrases of an explanation, or the rule where it needs no phrase."""
     if explanation is None:
         return ""
-    phrases = list(dict.fromkeys(str(hit.get("phrase", "")) for hit in explanation.get("found", ())))
+    phrases = list(dict.fromkeys(str(hit.get("phrase", "")) for hit in explanation.get("matches", ())))
     if not phrases:
         return clean(str(explanation.get("rule", "")))
     more = f" +{len(phrases) - MAX_PHRASES}" if len(phrases) > MAX_PHRASES else ""
@@ -51,14 +51,14 @@ def match_details(explanation: Mapping[str, Any]) -> Iterable[str]:
     """Yield the part of the rule that matched, then each phrase with its place."""
     if rule := clean(str(explanation.get("rule", ""))):
         yield f"rule  {rule}"
-    for hit in explanation.get("found", ()):
+    for hit in explanation.get("matches", ()):
         yield phrase_text(hit)
 
 
 def phrase_text(hit: Mapping[str, Any]) -> str:
     """Return a matched phrase, its field, and the words around it."""
     phrase, quote = clean(str(hit.get("phrase", ""))), clean(str(hit.get("quote", "")))
-    return f"'{phrase}' in the {clean(str(hit.get('where', '')))}: “…{highlighted(quote, phrase)}…”"
+    return f"'{phrase}' in the {clean(str(hit.get('field', '')))}: “…{highlighted(quote, phrase)}…”"
 
 
 def highlighted(quote: str, phrase: str) -> str:
@@ -105,11 +105,11 @@ def consecutive(times: int) -> str:
 def subscription_text(subscription: SubscriptionView) -> str:
     """Return state, lease, trust and next request of a WebSub subscription as one line."""
     text = subscription.state
-    if subscription.state == State.ACTIVE and subscription.lease_until is not None:
+    if subscription.state == SubscriptionState.ACTIVE and subscription.lease_until is not None:
         text += f" until {timestamp(subscription.lease_until)}"
         text += (
             ", trusted: polls are a backup"
-            if subscription.covers
+            if subscription.reliable
             else ", not trusted: polled as without a hub"
         )
     if subscription.failures:

@@ -10,7 +10,8 @@ import click
 from ingest import app
 from ingest.cli.output import json_option, print_json_line
 from ingest.cli.render import timestamp
-from ingest.db.status import Status, status_body
+from ingest.db.status import Status
+from ingest.response_bodies import status_body
 from ingest.settings import Settings
 
 TIMEOUT = timedelta(seconds=30)

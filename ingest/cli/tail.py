@@ -20,7 +20,7 @@ from ingest.db.status import poller_runs
 from ingest.errors import Unavailable
 from ingest.log.api import ALERTS_STREAM
 from ingest.settings import Settings
-from ingest.streams import Gap, read_cursor, served
+from ingest.streams import Gap, event_line, gap_body, read_cursor
 from ingest.types import AlertKind, FeedState, Record
 from ingest.usecases.follow import Wakeup, begin_stream, follow_stream
 from ingest.usecases.topics import require_topic
@@ -132,7 +132,7 @@ def alerts(settings: Settings, *, cursor: str | None, count: int | None, follow:
 
 def _tail(engine: Engine, follow: _Follow) -> None:
     log = app.open_database_log(engine)
-    beginning = begin_stream(log, follow.stream, follow.cursor, last=LAST_EVENTS, thing=CURSOR_OPTION)
+    beginning = begin_stream(log, follow.stream, follow.cursor, last=LAST_EVENTS, parameter=CURSOR_OPTION)
     if beginning.gap is not None:
         _show_gap(beginning.gap, as_json=follow.as_json)
     shown = beginning.cursor
@@ -161,7 +161,7 @@ def _tail(engine: Engine, follow: _Follow) -> None:
                     _show_gap(item, as_json=follow.as_json)
                     continue
                 if follow.as_json:
-                    click.echo(served(item))
+                    click.echo(event_line(item))
                 else:
                     follow.show(item)
                 shown = item.offset
@@ -205,7 +205,7 @@ def _show_resume(follow: _Follow, cursor: int) -> None:
 
 def _show_gap(gap: Gap, *, as_json: bool) -> None:
     if as_json:
-        print_json_line(gap.body())
+        print_json_line(gap_body(gap))
         return
     resumed = f"resuming at {gap.first_cursor}"
     text = f"gap: {gap.lost} events after cursor {gap.after} were deleted by retention; {resumed}"

@@ -13,6 +13,7 @@ from ingest.cli import render
 from ingest.cli.output import json_lines_option, json_option, print_json, print_json_line
 from ingest.db import topics as stored
 from ingest.errors import Refused
+from ingest.response_bodies import topic_body
 from ingest.settings import Settings
 from ingest.streams import event_schema
 from ingest.usecases.topics import read_topics_file, require_topic
@@ -48,7 +49,7 @@ def list_topics(settings: Settings, *, as_json: bool) -> None:
         listed = stored.list_topics(engine)
     if as_json:
         for topic in listed:
-            print_json_line(stored.topic_body(topic))
+            print_json_line(topic_body(topic))
         return
     rows = [
         (
@@ -78,7 +79,7 @@ def show_topic(settings: Settings, *, slug: str, as_json: bool) -> None:
     with app.open_database(settings, name=NAME) as engine:
         topic = require_topic(engine, slug)
     if as_json:
-        print_json_line(stored.topic_body(topic))
+        print_json_line(topic_body(topic))
         return
     if topic.retired:
         click.echo("# retired: not in force, no new article matches it")

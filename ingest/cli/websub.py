@@ -13,7 +13,7 @@ from ingest.cli.output import (
 )
 from ingest.cli.render import clean, subscription_text, timestamp
 from ingest.errors import Refused
-from ingest.schedule.websub import TRUSTED
+from ingest.schedule.websub import TRUST_THRESHOLD
 from ingest.settings import Settings
 from ingest.usecases import websub as usecases
 
@@ -59,7 +59,7 @@ def list_(settings: Settings, *, state: str | None, as_json: bool) -> None:
         click.echo("no subscriptions; polls discover the hubs of feeds", err=True)
     for each in listed:
         counts = f"{each.push_count} pushed, {each.missed_entries} missed, {each.invalid_pushes} dropped"
-        trust = "trusted" if each.covers else f"trust {each.trust:.0%}"
+        trust = "trusted" if each.reliable else f"trust {each.trust:.0%}"
         click.echo(f"{each.feed_id:>6}  {each.state:<9}  {trust:<10}  {counts}  {each.hub}  {each.feed_url}")
 
 
@@ -82,7 +82,7 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
     click.echo(f"{feed.id}  {feed.url}")
     click.echo(f"hub      {clean(subscription.hub)}\ntopic    {clean(subscription.topic)}")
     click.echo(f"state    {subscription_text(subscription)}")
-    click.echo(f"trust    {subscription.trust:.0%}; trusted from {TRUSTED:.0%}")
+    click.echo(f"trust    {subscription.trust:.0%}; trusted from {TRUST_THRESHOLD:.0%}")
     last = "" if subscription.last_push_at is None else f", last {timestamp(subscription.last_push_at)}"
     click.echo(f"pushed   {subscription.push_count} times{last}")
     click.echo(f"missed   {subscription.missed_entries} entries, which polls found")

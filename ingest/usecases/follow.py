@@ -8,7 +8,7 @@ from typing import Final
 
 from ingest.errors import Unavailable
 from ingest.log.api import stream_topic
-from ingest.streams import Beginning, Gap, StreamReader, begin, missing
+from ingest.streams import Gap, StreamReader, StreamStart, find_gap, start_reading
 from ingest.types import Record
 
 BATCH: Final = 200
@@ -48,17 +48,19 @@ class Wakeup:
         self._grown.wait(WAIT_SECONDS)
 
 
-def begin_stream(log: StreamReader, slug: str, cursor: int | None, *, last: int, thing: str) -> Beginning:
+def begin_stream(
+    log: StreamReader, slug: str, cursor: int | None, *, last: int, parameter: str
+) -> StreamStart:
     """Return the position after ``cursor``; None: before the ``last`` events of the stream.
 
     Raises:
-        Refused: the stream never had this cursor; ``thing`` names the argument.
+        Refused: the stream never had this cursor; ``parameter`` names the argument.
         Unavailable: the log.
     """
     if cursor is None:
         first, following = log.bounds(stream_topic(slug))
         cursor = max(first - 1, following - 1 - last)
-    return begin(log, slug, cursor, thing=thing)
+    return start_reading(log, slug, cursor, parameter=parameter)
 
 
 def follow_stream(
@@ -78,7 +80,7 @@ def follow_stream(
     while not stopped():
         wakeup.clear()
         records = log.read(stream_topic(slug), after=after, limit=BATCH)
-        gap = missing(slug, records, after=after)
+        gap = find_gap(slug, records, after=after)
         if gap is not None:
             yield gap
         for record in records:

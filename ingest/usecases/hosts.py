@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from ingest.db import hosts
-from ingest.db.hosts import KnownHost
+from ingest.db.hosts import HostStatus
 from ingest.errors import Refused
 from ingest.urls import is_loopback
 
 
-def list_hosts(engine: Engine) -> list[KnownHost]:
+def list_hosts(engine: Engine) -> list[HostStatus]:
     """Return all hosts, those with most feeds first.
 
     A loopback address is shown without a pause: a server there pauses only the feed that it answered for.
@@ -24,14 +24,14 @@ def list_hosts(engine: Engine) -> list[KnownHost]:
     ]
 
 
-def effective_spacing(host: KnownHost, *, default: timedelta) -> timedelta:
+def effective_spacing(host: HostStatus, *, default: timedelta) -> timedelta:
     """Return the time between two requests: the operator's, else the longer of the default and Crawl-delay."""
     if host.spacing is not None:
         return host.spacing
     return max(default, host.crawl_delay or timedelta(0))
 
 
-def set_spacing(engine: Engine, name: str, spacing: timedelta | None, *, now: datetime) -> KnownHost:
+def set_spacing(engine: Engine, name: str, spacing: timedelta | None, *, now: datetime) -> HostStatus:
     """Set the time between two requests of a host (None: the default); return the host as it is now.
 
     Raises:
@@ -42,7 +42,7 @@ def set_spacing(engine: Engine, name: str, spacing: timedelta | None, *, now: da
     return replace(host, spacing=spacing)
 
 
-def unpause(engine: Engine, name: str, *, now: datetime) -> tuple[KnownHost, bool]:
+def unpause(engine: Engine, name: str, *, now: datetime) -> tuple[HostStatus, bool]:
     """End the pause of a host; return the host and whether it was paused.
 
     Raises:
@@ -52,7 +52,7 @@ def unpause(engine: Engine, name: str, *, now: datetime) -> tuple[KnownHost, boo
     return host, hosts.unpause(engine, host.host, now=now)
 
 
-def _require_limited_host(engine: Engine, name: str) -> KnownHost:
+def _require_limited_host(engine: Engine, name: str) -> HostStatus:
     folded = name.strip().lower()
     host = next((host for host in hosts.list_hosts(engine) if host.host == folded), None)
     if host is None:

@@ -54,20 +54,24 @@ def next_polls(
 ) -> dict[int, NextPoll]:
     """Return the next poll of each feed by feed id."""
     hosts_by_feed = {feed.id: host_in(feed.url) for feed in feeds}
-    rooms = hosts.rooms(engine, hosts_by_feed, now=now, budget=limits)
-    return {feed.id: _next_poll(feed, hosts_by_feed[feed.id], rooms.get(feed.id), now=now) for feed in feeds}
+    busy = hosts.busy_hosts(engine, hosts_by_feed, now=now, host_limits=limits)
+    return {feed.id: _next_poll(feed, hosts_by_feed[feed.id], busy.get(feed.id), now=now) for feed in feeds}
 
 
-def _next_poll(feed: Feed, host: str, room: hosts.Room | None, *, now: datetime) -> NextPoll:
+def _next_poll(feed: Feed, host: str, busy_host: hosts.BusyHost | None, *, now: datetime) -> NextPoll:
     if not feed.enabled:
         return NextPoll(phase=PollPhase.MUTED, at=feed.next_poll_at)
     if feed.polling_since is not None:
         phase = PollPhase.IN_PROGRESS if is_in_progress(feed, now=now) else PollPhase.UNFINISHED
         return NextPoll(phase=phase, at=feed.next_poll_at, since=feed.polling_since)
     reason = feed.last_reason or NEW_FEED
-    if room is None or room.at <= feed.next_poll_at:
+    if busy_host is None or busy_host.at <= feed.next_poll_at:
         return NextPoll(phase=PollPhase.SCHEDULED, at=feed.next_poll_at, reason=reason)
     # A poller that finds the feed due assigns it a slot of its host, and records the reason.
     return NextPoll(
-        phase=PollPhase.LIMITED, at=room.at, reason=reason, host=host, pause_reason=room.pause_reason
+        phase=PollPhase.LIMITED,
+        at=busy_host.at,
+        reason=reason,
+        host=host,
+        pause_reason=busy_host.pause_reason,
     )

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from ingest.db import quarantine
-from ingest.db.quarantine import Quarantined
+from ingest.db.quarantine import QuarantinedRecord
 from ingest.errors import Refused
 from ingest.log.api import ARTICLES, Log
 from ingest.runtime import failpoint
@@ -23,13 +23,13 @@ class Replayed:
     topic: str | None
 
 
-def require_record(engine: Engine, number: int) -> Quarantined:
+def require_record(engine: Engine, number: int) -> QuarantinedRecord:
     """Return the record with this number.
 
     Raises:
         Refused: there is no such record.
     """
-    record = quarantine.one(engine, number)
+    record = quarantine.find_record(engine, number)
     if record is None:
         raise Refused("number", number, "the number of a record in `ingest quarantine list --replayed`")
     return record
@@ -44,7 +44,7 @@ def choose_records(engine: Engine, numbers: Sequence[int] | None) -> tuple[int, 
         Refused: a number is not in quarantine, or names a feed entry that was never on the log.
     """
     if numbers is None:
-        return quarantine.waiting(engine)
+        return quarantine.replayable_ids(engine)
     chosen = tuple(dict.fromkeys(numbers))
     for number in chosen:
         record = require_record(engine, number)
@@ -62,7 +62,7 @@ def replay_records(
     A crash between append and mark repeats the record, which the store accepts without effect.
     """
     for number in numbers:
-        record = quarantine.one(engine, number)
+        record = quarantine.find_record(engine, number)
         if record is None:
             yield Replayed(number=number, topic=None)
             continue

@@ -13,7 +13,7 @@ from ingest.db.websub import subscriptions
 from ingest.db.websub.subscriptions import SubscriptionView
 from ingest.errors import Refused
 from ingest.schedule import websub
-from ingest.schedule.websub import State, Subscription
+from ingest.schedule.websub import Subscription, SubscriptionState
 from ingest.types import Feed
 from ingest.usecases.feeds import require_feed, require_feeds
 
@@ -32,8 +32,8 @@ def list_subscriptions(engine: Engine, *, state: str | None = None, now: datetim
     Raises:
         Refused: there is no such state.
     """
-    if state is not None and state not in set(State):
-        raise Refused("--state", state, f"one of {', '.join(State)}")
+    if state is not None and state not in set(SubscriptionState):
+        raise Refused("--state", state, f"one of {', '.join(SubscriptionState)}")
     return list(subscriptions.list_subscriptions(engine, now=now, state=state))
 
 
@@ -59,10 +59,10 @@ def renew(engine: Engine, names: Sequence[str] | None, *, now: datetime) -> Chan
     """
     if names is None:
         views = subscriptions.list_subscriptions(engine, now=now)
-        ids = [view.feed_id for view in views if view.state != State.CANCELLED]
+        ids = [view.feed_id for view in views if view.state != SubscriptionState.CANCELLED]
     else:
         ids = [feed.id for feed in require_feeds(engine, names)]
-    return _change(engine, ids, websub.wanted_again, now=now)
+    return _change(engine, ids, websub.retry_now, now=now)
 
 
 def cancel(engine: Engine, names: Sequence[str], *, now: datetime) -> ChangedSubscriptions:
@@ -72,7 +72,7 @@ def cancel(engine: Engine, names: Sequence[str], *, now: datetime) -> ChangedSub
         Refused: a feed does not exist.
     """
     ids = [feed.id for feed in require_feeds(engine, names)]
-    return _change(engine, ids, websub.cancelled, now=now)
+    return _change(engine, ids, websub.cancel, now=now)
 
 
 def _change(

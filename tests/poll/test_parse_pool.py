@@ -58,6 +58,21 @@ def in_pool(
     return asyncio.run(run())
 
 
+async def begin_reading(pool: ParserPool) -> asyncio.Task[ParsedDocument | Failed]:
+    """Return when the only worker works on a document that it takes seconds to read."""
+    (pid,) = pool.pids
+    worker = psutil.Process(pid)
+    idle = sum(worker.cpu_times()[:2])
+
+    def wait_until_busy() -> None:
+        while sum(worker.cpu_times()[:2]) < idle + 0.1:
+            time.sleep(0.01)
+
+    reading = asyncio.create_task(pool.parse(document(BIG)))
+    await asyncio.to_thread(wait_until_busy)
+    return reading
+
+
 def titles(answer: ParsedDocument | Failed) -> int:
     assert isinstance(answer, ParsedDocument), answer
     return len(answer.messages)
@@ -130,8 +145,7 @@ def test_a_worker_that_dies_between_two_documents_costs_none() -> None:
 
 def test_a_worker_that_dies_over_a_document_costs_that_one() -> None:
     async def use(pool: ParserPool) -> None:
-        reading = asyncio.create_task(pool.parse(document(BIG)))
-        await asyncio.sleep(0.3)
+        reading = await begin_reading(pool)
         os.kill(pool.pids[0], signal.SIGKILL)
         assert limited(await reading) == "the parser ended over it"
         assert titles(await pool.parse(document(rss("one")))) == 1
@@ -155,8 +169,7 @@ def test_a_worker_is_replaced_after_its_share_of_documents(monkeypatch: pytest.M
 
 def test_a_cancelled_document_leaves_the_pool_whole() -> None:
     async def use(pool: ParserPool) -> None:
-        reading = asyncio.create_task(pool.parse(document(BIG)))
-        await asyncio.sleep(0.2)
+        reading = await begin_reading(pool)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading

@@ -89,7 +89,7 @@ def test_the_sample_ends_on_its_topics_stream_and_is_found(
     assert event["kind"] == "created"
     assert event["article"]["publisher"] == "Natural News"  # type: ignore[index]
     assert event["article"]["authors"] == ["Richard Brown"]  # type: ignore[index]
-    phrases = {place["phrase"] for place in event["match"]["found"]}  # type: ignore[index]
+    phrases = {place["phrase"] for place in event["match"]["matches"]}  # type: ignore[index]
     assert len(phrases) > 1
     page = said("articles", "search", "mutual defense pact", "--topic", "russia-north-korea")
     assert [each["title"] for each in page if "title" in each] == [title.strip()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,6 +17,7 @@ from ingest.robots import (
     read_robots,
 )
 from ingest.types import Failed, FailureKind, WebPage
+from tests.speed import cpu_limit
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 NAMES = frozenset({"news-ingest"})
@@ -190,7 +190,6 @@ def test_a_line_that_the_half_megabyte_cuts_is_no_rule() -> None:
     ids=["thousands of names times thousands of rules", "thousands of wildcards", "one rule of wildcards"],
 )
 def test_a_file_made_to_cost_costs_little(body: str) -> None:
-    begun = time.process_time()
-    found = robots(body)
-    found.allows(SITE + "/" + "abcde" * 1_600)
-    assert time.process_time() - begun < 3
+    with cpu_limit(3):
+        found = robots(body)
+        found.allows(SITE + "/" + "abcde" * 1_600)

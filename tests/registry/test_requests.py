@@ -44,8 +44,8 @@ def feeds(database_url: str) -> Feeds:
 
 def asked_with(engine: Engine) -> RequestOptions:
     """What the next poll of the one feed is asked with."""
-    budget = HostLimits(concurrency=100, spacing=timedelta(0))
-    (lease,) = lease_due(engine, now=now(), limit=1, lease=timedelta(0), budget=budget)
+    host_limits = HostLimits(concurrency=100, spacing=timedelta(0))
+    (lease,) = lease_due(engine, now=now(), limit=1, lease=timedelta(0), host_limits=host_limits)
     return lease.request_options
 
 

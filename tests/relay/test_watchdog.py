@@ -20,8 +20,8 @@ def wait_for_ever():
     threading.Event().wait()
 
 logging.basicConfig()
-with Watchdog(timedelta(seconds=0.5), doing="waiting") as watchdog:
-    for _ in range(10):
+with Watchdog(timedelta(seconds=1.5), doing="waiting") as watchdog:
+    for _ in range(20):
         watchdog.alive()
         time.sleep(0.1)
     print("was alive for longer than the limit", flush=True)
@@ -69,7 +69,7 @@ def test_a_stuck_process_ends_and_says_where_each_thread_was() -> None:
     )
     assert ended.returncode == Unavailable.exit_code
     assert ended.stdout == "was alive for longer than the limit\n"
-    assert "waiting: nothing went on for 0.5 s" in ended.stderr
+    assert "waiting: nothing went on for 1.5 s" in ended.stderr
     assert "thread MainThread:" in ended.stderr
     assert "in wait_for_ever" in ended.stderr
     assert "in _watch" not in ended.stderr

@@ -22,7 +22,7 @@ from ingest.api.openapi.elements import (
     ref,
     response,
 )
-from ingest.db.article_search import DEFAULT_LIMIT, MAX_LIMIT
+from ingest.query import DEFAULT_LIMIT, MAX_LIMIT
 from ingest.schedule.page_fetch import PageState
 
 PATHS: Final[dict[str, Any]] = {
@@ -171,7 +171,21 @@ SCHEMAS: Final[dict[str, Any]] = {
             "title": TEXT,
             "revision": NUMBER,
             "matched_at": TIME,
-            "explanation": {"type": "object"},
+            "explanation": record(
+                {
+                    "rule": {**TEXT, "description": "the part of the topic's rule that matched"},
+                    "matches": array(
+                        record(
+                            {
+                                "field": {"enum": ["title", "text"]},
+                                "phrase": TEXT,
+                                "offset": {**NUMBER, "description": "in characters"},
+                                "quote": TEXT,
+                            }
+                        )
+                    ),
+                }
+            ),
         }
     ),
     "Ledger": record(
@@ -180,7 +194,7 @@ SCHEMAS: Final[dict[str, Any]] = {
             "url": TEXT,
             "canonical": TEXT,
             "articles": array(ref("ArticleHistory")),
-            "feed_entries": {
+            "entries": {
                 **array(
                     record(
                         {
@@ -192,7 +206,7 @@ SCHEMAS: Final[dict[str, Any]] = {
                         }
                     )
                 ),
-                "description": "feeds with the URL as an entry; stored is false while the record is on the log only",
+                "description": "entries of feeds with this URL; stored is false while the record is in the log only",
             },
             "quarantined": array(
                 record(

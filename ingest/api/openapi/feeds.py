@@ -24,7 +24,7 @@ from ingest.api.openapi.elements import (
 )
 from ingest.db.feed_codecs import FEED_STATES
 from ingest.db.polls import SHOWN_POLLS
-from ingest.schedule.websub import State
+from ingest.schedule.websub import SubscriptionState
 from ingest.types import FailureKind, PollResult, TlsException, UserAgentState
 
 _PUBLISH_RATE: Final = record({"entries": {"type": "number"}, "hours": {"type": "number"}})
@@ -155,8 +155,11 @@ SCHEMAS: Final[dict[str, Any]] = {
             "feed_url": TEXT,
             "hub": TEXT,
             "topic": {**TEXT, "description": "URL of the feed at the hub"},
-            "state": {"enum": [state.value for state in State]},
-            "covers": {**FLAG, "description": "the hub is trusted: polls are only a backup"},
+            "state": {"enum": [state.value for state in SubscriptionState]},
+            "reliable": {
+                **FLAG,
+                "description": "the hub is verified, renewed and trusted: polls are only a backup",
+            },
             "verified_at": TIME_OR_NULL,
             "lease_until": TIME_OR_NULL,
             "next_try_at": {**TIME_OR_NULL, "description": "time of the next request to the hub"},
