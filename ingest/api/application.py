@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Engine
 from starlette.applications import Starlette
@@ -89,14 +89,7 @@ def create_api(
             Middleware(responses.SafeHeaders),
             Middleware(GZipMiddleware, compresslevel=GZIP_LEVEL),
         ],
-        exception_handlers={
-            Refused: responses.refused,
-            responses.NotFound: responses.not_found,
-            Unavailable: responses.unavailable,
-            TooManyStreams: responses.unavailable,
-            HTTPException: responses.http_error,
-            Exception: responses.internal_error,
-        },
+        exception_handlers=_error_handlers(),
     )
     api.router.redirect_slashes = False
     api.state.live = live
@@ -130,6 +123,17 @@ def _routes(
         Route("/metrics", service.metrics),
         Route("/openapi.json", service.openapi),
     ]
+
+
+def _error_handlers() -> dict[Any, responses.ErrorHandler]:
+    return {
+        Refused: responses.refused,
+        responses.NotFound: responses.not_found,
+        Unavailable: responses.unavailable,
+        TooManyStreams: responses.unavailable,
+        HTTPException: responses.http_error,
+        Exception: responses.internal_error,
+    }
 
 
 def _lifespan(

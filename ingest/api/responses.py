@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from starlette.datastructures import MutableHeaders
@@ -25,6 +26,7 @@ HEADERS: Final = {
     "x-frame-options": "DENY",
 }
 _SHOWN_CHARACTERS: Final = 200
+ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 class NotFound(IngestError):

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest.db.feeds import add_feeds
-from ingest.demo.responses import HttpResponse, Fault, Pause, Script, Step
+from ingest.demo.responses import Fault, HttpResponse, Pause, Script, Step
 from ingest.fetch import Limits
 from ingest.poll import PollCounts
 from ingest.runtime import Stop
