@@ -143,7 +143,7 @@ class Discoverer:
 
 
 def _discovered(url: str, parsed: ParsedDocument) -> DiscoveredFeed:
-    title = parsed.reading.title
+    title = parsed.summary.title
     return DiscoveredFeed(
-        url=url, title=title, entries=parsed.reading.entries, about_comments=is_about_comments(url, title)
+        url=url, title=title, entries=parsed.summary.entries, about_comments=is_about_comments(url, title)
     )

@@ -12,9 +12,8 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Engine
-
 from ingest.db import polls
+from ingest.db.engine import Engine
 from ingest.fetch import Fetcher, Limits, Resolver
 from ingest.parse_pool import ParserPool
 from ingest.runtime import failpoint

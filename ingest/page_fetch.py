@@ -28,11 +28,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Engine
-
 from ingest import runtime
 from ingest.append import Appender
 from ingest.db import page_fetch
+from ingest.db.engine import Engine
 from ingest.db.page_fetch import PageLease
 from ingest.db.robots import load_robots, save_robots
 from ingest.errors import Refused, Unusable

@@ -17,19 +17,15 @@ consumer's is rolled back whole and tried again.
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from sqlalchemy import Connection, Engine
-
 from ingest import runtime
 from ingest.classify import Classifier, compile_topics
 from ingest.db import article_store, page_fetch, quarantine
-from ingest.db.engine import Conflict, Rejected, transaction
+from ingest.db.engine import CONFLICT_RETRY, Conflict, Connection, Engine, Rejected, transaction
 from ingest.errors import Unavailable, Unusable
 from ingest.revise import DecodedRecord, articles_to_classify, decide_batch, stream_events
 from ingest.runtime import failpoint
@@ -37,11 +33,7 @@ from ingest.story import story_id
 from ingest.types import Article, ArticleChange, Effect, Match, Message, Record, Topic
 from ingest.wire import decode
 
-logger = logging.getLogger(__name__)
-
 STAGE: Final = "persist"
-ATTEMPTS: Final = 5
-"""A batch that conflicts with another consumer's is tried this many times."""
 TOPICS_MAX_AGE: Final = timedelta(seconds=1)
 """Topics are read again after this long, so changed topics are used at most this much later."""
 
@@ -88,15 +80,12 @@ class Persister:
         Raises:
             Unavailable: the database; all of the batch is stored or none of it, so pass the batch again.
         """
-        for attempt in range(ATTEMPTS):
-            try:
-                return self._persist(records)
-            except Conflict as conflict:
-                logger.info("batch of %d conflicts with another consumer: %s", len(records), conflict)
-                time.sleep(0.05 * 2**attempt)
-            except Rejected as rejected:
-                return self._isolate(records, rejected)
-        raise Unavailable("database", f"{ATTEMPTS} conflicts in a row")
+        try:
+            return CONFLICT_RETRY(self._persist, records)
+        except Conflict as conflict:
+            raise Unavailable("database", f"repeated conflicts: {conflict}") from conflict
+        except Rejected as rejected:
+            return self._isolate(records, rejected)
 
     def _isolate(self, records: Sequence[Record], rejected: Rejected) -> BatchCounts:
         """Halve a batch that the database rejects until the rejected record is alone, and quarantine the record."""

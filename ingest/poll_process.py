@@ -23,11 +23,10 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Engine
-
 from ingest import runtime
 from ingest.alerts import Outbox
 from ingest.append import Appender
+from ingest.db.engine import Engine
 from ingest.fetch import Limits, Resolver
 from ingest.fetch_resources import FetchResources
 from ingest.page_fetch import PageFetchStage

@@ -21,10 +21,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Engine
-
 from ingest import runtime
 from ingest.append import Appender, append_singly
+from ingest.db.engine import Engine
 from ingest.db.polls import QuarantineItem
 from ingest.db.websub import pushes, subscriptions
 from ingest.db.websub.pushes import Push, PushOutcome
@@ -301,7 +300,7 @@ class WebSubStage:
         appended, refused = await self._resources.in_thread(self._append, parsed.messages)
         failpoint("push.appended")
         now = self._clock()
-        summary = parsed.reading
+        summary = parsed.summary
         poll_at = None
         if not summary.complete or not summary.entries:
             poll_at = now

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,6 +12,7 @@ from ingest.api.responses import Json, NotFound
 from ingest.api.threads import Threads
 from ingest.db import article_search
 from ingest.db.article_history import find_article
+from ingest.db.engine import Engine
 from ingest.db.ledger import read_ledger
 from ingest.query import QUERY_PARAMETERS, encode_cursor, read_query, read_text, read_uuid
 from ingest.response_bodies import article_body, ledger_body

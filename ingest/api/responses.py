@@ -59,7 +59,7 @@ def error(status: int, *, parameter: str, value: object, expected: str, **more: 
 
 def public(failure: IngestError) -> str:
     """Return the message for clients. Messages of a driver name servers and users, so only the log has them."""
-    return f"{failure.part} is not available" if isinstance(failure, Unavailable) else str(failure)
+    return f"{failure.component} is not available" if isinstance(failure, Unavailable) else str(failure)
 
 
 async def refused(_request: Request, exception: Exception) -> Response:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -18,6 +17,7 @@ from ingest.api.responses import Json, NotFound, error
 from ingest.api.sse import EventStream
 from ingest.api.threads import Threads
 from ingest.db import topics
+from ingest.db.engine import Engine
 from ingest.errors import IngestError
 from ingest.log.api import ALERTS_STREAM, stream_topic
 from ingest.response_bodies import topic_body

@@ -18,7 +18,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Engine
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -26,6 +25,7 @@ from ingest import runtime
 from ingest.api.responses import NotFound, error
 from ingest.api.threads import Threads
 from ingest.content_encoding import Decoder, TooLarge, Undecodable
+from ingest.db.engine import Engine
 from ingest.db.websub import pushes, subscriptions
 from ingest.schedule import websub
 from ingest.schedule.websub import Subscription, SubscriptionState

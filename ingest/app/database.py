@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 
-from sqlalchemy import Engine
-
 from ingest import runtime
 from ingest.classify import read_topics
 from ingest.db import embedded, migrate, topics
-from ingest.db.engine import open_engine
+from ingest.db.engine import Engine, open_engine
 from ingest.errors import Refused
 from ingest.settings import Settings
 from ingest.types import Topic

@@ -8,8 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Engine
-
+from ingest.db.engine import Engine
 from ingest.errors import Refused, Unavailable
 from ingest.log.api import Log
 from ingest.log.postgres import PostgresLog, listen
@@ -54,7 +53,7 @@ def open_kafka_log(settings: Settings, *, timeout: timedelta = KAFKA_TIMEOUT) ->
         settings.kafka_bootstrap,
         partitions=settings.kafka_partitions,
         replication=settings.kafka_replication,
-        patience=timeout,
+        timeout=timeout,
         session_timeout=settings.kafka_session_timeout,
         security=kafka_security(settings),
     )

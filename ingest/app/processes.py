@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Engine
-
 from ingest import relay, runtime
 from ingest.app.database import open_database
 from ingest.app.logs import kafka_security, open_article_log, open_database_log
 from ingest.consume import consume
+from ingest.db.engine import Engine
 from ingest.db.hosts import prune_hosts
 from ingest.db.polls import prune_polls
 from ingest.db.robots import prune_robots
@@ -146,18 +145,18 @@ def run_relay(settings: Settings, stop: Stop) -> None:
 
     assert settings.kafka_bootstrap is not None
     with (
-        runtime.Watchdog(RELAY_STALL_LIMIT, doing="relaying") as watchdog,
+        runtime.Watchdog(RELAY_STALL_LIMIT, activity="relaying") as watchdog,
         open_database(settings, name="ingest relay") as engine,
         PostgresStreamSource(engine) as source,
         KafkaStreamTarget(
             settings.kafka_bootstrap,
             replication=settings.kafka_replication,
-            patience=RELAY_TIMEOUT,
+            timeout=RELAY_TIMEOUT,
             retention=settings.retention_streams,
             security=kafka_security(settings),
         ) as target,
     ):
-        relay.run(source, target, stop, alive=watchdog.alive)
+        relay.run(source, target, stop, heartbeat=watchdog.heartbeat)
 
 
 def run_deliver(settings: Settings, stop: Stop) -> None:

@@ -7,13 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Engine
-
 from ingest import runtime
 from ingest.app.database import open_database
 from ingest.app.logs import open_kafka_log
 from ingest.consume import GROUP
 from ingest.db import migrate
+from ingest.db.engine import Engine
 from ingest.db.status import GroupStatus, Status, read_status
 from ingest.errors import IngestError
 from ingest.log.api import ARTICLES

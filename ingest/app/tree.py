@@ -58,12 +58,12 @@ def run_up(
     with ExitStack() as stack:
         server = None
         if settings.database_url is None:
-            stack.enter_context(embedded.only_tree(settings.data_dir))
+            stack.enter_context(embedded.lock_data_dir(settings.data_dir))
         # The port is bound first: a process that already has it may be another news-ingest, whose health check would
         # pass for this one's. A free port is chosen here, so that a restarted process keeps its address.
         with runtime.bind_port(settings.api_host, settings.api_port) as bound:
             settings = replace(settings, api_port=bound.getsockname()[1])
-            api = runtime.url_of(bound)
+            api = runtime.base_url(bound)
         if settings.database_url is None:
             server = embedded.start(settings.data_dir)
             stack.callback(server.stop)

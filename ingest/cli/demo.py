@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from sqlalchemy import Engine
 
 from ingest import app, runtime
 from ingest.cli.render import KIND_COLOURS, phrase_text
 from ingest.db import article_search, feeds
-from ingest.db.engine import open_engine
+from ingest.db.engine import Engine, open_engine
 from ingest.demo.play import DemoWorld
 from ingest.errors import IngestError, Unavailable
 from ingest.log.api import stream_topic
@@ -103,7 +102,7 @@ def demo(settings: Settings, *, seconds: float, keep: bool, folder: str | None) 
     )
     service = _Service(_demo_settings(settings, data_dir))
     stop = Stop()
-    stop.on_signals()
+    stop.install_signal_handlers()
     try:
         with DemoWorld(now=runtime.now(), seconds=seconds) as world, _running(service) as engine:
             _add_feeds(world, engine, service)

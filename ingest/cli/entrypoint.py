@@ -13,6 +13,7 @@ import click
 
 from ingest import __version__
 from ingest.errors import IngestError
+from ingest.runtime import CRASH_SOCKET, connect_crash_harness
 from ingest.settings import read_settings
 
 SECTIONS: Final = {
@@ -114,4 +115,6 @@ def root(ctx: click.Context, *, verbose: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command ``ingest``."""
+    if CRASH_SOCKET in os.environ:
+        connect_crash_harness(os.environ[CRASH_SOCKET])
     root.main(args=None if arguments is None else list(arguments), prog_name="ingest")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
-from sqlalchemy import Engine
 
 from ingest import app, runtime
 from ingest.cli.feeds_opml import export_command, import_command
@@ -14,6 +13,7 @@ from ingest.cli.feeds_view import NAME, discover_command, list_command, next_pol
 from ingest.cli.output import feed_names_argument, json_option, optional_feed_names_argument, print_json
 from ingest.cli.render import clean
 from ingest.cli.request_flags import CLEARED, describe_request, read_change, request_options
+from ingest.db.engine import Engine
 from ingest.db.status import poller_runs
 from ingest.errors import Refused
 from ingest.jsonable import jsonable

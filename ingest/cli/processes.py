@@ -22,7 +22,7 @@ _WITHOUT_VALUE: Final = {None: " is not set", SECRET_SET: " is set, and not show
 
 def _stop_on_signals() -> Stop:
     stop = Stop()
-    stop.on_signals()
+    stop.install_signal_handlers()
     return stop
 
 

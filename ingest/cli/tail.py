@@ -11,11 +11,11 @@ from types import FrameType
 from typing import Any, Final, TypeVar
 
 import click
-from sqlalchemy import Engine
 
 from ingest import app, runtime
 from ingest.cli import render
 from ingest.cli.output import json_lines_option, print_json_line
+from ingest.db.engine import Engine
 from ingest.db.status import poller_runs
 from ingest.errors import Unavailable
 from ingest.log.api import ALERTS_STREAM

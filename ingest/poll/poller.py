@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import Engine
-
 from ingest import runtime
 from ingest.alerts import Outbox
 from ingest.append import Appender
+from ingest.db.engine import Engine
 from ingest.fetch_resources import FetchResources
 from ingest.poll.hub_policy import HubPolicy, NoHubs
 from ingest.poll.outage import OutageDetector

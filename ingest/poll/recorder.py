@@ -10,11 +10,10 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from sqlalchemy import Engine
-
 from ingest.alerts import Outbox, append_alerts
 from ingest.append import Appender, append_singly
 from ingest.db import polls
+from ingest.db.engine import Engine
 from ingest.db.polls import QuarantineItem
 from ingest.errors import Unusable
 from ingest.log.api import ARTICLES

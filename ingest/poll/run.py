@@ -11,9 +11,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import Engine
-
 from ingest.db import polls
+from ingest.db.engine import Engine
 from ingest.db.polls import QuarantineItem
 from ingest.fetch_resources import FetchResources
 from ingest.parse_pool import Document, ParsedDocument
@@ -273,7 +272,7 @@ class PollRun:
                 outcome=decide_outcome(lease, failed, None, now=now, policy=policy, body_bytes=size)
             )
         policy = self._policy(lease)
-        outcome = decide_outcome(lease, fetched, parsed.reading, now=now, policy=policy, hashed=body.hashed)
+        outcome = decide_outcome(lease, fetched, parsed.summary, now=now, policy=policy, hashed=body.hashed)
         rejected = tuple(
             QuarantineItem(
                 stage="normalise",
@@ -291,7 +290,7 @@ class PollRun:
             outcome=outcome,
             messages=parsed.messages,
             quarantine=rejected,
-            hub_signals=self._hubs.signals(lease, fetched, parsed.reading),
+            hub_signals=self._hubs.signals(lease, fetched, parsed.summary),
         )
 
     async def _record_finished(self) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import Engine
-
 from ingest.db.article_history import History, find_article
+from ingest.db.engine import Engine
 from ingest.db.ledger import read_ledger
 from ingest.errors import Refused
 from ingest.query import read_text, read_uuid

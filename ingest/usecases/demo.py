@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import Engine
+from ingest.db.engine import Engine
 
 _REPOST: Final = """
     SELECT r.title, a.url, r.authors, r.publisher, r.attribution ->> 'evidence', m.explanation,

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import Engine
-
 from ingest.alerts import Outbox, append_alerts
 from ingest.db import feeds as registry
+from ingest.db.engine import Engine
 from ingest.db.feed_requests import set_request_options as store_request_options
 from ingest.db.polls import Poll, history
 from ingest.db.read_transaction import read_transaction

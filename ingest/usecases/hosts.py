@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine
-
 from ingest.db import hosts
+from ingest.db.engine import Engine
 from ingest.db.hosts import HostStatus
 from ingest.errors import Refused
 from ingest.urls import is_loopback

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Engine
-
 from ingest.db import hosts
+from ingest.db.engine import Engine
 from ingest.schedule.rate_limit import HostLimits
 from ingest.types import Feed
 from ingest.urls import host_in

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine
-
 from ingest.db import feeds as registry
+from ingest.db.engine import Engine
 from ingest.errors import Refused
 from ingest.opml import USER_AGENT, Outline, read_opml, write_opml
 from ingest.request_options import NOTHING_SHOWN, read_user_agent

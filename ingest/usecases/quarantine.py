@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine
-
 from ingest.db import quarantine
+from ingest.db.engine import Engine
 from ingest.db.quarantine import QuarantinedRecord
 from ingest.errors import Refused
 from ingest.log.api import ARTICLES, Log

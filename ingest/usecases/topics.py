@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Engine
-
 from ingest.classify import compile_topics, read_topics
 from ingest.db import topics
+from ingest.db.engine import Engine
 from ingest.db.topics import ListedTopic
 from ingest.errors import Refused
 from ingest.types import Topic

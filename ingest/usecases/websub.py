@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine
-
+from ingest.db.engine import Engine
 from ingest.db.read_transaction import read_transaction
 from ingest.db.websub import subscriptions
 from ingest.db.websub.subscriptions import SubscriptionView

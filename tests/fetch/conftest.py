@@ -31,7 +31,7 @@ def lease(
     *,
     etag: str | None = None,
     last_modified: str | None = None,
-    request: RequestOptions = DEFAULT_REQUEST,
+    request_options: RequestOptions = DEFAULT_REQUEST,
 ) -> Lease:
     return Lease(
         feed_id=1,
@@ -44,7 +44,7 @@ def lease(
         body_hash=None,
         interval=timedelta(minutes=15),
         failures=0,
-        request_options=request,
+        request_options=request_options,
     )
 
 

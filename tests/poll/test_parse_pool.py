@@ -1,4 +1,4 @@
-"""Parser processes: one that is stuck, bloated or dead costs its one document, and nobody outlives the poller."""
+"""Parser processes: a stuck, bloated or dead one loses a single document, and none outlives the poller."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ import pytest
 from ingest.errors import Unavailable
 from ingest.parse_pool import Document, ParsedDocument, ParserPool
 from ingest.parse_pool import pool as pool_module
-from ingest.parse_pool.pool import PATIENCE, _Idle
+from ingest.parse_pool.idle import PATIENCE, IdleWorkers
 from ingest.types import Failed, FailureKind, Seen
 from tests.poll.conftest import rss
 
 T = TypeVar("T")
 BIG = rss(*(f"n{number}" for number in range(12_000)))
-"""Takes seconds, and 40 MB, to read."""
+"""Takes seconds and 40 MB of memory to parse."""
 MEMORY = 1024**3
 
 
@@ -256,7 +256,7 @@ def test_a_document_asks_for_its_own_keys_and_what_is_known_of_them_counts() -> 
             for body in (rss("one", "two"), rss("two", "three"), rss()):
                 answer = await pool.parse(document(body, 7))
                 assert isinstance(answer, ParsedDocument), answer
-                remembered.update({row.key: row for row in answer.reading.seen})
+                remembered.update({row.key: row for row in answer.summary.seen})
                 counts.append(len(answer.messages))
             await pool.parse(replace(document(rss("four")), first=True))
         return counts
@@ -300,14 +300,14 @@ def test_a_document_of_another_format_with_a_warning_is_whole_unless_it_was_cut(
         for body, whole in bodies.items():
             answer = await pool.parse(document(body))
             assert isinstance(answer, ParsedDocument), answer
-            assert (answer.reading.complete, len(answer.messages)) == (whole, 1)
+            assert (answer.summary.complete, len(answer.messages)) == (whole, 1)
 
     in_pool(use)
 
 
 def test_a_feeds_documents_go_to_the_worker_that_knows_it() -> None:
     async def run() -> list[int]:
-        idle = _Idle()
+        idle: IdleWorkers[None] = IdleWorkers()
         for number in range(3):
             idle.put(number, None)
         taken = []
@@ -322,7 +322,7 @@ def test_a_feeds_documents_go_to_the_worker_that_knows_it() -> None:
 
 def test_no_document_waits_for_a_worker_while_another_one_is_free() -> None:
     async def run() -> list[int]:
-        idle = _Idle()
+        idle: IdleWorkers[None] = IdleWorkers()
         idle.put(0, None)
         idle.put(1, None)
         return [(await idle.take(1))[0], (await idle.take(1))[0]]
@@ -332,7 +332,7 @@ def test_no_document_waits_for_a_worker_while_another_one_is_free() -> None:
 
 def test_a_free_worker_takes_its_own_feeds_first_but_passes_nobody_over_for_long() -> None:
     async def run() -> list[str]:
-        idle = _Idle()
+        idle: IdleWorkers[None] = IdleWorkers()
         served: list[str] = []
 
         async def ask(own: int, name: str) -> None:
@@ -354,7 +354,7 @@ def test_a_free_worker_takes_its_own_feeds_first_but_passes_nobody_over_for_long
 
 def test_a_worker_given_to_one_who_no_longer_waits_is_free_again() -> None:
     async def run() -> int:
-        idle = _Idle()
+        idle: IdleWorkers[None] = IdleWorkers()
         waiting = asyncio.create_task(idle.take(0))
         await asyncio.sleep(0)
         idle.put(0, None)

@@ -1,4 +1,4 @@
-"""Rules say what they say, in every script, and a rule that is none is refused by place."""
+"""Rules match in every script, and an invalid rule is refused with its place in the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fast lane against the reference over the corpus: recorded polls, wild feeds, every conformance fixture.
+"""The fast path against feedparser over the corpus: recorded polls, wild feeds, every conformance fixture.
 
 A sample of each, always the same; all of it is read by ``./run bench parse``.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ingest.parse import EntryCache, parse_feed
-from ingest.parse.xml import takes_the_fast_lane
+from ingest.parse.xml import takes_fastpath
 from tests.bench.figures import corpus_file, read_tar_zst
 from tests.bench.parse import difference, large_feed, memory_growth
 from tests.speed import cpu_limit
@@ -43,11 +43,11 @@ def test_every_field_of_every_feed_is_the_references(
     read = taken = 0
     for name, body in sample(corpus, archive, count=count):
         url = f"https://corpus.example/{name.rsplit('/', 1)[0]}"
-        expected = parse_feed(body, url=url, quick=False)
+        expected = parse_feed(body, url=url, use_fastpath=False)
         found = difference(parse_feed(body, url=url, cache=cache), expected)
         assert found is None, f"{name}: {found}"
         read += 1
-        taken += takes_the_fast_lane(body, url=url)
+        taken += takes_fastpath(body, url=url)
     assert read >= 25
     assert taken / read >= least
 
@@ -62,5 +62,5 @@ def test_five_megabytes_are_read_within_a_second() -> None:
 def test_memory_stays_flat_over_many_parses() -> None:
     lane = large_feed(1_000)
     broken = lane.replace(b"</channel>", b"<p></channel>")
-    assert takes_the_fast_lane(lane, url="https://bench.example/0")
-    assert memory_growth([lane] * 9 + [broken], parses=3_000, remembered=128 * 1024) < 4
+    assert takes_fastpath(lane, url="https://bench.example/0")
+    assert memory_growth([lane] * 9 + [broken], parses=3_000, cache_bytes=128 * 1024) < 4

@@ -1,4 +1,4 @@
-"""Whether a page's text is better than its feed's, and what follows from each try, as tables."""
+"""Tables: when a page's text replaces the feed's, and the outcome of each attempt to fetch a page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingest.identity import content_hash
-from ingest.normalise.page_text import LEAST_CHARACTERS, merge_page_text, no_better
+from ingest.normalise.page_text import MIN_CHARACTERS, merge_page_text, no_better
 from ingest.schedule.page_fetch import (
     MAX_REDIRECTS,
     MAX_TRIES,
@@ -44,7 +44,7 @@ VERDICTS: dict[str, tuple[str, str, str, bool]] = {
     "the same text": (TITLE, STORY, STORY, False),
     "hardly longer": (TITLE, STORY, STORY + " Read on.", False),
     "less": (TITLE, STORY, TEASER * 3, False),
-    "a few words": (TITLE, "", "x" * (LEAST_CHARACTERS - 1), False),
+    "a few words": (TITLE, "", "x" * (MIN_CHARACTERS - 1), False),
     "a wall": (TITLE, TEASER, "Please accept cookies and subscribe to read this newspaper online. " * 20, False),
     "another article": (TITLE, TEASER, "The football club has a new trainer, who wants to win the cup. " * 20, False),
     "the feed's whole text and more": (TITLE, STORY * 3, STORY * 3 + "\nThe winter timetable is unchanged." * 40, True),

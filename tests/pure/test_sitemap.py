@@ -1,4 +1,4 @@
-"""News sitemaps and indexes, as they are served and as hostile ones would be."""
+"""News sitemaps and sitemap indexes: from real servers, and hostile."""
 
 from __future__ import annotations
 

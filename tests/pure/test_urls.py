@@ -1,4 +1,4 @@
-"""One spelling for each address."""
+"""Each address has one canonical spelling."""
 
 from __future__ import annotations
 

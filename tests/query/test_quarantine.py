@@ -58,7 +58,7 @@ def test_replay_hands_in_the_original_bytes_and_marks_it(
 def test_a_wrong_number_among_many_replays_none(library: Library, run: Run, database: Engine) -> None:
     number = library.quarantine()
     assert run("quarantine", "replay", str(number), "99").exit_code == 2
-    assert "NUMBERS: nothing is given; expected the numbers" in run("quarantine", "replay").output
+    assert "NUMBERS: no value; expected the numbers" in run("quarantine", "replay").output
     assert PostgresLog(database).read("news.articles", after=0, limit=10) == []
 
 

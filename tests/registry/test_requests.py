@@ -141,7 +141,7 @@ def test_adding_a_feed_that_is_there_leaves_it_as_it_is_asked(feeds: Feeds, data
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "options to set: nothing is given; expected at least one option"),
+        ([], "options to set: no value; expected at least one option"),
         (["--header", f"Bearer {SECRET}"], "expected Name: value"),
         (["--header", f"Cookie: {SECRET}"], "no poll sends cookies"),
         (["--header", "User-Agent: x"], "it has an option of its own"),
