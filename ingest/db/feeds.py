@@ -90,7 +90,7 @@ class FeedHistory:
     """A feed, what it has with its hub, and its last polls, newest first, as they were at one moment."""
 
     feed: Feed
-    subscription: SubscriptionView | None
+    websub: SubscriptionView | None
     polls: tuple[Poll, ...]
 
 
@@ -242,7 +242,7 @@ def find_history(engine: Engine, feed_id: int, *, now: datetime) -> FeedHistory 
         if feed is None:
             return None
         known = subscription_view(connection, feed_id, now=now)
-        return FeedHistory(feed=feed, subscription=known, polls=tuple(last_polls(connection, feed_id)))
+        return FeedHistory(feed=feed, websub=known, polls=tuple(last_polls(connection, feed_id)))
 
 
 def _find(connection: Connection, *, url: str | None, feed_id: int | None) -> Feed | None:

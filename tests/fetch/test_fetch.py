@@ -14,7 +14,7 @@ from aiohttp import ClientConnectorDNSError, ClientConnectorError
 from aiohttp.client_reqrep import ConnectionKey
 
 from ingest.demo.feeds import WorldFeed
-from ingest.demo.responses import Answer, Fault, Pause, Request, Script, honest
+from ingest.demo.responses import Fault, HttpResponse, Pause, Request, Script, honest
 from ingest.demo.world import FeedWorld
 from ingest.fetch import Limits
 from ingest.fetch.failures import failed_from
@@ -143,7 +143,7 @@ FINE: dict[str, Fault] = {
     "a charset in place of a coding": faults.says_coding("utf-8"),
     "gzip cut short, once": faults.truncated_gzip(),
     "a reason phrase in Latin-1": lambda truth: Script(
-        status=200, steps=(truth.answer.encoded().replace(b"200 OK", b"200 Gefunden f\xfcr Sie", 1),)
+        status=200, steps=(truth.response.encoded().replace(b"200 OK", b"200 Gefunden f\xfcr Sie", 1),)
     ),
     "slow, but in time": faults.drip(size=3000, every=0.01),
 }
@@ -461,11 +461,11 @@ def test_spaces_in_a_location_are_repaired(world: FeedWorld, feed: WorldFeed) ->
 def test_a_fetch_is_one_request(feed: WorldFeed) -> None:
     asked: list[Request] = []
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> HttpResponse:
         asked.append(request)
-        return Answer(status=200, headers=(), body=BODY)
+        return HttpResponse(status=200, headers=(), body=BODY)
 
-    feed.answer_with(answer)
+    feed.respond_with(answer)
     assert isinstance(fetch(feed.url), Fetched)
     assert len(asked) == 1
     assert asked[0].head.startswith(b"GET /feed.xml HTTP/1.1\r\n")

@@ -621,14 +621,14 @@ def test_hosts_show_that_robots_txt_slows_them_and_an_operator_goes_before_it(
     far.fetch_pages(after=timedelta(seconds=10))
     line = command("hosts", "list").stdout
     assert line.split() == [
-        *("1", "45s", "gazette.test", "as", "its", "robots.txt", "asks", "(Crawl-delay)"),
+        *("1", "45s", "gazette.test", "Crawl-delay", "of", "its", "robots.txt"),
         *("2", "pages", "waiting"),
     ]
     command("hosts", "set", "gazette.test", "--spacing", "3s")
     assert command("hosts", "list").stdout.split()[:3] == ["1", "3s", "gazette.test"]
     assert "Crawl-delay" not in command("hosts", "list").stdout
     again = command("hosts", "set", "gazette.test", "--spacing", "default").stdout
-    assert again == "gazette.test: once in 45s\n"
+    assert again == "gazette.test: one request every 45s\n"
     far.fetch_pages(after=timedelta(minutes=1))
     assert far.page.request_count == 1
 
