@@ -117,7 +117,7 @@ def test_what_hangs_comes_again_where_retention_took_all_before_it(world: World)
     take_before(world, 3)  # two events, and their marker
     with world.target() as dying:
         dying.fence()
-        assert dying.last_cursor(world.topic()) == 2  # what hung is aborted now, and its relay dies
+        assert dying.last_cursor(world.topic()) == 2  # the hanging transaction is aborted, and its relay dies
     relay_all(world)
     assert world.cursors() == [3, 4]
 
