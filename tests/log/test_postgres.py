@@ -1,4 +1,4 @@
-"""What only the log in Postgres does: it takes part in a transaction, is read without a group, and is pruned."""
+"""The log in PostgreSQL alone: appends in a transaction, reads without a group, pruning."""
 
 from __future__ import annotations
 
