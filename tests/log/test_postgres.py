@@ -98,7 +98,7 @@ def test_offsets_have_no_gap_and_become_visible_in_order_under_concurrent_append
 
 
 def test_an_append_outside_a_transaction_is_a_mistake(database: Engine, log: PostgresLog) -> None:
-    with database.connect() as connection, pytest.raises(RuntimeError, match="begin one"):
+    with database.connect() as connection, pytest.raises(RuntimeError, match="open transaction"):
         log.append_in(connection, STREAM, messages("a"))
 
 

@@ -205,7 +205,7 @@ def test_what_is_committed_proves_good_and_a_broker_away_is_unavailable(world: W
         target.verify_visible()
         broker.kill()
         try:
-            with pytest.raises(Unavailable, match="seeing that events can be read"):
+            with pytest.raises(Unavailable, match="verifying that events are visible"):
                 target.verify_visible()
         finally:
             broker.start()
@@ -223,7 +223,7 @@ def test_a_stream_that_somebody_deleted_in_kafka_is_noticed_and_made_again(world
         admin = KafkaAdminClient(bootstrap_servers=world.bootstrap)
         admin.delete_topics([world.topic()])
         admin.close()
-        with pytest.raises(Unavailable, match="seeing that events can be read"):
+        with pytest.raises(Unavailable, match="verifying that events are visible"):
             target.verify_visible()
     relay_all(world)
     assert world.cursors() == [1, 2]
