@@ -187,7 +187,7 @@ def tell_product(figures: Figures, name: str, each: Measured, *, feeds: int) -> 
     figures.add(f"poll_first_{name}_cpu", each.first.cpu_seconds, "CPU s")
     figures.add(f"poll_unchanged_{name}", feeds / median(one.seconds for one in each.unchanged), "feeds/s")
     figures.add(f"poll_unchanged_{name}_cpu", median(one.cpu_seconds for one in each.unchanged), "CPU s")
-    # Of ours at most a hundredth: beyond that the unchanged rate is none of unchanged feeds.
+    # Beyond a hundredth our unchanged rate would measure changed feeds.
     bound = max(1, feeds // 100) if isinstance(each.product, Ours) else None
     figures.add(f"poll_refetched_{name}", max(each.refetched), "a pass", floor=bound, lower_is_better=True)
     memory = each.first.memory
