@@ -25,7 +25,7 @@ from typing import Any, Final, Protocol
 from sqlalchemy import Engine
 
 from ingest.append import Appender, append_singly
-from ingest.db.polls import QuarantineItem
+from ingest.db.quarantine import QuarantineItem
 from ingest.db.websub import pushes, subscriptions
 from ingest.db.websub.pushes import Push, PushOutcome
 from ingest.errors import Unusable
@@ -33,10 +33,10 @@ from ingest.fetch import Fetcher
 from ingest.log.api import ARTICLES
 from ingest.parse_pool import Document, ParsedDocument, ParserPool
 from ingest.runtime import failpoint
-from ingest.schedule import DocumentSummary, Policy, websub
+from ingest.schedule import Policy, websub
 from ingest.schedule.rate_limit import HostLimits
 from ingest.schedule.websub import HubResponse, HubSignals, State, Subscription
-from ingest.types import Failed, FailureKind, Fetched, Lease, Message, PostResponse
+from ingest.types import DocumentSummary, Failed, FailureKind, Fetched, Lease, Message, PostResponse
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ class WebSubStage:
         if known is not None and offer is not None and websub.is_of(known, offer):
             offer = None
         fresh = reading.new_entry_keys
-        if known is None or not websub.should_have_pushed(known, polled_at=lease.succeeded_at):
+        if known is None or not websub.should_have_pushed(known, polled_at=lease.memory.health.succeeded_at):
             fresh = ()
         return (
             HubSignals(feed_id=lease.feed_id, offer=offer, new_entry_keys=fresh) if offer or fresh else None

@@ -144,20 +144,15 @@ feeds: Final = Table(
         comment="its articles' pages are fetched too",
     ),
     Column(
-        "set_meanwhile",
-        Boolean,
+        "config_version",
+        Integer,
         nullable=False,
-        server_default=false(),
-        comment="how it is asked changed during the poll under way",
-    ),
-    Column(
-        "accepted_meanwhile",
-        Boolean,
-        nullable=False,
-        server_default=false(),
-        comment="it was taken for what it is now during the poll under way",
+        server_default=text("0"),
+        comment="number of changes by operators",
     ),
 )
+CONFIG_CHANGED: Final = {"config_version": feeds.c.config_version + 1}
+"""Values that every UPDATE for an operator's change of a feed sets (:mod:`ingest.schedule.reconcile`)."""
 Index("ix_feeds_state", feeds.c.state, feeds.c.id)
 Index("ix_feeds_due", feeds.c.next_poll_at, postgresql_where=feeds.c.enabled)
 # One site under http and https is one feed: it would be asked twice for the same.

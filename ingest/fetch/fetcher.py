@@ -135,10 +135,11 @@ class Fetcher:
         """One conditional GET of a feed, asked as its operator wants it. ``now``: what a date in the answer is measured
         from."""
         headers = self._headers(ACCEPT, lease.request_options)
-        if lease.etag is not None:
-            headers.append(("If-None-Match", lease.etag))
-        if lease.last_modified is not None:
-            headers.append(("If-Modified-Since", lease.last_modified))
+        validators = lease.memory.validators
+        if validators.etag is not None:
+            headers.append(("If-None-Match", validators.etag))
+        if validators.last_modified is not None:
+            headers.append(("If-Modified-Since", validators.last_modified))
         asked = _Asked(method="GET", url=lease.url, headers=tuple(headers), options=lease.request_options)
         return await self._exchange(asked, partial(self._fetched, lease, now=now), limits=self._limits)
 
@@ -310,7 +311,7 @@ class Fetcher:
     ) -> FetchResult:
         headers, status, url = response.headers, response.status, response.url
         if status == 304:
-            if lease.etag is None and lease.last_modified is None:
+            if lease.memory.validators.etag is None and lease.memory.validators.last_modified is None:
                 return Failed(kind=FailureKind.PROTOCOL, detail="304 to an unconditional request", status=304)
             etag, last_modified = reading.validators(response)
             return NotModified(

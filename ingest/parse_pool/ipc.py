@@ -9,8 +9,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from ingest.schedule import DocumentSummary
-from ingest.types import Article, Message, ParsedFeed, PollHints, Seen, SiteIdentity, SitemapLink
+from ingest.types import (
+    Article,
+    DocumentSummary,
+    Message,
+    ParsedFeed,
+    PollHints,
+    Seen,
+    SiteIdentity,
+    SitemapLink,
+)
 from ingest.wire import encode
 
 LENGTH_BYTES: Final = 8

@@ -21,15 +21,22 @@ from sqlalchemy import Engine
 from ingest import runtime
 from ingest.alerts import Outbox
 from ingest.append import Appender
-from ingest.db import polls
-from ingest.db.polls import QuarantineItem
+from ingest.db import polls, seen
+from ingest.db.quarantine import QuarantineItem
 from ingest.fetch import Fetcher, Limits, Resolver
 from ingest.page_fetch import PageFetchStage
 from ingest.parse_pool import Document, ParsedDocument, ParserPool
 from ingest.poll.outage import Blame, Outage
 from ingest.poll.recorder import FinishedPoll, PollCounts, Recorder
 from ingest.runtime import Stop, failpoint
-from ingest.schedule import Policy, body_hash, decide_outcome, is_conditional, needs_reparse
+from ingest.schedule import (
+    Policy,
+    body_hash,
+    decide_outcome,
+    is_conditional,
+    needs_reparse,
+    without_validators,
+)
 from ingest.schedule.rate_limit import HostLimits
 from ingest.schedule.user_agents import user_agent_for
 from ingest.types import Failed, FailureKind, Fetched, FetchResult, Lease, PollOutcome, Seen
@@ -346,7 +353,7 @@ class Poller:
                 continue
             asking = lease
             if not is_conditional(lease, now=lease.leased_at):
-                asking = replace(lease, etag=None, last_modified=None)
+                asking = without_validators(lease)
             agent = user_agent_for(lease, fallback=self._policy.fallback_user_agent, now=lease.leased_at)
             if agent is not None:
                 asking = replace(asking, request_options=replace(lease.request_options, user_agent=agent))
@@ -361,7 +368,7 @@ class Poller:
                 )
                 continue
             hashed = body_hash(result.body, result.content_type)
-            if hashed == lease.body_hash and not needs_reparse(lease):
+            if hashed == lease.memory.body.hash and not needs_reparse(lease):
                 policy = self._policy_of(lease)
                 ended = decide_outcome(lease, result, None, now=now, policy=policy, hashed=hashed)
                 self._end(FinishedPoll(outcome=ended))
@@ -406,7 +413,7 @@ class Poller:
     async def _seen_of(
         self, feed_id: int, keys: Sequence[bytes], articles: Sequence[UUID]
     ) -> Mapping[bytes, Seen]:
-        found = await self._in_thread(polls.seen_of, self._engine, feed_id, keys, articles)
+        found = await self._in_thread(seen.seen_of, self._engine, feed_id, keys, articles)
         failpoint("poll.seen-loaded")
         return found
 

@@ -1,4 +1,7 @@
-"""Rename columns and tables to the field's standard terms; no value changes but for the keys of JSON objects.
+"""Rename columns and tables to the field's standard terms, and count operators' changes in ``config_version``.
+
+No other value changes but the keys of JSON objects. ``config_version`` replaces two flags about the poll in progress,
+``set_meanwhile`` and ``accepted_meanwhile``. Stop the pollers before the upgrade: a poll in progress loses its flags.
 
 The article log holds records whose ``digest`` fields are now ``content_hash``. On the embedded log this migration
 rewrites them. On Kafka the consumers must have read every record before the upgrade (docs/operations.md).
@@ -6,6 +9,7 @@ rewrites them. On Kafka the consumers must have read every record before the upg
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0016"
@@ -46,6 +50,10 @@ _COLUMNS = (
     ("revisions", "digest", "content_hash"),
     ("sightings", "place", "log_position"),
 )
+_FLAGS = (
+    ("set_meanwhile", "how it is asked changed during the poll under way"),
+    ("accepted_meanwhile", "it was taken for what it is now during the poll under way"),
+)
 _INDEXES = (
     ("ix_subscriptions_next_try_at", "ix_websub_subscriptions_next_try_at"),
     ("ix_pushes_feed", "ix_websub_pushes_feed"),
@@ -84,6 +92,18 @@ def upgrade() -> None:
         op.execute(f"ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}")
     for table, column, old, new in _KEYS:
         _rename_key(table, column, old, new)
+    for name, _ in _FLAGS:
+        op.drop_column("feeds", name)
+    op.add_column(
+        "feeds",
+        sa.Column(
+            "config_version",
+            sa.Integer,
+            nullable=False,
+            server_default=sa.text("0"),
+            comment="number of changes by operators",
+        ),
+    )
     _rename_in_records("digest", "content_hash")
     _rename_alert_kind("drifted", "site-changed")
 
@@ -91,8 +111,12 @@ def upgrade() -> None:
 def downgrade() -> None:
     _rename_alert_kind("site-changed", "drifted")
     _rename_in_records("content_hash", "digest")
-    for table, column, old, new in _KEYS:
-        _rename_key(table, column, new, old)
+    op.drop_column("feeds", "config_version")
+    for name, comment in _FLAGS:
+        column = sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false(), comment=comment)
+        op.add_column("feeds", column)
+    for table, json_column, old, new in _KEYS:
+        _rename_key(table, json_column, new, old)
     for table, old, new in _CONSTRAINTS:
         op.execute(f"ALTER TABLE {table} RENAME CONSTRAINT {new} TO {old}")
     for old, new in _INDEXES:

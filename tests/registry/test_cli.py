@@ -22,9 +22,9 @@ from ingest.db.engine import open_engine
 from ingest.db.feeds import find_feed, list_feeds
 from ingest.db.polls import lease_due, record
 from ingest.runtime import now
-from ingest.schedule import DocumentSummary, Policy, decide_outcome
+from ingest.schedule import Policy, decide_outcome
 from ingest.schedule.rate_limit import HostLimits
-from ingest.types import Failed, FailureKind, Fetched, NotModified
+from ingest.types import DocumentSummary, Failed, FailureKind, Fetched, NotModified
 
 pytestmark = pytest.mark.store
 Feeds = Callable[..., Result]

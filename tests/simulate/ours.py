@@ -26,9 +26,19 @@ from typing import Final
 
 import numpy as np
 
-from ingest.schedule import DocumentSummary, Policy, decide_outcome, is_conditional
+from ingest.schedule import Policy, decide_outcome, is_conditional
 from ingest.schedule.rate_limit import DueFeed, Host, HostLimits, admit
-from ingest.types import Failed, FailureKind, Fetched, FetchResult, Lease, NotModified, PollOutcome
+from ingest.types import (
+    DocumentSummary,
+    Failed,
+    FailureKind,
+    FeedMemory,
+    Fetched,
+    FetchResult,
+    Lease,
+    NotModified,
+    PollOutcome,
+)
 from tests.simulate.peers import asked
 from tests.simulate.tally import Tally
 from tests.simulate.world import (
@@ -177,11 +187,7 @@ def _begin(world: FeedWorld, place: int, random: Random, *, policy: Policy) -> _
             url=world.url,
             leased_at=START,
             until=START,
-            etag=None,
-            last_modified=None,
-            body_hash=None,
-            interval=policy.interval,
-            failures=0,
+            memory=FeedMemory(interval=policy.interval),
             first=True,
         ),
         due=due,
@@ -270,7 +276,7 @@ def _ask(
     known = bisect_right(feed.published, at)
     mark = known if at < world.stuck_from else bisect_right(feed.published, world.stuck_from)
     etag = f'"{mark}"' if world.conditional else None
-    if is_conditional(lease, now=now) and lease.etag is not None and lease.etag == etag:
+    if is_conditional(lease, now=now) and etag is not None and lease.memory.validators.etag == etag:
         answer = NotModified(url=world.url, etag=etag, last_modified=None, headers=world.headers)
         return seconds, _UnderWay(
             feed=feed, result=answer, reading=None, hashed=None, known=known if known == mark else None
@@ -285,7 +291,7 @@ def _ask(
         headers=world.headers,
     )
     hashed = b"%d" % (lease.poll_id if world.churns else known)
-    if hashed == lease.body_hash:
+    if hashed == lease.memory.body.hash:
         return seconds, _UnderWay(feed=feed, result=fetched, reading=None, hashed=hashed, known=known)
     oldest = max(known - world.window, 0)
     reading = DocumentSummary(
@@ -348,25 +354,14 @@ def _end(ended: _UnderWay, at: float, *, policy: Policy) -> PollOutcome:
     poll = decide_outcome(
         feed.lease, ended.result, ended.reading, now=now, policy=policy, hashed=ended.hashed
     )
-    # All of what the registry keeps. When the lease was taken decides nothing, so that is left out.
+    # The next lease has the whole memory. Its own times decide nothing.
     feed.lease = Lease(
         feed_id=poll.feed_id,
         poll_id=poll.poll_id + 1,
         url=feed.world.url,
         leased_at=now,
         until=now,
-        etag=poll.etag,
-        last_modified=poll.last_modified,
-        body_hash=poll.body_hash,
-        interval=poll.interval,
-        failures=poll.failures,
-        first=False,
-        succeeded_at=poll.succeeded_at,
-        entries=feed.lease.entries if ended.reading is None else ended.reading.entries,
-        publish_rate=poll.publish_rate,
-        poll_hints=poll.poll_hints,
-        last_body_at=poll.last_body_at,
-        validators_unreliable=poll.validators_unreliable,
+        memory=poll.memory,
     )
     if ended.reading is not None and ended.known is not None:
         feed.seen = ended.known
