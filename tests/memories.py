@@ -26,9 +26,8 @@ def lease_with(lease: Lease, **values: Any) -> Lease:
     """``lease`` with other values, of its own or of its memory."""
     own = {name: value for name, value in values.items() if name in Lease.__dataclass_fields__}
     remembered = {name: value for name, value in values.items() if name not in own}
-    return replace(
-        lease, **own, **({"memory": memory_with(lease.memory, **remembered)} if remembered else {})
-    )
+    lease = replace(lease, **own)
+    return replace(lease, memory=memory_with(lease.memory, **remembered))
 
 
 def make_lease(**values: Any) -> Lease:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final, get_args, get_type_hints
 
@@ -24,7 +25,7 @@ from ingest.db.feed_codecs import (
     encode_user_agent_trial,
 )
 from ingest.db.tables import feeds
-from ingest.types import FeedMemory, FeedState, PollOutcome, PollResult
+from ingest.types import FeedMemory, FeedState, PollOutcome, PollResult, PublishRate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class MemoryColumn:
     outcome."""
 
 
-MEMORY: Final = (
+MEMORY: Final[tuple[MemoryColumn, ...]] = (
     MemoryColumn(name="interval", path="interval"),
     MemoryColumn(name="etag", path="validators.etag"),
     MemoryColumn(name="last_modified", path="validators.last_modified"),
@@ -89,12 +90,9 @@ MEMORY: Final = (
         decode=decode_user_agent_trial,
     ),
 )
-"""All columns of the memory, in the order in which :func:`read_memory` expects their values."""
+"""All columns of the memory. The columns of one field of the memory follow each other."""
 MEMORY_SELECT: Final = ", ".join(f'feeds."{column.name}"' for column in MEMORY)
 """The columns for a SELECT or RETURNING list."""
-
-
-_Values = Sequence[Any] | Mapping[int, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,43 +102,61 @@ class _Group:
     type: type
     optional: bool
     """The field is None where any of its columns is NULL."""
-    fields: tuple[tuple[str, int, Callable[[Any], Any] | None], ...]
-    """Name, position of the column and decoder."""
+    names: tuple[str, ...]
+    """The type's fields in the order of their columns."""
+    columns: slice
+    """Their positions in :data:`MEMORY`."""
+
+    def build(self, values: Sequence[Any]) -> Any:
+        """Return the field's value from the decoded values of its columns."""
+        if self.optional and None in values:
+            return None
+        return self.type(**dict(zip(self.names, values, strict=True)))
 
 
 def _groups() -> dict[str, _Group]:
     hints = get_type_hints(FeedMemory)
     groups: dict[str, _Group] = {}
-    for name in dict.fromkeys(column.path.partition(".")[0] for column in MEMORY if "." in column.path):
-        types = [each for each in get_args(hints[name]) or (hints[name],) if each is not type(None)]
-        members = tuple(
-            (column.path.partition(".")[2], position, column.decode)
-            for position, column in enumerate(MEMORY)
-            if column.path.startswith(f"{name}.")
-        )
-        groups[name] = _Group(type=types[0], optional=len(get_args(hints[name])) > 1, fields=members)
+    start = 0
+    for field, columns in groupby(MEMORY, key=lambda column: column.path.partition(".")[0]):
+        names = tuple([column.path.partition(".")[2] for column in columns])
+        if all(names):
+            types = [each for each in get_args(hints[field]) or (hints[field],) if each is not type(None)]
+            groups[field] = _Group(
+                type=types[0],
+                optional=len(get_args(hints[field])) > 1,
+                names=names,
+                columns=slice(start, start + len(names)),
+            )
+        start += len(names)
     return groups
 
 
 _GROUPS: Final = _groups()
+_DECODERS: Final = tuple(
+    (position, column.decode) for position, column in enumerate(MEMORY) if column.decode is not None
+)
 _FIELDS: Final = tuple(
-    (column.path, position, column.decode) for position, column in enumerate(MEMORY) if "." not in column.path
+    (column.path, position) for position, column in enumerate(MEMORY) if "." not in column.path
 )
 
 
 def read_memory(values: Sequence[Any]) -> FeedMemory:
     """Decode the values of the columns of :data:`MEMORY`, in its order."""
-    memory = _decoded(values, _FIELDS)
+    decoded = list(values)
+    for position, decode in _DECODERS:
+        decoded[position] = decode(decoded[position])
+    memory = {name: decoded[position] for name, position in _FIELDS}
     for name, group in _GROUPS.items():
-        memory[name] = _read_group(group, values)
+        memory[name] = group.build(decoded[group.columns])
     return FeedMemory(**memory)
 
 
-def read_group(name: str, row: Mapping[Any, Any]) -> Any:
-    """Decode one field of the memory with several columns from a row that has them by name."""
-    return _read_group(
-        _GROUPS[name], {position: row[MEMORY[position].name] for _, position, _ in _GROUPS[name].fields}
-    )
+def read_rate(row: Mapping[Any, Any]) -> PublishRate | None:
+    """Return the publishing rate of a row that has its columns by name."""
+    group = _GROUPS["publish_rate"]
+    rate: PublishRate | None = group.build([row[column.name] for column in MEMORY[group.columns]])
+    return rate
 
 
 def write_memory(outcomes: Iterable[PollOutcome]) -> dict[str, list[Any]]:
@@ -173,20 +189,6 @@ def memory_assignments(source: str) -> str:
 
 MEMORY_TYPES: Final = {f"memory_{column.name}": feeds.c[column.name].type for column in MEMORY}
 """The SQL types of the arrays of :func:`write_memory`."""
-
-
-def _read_group(group: _Group, values: _Values) -> Any:
-    members = _decoded(values, group.fields)
-    return None if group.optional and None in members.values() else group.type(**members)
-
-
-def _decoded(
-    values: _Values, fields: Iterable[tuple[str, int, Callable[[Any], Any] | None]]
-) -> dict[str, Any]:
-    return {
-        name: values[position] if decode is None else decode(values[position])
-        for name, position, decode in fields
-    }
 
 
 def _getter(column: MemoryColumn) -> Callable[[PollOutcome], Any]:

@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from ingest.db.engine import run_with_retry, transaction
 from ingest.db.feed_codecs import WAITS, feed_fails
-from ingest.db.feed_memory import MEMORY, read_group
+from ingest.db.feed_memory import MEMORY, read_rate
 from ingest.db.page_fetch import give_up_waiting
 from ingest.db.polls import AppendAlerts, Poll, last_polls
 from ingest.db.read_transaction import read_transaction
@@ -398,6 +398,6 @@ def _feed(row: Mapping[Any, Any]) -> Feed:
             column.name: row[column.name] if column.decode is None else column.decode(row[column.name])
             for column in _REMEMBERED
         },
-        publish_rate=read_group(_RATE, row),
+        publish_rate=read_rate(row),
         request_options=masked(decode_options(row["request_options"])),
     )
