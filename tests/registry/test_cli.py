@@ -321,11 +321,11 @@ def test_a_feed_is_polled_sooner_when_asked_by_hand(feeds: Feeds, database: Engi
     assert told.exit_code == 0
     first, second = list_feeds(database)
     assert first.next_poll_at <= now()
-    assert first.last_reason == "asked for by hand"
+    assert first.last_reason == "requested by an operator"
     assert second.next_poll_at == at + timedelta(hours=2)
     assert re.fullmatch(
-        r"2 polled sooner\n1 https://a.example/  next poll 2\S+ \S+Z  because: asked for by hand\n"
-        r"2 https://b.example/  next poll 2\S+ \S+Z  because: asked for by hand; its server asked to wait until then\n",
+        r"2 polled sooner\n1 https://a.example/  next poll 2\S+ \S+Z  because: requested by an operator\n"
+        r"2 https://b.example/  next poll 2\S+ \S+Z  because: requested by an operator; the server requested a wait until then\n",
         told.stdout,
     )
     assert feeds("refresh").exit_code == 2
@@ -344,7 +344,7 @@ def test_refresh_tells_when_the_host_has_room(feeds: Feeds, database: Engine) ->
     record(database, [decide_outcome(told, busy, None, now=at, policy=Policy())], now=at)
     until = when(at + hour)
     why = "a.example is left alone until then: 429 for https://a.example/1, Retry-After 1h"
-    said = f"next poll {until} at the earliest  because: asked for by hand; {why}\n"
+    said = f"next poll {until} at the earliest  because: requested by an operator; {why}\n"
     assert feeds("refresh", "2").stdout == f"1 polled sooner\n2 https://a.example/2  {said}"
     assert said.replace("next poll ", "next poll  ") in feeds("show", "2").stdout
 
@@ -393,4 +393,4 @@ def test_a_feed_that_was_just_polled_is_not_asked_again_at_once(feeds: Feeds, da
     feeds("refresh", "1")
     (feed,) = list_feeds(database)
     assert feed.next_poll_at == polled + timedelta(minutes=1)
-    assert feed.last_reason == "asked for by hand; polls of a feed are 1m apart at least"
+    assert feed.last_reason == "requested by an operator; polls of a feed are at least 1m apart"
