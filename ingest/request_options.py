@@ -211,6 +211,6 @@ def masked_proxy(url: str) -> str:
 
 
 def fingerprints(pem: str) -> tuple[str, ...]:
-    """Return the fingerprint of each certificate: ``openssl x509 -fingerprint -sha256`` in lower case without colons."""
+    """Return fingerprints of certificates as ``openssl x509 -fingerprint -sha256``, in lower case without colons."""
     certificates = _CERTIFICATE.findall(pem)
     return tuple(f"sha256:{sha256(ssl.PEM_cert_to_DER_cert(each)).hexdigest()}" for each in certificates)

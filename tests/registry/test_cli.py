@@ -325,7 +325,8 @@ def test_a_feed_is_polled_sooner_when_asked_by_hand(feeds: Feeds, database: Engi
     assert second.next_poll_at == at + timedelta(hours=2)
     assert re.fullmatch(
         r"2 polled sooner\n1 https://a.example/  next poll 2\S+ \S+Z  because: requested by an operator\n"
-        r"2 https://b.example/  next poll 2\S+ \S+Z  because: requested by an operator; the server requested a wait until then\n",
+        r"2 https://b.example/  next poll 2\S+ \S+Z  because: requested by an operator; "
+        r"the server requested a wait until then\n",
         told.stdout,
     )
     assert feeds("refresh").exit_code == 2
