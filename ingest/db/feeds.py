@@ -52,8 +52,7 @@ _ADD: Final = """
     FROM unnest(%(urls)b::text[], %(titles)b::text[], %(requests)b::jsonb[])
         WITH ORDINALITY AS feed(url, title, request, position) ORDER BY position
     ON CONFLICT DO NOTHING RETURNING url"""
-_RATE: Final = "publish_rate"
-"""The one field of a feed's view that has two columns."""
+_RATE: Final = "publish_rate"  # the only field of the view with two columns
 _REMEMBERED: Final = tuple(column for column in MEMORY if column.name in Feed.__dataclass_fields__)
 _DECODED: Final = {_RATE, "request_options", *(column.name for column in _REMEMBERED)}
 _PLAIN: Final = tuple(name for name in Feed.__dataclass_fields__ if name not in _DECODED)
@@ -234,7 +233,8 @@ def find_history(engine: Engine, feed_id: int, *, now: datetime) -> FeedHistory 
         if feed is None:
             return None
         subscription = subscription_view(connection, feed_id, now=now)
-        return FeedHistory(feed=feed, subscription=subscription, polls=tuple(last_polls(connection, feed_id)))
+        shown_polls = tuple(last_polls(connection, feed_id))
+        return FeedHistory(feed=feed, subscription=subscription, polls=shown_polls)
 
 
 def _find(connection: Connection, *, url: str | None, feed_id: int | None) -> Feed | None:
@@ -273,10 +273,7 @@ def make_due(
 
 
 def mute(engine: Engine, feed_id: int, *, reason: str, now: datetime, tell: AppendAlerts) -> bool:
-    """Stop polling this feed, and the sitemaps that it lists, until it is resumed. False: it is not polled.
-
-    Seen-sets and memories stay.
-    """
+    """Stop polling this feed and the sitemaps that it lists; seen-sets and memories stay. False: already muted."""
     return _enable(engine, feed_id, enabled=False, state=FeedState.MUTED, reason=reason, now=now, tell=tell)
 
 

@@ -78,8 +78,8 @@ def downgrade() -> None:
 def _toggle_all() -> None:
     """Add the authors to the digests, or remove them: one operation is the reverse of the other.
 
-    All revisions of an article change together. Of two that would get the same digest, the current one gets it, else the
-    first.
+    All revisions of an article change together. Of two that would get the same digest, the current one gets it, else
+    the first.
     """
     connection = op.get_bind()
     op.drop_index("ix_revisions_search", "revisions")  # else each of its rows would be rewritten twice
