@@ -1,4 +1,4 @@
-"""When the next poll is, and what is remembered of this one: the policy as a table."""
+"""Tables of the polling policy: the time of the next poll, and the stored memory."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def day_of(count: float, *, hours: float = 24) -> PublishRate:
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What is known of a feed, and the interval it gets."""
+    """Values of a feed's memory and response, and the interval that follows."""
 
     cadence: PublishRate = field(default_factory=lambda: day_of(24))
     every: timedelta | None = None

@@ -1,4 +1,4 @@
-"""Sitemaps in the poller: an index makes feeds of what it names (docs/polling.md, cases 83 and 84)."""
+"""Sitemaps in the poller: an index adds its sitemaps as feeds (docs/polling.md, cases 83 and 84)."""
 
 from __future__ import annotations
 

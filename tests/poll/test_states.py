@@ -1,4 +1,4 @@
-"""How feeds stand, what is told of them, and where they have gone: as a table, and with real polls."""
+"""States, alerts and relocations of feeds: as a table, and with real polls."""
 
 from __future__ import annotations
 
@@ -396,7 +396,7 @@ def test_a_feed_that_moved_for_good_has_its_new_address_after_a_week(desk: Desk,
 
 @pytest.mark.store
 def test_what_was_set_for_its_old_server_does_not_go_to_the_new_one(make_desk: Callable[..., Desk]) -> None:
-    """A domain that was sold could send us elsewhere for a week, and have the token that the feed is asked with."""
+    """The buyer of a domain could redirect us for a week and receive the token of the feed."""
     desk = make_desk(resolver=Names(), budget=HostLimits(spacing=timedelta(0)))
     old, new = desk.world.feed("/old.xml", host="old.test"), desk.world.feed("/new.xml", host="new.test")
     new.publish(rss("one"))

@@ -1,4 +1,4 @@
-"""A feed whose server does not take our user agent: one try with the other, and what is remembered of it."""
+"""A server that refuses our user agent: one trial of the fall-back, and its stored result."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_the_try_comes_no_sooner_than_the_next_poll_would() -> None:
 
 
 def picky(feed: WorldFeed, takes: Callable[[str], bool], *, refusal: int = 403) -> None:
-    """Let a feed answer only who it takes; the others get a page."""
+    """Make a feed respond to accepted user agents only; others get a web page."""
 
     def answer(request: Request) -> Answer:
         if takes(request.headers["user-agent"]):
@@ -188,7 +188,7 @@ def test_what_an_operator_set_is_what_a_poll_sends(world: FeedWorld, desk: Desk)
 
 
 def test_other_options_ask_for_the_whole_document_once(world: FeedWorld, desk: Desk) -> None:
-    """Its validators may stand for what another asker got."""
+    """Validators may belong to the document that another client got."""
     feed = world.feed("/feed.xml")
     feed.publish(rss("a"))
     desk.add(feed)

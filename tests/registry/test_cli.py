@@ -1,4 +1,4 @@
-"""``ingest feeds …``, as a person or a script uses it."""
+"""Commands ``ingest feeds …`` as people and scripts use them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Feeds = Callable[..., Result]
 
 @pytest.fixture
 def feeds(database_url: str) -> Feeds:
-    """``ingest feeds`` with these arguments."""
+    """Run ``ingest feeds`` with these arguments."""
 
     def run(*arguments: str, given: bytes | None = None) -> Result:
         environment = {"INGEST_DATABASE_URL": database_url}
@@ -44,7 +44,7 @@ def feeds(database_url: str) -> Feeds:
 
 
 def poll(engine: Engine) -> None:
-    """As if the first feed had been polled twice."""
+    """Record two polls of the first feed."""
     (lease,) = lease_due(engine, now=now(), limit=1, lease=timedelta(minutes=5), budget=HostLimits())
     fetched = Fetched(url=lease.url, status=200, body=b"x", content_type=None, etag=None, last_modified=None)
     reading = DocumentSummary(
@@ -375,7 +375,7 @@ def test_a_poll_under_way_is_told(feeds: Feeds, database: Engine) -> None:
     unchanged = NotModified(url=lease.url, etag=None, last_modified=None)
     record(database, [decide_outcome(lease, unchanged, None, now=now(), policy=Policy())], now=now())
     assert json.loads(feeds("show", "1", "--json").output)["polling_since"] is None
-    # One whose poller went away: the end of its lease has come.
+    # The lease of a poller that went away has expired.
     lost = began - minutes
     feeds("add", "https://b.example/")
     with database.begin() as connection:

@@ -1,4 +1,4 @@
-"""The budgets of hosts in the database: what pollers share, and what an operator sees and sets."""
+"""Budgets of hosts in the database: shared by pollers, shown to and set by operators."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_host_is_polled_within_its_budget_whoever_asks(database: Engine) -> No
         leased = [each for found in threads.map(ask, range(4)) for each in found]
     assert Counter(each.url.split("/")[2] for each in leased) == {"a.example": 2, "b.example": 2}
     release(database, leased, now=NOW)
-    # Each of the others got a turn of its own, ten seconds after the one before.
+    # Each remaining feed has a slot of its own, ten seconds after the previous slot.
     with database.connect() as connection:
         turns = connection.execute(
             text("SELECT slot_at FROM feeds WHERE host = 'a.example' AND slot_at IS NOT NULL ORDER BY 1")
@@ -128,7 +128,7 @@ def test_when_a_host_has_room_for_a_feed_is_known_without_asking_it(database: En
         now=NOW,
         interval=MINUTE,
     )
-    # Of each host two are asked now. The third has its turn, and the new one comes behind it.
+    # Two feeds of each host are polled now. The third has a slot, and the new feed gets the next one.
     busy = Room(at=NOW + 30 * SECOND, pause_reason=None)
     expected = {f"https://{name}/{path}" for name in ("a.example", "b.example") for path in ("0", "1", "new")}
     assert rooms(database, NOW) == dict.fromkeys(expected, busy)
