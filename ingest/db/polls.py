@@ -85,14 +85,14 @@ _CLAIM: Final = f"""
         {_MEMORY_NAMES}
     FROM claimed ORDER BY array_position(%(ids)b::bigint[], id)"""  # noqa: S608
 _STORED: Final = f"""
-    SELECT feeds.lease_poll_id, feeds.url, feeds.enabled, feeds.config_version, feeds.request_options,
-        parent.url AS index_url, parent.request_options AS index_request_options, NULL AS separator, {MEMORY_SELECT}
+    SELECT feeds.lease_poll_id, feeds.url, feeds.config_version, feeds.request_options,
+        parent.url AS index_url, parent.request_options AS index_request_options, {MEMORY_SELECT}
     FROM feeds LEFT JOIN feeds parent ON parent.id = feeds.parent_id
     JOIN unnest(%(feed_ids)b::bigint[], %(poll_ids)b::bigint[]) AS outcome(feed_id, poll_id)
         ON feeds.id = outcome.feed_id AND feeds.lease_poll_id = outcome.poll_id
     ORDER BY feeds.id FOR UPDATE OF feeds"""  # noqa: S608
-_BEFORE_MEMORY: Final = 8
-"""Columns before those of the memory in the rows of both statements."""
+_MEMORY_COLUMNS: Final = slice(-len(MEMORY), None)
+"""The columns of the memory, the last ones in the rows of both statements."""
 
 _HISTORY: Final[Mapping[str, Callable[[PollOutcome], Any]]] = {
     "id": attrgetter("lease.poll_id"),
@@ -231,7 +231,7 @@ def _lease(row: Row[Any], *, now: datetime, until: datetime) -> Lease:
         url=row.url,
         leased_at=now,
         until=until,
-        memory=read_memory(row[_BEFORE_MEMORY:]),
+        memory=read_memory(row[_MEMORY_COLUMNS]),
         first=row.first,
         request_options=_request_options(row),
         config_version=row.config_version,
@@ -322,10 +322,9 @@ def _reconciled(connection: Connection, outcomes: Sequence[PollOutcome]) -> list
 
 def _stored_feed(row: Row[Any]) -> StoredFeed:
     return StoredFeed(
-        enabled=row.enabled,
         config_version=row.config_version,
         request_options=_request_options(row),
-        memory=read_memory(row[_BEFORE_MEMORY:]),
+        memory=read_memory(row[_MEMORY_COLUMNS]),
     )
 
 

@@ -11,7 +11,7 @@ request options   other options than the lease's, validators and user-agent tria
                   or other validators             request, and the next one has to fetch the whole document
 confirmed site    other site than the lease's     identity and suspicion: the next document defines the site
 muted, resumed,   other state than the lease's,   state, its start and its reason; the address, so a due relocation
-confirmed site    or the feed is muted            waits for the next poll
+confirmed site    or other start or reason        waits for the next poll
 ================  ==============================  ==================================================================
 
 Everything else is written from the outcome, because no operator's command changes it: the history of polls, the
@@ -31,7 +31,6 @@ from ingest.types import Alert, AlertKind, FeedMemory, FeedState, Health, PollOu
 class StoredFeed:
     """A feed as it is stored at the moment of recording."""
 
-    enabled: bool
     config_version: int
     request_options: RequestOptions
     memory: FeedMemory
@@ -55,7 +54,7 @@ def keep_operator_changes(outcome: PollOutcome, stored: StoredFeed) -> PollOutco
     if site_kept:
         memory = replace(memory, site=stored.memory.site)
     health = stored.memory.health
-    state_kept = not stored.enabled or _state_of(health) != _state_of(before.health)
+    state_kept = _state_of(health) != _state_of(before.health)
     if state_kept:
         kept = replace(memory.health, state=health.state, since=health.since, reason=health.reason)
         memory = replace(memory, health=kept)
