@@ -27,14 +27,13 @@ from typing import TYPE_CHECKING, Final
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from ingest import relay, runtime
 from ingest.classify import read_topics
 from ingest.consume import GROUP, consume
 from ingest.db import embedded, migrate, topics
-from ingest.db.engine import open_engine
+from ingest.db.engine import Engine, open_engine
 from ingest.db.hosts import prune_hosts
 from ingest.db.polls import prune_polls
 from ingest.db.robots import prune_robots
@@ -47,7 +46,8 @@ from ingest.log.api import ARTICLES, Log
 from ingest.log.postgres import PostgresLog, PostgresStreamSource
 from ingest.parse_pool import ParserPool
 from ingest.persist import Persister
-from ingest.poll import Poller
+from ingest.poll import PollSettings
+from ingest.poll_process import PollProcess
 from ingest.retention import Retention
 from ingest.runtime import Stop
 from ingest.schedule import Policy
@@ -162,7 +162,7 @@ def _kafka(settings: Settings, *, patience: timedelta = KAFKA_PATIENCE) -> Itera
         settings.kafka_bootstrap,
         partitions=settings.kafka_partitions,
         replication=settings.kafka_replication,
-        patience=patience,
+        timeout=patience,
         session_timeout=settings.kafka_session_timeout,
         security=_kafka_security(settings),
     )
@@ -196,47 +196,49 @@ def _kafka_security(settings: Settings) -> Security:
 
 
 def run_poller(settings: Settings, stop: Stop) -> None:
-    """``ingest poll``: the feeds that are due, until a stop is requested."""
+    """``ingest poll``: poll feeds, fetch pages and serve hubs until a stop is requested."""
     with (
         open_database(settings, name=POLLER) as engine,
         article_log(settings, engine) as log,
-        open_poller(settings, engine, log) as each,
+        open_poll_process(settings, engine, log) as process,
     ):
         runtime.tune_gc()
-        each.run(stop)
+        process.run(stop)
 
 
-def open_poller(settings: Settings, engine: Engine, log: Log) -> Poller:
-    """A poller as the settings want it; a context manager."""
-    return Poller(
+def open_poll_process(settings: Settings, engine: Engine, log: Log) -> PollProcess:
+    """Return the stages of ``ingest poll`` as configured; a context manager."""
+    return PollProcess(
         engine,
         log,
         PostgresLog(engine),
-        user_agent=settings.user_agent,
-        policy=Policy(
-            interval=settings.poll_interval,
-            minimum=settings.poll_interval_min,
-            maximum=settings.poll_interval_max,
-            adaptive=settings.poll_adaptive,
-            fallback_user_agent=settings.fallback_user_agent or None,
-            max_children=settings.sitemap_max_children,
-            child_stagger=settings.sitemap_stagger,
+        PollSettings(
+            policy=Policy(
+                interval=settings.poll_interval,
+                minimum=settings.poll_interval_min,
+                maximum=settings.poll_interval_max,
+                adaptive=settings.poll_adaptive,
+                fallback_user_agent=settings.fallback_user_agent or None,
+                max_children=settings.sitemap_max_children,
+                child_stagger=settings.sitemap_stagger,
+            ),
+            host_limits=host_limits(settings),
+            lease=settings.poll_lease,
+            concurrency=settings.poll_concurrency,
         ),
-        budget=budget(settings),
-        lease=settings.poll_lease,
-        concurrency=settings.poll_concurrency,
+        user_agent=settings.user_agent,
         limits=_limits(settings),
         allow_private_addresses=settings.allow_private_addresses,
         parse_workers=settings.parse_workers,
         parse_deadline=settings.parse_deadline,
         parse_memory=settings.parse_memory,
         public_url=settings.public_url,
-        backup=settings.poll_interval_with_hub,
+        interval_with_hub=settings.poll_interval_with_hub,
     )
 
 
-def budget(settings: Settings) -> HostLimits:
-    """Of every host."""
+def host_limits(settings: Settings) -> HostLimits:
+    """Return the limits of every host without settings of its own."""
     return HostLimits(concurrency=settings.host_concurrency, spacing=settings.host_spacing)
 
 
@@ -294,18 +296,18 @@ def run_relay(settings: Settings, stop: Stop) -> None:
 
     assert settings.kafka_bootstrap is not None
     with (
-        runtime.Watchdog(RELAY_SILENCE, doing="relaying") as watchdog,
+        runtime.Watchdog(RELAY_SILENCE, activity="relaying") as watchdog,
         open_database(settings, name="ingest relay") as engine,
         PostgresStreamSource(engine) as source,
         KafkaStreamTarget(
             settings.kafka_bootstrap,
             replication=settings.kafka_replication,
-            patience=RELAY_PATIENCE,
+            timeout=RELAY_PATIENCE,
             retention=settings.retention_streams,
             security=_kafka_security(settings),
         ) as target,
     ):
-        relay.run(source, target, stop, alive=watchdog.alive)
+        relay.run(source, target, stop, heartbeat=watchdog.heartbeat)
 
 
 def run_deliver(settings: Settings, stop: Stop) -> None:
@@ -422,12 +424,12 @@ def run_up(
     with ExitStack() as stack:
         server = None
         if settings.database_url is None:
-            stack.enter_context(embedded.only_tree(settings.data_dir))
+            stack.enter_context(embedded.lock_data_dir(settings.data_dir))
         # Tried first: whoever has the port may well be a news-ingest, whose health would be taken for our own.
         # Where any free port is wanted it is chosen here: a part that starts again should be found where it was.
         with runtime.bind_port(settings.api_host, settings.api_port) as bound:
             settings = replace(settings, api_port=bound.getsockname()[1])
-            api = runtime.url_of(bound)
+            api = runtime.base_url(bound)
         if settings.database_url is None:
             server = embedded.start(settings.data_dir)
             stack.callback(server.stop)

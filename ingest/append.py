@@ -1,4 +1,4 @@
-"""Append messages to the article log; one at a time where a batch is refused."""
+"""Append messages to the article log, one at a time after the log refused a batch."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ingest.wire import content_key
 
 
 class Appender(Protocol):
-    """What the poller needs of a log."""
+    """The part of a log that stages need to append articles."""
 
     def append(self, topic: str, messages: Sequence[Message]) -> None: ...
 
 
 def append_singly(log: Appender, messages: Sequence[Message]) -> tuple[int, list[QuarantineItem]]:
-    """How many of these the log took, and those that it did not."""
+    """Append messages one at a time. Return the number appended, and the messages that the log refused."""
     refused: list[QuarantineItem] = []
     for message in messages:
         try:

@@ -1,11 +1,11 @@
-"""The consumer: from the log into the store, at least once, which ``persist`` makes exactly once.
+"""Consume the article log into the store: delivery is at least once, and ``persist`` makes it exactly once.
 
 ::
 
-    poll ─▶ records ─persist─▶ one transaction in the store ─▶ commit: the group goes on after them
+    poll ─▶ records ─persist─▶ one transaction in the store ─▶ commit of the group's offsets
 
-The commit comes last: a crash anywhere before it delivers the records again, and persist takes a repeat for
-what it is. Committing first would lose them.
+The commit comes last. After a crash before the commit the log delivers the records again, and ``persist`` detects the
+repeats. A commit before ``persist`` would lose records in a crash.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ logger = logging.getLogger(__name__)
 
 GROUP: Final = "persist"
 POLL_SECONDS: Final = 0.5
-"""A stop is noticed this fast; records wake the poll at once."""
+"""The longest time until a stop is noticed; records end the poll at once."""
 
 
 def consume(log: Log, persist: Callable[[Sequence[Record]], object], stop: Stop, *, batch: int) -> int:
-    """Feed ``persist`` until a stop is requested; returns how many records it took.
+    """Pass batches of records to ``persist`` until a stop is requested; return their number.
 
     Raises:
         Unavailable: the log or the store; a restart resumes at the last commit.
     """
-    taken = 0
+    consumed = 0
     with log.subscribe(ARTICLES, group=GROUP) as subscription:
         failpoint("consume.subscribed")
         while not stop.requested:
@@ -43,6 +43,6 @@ def consume(log: Log, persist: Callable[[Sequence[Record]], object], stop: Stop,
             failpoint("consume.persisted")
             subscription.commit(records)
             failpoint("consume.committed")
-            taken += len(records)
-    logger.info("consumer stopped after %d records", taken)
-    return taken
+            consumed += len(records)
+    logger.info("consumer stopped after %d records", consumed)
+    return consumed

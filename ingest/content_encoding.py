@@ -1,7 +1,7 @@
-"""Undoing HTTP content codings (RFC 9110 §8.4) piece by piece, never beyond a cap.
+"""Decode HTTP content codings (RFC 9110 §8.4) piece by piece, up to a limit.
 
-A bomb of 16 kB may be 512 MB: each decoder is asked for at most what is left under the cap, so memory stays
-bounded within a single chunk too.
+A bomb of 16 kB may decode to 512 MB. Each decompressor returns at most the rest of the limit, so memory stays bounded
+within a single chunk too.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ import zstandard
 ACCEPT_ENCODING: Final = "gzip, deflate, br, zstd"
 GZIP_MAGIC: Final = b"\x1f\x8b\x08"
 ZSTD_WINDOW: Final = 8 * 1024**2
-"""RFC 9659: a window beyond 8 MB is not for HTTP."""
+"""Largest window for HTTP, 8 MB (RFC 9659)."""
 ZSTD_SLICE: Final = 512
-"""A zstd block of 4 bytes may say 128 kB, and the decoder takes no limit: 512 bytes are at most 16 MB."""
+"""Bytes per call: a zstd block of 4 bytes may decode to 128 kB without a limit, so 512 bytes to 16 MB at most."""
 MAX_CODINGS: Final = 3
 
 
 class Undecodable(ValueError):
-    """The bytes are not in the coding they are said to be in, or end before it does."""
+    """The bytes are not in the declared coding, or end before the coded stream does."""
 
 
 class TooLarge(ValueError):
-    """What came out is beyond the cap."""
+    """The decoded bytes exceed the limit."""
 
 
-class _Undo(Protocol):
-    """One coding; ``limit`` bounds what a call may return (a little more is allowed)."""
+class _Decompressor(Protocol):
+    """Decodes one coding; ``limit`` bounds the bytes of a call, roughly."""
 
     finished: bool
 
@@ -39,7 +39,7 @@ class _Undo(Protocol):
 
 
 class _Zlib:
-    """gzip (members one after the other) and deflate (zlib-wrapped or, as some servers have it, raw)."""
+    """Decodes gzip (also several members) and deflate (with zlib header or, as some servers send it, raw)."""
 
     def __init__(self, *, gzip: bool) -> None:
         self._gzip = gzip
@@ -59,7 +59,7 @@ class _Zlib:
         while piece and limit > 0:
             if self._object.eof:
                 if not (self._gzip and piece[0] == GZIP_MAGIC[0]):
-                    break  # what follows the last member is padding; gzip ignores it too
+                    break  # padding after the last member, which gzip ignores too
                 self._object = zlib.decompressobj(31)
             out.append(self._object.decompress(piece, limit))
             limit -= len(out[-1])
@@ -105,7 +105,7 @@ class _Zstd:
         return b"".join(out)
 
 
-_UNDOS: Final[dict[str, Callable[[], _Undo]]] = {
+_DECOMPRESSORS: Final[dict[str, Callable[[], _Decompressor]]] = {
     "gzip": lambda: _Zlib(gzip=True),
     "x-gzip": lambda: _Zlib(gzip=True),
     "deflate": lambda: _Zlib(gzip=False),
@@ -115,32 +115,32 @@ _UNDOS: Final[dict[str, Callable[[], _Undo]]] = {
 
 
 class Decoder:
-    """Undoes the codings of one body, given as its ``Content-Encoding``.
+    """Decodes one body by its ``Content-Encoding``.
 
     Raises:
-        Undecodable: a coding we do not know, or too many of them.
+        Undecodable: an unknown coding, or too many of them.
     """
 
     def __init__(self, content_encoding: str, *, limit: int) -> None:
         names = [name.strip().lower() for name in content_encoding.split(",")]
         applied = [name for name in names if name not in {"", "identity"}]
-        unknown = [name for name in applied if name not in _UNDOS]
+        unknown = [name for name in applied if name not in _DECOMPRESSORS]
         if unknown or len(applied) > MAX_CODINGS:
             raise Undecodable(f"content coding {content_encoding[:100]!r} is not known")
         self._name = ", ".join(applied)
-        self._undos = [_UNDOS[name]() for name in reversed(applied)]
+        self._decompressors = [_DECOMPRESSORS[name]() for name in reversed(applied)]
         self._left = limit
 
     def feed(self, piece: bytes) -> bytes:
-        """What comes out for this piece of what was received.
+        """The decoded bytes of this piece of the received body.
 
         Raises:
-            Undecodable: this is not that coding.
-            TooLarge: more than the limit came out, in all.
+            Undecodable: the piece is not in the declared coding.
+            TooLarge: the decoded bytes exceed the limit, all pieces together.
         """
         try:
-            for undo in self._undos:
-                piece = undo.feed(piece, self._left + 1)
+            for decompressor in self._decompressors:
+                piece = decompressor.feed(piece, self._left + 1)
         except (zlib.error, brotli.error, zstandard.ZstdError) as error:
             raise Undecodable(f"not in the coding {self._name!r} it is said to be in: {error}") from None
         self._left -= len(piece)
@@ -149,15 +149,15 @@ class Decoder:
         return piece
 
     def end(self) -> None:
-        """Nothing more comes.
+        """Check that the coded stream is complete.
 
         Raises:
-            Undecodable: the coded stream is not over: the body was cut.
+            Undecodable: the stream continues: the body was cut.
         """
-        if not all(undo.finished for undo in self._undos):
+        if not all(decompressor.finished for decompressor in self._decompressors):
             raise Undecodable(f"the {self._name!r} stream ends too early")
 
 
 def looks_plain(body: bytes) -> bool:
-    """Whether it begins like a document rather than like compressed bytes."""
+    """Whether the body begins like a document and not like compressed bytes."""
     return body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in {b"<", b"{"}

@@ -1,13 +1,13 @@
-"""Delivers alerts to a webhook: each of them, in order, at least once.
+"""Deliver every alert to a webhook, in order, at least once.
 
 ::
 
-    stream of the alerts ─subscription: one is active─▶ POST, signed ─2xx─▶ commit
-                                                           └ else: the same again, later and later
+    log topic of the alerts ─one active reader─▶ POST, signed ─2xx─▶ commit
+                                                    └ else: the same alert again, with back-off
 
-Nothing overtakes an alert that is not taken: a receiver that has been away finds out what happened, in the order in
-which it happened. The cursor in the body tells a repeat. What waits is the lag of the group ``webhook``, in the
-metrics and in ``ingest status``. What retention took before it could be delivered is told as a gap.
+An alert that was not accepted blocks the alerts behind it, so a receiver that was down learns of everything in order.
+The cursor in the body identifies a repeat. The backlog is the lag of the group ``webhook``, in the metrics and in
+``ingest status``. Alerts that retention deleted before their delivery are announced as a gap.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Final, Protocol
 
 from ingest.log.api import ALERTS, ALERTS_STREAM, Subscription
 from ingest.runtime import Stop, failpoint
-from ingest.streams import missing, served
+from ingest.streams import event_line, find_gap, gap_body
 from ingest.types import Failed, FailureKind, PostResponse, Record
 
 logger = logging.getLogger(__name__)
@@ -31,14 +31,14 @@ GROUP: Final = "webhook"
 SIGNATURE: Final = "X-Ingest-Signature"
 POLL_SECONDS: Final = 0.5
 BATCH: Final = 100
-FIRST_WAIT: Final = timedelta(seconds=1)
-LONGEST_WAIT: Final = timedelta(minutes=5)
-"""Between two tries of one alert; a receiver that asks for more with Retry-After gets it, up to an hour."""
-LONGEST_ASKED: Final = timedelta(hours=1)
+MIN_WAIT: Final = timedelta(seconds=1)
+MAX_WAIT: Final = timedelta(minutes=5)
+"""Bounds of the time between two tries of one alert. A longer Retry-After is respected, up to an hour."""
+MAX_RETRY_AFTER: Final = timedelta(hours=1)
 
 
 class AlertLog(Protocol):
-    """What of the Postgres log it needs."""
+    """The part of the Postgres log that delivery needs."""
 
     def subscribe(self, topic: str, *, group: str) -> AbstractContextManager[Subscription]: ...
 
@@ -46,18 +46,18 @@ class AlertLog(Protocol):
 
 
 class Receiver(Protocol):
-    """Who takes alerts: one try."""
+    """Sends one alert to the webhook, once."""
 
     def __call__(self, body: bytes, headers: Mapping[str, str], /) -> PostResponse | Failed: ...
 
 
 def deliver_alerts(log: AlertLog, receiver: Receiver, stop: Stop, *, secret: str | None) -> int:
-    """Deliver until a stop is requested; returns how many alerts were taken.
+    """Deliver until a stop is requested. Return the number of alerts that were accepted.
 
     With a ``secret`` each body is signed: ``X-Ingest-Signature: sha256=`` and its HMAC (RFC 2104) in hexadecimal.
 
     Raises:
-        Unavailable: the database; a restart goes on with the first alert that was not taken.
+        Unavailable: the database; a restart continues with the first alert that was not accepted.
     """
     delivered = 0
     with log.subscribe(ALERTS, group=GROUP) as subscription:
@@ -79,28 +79,28 @@ def deliver_alerts(log: AlertLog, receiver: Receiver, stop: Stop, *, secret: str
 
 
 def _bodies(records: Sequence[Record], *, expected: int) -> Iterator[tuple[Record | None, bytes]]:
-    """What there is to send for ``records``: first what is no longer held, from ``expected`` on."""
-    gap = missing(ALERTS_STREAM, records, after=expected - 1)
+    """Yield the bodies to send for ``records``, after a gap where records from ``expected`` on were deleted."""
+    gap = find_gap(ALERTS_STREAM, records, after=expected - 1)
     if gap is not None:
-        yield None, json.dumps(gap.body()).encode()
+        yield None, json.dumps(gap_body(gap)).encode()
     for record in records:
-        yield record, served(record)
+        yield record, event_line(record)
 
 
 def _deliver(receiver: Receiver, body: bytes, stop: Stop, *, secret: str | None) -> bool:
-    """Try until it is taken; False: a stop was requested first."""
+    """Try until the alert is accepted. False: a stop was requested first."""
     headers = {"Content-Type": "application/json"}
     if secret is not None:
         headers[SIGNATURE] = f"sha256={hmac.digest(secret.encode(), body, 'sha256').hex()}"
-    wait = FIRST_WAIT
+    wait = MIN_WAIT
     while True:
-        said = receiver(body, headers)
-        if isinstance(said, PostResponse):
+        response = receiver(body, headers)
+        if isinstance(response, PostResponse):
             return True
-        pause = max(wait, min(said.retry_after or wait, LONGEST_ASKED))
-        # Whoever knows the address of a webhook may post there; what is said of a redirect names it.
-        why = said.kind if said.kind is FailureKind.REDIRECT else said.detail
-        logger.warning("the webhook did not take an alert (%s); again in %s", why, pause)
+        pause = max(wait, min(response.retry_after or wait, MAX_RETRY_AFTER))
+        # A webhook's URL is a secret, and the detail of a redirect contains it.
+        reason = response.kind if response.kind is FailureKind.REDIRECT else response.detail
+        logger.warning("the webhook did not accept an alert (%s); next try in %s", reason, pause)
         if stop.wait(pause.total_seconds()):
             return False
-        wait = min(2 * wait, LONGEST_WAIT)
+        wait = min(2 * wait, MAX_WAIT)

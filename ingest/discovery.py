@@ -142,7 +142,7 @@ class Discoverer:
 
 
 def _found(url: str, read: ParsedDocument) -> Found:
-    title = read.reading.title
+    title = read.summary.title
     return Found(
-        url=url, title=title, entries=read.reading.entries, about_comments=is_about_comments(url, title)
+        url=url, title=title, entries=read.summary.entries, about_comments=is_about_comments(url, title)
     )

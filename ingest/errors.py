@@ -1,15 +1,15 @@
-"""Errors, one class per reaction (not per cause).
+"""Exceptions: one class per reaction, not per cause.
 
 ::
 
     IngestError
-    ├── Refused            the caller asked for something we cannot take: say so, change nothing
-    ├── Unusable           one input cannot be handled: quarantine it, go on
+    ├── Refused            the caller's input is not accepted: report it, change nothing
+    ├── Unusable           one input cannot be handled: quarantine it, continue
     ├── Unavailable        our own infrastructure failed: stop this process, a restart resumes
-    ├── NeedsOperator      a process of ours ended with what no restart mends: end as it did
-    └── WrongMigration     the database is at another version than this code: stop, an operator decides
+    ├── NeedsOperator      a child process failed in a way no restart mends: exit with its exit code
+    └── WrongMigration     the database schema has another version than this code: stop, an operator decides
 
-Remote failure (a feed that answers 500, a name that does not resolve) is never an exception: it is the value
+A remote failure (a feed that responds with 500, a host name that does not resolve) is not an exception: it is the value
 :class:`ingest.types.Failed`.
 """
 
@@ -20,15 +20,15 @@ from typing import ClassVar
 
 
 class IngestError(Exception):
-    """Something went wrong in news-ingest."""
+    """Base class of all exceptions of news-ingest."""
 
     exit_code: int = 1
 
 
 class Refused(IngestError):
-    """A request, setting or file was refused; nothing was changed.
+    """A request, setting or file was refused, and nothing was changed.
 
-    The message always names the thing, the value that was given (``None``: there was none), and what would be accepted.
+    The message names the refused thing, its value (``None`` when it is missing) and the accepted values.
     """
 
     exit_code = 2
@@ -41,7 +41,7 @@ class Refused(IngestError):
 
     def __str__(self) -> str:
         if self.value is None:
-            return f"{self.thing}: nothing is given; expected {self.accepted}"
+            return f"{self.thing}: no value; expected {self.accepted}"
         shown = repr(self.value)
         if len(shown) > 200:
             shown = f"{shown[:200]}… ({len(shown)} characters)"
@@ -49,7 +49,7 @@ class Refused(IngestError):
 
 
 class RefusedTogether(Refused):
-    """Several things of one file were refused; each of :attr:`refusals` says what a :class:`Refused` does."""
+    """Several values of one file were refused; :attr:`refusals` has one :class:`Refused` for each."""
 
     SHOWN: ClassVar[int] = 50
 
@@ -58,61 +58,63 @@ class RefusedTogether(Refused):
         self.refusals = tuple(refusals)
 
     def __str__(self) -> str:
-        said = [str(refused) for refused in self.refusals[: self.SHOWN]]
+        messages = [str(refused) for refused in self.refusals[: self.SHOWN]]
         if len(self.refusals) > self.SHOWN:
-            said.append(f"and {len(self.refusals) - self.SHOWN} more")
-        return "\n  ".join([f"{len(self.refusals)} things are not accepted:", *said])
+            messages.append(f"and {len(self.refusals) - self.SHOWN} more")
+        return "\n  ".join([f"{len(self.refusals)} values are not accepted:", *messages])
 
 
 class Unusable(IngestError):
-    """One input (a record, an entry) cannot be handled now or ever; it belongs in quarantine."""
+    """One input (a record, an entry) cannot be handled now or later; it belongs in quarantine."""
 
-    def __init__(self, what: str, why: str) -> None:
-        super().__init__(what, why)
-        self.what = what
-        self.why = why
+    def __init__(self, subject: str, reason: str) -> None:
+        super().__init__(subject, reason)
+        self.subject = subject
+        self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.why}"
+        return f"{self.subject}: {self.reason}"
 
 
 class Unavailable(IngestError):
-    """A part of our own infrastructure (database, log) failed; the process stops and a restart resumes."""
+    """A component of our own infrastructure (database, log) failed; the process stops and a restart resumes."""
 
     exit_code = 3
 
-    def __init__(self, part: str, why: str) -> None:
-        super().__init__(part, why)
-        self.part = part
-        self.why = why
+    def __init__(self, component: str, reason: str) -> None:
+        super().__init__(component, reason)
+        self.component = component
+        self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.part} is not available: {self.why}"
+        return f"{self.component} is not available: {self.reason}"
 
 
 class NeedsOperator(IngestError):
-    """A part of the process tree was refused something; the tree ends with the exit code of that part."""
+    """A child process was refused something; the process tree exits with the exit code of that process."""
 
-    def __init__(self, part: str, why: str, *, exit_code: int) -> None:
-        super().__init__(part, why, exit_code)
-        self.part = part
-        self.why = why
+    def __init__(self, component: str, reason: str, *, exit_code: int) -> None:
+        super().__init__(component, reason, exit_code)
+        self.component = component
+        self.reason = reason
         self.exit_code = exit_code
 
     def __str__(self) -> str:
-        return f"{self.part} needs an operator: {self.why}"
+        return f"{self.component} needs an operator: {self.reason}"
 
 
 class WrongMigration(IngestError):
-    """The database schema is at another version than this code needs."""
+    """The database schema has another version than this code requires."""
 
     exit_code = 4
 
-    def __init__(self, *, found: str | None, needed: str, remedy: str) -> None:
-        super().__init__(found, needed, remedy)
-        self.found = found
-        self.needed = needed
+    def __init__(self, *, current: str | None, required: str, remedy: str) -> None:
+        super().__init__(current, required, remedy)
+        self.current = current
+        self.required = required
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"database migration is {self.found or 'none'}, this code needs {self.needed}: {self.remedy}"
+        return (
+            f"database migration is {self.current or 'none'}, this code needs {self.required}: {self.remedy}"
+        )

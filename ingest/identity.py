@@ -1,9 +1,8 @@
-"""What is the same article: ids that any process computes alike, at any time.
+"""Identities of articles and entries: every process computes the same ids at any time.
 
-An article is its canonical URL. Where the entry has none, where it points at something that is no article
-(the outlet's home page), or where several entries of one document share it, the article is what the *feed*
-calls it: its guid, or as a last resort its title and date. The three kinds never collide, because each is
-hashed under a name of its own.
+The canonical URL identifies an article. Where an entry has none, where the URL is no article (the outlet's front page),
+or where several entries of one document share it, the feed's guid identifies the article, or as a last resort title and
+date. The three kinds never collide, because each has its own name in the hash.
 """
 
 from __future__ import annotations
@@ -22,9 +21,11 @@ KEY_BYTES: Final = 16
 DIGEST_BYTES: Final = 16
 MARK_BYTES: Final = 8
 PARSER_VERSION: Final = 2
-"""Of everything between a document's bytes and its entries' keys and digests. Whoever changes what comes out for
-documents that were read already adds one: each feed is then asked for all of it once (docs/polling.md, case 15)."""
-_NUMBER: Final = re.compile(r"\d{5,}")
+"""Version of the code between a document's bytes and its entries' keys and hashes.
+
+Increase it with every change that alters the result for unchanged documents: each feed is then fetched once without
+validators (docs/polling.md, case 15)."""
+_PUBLISHER_NUMBER: Final = re.compile(r"\d{5,}")
 
 
 def article_id(
@@ -38,11 +39,11 @@ def article_id(
 ) -> UUID:
     """The article's id: by its canonical URL, else by feed and guid, else by feed, title and date.
 
-    The caller passes ``url=None`` where the URL does not tell this article from others. A date that could
-    not be read still tells two articles apart: then its raw text is used.
+    The caller passes ``url=None`` where the URL does not identify the article. An unreadable date still tells two
+    articles apart: then its raw text is used.
     """
     if url is not None:
-        return _named(url)
+        return _id_of_url(url)
     if guid:
         return uuid5(NAMESPACE_URL, f"feed-guid\n{feed_url}\n{guid}")
     date = published.isoformat() if published is not None else (published_raw or "")
@@ -50,8 +51,8 @@ def article_id(
 
 
 @lru_cache(maxsize=4096)
-def _named(url: str) -> UUID:
-    """A document's entries are asked for twice: to look them up, and to settle them."""
+def _id_of_url(url: str) -> UUID:
+    """Cached, because each entry of a document needs its id twice: for the look-up and for the article."""
     return uuid5(NAMESPACE_URL, url)
 
 
@@ -59,7 +60,7 @@ def entry_key(entry: Entry) -> bytes:
     """The entry's key in its feed's seen-set: 16 bytes of its guid, or link, or title.
 
     Raises:
-        ValueError: it has none of these; such an entry has no place in a seen-set.
+        ValueError: the entry has none of these, and cannot be in a seen-set.
     """
     name = entry.guid or entry.link or entry.title
     if not name:
@@ -68,42 +69,47 @@ def entry_key(entry: Entry) -> bytes:
 
 
 def entry_fingerprint(*, link: str | None, title: str, date: str | None) -> bytes:
-    """Of what an entry is told from others by, beside its name; 8 bytes for each, zeros for what it has not.
+    """Hashes of link, title and date, 8 bytes each, zeros for a missing one: they tell entries of one key apart.
 
-    A link that has a number of the publisher's in it is that number: the words beside it change with the headline.
+    A link with a publisher's number counts as that number alone: the words beside it change with the headline.
     """
-    numbers = _NUMBER.findall(link or "")
-    told_by = (max(numbers, key=len) if numbers else link, title, date)
-    return b"".join([_hash(mark, size=MARK_BYTES) if mark else bytes(MARK_BYTES) for mark in told_by])
+    numbers = _PUBLISHER_NUMBER.findall(link or "")
+    parts = (max(numbers, key=len) if numbers else link, title, date)
+    return b"".join([_hash(part, size=MARK_BYTES) if part else bytes(MARK_BYTES) for part in parts])
 
 
-def is_different_article(one: bytes, other: bytes) -> bool:
-    """Whether two entries of one name are two: link, title and date are all other. Publishers change one or two of
-    them; those that use a name again change all (docs/polling.md, case 54). No date on either side tells nothing."""
-    if len(one) != len(other) or not one:
+def is_different_article(stored: bytes, current: bytes) -> bool:
+    """Whether two fingerprints under one key are two articles: link, title and date all differ.
+
+    Publishers change one or two of them; those that reuse a key change all (docs/polling.md, case 54). Where neither
+    entry has a date, link and title decide.
+    """
+    if len(stored) != len(current) or not stored:
         return False
     link, title, date = (
-        one[at : at + MARK_BYTES] != other[at : at + MARK_BYTES]
+        stored[at : at + MARK_BYTES] != current[at : at + MARK_BYTES]
         for at in range(0, 3 * MARK_BYTES, MARK_BYTES)
     )
-    undated = not any(one[2 * MARK_BYTES :]) and not any(other[2 * MARK_BYTES :])
+    undated = not any(stored[2 * MARK_BYTES :]) and not any(current[2 * MARK_BYTES :])
     return link and title and (date or undated)
 
 
 def content_hash(title: str, text: str, authors: Iterable[str]) -> bytes:
-    """Of what makes a revision; 16 bytes. White space does not count, nor the order of authors: feeds re-wrap their
-    lines."""
-    told = _hash(" ".join(title.split()), " ".join(text.split()), size=DIGEST_BYTES)
-    return with_authors(told, authors)
+    """Hash of title, text and authors, 16 bytes: a different one is another revision.
+
+    White space does not count, because feeds re-wrap their lines; nor does the order of authors.
+    """
+    without_authors = _hash(" ".join(title.split()), " ".join(text.split()), size=DIGEST_BYTES)
+    return with_authors(without_authors, authors)
 
 
-def with_authors(told: bytes, authors: Iterable[str]) -> bytes:
-    """The digest of the same title and text by these authors, of one that names nobody; and the other way round."""
+def with_authors(content_hash: bytes, authors: Iterable[str]) -> bytes:
+    """Add authors to a hash without them, or remove them from a hash that has them: the function is its own inverse."""
     names = sorted({" ".join(author.split()) for author in authors})
     if not names:
-        return told
+        return content_hash
     mask = int.from_bytes(_hash(*names, size=DIGEST_BYTES))
-    return (int.from_bytes(told) ^ mask).to_bytes(DIGEST_BYTES)
+    return (int.from_bytes(content_hash) ^ mask).to_bytes(DIGEST_BYTES)
 
 
 def _hash(*parts: str, size: int) -> bytes:

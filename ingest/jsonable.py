@@ -1,4 +1,4 @@
-"""Our types as JSON has them, the same in the API and on the command line."""
+"""Our types as JSON values, the same in the API and on the command line."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def jsonable(value: Any) -> Any:
         case UUID():
             return str(value)
         case Mapping():
-            return {str(name): jsonable(each) for name, each in value.items()}
+            return {str(name): jsonable(item) for name, item in value.items()}
         case set() | frozenset():
-            return sorted(jsonable(each) for each in value)
+            return sorted(jsonable(item) for item in value)
         case list() | tuple():
-            return [jsonable(each) for each in value]
+            return [jsonable(item) for item in value]
     if is_dataclass(value):
         return {field.name: jsonable(getattr(value, field.name)) for field in fields(value)}
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 def json_line(value: Any) -> str:
-    """One line of compact JSON, also for those who end lines where ``str.splitlines`` does."""
+    """One line of compact JSON, also for readers that end lines where ``str.splitlines`` does."""
     return json.dumps(jsonable(value), ensure_ascii=False, separators=(",", ":")).translate(_LINE_ENDS)

@@ -1,7 +1,7 @@
-"""OPML 2.0: lists of feeds, as feed readers exchange them. Pure.
+"""OPML 2.0: lists of feeds, which feed readers exchange. Pure.
 
-Expat tells the line of each outline, and lets us refuse a document type before anything in it is expanded:
-OPML needs none, and entity bombs live there.
+Expat reports the line of each outline. It also lets us refuse a document type before its entities are expanded: OPML
+needs none, and entity bombs need one.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ MAX_DEPTH: Final = 200
 _NOT_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 NAMESPACE: Final = "https://github.com/news-ingest/news-ingest"
 USER_AGENT: Final = "ingest:userAgent"
-"""An attribute of an outline that only we write; OPML 2.0 lets namespaces add what it does not know."""
+"""An attribute that only we write; OPML 2.0 allows attributes in namespaces."""
 ACCEPTED: Final = "an OPML file (see opml.org/spec2.opml) in well-formed XML"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """One subscription of the file, as it was written; its URL is not checked, and may be empty."""
+    """One feed of the file, unchanged; its URL is not checked, and may be empty."""
 
     line: int
     url: str
     title: str | None
     user_agent: str | None = None
-    """That the feed is to be asked with (:data:`USER_AGENT`); not checked."""
+    """The feed's own user agent (:data:`USER_AGENT`); not checked."""
 
 
 def read_opml(document: bytes, *, name: str) -> list[Outline]:
-    """Every outline that names a feed, at whatever depth, in its order. ``name`` is for the error message.
+    """All outlines that name a feed, at any depth, in document order. Error messages contain ``name``.
 
     Raises:
-        Refused: no OPML, not well-formed, with a document type, or beyond our bounds.
+        Refused: not OPML, not well-formed, with a document type, or beyond our bounds.
     """
     if len(document) > MAX_BYTES:
         raise Refused(name, f"{len(document)} bytes", f"{ACCEPTED} of at most {MAX_BYTES} bytes")
-    found: list[Outline] = []
+    outlines: list[Outline] = []
     depth = 0
     parser = expat.ParserCreate()
 
@@ -59,17 +59,17 @@ def read_opml(document: bytes, *, name: str) -> list[Outline]:
                 f"{name}, line {parser.CurrentLineNumber}", f"{depth} levels", f"at most {MAX_DEPTH}"
             )
         if tag.lower() == "outline":
-            said = {key.lower(): value.strip() for key, value in attributes.items()}
-            if "xmlurl" in said or said.get("type", "").lower() in {"rss", "atom"}:
-                title = said.get("title") or said.get("text") or None
-                if title == said.get("xmlurl"):  # as writers name a feed that has told no title yet, we too
+            values = {key.lower(): value.strip() for key, value in attributes.items()}
+            if "xmlurl" in values or values.get("type", "").lower() in {"rss", "atom"}:
+                title = values.get("title") or values.get("text") or None
+                if title == values.get("xmlurl"):  # writers, we too, put the URL in place of an unknown title
                     title = None
-                found.append(
+                outlines.append(
                     Outline(
                         line=parser.CurrentLineNumber,
-                        url=said.get("xmlurl", ""),
+                        url=values.get("xmlurl", ""),
                         title=title,
-                        user_agent=said.get(USER_AGENT.lower()) or None,
+                        user_agent=values.get(USER_AGENT.lower()) or None,
                     )
                 )
 
@@ -91,7 +91,7 @@ def read_opml(document: bytes, *, name: str) -> list[Outline]:
         raise Refused(name, f"line {error.lineno}: {expat.errors.messages[error.code]}", ACCEPTED) from None
     except (ValueError, LookupError) as error:
         raise Refused(name, str(error), ACCEPTED) from None
-    return found
+    return outlines
 
 
 def write_opml(
@@ -101,7 +101,7 @@ def write_opml(
     now: datetime,
     user_agents: Mapping[str, str] | None = None,
 ) -> bytes:
-    """A document with these feeds, each a URL and a title; ``user_agents``: what some are asked with, by URL."""
+    """A document with these feeds, each a URL and a title; ``user_agents`` has some feeds' own user agents, by URL."""
     user_agents = user_agents or {}
     root = ElementTree.Element("opml", version="2.0")
     if user_agents:

@@ -1,18 +1,20 @@
-"""Articles' pages that are due in, their texts in the log out; beside the polls, and out of the same budgets.
+"""Fetch the pages of articles, and append the articles with their pages' texts to the log.
 
 ::
 
-    lease_pages ─▶ leased ─▶ robots.txt known? ─no──▶ ask for it: the page waits for another turn
+    lease_pages ─▶ leased ─▶ robots.txt loaded? ─no──▶ fetch it: the page waits for another slot
                                 │ yes
-                                ├─ it says no ────────────────────────────▶ given up
-                                └─ fetch ─┬─ a redirect ──────────────────▶ waiting: that page, under its own host
+                                ├─ disallowed ────────────────────────────▶ given up
+                                └─ fetch ─┬─ a redirect ──────────────────▶ waiting: that URL, under its own host
                                           ├─ failed ──────────────────────▶ waiting, or given up
                                           └─ page ─read_page × parsers─┬──▶ no better than the feed's text
                                                                        └──▶ append, then taken
 
-Nothing waits for a page: its article is stored and on its streams with its feed's text before the page is asked for,
-and stays so where the page cannot be had. The text is appended before the outcome is recorded: after a crash between
-the two it is appended again, under the same id, which ``persist`` takes for a repeat.
+Page fetching runs beside the polls, within the same limits per host. Nothing waits for a page. Its article is stored
+and on its streams with the feed's text before the page is fetched, and stays so where the page cannot be had.
+
+The text is appended before the outcome is recorded. After a crash between the two the text is appended again, under the
+same id, and ``persist`` takes it for a repeat.
 """
 
 from __future__ import annotations
@@ -20,25 +22,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Final
 
-from sqlalchemy import Engine
-
+from ingest import runtime
 from ingest.append import Appender
 from ingest.db import page_fetch
+from ingest.db.engine import Engine
 from ingest.db.page_fetch import PageLease
 from ingest.db.robots import load_robots, save_robots
 from ingest.errors import Refused, Unusable
-from ingest.fetch import Fetcher, Limits
+from ingest.fetch import Limits
+from ingest.fetch_resources import FetchResources
 from ingest.log.api import ARTICLES
-from ingest.parse_pool import PageBody, ParserPool
+from ingest.parse_pool import PageBody
 from ingest.robots import MAX_BYTES, Robots, judge, product_tokens
 from ingest.runtime import failpoint
-from ingest.schedule.page_fetch import PageOutcome, asked_robots, failed_page, moved, taken
+from ingest.schedule.page_fetch import PageOutcome, after_failure, after_redirect, after_robots_fetch, taken
 from ingest.schedule.rate_limit import HostLimits
 from ingest.types import Failed, FailureKind, Message
 from ingest.urls import feed_url, origin_of
@@ -48,239 +51,190 @@ logger = logging.getLogger(__name__)
 ACCEPT: Final = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
 ACCEPT_ROBOTS: Final = "text/plain, */*;q=0.1"
 CONCURRENCY: Final = 16
-"""Pages under way at once."""
-READ_AT_ONCE: Final = 2
-"""Pages that wait for a parser at once: feeds go before them."""
+"""Pages in flight at once."""
+CONCURRENT_READS: Final = 2
+"""Pages that wait for a parser at once, so that feeds go first."""
 MAX_PAGE_BYTES: Final = 8 * 1024**2
 ROBOTS_LIMITS: Final = Limits(deadline=timedelta(seconds=20), max_bytes=8 * MAX_BYTES, max_redirects=5)
 LINGER_SECONDS: Final = 0.02
-"""A page that ended waits this long for others to share its transaction."""
+"""A finished page waits this long for others to share its transaction."""
 IDLE_SECONDS: Final = 1.0
 GRACE_SECONDS: Final = 0.5
-"""A page under way may take this long once a stop is requested: it is nothing to wait for, and is asked for again."""
-
-
-class InThread(Protocol):
-    """Runs what blocks in a thread."""
-
-    def __call__(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Awaitable[Any]: ...
+"""The time that pages in flight may take once a stop is requested. Pages that take longer are fetched again later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Ended:
+class _FinishedPage:
+    """An outcome, and the message that must be durable before the outcome is recorded."""
+
     lease: PageLease
     outcome: PageOutcome
     message: Message | None = None
 
 
 class PageFetchStage:
-    """Fetches articles' pages on the poller's event loop.
+    """Fetch the pages of articles on the event loop of ``resources``.
 
     Args:
-        engine, log: as the poller's.
-        fetcher, parsers: the poller's own.
-        user_agent: what the fetcher calls us: robots.txt may name us by how it begins.
-        budget: what one host may be asked by all pollers together, for feeds and pages.
-        lease: how long a page may take until it is given to another poller.
-        limits: of one fetch; a page may have at most ``MAX_PAGE_BYTES``.
+        engine, log: those of the poller.
+        resources: the fetcher, the parsers and the threads.
+        user_agent: the fetcher's; robots.txt may address us by the product tokens in it.
+        host_limits: limits per host that all pollers share, for feeds and pages.
+        lease: the maximum time for a page; after it the page is leased to another poller.
+        limits: bounds of one fetch; a page may have at most ``MAX_PAGE_BYTES``.
         outage: whether our own network is down.
-        in_thread: runs what blocks.
-        clock: the present.
+        clock: returns the current time.
     """
 
     def __init__(
         self,
         engine: Engine,
         log: Appender,
+        resources: FetchResources,
         *,
-        fetcher: Fetcher,
-        parsers: ParserPool,
         user_agent: str,
-        budget: HostLimits,
+        host_limits: HostLimits,
         lease: timedelta,
         limits: Limits,
         outage: Callable[[], bool],
-        in_thread: InThread,
-        clock: Callable[[], datetime],
+        clock: Callable[[], datetime] = runtime.now,
     ) -> None:
         self._engine = engine
         self._log = log
-        self._fetcher = fetcher
-        self._parsers = parsers
-        self._names = product_tokens(user_agent)
-        self._budget = budget
+        self._resources = resources
+        self._product_tokens = product_tokens(user_agent)
+        self._host_limits = host_limits
         self._lease = lease
         self._limits = replace(limits, max_bytes=min(limits.max_bytes, MAX_PAGE_BYTES), max_redirects=0)
         self._outage = outage
-        self._in_thread = in_thread
         self._clock = clock
-        self._reading = asyncio.Semaphore(READ_AT_ONCE)
-        self._asking: dict[str, asyncio.Lock] = {}
+        self._reads = asyncio.Semaphore(CONCURRENT_READS)
+        self._robots_locks: dict[str, asyncio.Lock] = {}
+        """One lock per origin whose robots.txt is being loaded."""
         self.counts: Counter[str] = Counter()
-        """What pages came to since it was made: states, and the failures of those that failed."""
+        """Outcomes of pages: states, and the failures of those that failed."""
 
     async def run(self, stopping: asyncio.Event, *, until_idle: bool) -> None:
         """Fetch pages until a stop is requested; or (``until_idle``) until none is left that is due.
 
         Raises:
-            Unavailable: the database, the log, or no parser can be started. Leases then run out.
+            Unavailable: the database, the log, or no parser can be started. Leases then expire.
         """
-        self._under_way: dict[int, PageLease] = {}
-        ended: asyncio.Queue[_Ended | None] = asyncio.Queue()
-        async with asyncio.TaskGroup() as group:
-            writer = group.create_task(self._write_ended(ended))
-            tasks: set[asyncio.Task[None]] = set()
-            while not stopping.is_set():
-                # Asked before the lease: what ends meanwhile may be due again.
-                idle = not self._under_way
-                leases: list[PageLease] = []
-                if room := CONCURRENCY - len(tasks):
-                    leases = await self._in_thread(
-                        page_fetch.lease_pages,
-                        self._engine,
-                        now=self._clock(),
-                        limit=room,
-                        lease=self._lease,
-                        budget=self._budget,
-                    )
-                if leases:
-                    failpoint("poll.page-leased")
-                for lease in leases:
-                    self._under_way[lease.id] = lease
-                    task = group.create_task(self._handle(lease, ended))
-                    tasks.add(task)
-                    task.add_done_callback(tasks.discard)
-                if len(leases) == room and room:
-                    continue
-                if until_idle and not leases and idle:
-                    break
-                await self._pause(stopping, tasks, until_idle=until_idle)
-            if tasks:
-                await asyncio.wait(tasks, timeout=GRACE_SECONDS)
-            for task in tuple(tasks):
-                task.cancel()
-            ended.put_nowait(None)
-            await writer
-            if self._under_way:
-                await self._in_thread(page_fetch.release, self._engine, list(self._under_way.values()))
-                failpoint("poll.page-released")
+        await _PageFetchRun(self, stopping, until_idle=until_idle).run()
 
-    async def _pause(
-        self, stopping: asyncio.Event, tasks: set[asyncio.Task[None]], *, until_idle: bool
-    ) -> None:
-        """Until a page has ended, a stop is requested, or it is time to look again."""
-        stop = asyncio.ensure_future(stopping.wait())
-        seconds = LINGER_SECONDS if until_idle else IDLE_SECONDS
-        try:
-            await asyncio.wait({*tasks, stop}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stop.cancel()
+    async def lease_pages(self, limit: int) -> list[PageLease]:
+        """Lease up to ``limit`` pages that are due."""
+        leases = await self._resources.in_thread(
+            page_fetch.lease_pages,
+            self._engine,
+            now=self._clock(),
+            limit=limit,
+            lease=self._lease,
+            host_limits=self._host_limits,
+        )
+        if leases:
+            failpoint("poll.page-leased")
+        return leases
 
-    async def _handle(self, lease: PageLease, ended: asyncio.Queue[_Ended | None]) -> None:
+    async def release(self, leases: list[PageLease]) -> None:
+        """Give back leases on pages that were not fetched to the end."""
+        await self._resources.in_thread(page_fetch.release, self._engine, leases)
+        failpoint("poll.page-released")
+
+    async def fetch(self, lease: PageLease) -> _FinishedPage:
+        """Fetch and read one page, or load the robots.txt of its host."""
         origin = origin_of(lease.url)
-        robots, fresh = await self._robots(origin)
+        robots, fetched_now = await self._load_robots(origin)
         if robots is None:
             failed = Failed(kind=FailureKind.OUTAGE, detail=f"{origin} cannot be reached", unreachable=True)
-            ended.put_nowait(_Ended(lease=lease, outcome=self._failed(lease, failed)))
-            return
-        if fresh:
-            ended.put_nowait(_Ended(lease=lease, outcome=asked_robots(now=self._clock())))
-            return
+            return self._failed(lease, failed)
+        if fetched_now:
+            return _FinishedPage(lease=lease, outcome=after_robots_fetch(now=self._clock()))
         if not robots.allows(lease.url):
-            ended.put_nowait(
-                _Ended(lease=lease, outcome=self._failed(lease, self._disallowed(origin, robots)))
-            )
-            return
-        page = await self._fetcher.get(lease.url, accept=ACCEPT, now=lease.leased_at, limits=self._limits)
+            return self._failed(lease, self._disallowed(origin, robots))
+        page = await self._resources.fetcher.get(
+            lease.url, accept=ACCEPT, now=lease.leased_at, limits=self._limits
+        )
         failpoint("poll.page-fetched")
-        now = self._clock()
         if isinstance(page, Failed):
-            ended.put_nowait(_Ended(lease=lease, outcome=self._failed(lease, page)))
-            return
+            return self._failed(lease, page)
         body = PageBody(
             article=lease.article,
             page_id=lease.id,
-            seen_at=now,
+            seen_at=self._clock(),
             url=page.url,
             content_type=page.content_type,
             body=page.body,
         )
-        async with self._reading:
-            answer = await self._parsers.read_page(body)
+        async with self._reads:
+            message = await self._resources.parsers.read_page(body)
         failpoint("poll.page-read")
-        if isinstance(answer, Failed):
-            failed = replace(answer, status=page.status)
-            ended.put_nowait(_Ended(lease=lease, outcome=self._failed(lease, failed)))
-        else:
-            ended.put_nowait(_Ended(lease=lease, outcome=taken(status=page.status), message=answer))
+        if isinstance(message, Failed):
+            return self._failed(lease, replace(message, status=page.status))
+        return _FinishedPage(lease=lease, outcome=taken(status=page.status), message=message)
 
-    def _failed(self, lease: PageLease, failed: Failed) -> PageOutcome:
+    def _failed(self, lease: PageLease, failed: Failed) -> _FinishedPage:
+        return _FinishedPage(lease=lease, outcome=self._failed_outcome(lease, failed))
+
+    def _failed_outcome(self, lease: PageLease, failed: Failed) -> PageOutcome:
         now = self._clock()
         if failed.location is not None:
             with suppress(Refused):
-                return moved(feed_url(failed.location), status=failed.status, hops=lease.hops, now=now)
-        return failed_page(lease.url, failed, tries=lease.tries, outage=self._outage(), now=now)
+                url = feed_url(failed.location)
+                return after_redirect(url, status=failed.status, hops=lease.hops, now=now)
+        return after_failure(lease.url, failed, tries=lease.tries, outage=self._outage(), now=now)
 
     def _disallowed(self, origin: str, robots: Robots) -> Failed:
         if robots.reachable:
-            return Failed(kind=FailureKind.ROBOTS, detail=f"{origin}/robots.txt asks that it is not fetched")
-        said = "did not answer" if robots.status is None else f"answered {robots.status}"
+            return Failed(kind=FailureKind.ROBOTS, detail=f"{origin}/robots.txt disallows this page")
+        result = "did not respond" if robots.status is None else f"responded with {robots.status}"
         return Failed(
             kind=FailureKind.ROBOTS,
-            detail=f"{origin}/robots.txt {said}, so nothing is fetched from there for now",
+            detail=f"{origin}/robots.txt {result}, so no page is fetched from there for now",
             retry_after=robots.expires_at - self._clock(),
         )
 
-    async def _robots(self, origin: str) -> tuple[Robots | None, bool]:
-        """What ``origin`` asks of robots, and whether it was asked for that just now, by whomever: it may have named a
-        pace that the turn of this page knew nothing of. None: our own network is down."""
-        lock = self._asking.setdefault(origin, asyncio.Lock())
-        asked = lock.locked()
+    async def _load_robots(self, origin: str) -> tuple[Robots | None, bool]:
+        """Return the rules of ``origin``, and whether any task fetched them just now; None: our own network is down.
+
+        Rules fetched just now may name a crawl delay that was unknown when the page was given its slot.
+        """
+        lock = self._robots_locks.setdefault(origin, asyncio.Lock())
+        in_progress = lock.locked()
         try:
             async with lock:
-                known = await self._in_thread(load_robots, self._engine, origin, now=self._clock())
-                if known is not None:
-                    return known, asked
-                answer = await self._fetcher.get(
+                stored = await self._resources.in_thread(load_robots, self._engine, origin, now=self._clock())
+                if stored is not None:
+                    return stored, in_progress
+                response = await self._resources.fetcher.get(
                     f"{origin}/robots.txt", accept=ACCEPT_ROBOTS, now=self._clock(), limits=ROBOTS_LIMITS
                 )
                 failpoint("poll.robots-fetched")
-                if isinstance(answer, Failed) and answer.unreachable and self._outage():
+                if isinstance(response, Failed) and response.unreachable and self._outage():
                     return None, False
                 now = self._clock()
-                found = judge(answer, names=self._names, now=now)
-                await self._in_thread(save_robots, self._engine, origin, found, now=now)
+                robots = judge(response, names=self._product_tokens, now=now)
+                await self._resources.in_thread(save_robots, self._engine, origin, robots, now=now)
                 failpoint("poll.robots-recorded")
-                return found, True
+                return robots, True
         finally:
             if not lock.locked():
-                self._asking.pop(origin, None)
+                self._robots_locks.pop(origin, None)
 
-    async def _write_ended(self, ended: asyncio.Queue[_Ended | None]) -> None:
-        """Append texts and record outcomes, as many at once as there are, until None comes."""
-        while (first := await ended.get()) is not None:
-            await asyncio.sleep(LINGER_SECONDS)
-            batch, last = [first], False
-            while not ended.empty():
-                each = ended.get_nowait()
-                if each is None:
-                    last = True
-                else:
-                    batch.append(each)
-            await self._in_thread(self._write, batch)
-            for one in batch:
-                self._under_way.pop(one.lease.id, None)
-                self.counts[one.outcome.failure or one.outcome.state] += 1
-            if last:
-                return
+    async def record(self, batch: list[_FinishedPage]) -> None:
+        """Append the texts, then record the outcomes."""
+        await self._resources.in_thread(self._record, batch)
+        for page in batch:
+            self.counts[page.outcome.failure or page.outcome.state] += 1
 
-    def _write(self, batch: list[_Ended]) -> None:
-        batch = [self._appended(each) for each in batch] if not self._append_all(batch) else batch
-        page_fetch.finish(self._engine, [(each.lease, each.outcome) for each in batch], now=self._clock())
+    def _record(self, batch: list[_FinishedPage]) -> None:
+        if not self._append_all(batch):
+            batch = [self._append(page) for page in batch]
+        page_fetch.finish(self._engine, [(page.lease, page.outcome) for page in batch], now=self._clock())
         failpoint("poll.page-recorded")
 
-    def _append_all(self, batch: list[_Ended]) -> bool:
-        messages = [each.message for each in batch if each.message is not None]
+    def _append_all(self, batch: list[_FinishedPage]) -> bool:
+        messages = [page.message for page in batch if page.message is not None]
         if not messages:
             return True
         try:
@@ -290,13 +244,88 @@ class PageFetchStage:
         failpoint("poll.page-appended")
         return True
 
-    def _appended(self, ended: _Ended) -> _Ended:
-        """One text of the batch is more than the log takes: that article keeps its feed's. Others may travel twice."""
-        if ended.message is None:
-            return ended
+    def _append(self, page: _FinishedPage) -> _FinishedPage:
+        """Append one text. Where the log refuses it as too large, its article keeps the feed's text.
+
+        Texts that were appended with the refused batch may be appended twice.
+        """
+        if page.message is None:
+            return page
         try:
-            self._log.append(ARTICLES, [ended.message])
+            self._log.append(ARTICLES, [page.message])
         except Unusable as error:
-            failed = Failed(kind=FailureKind.TOO_LARGE, detail=str(error), status=ended.outcome.status)
-            return replace(ended, outcome=self._failed(ended.lease, failed), message=None)
-        return ended
+            failed = Failed(kind=FailureKind.TOO_LARGE, detail=str(error), status=page.outcome.status)
+            return self._failed(page.lease, failed)
+        return page
+
+
+class _PageFetchRun:
+    """One run of the stage: leases pages, fetches them in tasks and records them in batches."""
+
+    def __init__(self, stage: PageFetchStage, stopping: asyncio.Event, *, until_idle: bool) -> None:
+        self._stage = stage
+        self._stopping = stopping
+        self._until_idle = until_idle
+        self._in_flight: dict[int, PageLease] = {}
+        """Leased pages that are not recorded yet, by their ids."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._finished: asyncio.Queue[_FinishedPage | None] = asyncio.Queue()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            recording = group.create_task(self._record_finished())
+            await self._lease_pages(group)
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=GRACE_SECONDS)
+            for task in tuple(self._tasks):
+                task.cancel()
+            self._finished.put_nowait(None)
+            await recording
+            if self._in_flight:
+                await self._stage.release(list(self._in_flight.values()))
+
+    async def _lease_pages(self, group: asyncio.TaskGroup) -> None:
+        while not self._stopping.is_set():
+            # Read before the query: a page that finishes during the query may be due again.
+            idle = not self._in_flight
+            capacity = CONCURRENCY - len(self._tasks)
+            leases = await self._stage.lease_pages(capacity) if capacity else []
+            for lease in leases:
+                self._in_flight[lease.id] = lease
+                task = group.create_task(self._fetch(lease))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            if capacity and len(leases) == capacity:
+                continue
+            if self._until_idle and not leases and idle:
+                return
+            await self._pause()
+
+    async def _pause(self) -> None:
+        """Wait until a page is fetched, a stop is requested, or the next query is due."""
+        stop = asyncio.ensure_future(self._stopping.wait())
+        seconds = LINGER_SECONDS if self._until_idle else IDLE_SECONDS
+        try:
+            await asyncio.wait({*self._tasks, stop}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+
+    async def _fetch(self, lease: PageLease) -> None:
+        self._finished.put_nowait(await self._stage.fetch(lease))
+
+    async def _record_finished(self) -> None:
+        """Record finished pages, as many at once as there are, until None is in the queue."""
+        while (first := await self._finished.get()) is not None:
+            await asyncio.sleep(LINGER_SECONDS)
+            batch, last = [first], False
+            while not self._finished.empty():
+                page = self._finished.get_nowait()
+                if page is None:
+                    last = True
+                else:
+                    batch.append(page)
+            await self._stage.record(batch)
+            for page in batch:
+                self._in_flight.pop(page.lease.id, None)
+            if last:
+                return

@@ -1,20 +1,20 @@
-"""Copies every stream from the Postgres log to Kafka, exactly once.
+"""The relay: copies every stream from the PostgreSQL log to Kafka, exactly once.
 
 ::
 
-    be the only relay     source.acquire        others stand by until this one's session ends
-    fence                 target.fence          what a predecessor left open is aborted; it can commit no more
-    resume                target.last_cursor    for each stream, the last event that is there
-    repeat                source.read           what came after it, of all streams that have news
-                          target.transaction    all of it appears at once, or none
-                          source.mark           shows the lag, and helps when retention emptied the target
-                          target.prove          now and then: what was committed can be read
+    become active         source.acquire          other relays stand by until this one's session ends
+    fence                 target.fence            a predecessor's open transaction is aborted; it can commit no more
+    resume                target.last_cursor      for each stream, the last event in the target
+    repeat                source.read             new events of all streams that have some
+                          target.transaction      all of them become visible at once, or none
+                          source.mark             shows the lag, and helps when retention emptied the target
+                          target.verify_visible   periodically: committed events can be read
 
-The cursor of an event is its offset in the source, and travels as the header ``cursor``. Nothing but the
-target says what it has: a relay that was killed at any point goes on behind the last event found there.
+The cursor of an event is its offset in the source; it is sent as the header ``cursor``. Only the target knows which
+events it has: a relay that was killed at any point resumes behind the last event found there.
 
-A transaction costs tens of milliseconds, most of it waiting; while it does, news gathers for the next one. So
-under load the batches grow by themselves, and ``gather`` bounds how many small ones a trickle may cause.
+A transaction takes tens of milliseconds, most of it waiting, while events for the next one accumulate. Under load the
+batches therefore grow by themselves; ``linger`` bounds the number of small transactions under light load.
 """
 
 from __future__ import annotations
@@ -34,60 +34,60 @@ logger = logging.getLogger(__name__)
 
 CURSOR_HEADER: Final = "cursor"
 OMITTED_HEADER: Final = "omitted"
-"""Of an event too large for the target: its size in bytes. Its value is empty; the API has it in full."""
+"""Header of an event too large for the target: its size in bytes. Its value is empty; the API has the full event."""
 STANDBY_SECONDS: Final = 0.5
 IDLE_SECONDS: Final = 0.5
-"""Between two looks when nothing was announced; also how fast a stop is noticed."""
+"""Polling interval without notifications; also the delay until a stop is noticed."""
 BATCH: Final = 1000
-"""Events in one transaction."""
-PROVE_SECONDS: Final = 10.0
-"""Between two looks whether what was committed can be read, of which the second tells."""
+"""Maximum number of events in one transaction."""
+VERIFY_SECONDS: Final = 10.0
+"""Interval between two visibility checks; each checks the commits before the previous one."""
 BATCH_BYTES: Final = 32 * 1024**2
 
 
 class Source(Protocol):
     def acquire(self) -> bool:
-        """Try to become the only relay; True if this one is."""
+        """Try to become the active relay; return whether this process is."""
 
     def streams(self) -> Mapping[str, tuple[int, int]]:
-        """By log topic: the first cursor still held, and the next to be given."""
+        """Return the first retained and the next free cursor of every stream, by log topic."""
 
     def read(self, topic: str, *, after: int, limit: int) -> Sequence[Record]:
-        """Up to ``limit`` events behind the cursor ``after``, in order; fewer where they are large."""
+        """Return up to ``limit`` events behind the cursor ``after``, in order; fewer if they are large."""
 
     def relayed(self, topic: str) -> int:
-        """The last cursor that was marked; 0 if none."""
+        """Return the last marked cursor, 0 if none."""
 
     def mark(self, cursors: Mapping[str, int]) -> None:
-        """Note the last cursor whose commit the target answered, by log topic."""
+        """Record, by log topic, the last cursor whose commit the target acknowledged."""
 
     def wait(self, seconds: float) -> None:
-        """Return when there may be news, at the latest after ``seconds``."""
+        """Wait until there may be new events, for at most ``seconds``."""
 
 
 class Transaction(Protocol):
     def send(self, topic: str, messages: Sequence[Message], *, at: Sequence[datetime]) -> None:
-        """Send ``messages``, each with its own time, in order."""
+        """Send ``messages`` in order, each with its own timestamp."""
 
 
 class Target(Protocol):
     def fence(self) -> None:
-        """Become the only writer: others under the same name can commit nothing from now on."""
+        """Become the only writer: other producers with the same id can commit nothing from now on."""
 
     def last_cursor(self, topic: str) -> int | None:
-        """Of the last committed event; 0 if there never was one, None if they have gone with retention."""
+        """Return the cursor of the last committed event; 0 if none was written, None if retention deleted all."""
 
-    def takes(self, topic: str, message: Message) -> bool:
-        """Whether ``message`` is small enough for ``topic``, which was asked for its last cursor before."""
+    def accepts(self, topic: str, message: Message) -> bool:
+        """Return whether ``message`` fits into ``topic``. Call :meth:`last_cursor` for the log topic first."""
 
     def transaction(self) -> AbstractContextManager[Transaction]:
-        """All that is sent inside appears at the end of the block, or never."""
+        """Send events that become visible together at the end of the block, or never."""
 
     def verify_visible(self) -> None:
-        """See that what was committed before the last call can be read.
+        """Check that events committed before the previous call are visible.
 
         Raises:
-            Unavailable: it cannot, or the target does not tell; begin again with :meth:`fence`.
+            Unavailable: they are not, or the target does not respond; start again with :meth:`fence`.
         """
 
 
@@ -97,39 +97,40 @@ def run(
     stop: Stop,
     *,
     batch: int = BATCH,
-    gather: timedelta = timedelta(milliseconds=20),
-    prove_every: timedelta = timedelta(seconds=PROVE_SECONDS),
-    alive: Callable[[], None] = lambda: None,
+    linger: timedelta = timedelta(milliseconds=20),
+    verify_interval: timedelta = timedelta(seconds=VERIFY_SECONDS),
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> None:
-    """Relay until ``stop`` is requested; ``alive`` is called before everything that may wait.
+    """Relay until ``stop`` is requested; ``heartbeat`` is called before every call that may wait.
 
     Raises:
-        Refused: the target is ahead of the source: the database was set back, or the target is another's.
-        Unavailable: database or Kafka failed, what was committed cannot be read, or another relay fenced this one:
-            start again.
+        Refused: the target is ahead of the source: the database was restored from a backup, or the target belongs to
+            another installation.
+        Unavailable: the database or Kafka failed, committed events are not visible, or another relay fenced this one;
+            a restart resumes.
     """
     while not source.acquire():
-        alive()
+        heartbeat()
         if stop.wait(STANDBY_SECONDS):
             return
     failpoint("relay.acquired")
-    alive()
+    heartbeat()
     target.fence()
     failpoint("relay.fenced")
-    relay = Relay(source, target, batch=batch, alive=alive)
-    looked = time.monotonic()
+    relay = Relay(source, target, batch=batch, heartbeat=heartbeat)
+    verified_at = time.monotonic()
     while not stop.requested:
         if relay.copy() == 0:
             source.wait(IDLE_SECONDS)
-            stop.wait(gather.total_seconds())
-        if time.monotonic() - looked >= prove_every.total_seconds():
-            alive()
+            stop.wait(linger.total_seconds())
+        if time.monotonic() - verified_at >= verify_interval.total_seconds():
+            heartbeat()
             target.verify_visible()
-            looked = time.monotonic()
+            verified_at = time.monotonic()
 
 
 class Relay:
-    """The only relay, while it is: knows for each stream what the target has."""
+    """The active relay; knows the last cursor of each stream in the target."""
 
     def __init__(
         self,
@@ -137,22 +138,22 @@ class Relay:
         target: Target,
         *,
         batch: int = BATCH,
-        alive: Callable[[], None] = lambda: None,
+        heartbeat: Callable[[], None] = lambda: None,
     ) -> None:
         self._source = source
         self._target = target
         self._batch = batch
-        self._alive = alive
-        self._cursors: dict[str, int] = {}  # the last one in the target; the stream served last stands last
+        self._heartbeat = heartbeat
+        self._cursors: dict[str, int] = {}  # the last cursor in the target; the stream copied last comes last
 
     def copy(self) -> int:
-        """Copy what is new, as far as one transaction takes it; how many events that was."""
-        self._alive()
+        """Copy new events in one transaction and return their number."""
+        self._heartbeat()
         events = self._read()
         if not events:
             return 0
         failpoint("relay.read")
-        self._alive()
+        self._heartbeat()
         with self._target.transaction() as transaction:
             failpoint("relay.begun")
             for topic, records in events.items():
@@ -168,10 +169,10 @@ class Relay:
         return sum(map(len, events.values()))
 
     def _read(self) -> dict[str, Sequence[Record]]:
-        """What is new, a fair share of each stream, those first that waited longest."""
+        """Return new events: a fair share of each stream, the longest waiting stream first."""
         bounds = self._source.streams()
         for topic in bounds.keys() - self._cursors.keys():
-            self._cursors[topic] = self._resume(topic, bounds[topic][1])
+            self._cursors[topic] = self._resume_cursor(topic, bounds[topic][1])
         behind = [topic for topic, cursor in self._cursors.items() if cursor + 1 < bounds[topic][1]]
         share = max(1, self._batch // max(1, len(behind)))
         events: dict[str, Sequence[Record]] = {}
@@ -181,43 +182,42 @@ class Relay:
             if not records:
                 continue
             if (gap := records[0].offset - self._cursors[topic] - 1) > 0:
-                logger.error("%s: retention took %d events before they were relayed", topic, gap)
+                logger.error("%s: retention deleted %d events before they were relayed", topic, gap)
             events[topic] = records
             room -= sum(len(record.value) for record in records)
             if room <= 0:
                 break
         return events
 
-    def _resume(self, topic: str, following: int) -> int:
-        """The cursor behind which to go on."""
-        self._alive()
+    def _resume_cursor(self, topic: str, next_cursor: int) -> int:
+        """Return the cursor behind which to continue."""
+        self._heartbeat()
         cursor, relayed = self._target.last_cursor(topic), self._source.relayed(topic)
         if cursor is None:
             cursor = relayed
-            logger.warning(
-                "%s: the target has lost its events to retention; going on after %d", topic, cursor
-            )
-        if cursor >= following:
+            logger.warning("%s: retention deleted all events of the target; resuming after %d", topic, cursor)
+        if cursor >= next_cursor:
             raise Refused(
                 f"the last cursor of {topic} in Kafka",
                 cursor,
-                f"one before {following}, the database's next; was it set back, or is this another's broker?",
+                f"a cursor before {next_cursor}, the database's next one; "
+                "was the database restored, or is this another broker?",
             )
         if cursor < relayed:
             logger.warning(
-                "%s: Kafka has lost or never shown the events %d–%d; sending them again",
+                "%s: Kafka lost the events %d–%d or never made them visible; sending them again",
                 topic,
                 cursor + 1,
                 relayed,
             )
-        logger.info("%s: going on after cursor %d", topic, cursor)
+        logger.info("%s: resuming after cursor %d", topic, cursor)
         return cursor
 
     def _message(self, record: Record) -> Message:
-        """``record`` as the target gets it: without its value where that is too large for it."""
+        """Convert a record to a message, without its value if that is too large for the target."""
         headers = {**record.headers, CURSOR_HEADER: str(record.offset)}
         message = Message(key=record.key, value=record.value, headers=headers)
-        if self._target.takes(record.topic, message):
+        if self._target.accepts(record.topic, message):
             return message
         size = len(record.value)
         logger.error("%s: event %d is too large to relay: %d bytes", record.topic, record.offset, size)

@@ -1,6 +1,6 @@
-"""Housekeeping: what is past its retention goes, a little at a time, in every ``ingest serve``.
+"""Delete rows that are past their retention, in a thread of every ``ingest serve``.
 
-Two at once do no harm: each deletes what it finds.
+Several processes may prune at once: each deletes the rows that it sees.
 """
 
 from __future__ import annotations
@@ -17,16 +17,27 @@ from ingest.runtime import Stop, failpoint
 logger = logging.getLogger(__name__)
 
 
-class Prunable(Protocol):
+class PrunableLog(Protocol):
+    """The part of a log that retention needs."""
+
     def prune(self, *, now: datetime, retention: timedelta, streams: timedelta) -> int: ...
 
 
 class Retention:
-    """A thread that prunes until ``stop``; a failure in it requests the stop, and :meth:`check` raises it."""
+    """Prune in a thread until ``stop``. A failure requests the stop, and :meth:`check` raises it.
+
+    Args:
+        log: the log in the database.
+        prune_history: deletes rows of polls, robots and hosts from before a time, and returns their number.
+        retention_polls, retention_log, retention_streams: how long rows are kept.
+        stop: ends the thread.
+        every: the time between two passes.
+        clock: returns the current time.
+    """
 
     def __init__(
         self,
-        log: Prunable,
+        log: PrunableLog,
         prune_history: Callable[[datetime], int],
         *,
         retention_polls: timedelta,
@@ -45,7 +56,7 @@ class Retention:
         self._every = every
         self._clock = clock
         self._failure: Exception | None = None
-        self._thread = Thread(target=self._run, name="housekeeping", daemon=True)
+        self._thread = Thread(target=self._run, name="retention", daemon=True)
 
     def __enter__(self) -> Retention:
         self._thread.start()
@@ -56,26 +67,24 @@ class Retention:
         self._thread.join()
 
     def check(self) -> None:
-        """Raise what made housekeeping fail, if anything did: a process must not live on without it."""
+        """Raise the failure of the thread, if there is one: a process must not continue without retention."""
         if self._failure is not None:
             raise self._failure
 
-    def tidy(self) -> int:
-        """Prune once; how many rows went."""
+    def prune(self) -> int:
+        """Prune once. Return the number of deleted rows."""
         now = self._clock()
         records = self._log.prune(now=now, retention=self._retention_log, streams=self._retention_streams)
         failpoint("housekeep.log-pruned")
         rows = self._prune_history(now - self._retention_polls)
         if records or rows:
-            logger.info(
-                "past their retention: %d log records, %d rows of polls, robots and hosts", records, rows
-            )
+            logger.info("pruned %d log records and %d rows of polls, robots and hosts", records, rows)
         return records + rows
 
     def _run(self) -> None:
         try:
             while not self._stop.wait(self._every.total_seconds()):
-                self.tidy()
-        except Exception as error:  # noqa: BLE001 - not handled here but handed to the main thread, which raises it
+                self.prune()
+        except Exception as error:  # noqa: BLE001 - handed to the main thread, which raises it
             self._failure = error
             self._stop.request()

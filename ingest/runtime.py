@@ -1,6 +1,7 @@
-"""Facts of the running process: the time, whether it should stop or is stuck, its port, and where a test may kill it.
+"""Facts about the running process: clock, stop request, watchdog, listening socket and failpoints.
 
-Only shells ask the clock; decisions are given ``now``.
+Only shells read the clock; decisions receive ``now`` as a parameter. Importing this module reads no environment
+variable and opens no socket.
 """
 
 from __future__ import annotations
@@ -22,26 +23,34 @@ from ingest.errors import Refused, Unavailable
 
 logger = logging.getLogger(__name__)
 
-COLLECTED_OBJECTS: Final = 20_000
-"""That were made, and not let go, between two looks for cycles."""
+GC_THRESHOLD: Final = 20_000
+"""Net allocations of container objects that start a collection."""
 CRASH_SOCKET: Final = "INGEST_CRASH_SOCKET"
+"""Environment variable with the path of the crash harness's socket; the entry point reads it."""
+REPORT_SECONDS: Final = 5.0
+"""Time limit for a stuck process to write its thread stacks to the log before it exits."""
 
 
 def now() -> datetime:
-    """The present, aware UTC."""
+    """Return the current time in UTC, with its zone."""
     return datetime.now(UTC)
 
 
 def tune_gc() -> None:
-    """To be called when all is imported, which stays, and which no collection need then look through again. What work
-    leaves behind are hardly ever cycles, and looking for them every 700 objects, Python's default, took a tenth of the
-    consumer's processor time."""
+    """Exempt loaded objects from garbage collection and raise its thresholds; call once after all imports.
+
+    The work hardly ever leaves reference cycles. Collecting every 700 objects, Python's default, took a tenth of the
+    consumer's processor time.
+    """
     gc.freeze()
-    gc.set_threshold(COLLECTED_OBJECTS, 20, 20)
+    gc.set_threshold(GC_THRESHOLD, 20, 20)
 
 
 class Stop:
-    """Something everything waits on. ``request`` is safe in a signal handler and from any thread."""
+    """Stop request that every loop of a process waits on.
+
+    :meth:`request` is safe in a signal handler and from any thread.
+    """
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -57,17 +66,17 @@ class Stop:
             listener()
 
     def wait(self, seconds: float) -> bool:
-        """Sleep at most ``seconds``; True as soon as a stop is requested."""
+        """Sleep for at most ``seconds``; return True as soon as a stop is requested."""
         return self._event.wait(seconds)
 
     def on_request(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` when a stop is requested (an event loop's wake-up); at once if it already was."""
+        """Call ``listener`` when a stop is requested (to wake an event loop), or now if it already was."""
         self._listeners.append(listener)
         if self.requested:
             listener()
 
-    def on_signals(self) -> None:
-        """Let SIGTERM and SIGINT request the stop; a second one ends the process at once."""
+    def install_signal_handlers(self) -> None:
+        """Request the stop on SIGTERM and SIGINT; a second signal ends the process at once."""
 
         def handle(number: int, _frame: FrameType | None) -> None:
             signal.signal(number, signal.SIG_DFL)
@@ -77,26 +86,22 @@ class Stop:
             signal.signal(number, handle)
 
 
-LAST_WORDS_SECONDS: Final = 5.0
-"""How long a process that is stuck has to say so before it ends."""
-
-
 class Watchdog:
-    """Ends this process if it is not :meth:`alive` for ``limit``: in its log is what each thread was doing.
+    """Ends this process when no :meth:`heartbeat` arrives within ``timeout``; logs the stack of every thread first.
 
-    For work in which every wait should have an end and a library's may not: whoever starts the process again finds
-    it going on, while one that is stuck stays so. It ends with the exit code of :class:`~ingest.errors.Unavailable`,
-    as if killed: nothing is closed, for that may be what is stuck.
+    It guards library calls that may wait without a time limit: a supervisor restarts a process that exited, not one
+    that hangs. The process exits with the code of :class:`~ingest.errors.Unavailable` and closes nothing, because the
+    hanging call may be a close.
 
     Time in which the process itself did not run (it was stopped, or the machine was) does not count.
     """
 
-    def __init__(self, limit: timedelta, *, doing: str) -> None:
-        self._limit = limit
-        self._doing = doing
-        self._tick = min(1.0, limit.total_seconds() / 10)
-        self._over = threading.Event()
-        self._silent = 0.0
+    def __init__(self, timeout: timedelta, *, activity: str) -> None:
+        self._timeout = timeout
+        self._activity = activity
+        self._tick = min(1.0, timeout.total_seconds() / 10)
+        self._closed = threading.Event()
+        self._silent_seconds = 0.0
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def __enter__(self) -> Self:
@@ -104,32 +109,32 @@ class Watchdog:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        self._closed.set()
         self._thread.join()
 
-    def alive(self) -> None:
-        """Something went on; count from here."""
-        self._silent = 0.0
+    def heartbeat(self) -> None:
+        """Restart the timeout: the watched activity made progress."""
+        self._silent_seconds = 0.0
 
     def _watch(self) -> None:
-        while not self._over.wait(self._tick):
-            self._silent += self._tick  # not the clock: see above
-            if self._silent > self._limit.total_seconds():
+        while not self._closed.wait(self._tick):
+            self._silent_seconds += self._tick  # counted in ticks: a suspended process must not time out
+            if self._silent_seconds > self._timeout.total_seconds():
                 try:
-                    # Beside this thread: the log may be what is stuck, its reader gone and its lock held.
-                    last_words = threading.Thread(target=self._say, args=(_stacks(),), daemon=True)
-                    last_words.start()
-                    last_words.join(LAST_WORDS_SECONDS)
+                    # In a thread of its own: logging itself may hang, with its reader gone and its lock held.
+                    report = threading.Thread(target=self._log_stacks, args=(_stacks(),), daemon=True)
+                    report.start()
+                    report.join(REPORT_SECONDS)
                 finally:
                     os._exit(Unavailable.exit_code)
 
-    def _say(self, stacks: str) -> None:
-        said = "%s: nothing went on for %g s; ending, to be started again. What was being done:%s"
-        logger.critical(said, self._doing, self._limit.total_seconds(), stacks)
+    def _log_stacks(self, stacks: str) -> None:
+        message = "%s: no progress for %g s; exiting so that a restart resumes. Thread stacks:%s"
+        logger.critical(message, self._activity, self._timeout.total_seconds(), stacks)
 
 
 def _stacks() -> str:
-    """Where every thread is, but this one."""
+    """Format the stack of every thread but this one."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     return "".join(
         f"\nthread {names.get(number, number)}:\n{''.join(traceback.format_stack(frame)).rstrip()}"
@@ -139,16 +144,16 @@ def _stacks() -> str:
 
 
 def bind_port(host: str, port: int) -> socket.socket:
-    """A TCP socket at this address, which does not listen yet. Port 0: any free one.
+    """Bind a TCP socket to this address, without listening yet. Port 0 takes any free port.
 
     Raises:
-        Refused: the address is not ours, or another process has the port.
+        Refused: the address is not of this machine, or another process has the port.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, address = found[0][0], found[0][4]
-        # asyncio sets TCP_NODELAY only where the protocol is named, as socket.create_server does not: head and
-        # body of an answer are two writes, and the second would wait 40 ms for the client's acknowledgement.
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, address = addresses[0][0], addresses[0][4]
+        # asyncio sets TCP_NODELAY only where the protocol is named, which socket.create_server does not do. Head and
+        # body of a response are two writes, and the second would wait 40 ms for the client's acknowledgement.
         bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     except (OSError, UnicodeError) as error:
         raise address_refused(host, port, error) from None
@@ -161,8 +166,8 @@ def bind_port(host: str, port: int) -> socket.socket:
     return bound
 
 
-def url_of(bound: socket.socket) -> str:
-    """Where HTTP on this socket is asked."""
+def base_url(bound: socket.socket) -> str:
+    """Return the base URL of an HTTP server on this socket."""
     host, port = bound.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -174,27 +179,32 @@ def address_refused(host: str, port: int, error: OSError | UnicodeError) -> Refu
     )
 
 
-def _no_crash(_label: str) -> None:
-    """Production: a labelled step costs one empty call."""
+_on_failpoint: Callable[[str], None] | None = None
 
 
-def _ask_harness(path: str) -> Callable[[str], None]:
-    """Report each labelled step to the crash harness and go on only when it answers (it may kill us instead)."""
+def failpoint(label: str) -> None:
+    """Mark a step at which ``./run crash`` may kill this process, the database or the broker.
+
+    A label is ``<stage>.<completed step>``, such as ``poll.appended``. In production a failpoint costs this call.
+    """
+    if _on_failpoint is not None:
+        _on_failpoint(label)
+
+
+def connect_crash_harness(path: str) -> None:
+    """Report every failpoint of this process to the crash harness that listens at ``path``, from now on.
+
+    The process continues when the harness responds. The harness may kill it instead. Call once, at process start.
+    """
+    global _on_failpoint
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(path)
     lock = threading.Lock()
 
-    def step(label: str) -> None:
+    def report(label: str) -> None:
         with lock:
             connection.sendall(f"{os.getpid()} {label}\n".encode())
             if not connection.recv(1):
-                raise SystemExit("the crash harness went away")
+                raise SystemExit("the crash harness closed the connection")
 
-    return step
-
-
-failpoint: Callable[[str], None] = (
-    _ask_harness(os.environ[CRASH_SOCKET]) if CRASH_SOCKET in os.environ else _no_crash
-)
-"""``failpoint("poll.appended")`` names a step at which ``./run crash`` may kill this process, the database or the
-broker. Labels are ``<stage>.<what has just happened>``."""
+    _on_failpoint = report

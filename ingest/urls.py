@@ -1,9 +1,8 @@
-"""Addresses: one spelling for each, and which of them may stand in the registry.
+"""Addresses: their canonical spelling, and the rules for the registry.
 
-:func:`canonical` gives articles their identity, so it only undoes what is known not to matter: spelling
-that RFC 3986 §6.2 calls equivalent, what links in feeds get wrong, and parameters that exist to count
-readers. Everything else stays, in its order: ``objectid`` of the New Zealand Herald and ``v`` of YouTube
-*are* the article.
+:func:`canonical` gives articles their identity, so it only removes differences that certainly do not matter: spellings
+that RFC 3986 §6.2 calls equivalent, frequent errors of links in feeds, and parameters that count readers. Everything
+else stays, in its order: ``objectid`` of the New Zealand Herald and ``v`` of YouTube *are* the article.
 """
 
 from __future__ import annotations
@@ -16,14 +15,13 @@ from urllib.parse import quote, urljoin, urlsplit
 from ingest.errors import Refused
 
 MAX_URL_CHARACTERS: Final = 8_192
-"""A longer address is none: the longest of 64 thousand real feed addresses has 361 characters."""
+"""Longer addresses are refused. The longest of 64 thousand real feed addresses has 361 characters."""
 MAX_FEED_URL_CHARACTERS: Final = 2_048
 MAX_HOST_CHARACTERS: Final = 253
 
-# Names that count readers wherever they stand; collected by reading the public lists of ClearURLs
-# (rules2.clearurls.xyz), Brave (brave/adblock-lists, query-filter.json) and the tracking-parameter
-# registry, and what 21 news feeds of 2020 put on their links. A name that is an identity anywhere is not
-# here.
+# Parameters that count readers on every site, from the public lists of ClearURLs (rules2.clearurls.xyz), Brave
+# (brave/adblock-lists, query-filter.json) and the tracking-parameter registry, and from the links of 21 news feeds of
+# 2020. A name that identifies articles on any site is left out.
 _TRACKING_NAMES: Final = """
     _ga _gl _openstat action_object_map action_ref_map action_type_map ampref cmp cmpid cmp_id
     cvid dclid dicbo echobox email_subscriber ef_id fb_action_ids fb_action_types fb_ref fb_source fbclid
@@ -58,11 +56,11 @@ _TRACKING_PREFIXES: Final = (
     "ga_",
     "otm_",
 )
-# These name a place to come from, but only with such a value is it certain that it is us.
-_FROM_A_FEED_NAMES: Final = frozenset(
+# These parameters name a referrer. Only with such a value the referrer is certainly the feed.
+_REFERRER_NAMES: Final = frozenset(
     {"ref", "source", "src", "from", "partner", "feed", "rss", "via", "origin"}
 )
-_FROM_A_FEED_VALUES: Final = frozenset(
+_FEED_REFERRERS: Final = frozenset(
     {
         "",
         "1",
@@ -85,11 +83,11 @@ _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})?")
 _CLEAN: Final = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@?-]*")
 _HOST: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 _ENDS_ADDRESS: Final = (*"0123456789", "]")
-"""Of an IPv4 address, or an IPv6 one in brackets; a host that ends otherwise, and has no colon, is a name."""
+"""Ends of IP addresses, IPv6 ones in brackets: a host with a different end, and without a colon, is a name."""
 _DOUBLE_SCHEME: Final = re.compile(r"^https?:/{0,2}(?=https?:/)", re.IGNORECASE)
 _FEED_SCHEME: Final = re.compile(r"^feed:(//)?(?=https?:|[^/])", re.IGNORECASE)
 _BARE: Final = re.compile(r"[^\s/@:?#]+\.[^\s/@:?#]+(:\d+)?([/?#]|$)")
-# An address that is spelled as ours are: nothing in it can move or change its host.
+# An address in canonical spelling: nothing in it can change its host.
 _PLAIN_HOST: Final = re.compile(r"https?://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?:[/?#]|\Z)")
 _PLAIN: Final = re.compile(
     r"https?://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(/[A-Za-z0-9/._~!$&'()*+,;=:@-]*)(?:\?([A-Za-z0-9/._~!$&'()*+,;=:@?-]*))?"
@@ -100,14 +98,13 @@ _LOST: Final = dict.fromkeys([*range(32), 127, 0x200B, 0x200E, 0x200F, 0x2028, 0
 
 
 def canonical(url: str, *, base: str | None = None) -> str | None:
-    """The one spelling of an article's address, or None where ``url`` is no http(s) address.
+    """The canonical spelling of an article's address, or None where ``url`` is no http(s) address.
 
-    ``http`` becomes ``https``: where both answer they are the same article, and feeds switch from one to
-    the other overnight (docs/polling.md, case 55). Fragments go, but for ``#!…``, by which some sites name their
-    pages.
+    ``http`` becomes ``https``: both are the same article, and feeds switch from one to the other overnight
+    (docs/polling.md, case 55). Fragments are removed, except ``#!…``, which names pages on some sites.
     """
     plain = _PLAIN.fullmatch(url)
-    if plain is not None and _has_one_spelling(url, plain):
+    if plain is not None and _is_canonical(url, plain):
         host, path, query = plain.groups()
         return f"https://{host}{path}" if not query else _with_query(f"https://{host}{path}", query)
     parts = _parts(url, base=base)
@@ -120,8 +117,8 @@ def canonical(url: str, *, base: str | None = None) -> str | None:
     )
 
 
-def _has_one_spelling(url: str, plain: re.Match[str]) -> bool:
-    """Whether the parts of an address that looks plain are what :func:`_parts` would make of them."""
+def _is_canonical(url: str, plain: re.Match[str]) -> bool:
+    """Whether :func:`_parts` would leave the parts of an address that looks plain unchanged."""
     return (
         len(url) <= MAX_URL_CHARACTERS
         and len(plain[1]) <= MAX_HOST_CHARACTERS
@@ -131,13 +128,13 @@ def _has_one_spelling(url: str, plain: re.Match[str]) -> bool:
 
 
 def _with_query(address: str, query: str) -> str:
-    """``address`` with what of ``query`` does not only count readers."""
+    """``address`` with the parameters of ``query`` that do not count readers."""
     kept = "&".join([piece for piece in query.split("&") if piece and not _tracks(piece)])
     return f"{address}?{kept}" if kept else address
 
 
 def host_of(url: str) -> str:
-    """The host of an address as it is shown and counted by: lower case, no port, no ``www.``; else empty."""
+    """The host of an address for display and statistics: lower case, no port, no ``www.``; else empty."""
     plain = _PLAIN_HOST.match(url)
     if plain is not None and len(plain[1]) <= MAX_HOST_CHARACTERS and len(url) <= MAX_URL_CHARACTERS:
         return plain[1].removeprefix("www.")
@@ -146,7 +143,7 @@ def host_of(url: str) -> str:
 
 
 def host_in(url: str) -> str:
-    """The host of an http(s) address as budgets count it: in lower case, an IPv6 address in brackets; else empty."""
+    """The host of an http(s) address for rate limits: lower case, IPv6 addresses in brackets; else empty."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
@@ -161,7 +158,7 @@ def origin_of(url: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether ``host`` (a name, or an address in brackets or without) is this machine by its spelling."""
+    """Whether ``host``, a name or an IP address, with or without brackets, is spelled as this machine."""
     if not host.endswith(_ENDS_ADDRESS) and ":" not in host:
         return host == "localhost"
     try:
@@ -171,7 +168,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_home(url: str) -> bool:
-    """Whether a canonical address is a site's front page, which no article can be told by."""
+    """Whether a canonical address is a site's front page, which identifies no article."""
     slash = url.find("/", len("https://"))
     if 0 < slash < len(url) - 1 and url[slash + 1] not in "?#":
         return False
@@ -179,7 +176,7 @@ def is_home(url: str) -> bool:
 
 
 def absolute(url: str, *, base: str | None) -> str | None:
-    """An http(s) or mailto address as it stands, made absolute; None for any other, and for one that is too long."""
+    """An http(s) or mailto address, made absolute but otherwise unchanged; None for other schemes and overlong ones."""
     text = url.strip().translate(_LOST)
     try:
         joined = urljoin(base, text) if base else text
@@ -193,18 +190,18 @@ def absolute(url: str, *, base: str | None) -> str | None:
 
 
 def feed_url(text: str) -> str:
-    """A feed's address as the registry holds it; unlike :func:`canonical` it keeps its scheme and parameters.
+    """A feed's address in the registry's spelling; unlike :func:`canonical`, with its scheme and all parameters.
 
     Raises:
-        Refused: not an http(s) address, or one with a user name, or one that is too long.
+        Refused: not an http(s) address, too long, or with a user name.
     """
-    given = text.strip()
+    address = text.strip()
     accepted = "an address such as https://example.org/feed.xml"
-    parts = _parts(f"https://{given}" if _BARE.match(given) else given, base=None)
+    parts = _parts(f"https://{address}" if _BARE.match(address) else address, base=None)
     shown = _CREDENTIALS.sub(r"\1(hidden)@", text, count=1)
     if parts is None:
         raise Refused("feed URL", shown, accepted)
-    if "@" in _AUTHORITY.sub("", given, count=1).split("/", 1)[0]:
+    if "@" in _AUTHORITY.sub("", address, count=1).split("/", 1)[0]:
         raise Refused("feed URL", shown, f"{accepted}, without a user name or password")
     scheme_name, host, port, path, query, _ = parts
     result = f"{scheme_name}://{host}{_port(port)}{path}" + (f"?{query}" if query else "")
@@ -214,7 +211,7 @@ def feed_url(text: str) -> str:
 
 
 def _parts(url: str, *, base: str | None) -> tuple[str, str, int | None, str, str, str] | None:
-    """Scheme, host, port (None: the default), path, query and fragment, each in its one spelling."""
+    """Scheme, host, port (None: the default), path, query and fragment, each in its canonical spelling."""
     text = url.strip().translate(_LOST).strip()
     if not text or len(text) > MAX_URL_CHARACTERS:
         return None
@@ -288,28 +285,26 @@ def _without_dots(path: str) -> str:
 
 
 def _escaped(text: str, *, safe: str) -> str:
-    """Percent-encode what has to be; undo what need not be (RFC 3986 §6.2.2.2); a lone ``%`` is itself."""
+    """Percent-encode only where necessary (RFC 3986 §6.2.2.2); a lone ``%`` becomes ``%25``."""
     if _CLEAN.fullmatch(text):
         return text
-    text = _ESCAPE.sub(_one_escape, text)
+    text = _ESCAPE.sub(_canonical_escape, text)
     return quote(text, safe=f"{safe}!$&'()*+,;=:@%", errors="replace")
 
 
-def _one_escape(found: re.Match[str]) -> str:
-    if found[1] is None:
+def _canonical_escape(escape: re.Match[str]) -> str:
+    if escape[1] is None:
         return "%25"
-    character = chr(int(found[1], 16))
-    return character if character in _UNRESERVED else f"%{found[1].upper()}"
+    character = chr(int(escape[1], 16))
+    return character if character in _UNRESERVED else f"%{escape[1].upper()}"
 
 
 def _tracks(piece: str) -> bool:
-    """Whether one ``name=value`` of a query only says where the reader comes from."""
+    """Whether a ``name=value`` of a query only names the referrer."""
     name, _, value = piece.partition("=")
     name = name.lower()
     if name in _TRACKING or name.startswith(_TRACKING_PREFIXES):
         return True
-    if name in _FROM_A_FEED_NAMES:
-        return value.lower() in _FROM_A_FEED_VALUES and (
-            name in {"ref", "feed", "rss"} or value not in {"", "1"}
-        )
+    if name in _REFERRER_NAMES:
+        return value.lower() in _FEED_REFERRERS and (name in {"ref", "feed", "rss"} or value not in {"", "1"})
     return f"{name}={value.lower()}" in _TRACKING

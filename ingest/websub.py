@@ -1,14 +1,14 @@
-"""Hubs: they are asked in time, and what they sent is read as documents of their feeds are.
+"""WebSub: request subscriptions from hubs in time, and read pushes as documents of their feeds.
 
 ::
 
-    a poll ─heard─▶ learn       an offer to take up, entries that a hub has not told yet
-    claim_due ─▶ POST to the hub ─▶ answered                  (ingest.schedule.websub decides; the API verifies)
-    lease ─▶ digest ─▶ append to the log ─▶ record            the same order as for polls, and for the same reason
-    judge                       entries that were found and never pushed
+    poll ─signals─▶ record_signals     hubs that feeds declare, entries that no push brought yet
+    claim_due ─▶ POST to the hub ─▶ store its response        (ingest.schedule.websub decides; the API verifies)
+    lease a push ─▶ parse ─▶ append to the log ─▶ record      the same order as for polls, for the same reason
+    count_missed_entries               entries that polls found and no push brought within the grace
 
-It runs within the poller: with its loop, its connections, its parsers. Any number of pollers share the hubs and the
-pushes by leases.
+The stage runs on the poller's event loop, with the same connections and parsers. Any number of pollers share the
+subscriptions and the pushes by leases.
 """
 
 from __future__ import annotations
@@ -19,309 +19,321 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any, Final, Protocol
+from typing import Final
 
-from sqlalchemy import Engine
-
+from ingest import runtime
 from ingest.append import Appender, append_singly
+from ingest.db.engine import Engine
 from ingest.db.quarantine import QuarantineItem
 from ingest.db.websub import pushes, subscriptions
 from ingest.db.websub.pushes import Push, PushOutcome
 from ingest.errors import Unusable
-from ingest.fetch import Fetcher
+from ingest.fetch_resources import FetchResources
 from ingest.log.api import ARTICLES
-from ingest.parse_pool import Document, ParsedDocument, ParserPool
+from ingest.parse_pool import Document, ParsedDocument
 from ingest.runtime import failpoint
 from ingest.schedule import Policy, websub
+from ingest.schedule.hub_offer import find_offer, lags_behind_hub
 from ingest.schedule.rate_limit import HostLimits
-from ingest.schedule.websub import HubResponse, HubSignals, State, Subscription
+from ingest.schedule.websub import HubResponse, HubSignals, Subscription, SubscriptionState
 from ingest.types import DocumentSummary, Failed, FailureKind, Fetched, Lease, Message, PostResponse
 
 logger = logging.getLogger(__name__)
 
 CALLBACK: Final = "/push/"
-"""The path of our callbacks below the public address; a token follows."""
+"""The path of our callbacks below the public URL; a token follows."""
 IDLE_SECONDS: Final = 1.0
-"""Between two looks for pushes, and for hubs to ask, when there are none."""
-JUDGE_SECONDS: Final = 15.0
-HUBS_AT_ONCE: Final = 20
-PUSHES_AT_ONCE: Final = 8
-SAID_CHARACTERS: Final = 1000
-
-InThread = Callable[..., Awaitable[Any]]
-
-
-class _Parsers(Protocol):
-    async def parse(self, document: Document) -> ParsedDocument | Failed: ...
+"""Between two queries for pushes, and for due subscriptions, while there are none."""
+COUNT_MISSED_SECONDS: Final = 15.0
+CONCURRENT_REQUESTS: Final = 20
+CONCURRENT_PUSHES: Final = 8
+RESPONSE_CHARACTERS: Final = 1000
 
 
 @dataclass(slots=True)
-class PushCounts:
-    """What was done, since it was made."""
+class WebSubCounts:
+    """Counts of a WebSub stage."""
 
-    asked: int = 0
+    requests: int = 0
     """Requests to hubs."""
-    read: int = 0
-    """Pushes that ended, whatever they came to."""
+    pushes: int = 0
+    """Pushes that were recorded, with whatever outcome."""
     appended: int = 0
     missed: int = 0
 
 
 class WebSubStage:
-    """The hubs' side of a poller. Belongs to its event loop.
+    """The subscriber's side of WebSub. Belongs to the event loop of ``resources``.
 
     Args:
-        public_url: where hubs reach our API.
-        in_thread: runs what waits for the database or the log.
-        backup: between two polls of a feed whose hub is trusted.
-        lease: how long reading a push may take until it is given to another poller.
+        engine, log: those of the poller.
+        resources: the fetcher, the parsers and the threads.
+        public_url: the URL of our API as hubs reach it.
+        host_limits: limits per host that all pollers share.
+        interval_with_hub: between two polls of a feed whose hub is trusted.
+        lease: the maximum time for reading a push; after it the push is leased to another poller.
+        clock: returns the current time.
     """
 
     def __init__(
         self,
         engine: Engine,
         log: Appender,
+        resources: FetchResources,
         *,
         public_url: str,
-        fetcher: Fetcher,
-        parsers: ParserPool,
-        in_thread: InThread,
-        budget: HostLimits,
-        backup: timedelta,
+        host_limits: HostLimits,
+        interval_with_hub: timedelta,
         lease: timedelta,
-        clock: Callable[[], datetime],
+        clock: Callable[[], datetime] = runtime.now,
     ) -> None:
         self._engine = engine
         self._log = log
+        self._resources = resources
         self._callback = public_url.rstrip("/") + CALLBACK
-        self._fetcher = fetcher
-        self._parsers: _Parsers = parsers
-        self._in_thread = in_thread
-        self._budget = budget
-        self._backup = backup
+        self._host_limits = host_limits
+        self._interval_with_hub = interval_with_hub
         self._lease = lease
         self._clock = clock
-        self._known: dict[int, Subscription] = {}
-        self.counts = PushCounts()
+        self._subscriptions: dict[int, Subscription] = {}
+        """The subscriptions of feeds that are being polled, by feed."""
+        self.counts = WebSubCounts()
 
-    # --- what polls bring ---
+    # --- what a poll run needs: ingest.poll.hub_policy ---
 
-    async def look_up(self, leases: Sequence[Lease]) -> None:
-        """Learn what these feeds have with hubs, for :meth:`policy` and :meth:`heard`."""
-        found = await self._in_thread(
-            subscriptions.subscriptions_of, self._engine, [lease.feed_id for lease in leases]
-        )
-        for lease in leases:
-            self._known.pop(lease.feed_id, None)
-        self._known.update(found)
+    async def load_subscriptions(self, leases: Sequence[Lease]) -> None:
+        """Load the subscriptions of these feeds, for :meth:`policy` and :meth:`signals`."""
+        feed_ids = [lease.feed_id for lease in leases]
+        rows = await self._resources.in_thread(subscriptions.subscriptions_of, self._engine, feed_ids)
+        for feed_id in feed_ids:
+            self._subscriptions.pop(feed_id, None)
+        self._subscriptions.update(rows)
 
-    def forget(self, feed_id: int) -> None:
-        """Its poll has ended: what was learnt for it is of no use any more, and would pile up."""
-        self._known.pop(feed_id, None)
+    def discard_subscription(self, feed_id: int) -> None:
+        """Discard a loaded subscription, because its poll has ended."""
+        self._subscriptions.pop(feed_id, None)
 
     def policy(self, lease: Lease, policy: Policy, *, now: datetime) -> Policy:
-        """How often this feed is polled."""
-        if not websub.covers(self._known.get(lease.feed_id), now=now):
+        """Return the poll policy of a feed: a longer interval where its hub is relied on."""
+        if not websub.is_reliable(self._subscriptions.get(lease.feed_id), now=now):
             return policy
-        return replace(policy, interval_with_hub=self._backup)
+        return replace(policy, interval_with_hub=self._interval_with_hub)
 
-    def heard(self, lease: Lease, fetched: Fetched, reading: DocumentSummary) -> HubSignals | None:
-        """What a poll that was read means for the feed's hub; None: nothing."""
-        known = self._known.get(lease.feed_id)
-        offer = websub.offered(
+    def signals(self, lease: Lease, fetched: Fetched, summary: DocumentSummary) -> HubSignals | None:
+        """Return the consequences of a parsed document for the feed's hub; None: there are none."""
+        subscription = self._subscriptions.get(lease.feed_id)
+        offer = find_offer(
             feed_url=lease.url,
             url=fetched.url,
             link=fetched.headers.get("link"),
-            hubs=reading.hubs,
-            self_url=reading.self_url,
+            hubs=summary.hubs,
+            self_url=summary.self_url,
         )
-        if known is not None and offer is not None and websub.is_of(known, offer):
+        if subscription is not None and offer is not None and websub.matches_offer(subscription, offer):
             offer = None
-        fresh = reading.new_entry_keys
-        if known is None or not websub.should_have_pushed(known, polled_at=lease.memory.health.succeeded_at):
-            fresh = ()
-        return (
-            HubSignals(feed_id=lease.feed_id, offer=offer, new_entry_keys=fresh) if offer or fresh else None
-        )
+        keys = summary.new_entry_keys
+        if subscription is None or not websub.should_have_pushed(
+            subscription, polled_at=lease.memory.health.succeeded_at
+        ):
+            keys = ()
+        return HubSignals(feed_id=lease.feed_id, offer=offer, new_entry_keys=keys) if offer or keys else None
 
-    def learn(self, heard: Sequence[HubSignals]) -> None:
-        """Remember it; called in a thread, once the polls are recorded. What a crash loses here the next poll that
-        reads the feed brings again, or it was no more than evidence."""
+    async def record_signals(self, signals: Sequence[HubSignals]) -> None:
+        """Store signals of polls that are recorded.
+
+        Signals that a crash loses here come again with the next poll that parses the feed, or were only evidence.
+        """
+        await self._resources.in_thread(self._record_signals, signals)
+
+    def _record_signals(self, signals: Sequence[HubSignals]) -> None:
         now = self._clock()
-        for each in heard:
-            if each.offer is not None and subscriptions.offer(
+        for signal in signals:
+            if signal.offer is not None and subscriptions.offer(
                 self._engine,
-                each.feed_id,
-                each.offer,
+                signal.feed_id,
+                signal.offer,
                 token=secrets.token_urlsafe(32),
                 secret=secrets.token_hex(32),
                 now=now,
             ):
                 failpoint("push.offered")
-        found = {each.feed_id: each.new_entry_keys for each in heard if each.new_entry_keys}
-        if found:
-            subscriptions.record_hub_misses(self._engine, found, now=now)
+        misses = {signal.feed_id: signal.new_entry_keys for signal in signals if signal.new_entry_keys}
+        if misses:
+            subscriptions.record_hub_misses(self._engine, misses, now=now)
 
-    # --- what happens by itself ---
+    # --- the stage's own rounds ---
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Ask hubs, read pushes and judge until ``stopping``; what was begun ends first."""
-        async with asyncio.TaskGroup() as group:
-            for round_of, seconds in (
-                (self.ask_hubs, IDLE_SECONDS),
-                (self.read_pushes, IDLE_SECONDS),
-                (self.judge, JUDGE_SECONDS),
-            ):
-                group.create_task(_repeat(round_of, seconds=seconds, stopping=stopping))
+        """Request subscriptions, read pushes and count misses until ``stopping`` is set, and end what was begun.
 
-    async def once(self) -> None:
-        """All of it, until nothing of it is due now."""
-        for round_of in (self.read_pushes, self.judge, self.ask_hubs):
-            while await round_of():
+        Raises:
+            Unavailable: the database, the log, or no parser can be started. Leases then expire.
+        """
+        async with asyncio.TaskGroup() as group:
+            for run_round, seconds in (
+                (self.request_subscriptions, IDLE_SECONDS),
+                (self.read_pushes, IDLE_SECONDS),
+                (self.count_missed_entries, COUNT_MISSED_SECONDS),
+            ):
+                group.create_task(_repeat(run_round, seconds=seconds, stopping=stopping))
+
+    async def run_once(self) -> None:
+        """Run all rounds until nothing is due."""
+        for run_round in (self.read_pushes, self.count_missed_entries, self.request_subscriptions):
+            while await run_round():
                 pass
 
-    async def ask_hubs(self) -> int:
-        """Ask the hubs whose time it is; how many those were."""
-        claim = partial(subscriptions.claim_due, now=self._clock(), limit=HUBS_AT_ONCE, budget=self._budget)
-        asking = await self._in_thread(claim, self._engine)
-        if asking:
+    async def request_subscriptions(self) -> int:
+        """Send the requests to hubs that are due. Return their number."""
+        due = await self._resources.in_thread(
+            subscriptions.claim_due,
+            self._engine,
+            now=self._clock(),
+            limit=CONCURRENT_REQUESTS,
+            host_limits=self._host_limits,
+        )
+        if due:
             failpoint("push.asking")
-            await asyncio.gather(*(self._ask(each) for each in asking))
-        return len(asking)
+            await asyncio.gather(*(self._request_subscription(subscription) for subscription in due))
+        return len(due)
 
-    async def _ask(self, known: Subscription) -> None:
-        mode = "unsubscribe" if known.state is State.CANCELLED else "subscribe"
+    async def _request_subscription(self, requested: Subscription) -> None:
+        cancelled = requested.state is SubscriptionState.CANCELLED
         form = {
-            "hub.mode": mode,
-            "hub.topic": known.topic,
-            "hub.callback": self._callback + known.token,
-            "hub.secret": known.secret,
-            "hub.lease_seconds": str(int(websub.LEASE_WANTED.total_seconds())),
-            "hub.verify": "async",  # hubs of before the Recommendation (PubSubHubbub 0.3) want to be told
+            "hub.mode": "unsubscribe" if cancelled else "subscribe",
+            "hub.topic": requested.topic,
+            "hub.callback": self._callback + requested.token,
+            "hub.secret": requested.secret,
+            "hub.lease_seconds": str(int(websub.REQUESTED_LEASE.total_seconds())),
+            "hub.verify": "async",  # required by hubs of PubSubHubbub 0.3, before the Recommendation
         }
-        said = _said(await self._fetcher.post(known.hub, form=form, now=self._clock()))
+        response = _hub_response(
+            await self._resources.fetcher.post(requested.hub, form=form, now=self._clock())
+        )
         failpoint("push.asked")
-        self.counts.asked += 1
+        self.counts.requests += 1
         now = self._clock()
 
-        def answer(current: Subscription) -> Subscription | None:
-            # It may be another one by now: the feed changed its hub, or an operator changed his mind.
-            if (current.token, current.state is State.CANCELLED) != (known.token, mode == "unsubscribe"):
+        def apply(current: Subscription) -> Subscription | None:
+            # The feed may have changed its hub since, or an operator may have cancelled or restored the subscription.
+            unchanged = current.token == requested.token
+            if not unchanged or (current.state is SubscriptionState.CANCELLED) is not cancelled:
                 return None
-            return websub.answered(current, said, now=now)
+            return websub.after_response(current, response, now=now)
 
-        change = partial(subscriptions.change, feed_id=known.feed_id, now=now)
-        changed: Subscription | None = await self._in_thread(change, self._engine, answer)
+        changed = await self._resources.in_thread(
+            subscriptions.change, self._engine, apply, feed_id=requested.feed_id, now=now
+        )
         if changed is not None and changed.failures:
-            logger.info("hub %s, feed %d: %s", known.hub, known.feed_id, changed.detail)
+            logger.info("hub %s, feed %d: %s", requested.hub, requested.feed_id, changed.detail)
 
-    async def judge(self) -> int:
-        """Count against their hubs what they did not bring in time; how many entries those are."""
-        missed: int = await self._in_thread(
-            partial(subscriptions.count_missed_entries, now=self._clock()), self._engine
+    async def count_missed_entries(self) -> int:
+        """Lower the trust in hubs that did not push entries in time. Return the number of the entries."""
+        missed = await self._resources.in_thread(
+            subscriptions.count_missed_entries, self._engine, now=self._clock()
         )
         self.counts.missed += missed
         return missed
 
     async def read_pushes(self) -> int:
-        """Read pushes that wait; how many those were."""
-        lease = partial(pushes.lease, now=self._clock(), limit=PUSHES_AT_ONCE, lease=self._lease)
-        waiting: list[Push] = await self._in_thread(lease, self._engine)
-        if not waiting:
+        """Read pushes that wait. Return their number."""
+        leased = await self._resources.in_thread(
+            pushes.lease, self._engine, now=self._clock(), limit=CONCURRENT_PUSHES, lease=self._lease
+        )
+        if not leased:
             return 0
         failpoint("push.leased")
-        reading = {asyncio.create_task(self._read(each)): each for each in waiting}
+        tasks = {asyncio.create_task(self._read(push)): push for push in leased}
         try:
-            await asyncio.gather(*reading)
+            await asyncio.gather(*tasks)
         except BaseException:
-            for task in reading:
+            for task in tasks:
                 task.cancel()
-            ends = await asyncio.gather(*reading, return_exceptions=True)
-            left = [
-                each
-                for each, end in zip(reading.values(), ends, strict=True)
-                if isinstance(end, BaseException)
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            unread = [
+                push
+                for push, result in zip(tasks.values(), results, strict=True)
+                if isinstance(result, BaseException)
             ]
-            await self._in_thread(pushes.release, self._engine, left)
+            await self._resources.in_thread(pushes.release, self._engine, unread)
             raise
-        return len(waiting)
+        return len(leased)
 
-    async def _read(self, pushed: Push) -> None:
+    async def _read(self, push: Push) -> None:
         now = self._clock()
-        if not pushed.enabled:
-            outcome = PushOutcome(push=pushed, finished_at=now, detail="the feed is muted: not read")
-            await self._record(outcome)
+        if not push.enabled:
+            detail = "the feed is muted: not read"
+            await self._record(PushOutcome(push=push, finished_at=now, detail=detail))
             return
-        if not pushed.body.strip():
-            detail = "no bytes: it says that there is something"
-            await self._record(PushOutcome(push=pushed, finished_at=now, detail=detail, poll_at=now))
+        if not push.body.strip():
+            detail = "an empty body: only announces that the feed has changed"
+            await self._record(PushOutcome(push=push, finished_at=now, detail=detail, poll_at=now))
             return
-        answer = await self._parsers.parse(
+        parsed = await self._resources.parsers.parse(
             Document(
-                feed_id=pushed.feed_id,
-                feed_url=pushed.feed_url,
-                poll_id=pushed.id,
-                seen_at=pushed.received_at,
-                url=pushed.feed_url,
-                content_type=pushed.content_type,
-                language=pushed.language,
-                body=pushed.body,
+                feed_id=push.feed_id,
+                feed_url=push.feed_url,
+                poll_id=push.id,
+                seen_at=push.received_at,
+                url=push.feed_url,
+                content_type=push.content_type,
+                language=push.language,
+                body=push.body,
                 pushed=True,
             )
         )
         failpoint("push.parsed")
-        now = self._clock()
-        if isinstance(answer, Failed):
+        if isinstance(parsed, Failed):
+            now = self._clock()
             outcome = PushOutcome(
-                push=pushed,
+                push=push,
                 finished_at=now,
-                failure=answer.kind,
-                detail=answer.detail,
-                sample=answer.sample,
+                failure=parsed.kind,
+                detail=parsed.detail,
+                sample=parsed.sample,
                 poll_at=now,
             )
             await self._record(outcome)
             return
-        await self._write(pushed, answer)
+        await self._write(push, parsed)
 
-    async def _write(self, pushed: Push, answer: ParsedDocument) -> None:
-        """First the messages, then the outcome: see :meth:`ingest.poll.recorder.Writer.write`."""
-        appended, refused = await self._in_thread(self._append, answer.messages)
+    async def _write(self, push: Push, parsed: ParsedDocument) -> None:
+        """Append the messages, then record the outcome: see :meth:`ingest.poll.recorder.Recorder.write`."""
+        appended, refused = await self._resources.in_thread(self._append, parsed.messages)
         failpoint("push.appended")
         now = self._clock()
-        reading = answer.reading
+        summary = parsed.summary
         poll_at = None
-        if not reading.entries:
+        if not summary.complete or not summary.entries:
             poll_at = now
-        elif websub.is_stale_after_push(pushed.feed_url):
-            poll_at = now + websub.STALE
+        elif lags_behind_hub(push.feed_url):
+            poll_at = now + websub.YOUTUBE_LAG
         outcome = PushOutcome(
-            push=pushed,
+            push=push,
             finished_at=now,
-            detail=None if reading.complete else "the document was cut short",
-            entries=reading.entries,
+            detail=None if summary.complete else "the document is truncated",
+            entries=summary.entries,
             appended=appended,
-            created=reading.created,
-            duplicates=reading.duplicates,
-            keys=answer.keys,
-            seen=reading.seen,
-            poll_at=now if not reading.complete else poll_at,
+            created=summary.created,
+            duplicates=summary.duplicates,
+            keys=parsed.keys,
+            seen=summary.seen,
+            poll_at=poll_at,
         )
-        unreadable = [
+        rejected = [
             QuarantineItem(
                 stage="normalise",
-                topic=f"feed:{pushed.feed_id}",
-                key=each.key,
-                value=each.value,
-                content_key=each.value,
-                error=each.error,
-                detail=each.detail,
-                headers={"feed_url": pushed.feed_url, "poll_id": str(pushed.id)},
+                topic=f"feed:{push.feed_id}",
+                key=entry.key,
+                value=entry.value,
+                content_key=entry.value,
+                error=entry.error,
+                detail=entry.detail,
+                headers={"feed_url": push.feed_url, "poll_id": str(push.id)},
             )
-            for each in answer.rejected
+            for entry in parsed.rejected
         ]
-        await self._record(outcome, [*unreadable, *refused])
+        await self._record(outcome, [*rejected, *refused])
 
     def _append(self, messages: Sequence[Message]) -> tuple[int, list[QuarantineItem]]:
         if not messages:
@@ -332,17 +344,20 @@ class WebSubStage:
             return append_singly(self._log, messages)
         return len(messages), []
 
-    async def _record(self, outcome: PushOutcome, unpolled: Sequence[QuarantineItem] = ()) -> None:
-        record = partial(pushes.record, quarantined=unpolled, now=self._clock())
-        ended: bool = await self._in_thread(record, self._engine, outcome)
+    async def _record(self, outcome: PushOutcome, quarantined: Sequence[QuarantineItem] = ()) -> None:
+        recorded = await self._resources.in_thread(
+            pushes.record, self._engine, outcome, quarantined=quarantined, now=self._clock()
+        )
         failpoint("push.recorded")
-        self.counts.read += ended
+        self.counts.pushes += recorded
         self.counts.appended += outcome.appended
 
 
-async def _repeat(round_of: Callable[[], Awaitable[int]], *, seconds: float, stopping: asyncio.Event) -> None:
+async def _repeat(
+    run_round: Callable[[], Awaitable[int]], *, seconds: float, stopping: asyncio.Event
+) -> None:
     while not stopping.is_set():
-        if not await round_of():
+        if not await run_round():
             try:
                 async with asyncio.timeout(seconds):
                     await stopping.wait()
@@ -350,12 +365,11 @@ async def _repeat(round_of: Callable[[], Awaitable[int]], *, seconds: float, sto
                 continue
 
 
-def _said(answer: PostResponse | Failed) -> HubResponse:
-    if isinstance(answer, PostResponse):
-        return HubResponse(
-            status=answer.status, text=answer.body[:SAID_CHARACTERS].decode("utf-8", "replace")
-        )
-    text = (answer.sample or b"").decode("utf-8", "replace") if answer.status else answer.detail
-    # A redirect that cannot be followed is no answer to what was asked.
-    status = None if answer.kind is FailureKind.REDIRECT else answer.status
-    return HubResponse(status=status, text=text or answer.detail, retry_after=answer.retry_after)
+def _hub_response(response: PostResponse | Failed) -> HubResponse:
+    if isinstance(response, PostResponse):
+        text = response.body[:RESPONSE_CHARACTERS].decode("utf-8", "replace")
+        return HubResponse(status=response.status, text=text)
+    text = (response.sample or b"").decode("utf-8", "replace") if response.status else response.detail
+    # A redirect that cannot be followed does not answer the request.
+    status = None if response.kind is FailureKind.REDIRECT else response.status
+    return HubResponse(status=status, text=text or response.detail, retry_after=response.retry_after)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+from tests.ports import reserve_ports
+from tests.scratch import scratch_parent
 
 VARIABLE: Final = "INGEST_TEST_DATABASE_URL"
 DEBIAN: Final = Path("/usr/lib/postgresql/15/bin")
@@ -26,22 +28,17 @@ class NoServer(Exception):
     """No PostgreSQL server files were found."""
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
-def external_postgres(binaries: Path) -> Iterator[str]:
+def external_postgres() -> Iterator[str]:
     """The URL of a new cluster on loopback TCP; PostgreSQL does not run as root, so there it runs as ``postgres``."""
+    binaries = Path(os.environ.get("PG_BIN", DEBIAN))
     if not (binaries / "initdb").exists():
         raise NoServer(f"{binaries} has no initdb: install postgresql-15, or set PG_BIN or {VARIABLE}")
     user = "postgres" if os.geteuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="ingest-pg15-"))
+    folder = Path(tempfile.mkdtemp(prefix="ingest-pg15-", dir=scratch_parent()))
     if user:
         os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-    port = _free_port()
+    (port,) = reserve_ports(1)
 
     def run(*command: str) -> None:
         done = subprocess.run(command, user=user, cwd=folder, capture_output=True, text=True, check=False)
@@ -69,7 +66,7 @@ def main(arguments: Sequence[str]) -> int:
     if os.environ.get(VARIABLE):
         return subprocess.run(command, check=False).returncode
     try:
-        with external_postgres(Path(os.environ.get("PG_BIN", DEBIAN))) as url:
+        with external_postgres() as url:
             print(f"external PostgreSQL at {url}", file=sys.stderr)
             return subprocess.run(command, env={**os.environ, VARIABLE: url}, check=False).returncode
     except NoServer as error:

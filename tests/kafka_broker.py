@@ -1,4 +1,4 @@
-"""A real Apache Kafka broker for tests, the crash harness and the benches; and a pytest plugin.
+"""A real Apache Kafka broker for tests, the crash harness and the benches.
 
 ::
 
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
 import shutil
 import signal
 import socket
@@ -23,11 +22,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import pytest
+from ingest.supervise import parent_death
+from tests.ports import reserve_ports
 
 POM: Final = Path(__file__).parent.parent / "deploy" / "kafka" / "pom.xml"
 START_SECONDS: Final = 60.0
@@ -126,26 +126,12 @@ def _archive(jars: Path) -> Path:
     return jars.with_suffix(".jsa")
 
 
-def _free_ports(count: int) -> list[int]:
-    """Below the range of outgoing connections, which would take the port of a dead broker."""
-    found: list[int] = []
-    while len(found) < count:
-        port = random.randrange(15_000, 32_000)
-        with socket.socket() as one:
-            try:
-                one.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        found.append(port)
-    return found
-
-
 class Broker:
     """One KRaft broker over ``folder``; ports and data stay the same over its restarts.
 
     It starts fast (quick compiler, classes from an archive) unless it is to be ``optimised`` for a bench. Where there
     are ``users`` (with their passwords) it has listeners for them beside the open one. ``settings`` are its own, beside
-    those that all of ours have.
+    those that all of ours have. A ``tied`` broker ends with the thread that starts it, however that thread ends.
     """
 
     def __init__(
@@ -156,16 +142,19 @@ class Broker:
         optimised: bool = False,
         users: Mapping[str, str] | None = None,
         settings: Mapping[str, str] | None = None,
+        tied: bool = False,
     ) -> None:
         self._folder = folder
+        self._tied = tied
         self._classpath = f"{jars}/*"
         # Of 4.5 CPU seconds for a start the first saves 1.7, the second 1.3.
         self._options = [] if optimised else ["-XX:TieredStopAtLevel=1"]
         self._archive = _archive(jars)
+        self._formatted = jars.with_suffix(".formatted")
         self._process: subprocess.Popen[bytes] | None = None
         self._users = users or {}
         protocols = ["PLAINTEXT", *(["SASL_PLAINTEXT", "SASL_SSL"] if self._users else [])]
-        controller, *ports = _free_ports(1 + len(protocols))
+        controller, *ports = reserve_ports(1 + len(protocols))
         self.port = ports[0]
         self._listeners = {name: f"127.0.0.1:{port}" for name, port in zip(protocols, ports, strict=True)}
         self._properties = folder / "server.properties"
@@ -233,6 +222,8 @@ class Broker:
             else f"-XX:ArchiveClassesAtExit={write_archive}",
             *("-cp", self._classpath, "kafka.Kafka", str(self._properties)),
         ]
+        if self._tied:
+            command = [sys.executable, "-I", "-S", parent_death.__file__, str(os.getpid()), *command]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS
@@ -270,6 +261,18 @@ class Broker:
             self._process = None
 
     def _format(self) -> None:
+        """Format the storage, or copy what an earlier broker of these jars made: that saves a JVM of 2 CPU seconds."""
+        storage = self._folder / "logs"
+        if self._users:  # their passwords are part of the storage
+            self._run_storage_tool()
+        elif not storage.exists():
+            if not self._formatted.exists():
+                self._run_storage_tool()
+                _publish(storage, self._formatted)
+            else:
+                shutil.copytree(self._formatted, storage)
+
+    def _run_storage_tool(self) -> None:
         # The id only has to differ from other clusters'; Kafka wants 16 bytes in URL-safe base 64.
         cluster = "bmV3cy1pbmdlc3QtMQ"[:22].ljust(22, "A")
         command = [
@@ -303,96 +306,21 @@ class Broker:
         _run(["keytool", *export, *store], "keytool")
 
 
+def _publish(folder: Path, target: Path) -> None:
+    """Copy ``folder`` to ``target`` in one step, unless another process did."""
+    with tempfile.TemporaryDirectory(dir=target.parent) as partial:
+        copied = shutil.copytree(folder, Path(partial) / "copy")
+        try:
+            copied.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+
+
 def _run(command: list[str], name: str) -> None:
     ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if ended.returncode != 0:
         raise CannotStartError(f"{name} ended with {ended.returncode}: {ended.stdout.strip()[-2000:]}")
-
-
-# --- the pytest plugin: tests/conftest.py names this module in pytest_plugins ---
-
-_NOT_RUN = pytest.StashKey[str]()
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--kafka",
-        action="store_true",
-        help="fail, instead of skipping, what needs Kafka when no broker can be had (as with CI=true)",
-    )
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_configure(config: pytest.Config) -> None:
-    # kafka-python leaves sockets that could not connect, and so have no address, to the garbage collector.
-    config.addinivalue_line(
-        "filterwarnings", r"ignore:unclosed <socket.*laddr=\('0\.0\.0\.0':ResourceWarning"
-    )
-    # And those whose TLS handshake failed.
-    config.addinivalue_line("filterwarnings", r"ignore:unclosed <ssl\.SSLSocket:ResourceWarning")
-
-
-def _refuse(config: pytest.Config, reason: str) -> None:
-    """Skip what asked for a broker, or fail it where Kafka must be tested."""
-    if config.getoption("--kafka") or os.environ.get("CI") == "true":
-        pytest.fail(f"no Kafka broker: {reason}. {HOW_TO_RUN}", pytrace=False)
-    config.stash[_NOT_RUN] = reason
-    pytest.skip(f"no Kafka broker: {reason}")
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """The last lines of the run; after pytest_terminal_summary come pytest's own counts."""
-    reason = config.stash.get(_NOT_RUN, None)
-    terminal = config.pluginmanager.get_plugin("terminalreporter")
-    if reason is not None and terminal is not None:
-        terminal.write_line(f"The Kafka side was NOT run: no broker ({reason}).", yellow=True)
-        terminal.write_line(HOW_TO_RUN, yellow=True)
-
-
-@pytest.fixture(scope="session")
-def kafka_jars(pytestconfig: pytest.Config) -> Path:
-    """The jars of a broker of our own; skips or fails where they cannot be had."""
-    try:
-        return fetch_jars()
-    except CannotStartError as error:
-        _refuse(pytestconfig, str(error))
-        raise
-
-
-@pytest.fixture(scope="session")
-def kafka_bootstrap(request: pytest.FixtureRequest) -> Iterator[str]:
-    """``host:port`` of the session's broker, never killed: the one of INGEST_TEST_KAFKA, or our own."""
-    given = os.environ.get("INGEST_TEST_KAFKA")
-    if given:
-        yield given
-        return
-    jars = request.getfixturevalue("kafka_jars")
-    with tempfile.TemporaryDirectory(prefix="ingest-kafka-") as folder:
-        try:
-            broker = Broker(Path(folder), jars=jars)
-            broker.start()
-        except CannotStartError as error:
-            _refuse(request.config, str(error))
-            raise
-        yield broker.bootstrap
-        broker.kill()
-
-
-@pytest.fixture
-def start_broker(kafka_jars: Path, tmp_path: Path) -> Iterator[Callable[[], Broker]]:
-    """Starts brokers for this test alone, to be killed. Needs java and mvn even with INGEST_TEST_KAFKA."""
-    started: list[Broker] = []
-
-    def start() -> Broker:
-        broker = Broker(tmp_path / f"kafka-{len(started)}", jars=kafka_jars)
-        started.append(broker)
-        broker.start()
-        return broker
-
-    yield start
-    for broker in started:
-        broker.kill()
 
 
 def main() -> None:

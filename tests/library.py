@@ -1,4 +1,4 @@
-"""Rows as ``persist`` writes them, put there directly: a test of what reads them chooses every value."""
+"""Insert rows in the format of ``persist`` directly, so that tests of readers choose every value."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Library:
         self._polls = 0
 
     def feed(self, url: str = "https://news.example/feed.xml", **values: Any) -> int:
-        """The feed's id; one that is there already stays."""
+        """Insert a feed, unless its URL is stored already; return its id."""
         row = {
             "url": url,
             "added_at": NOON,
@@ -39,16 +39,18 @@ class Library:
             **values,
         }
         with self.engine.begin() as connection:
-            known: int | None = connection.scalar(select(tables.feeds.c.id).where(tables.feeds.c.url == url))
-            if known is not None:
-                return known
+            stored_id: int | None = connection.scalar(
+                select(tables.feeds.c.id).where(tables.feeds.c.url == url)
+            )
+            if stored_id is not None:
+                return stored_id
             added: int = connection.execute(
                 insert(tables.feeds).values(row).returning(tables.feeds.c.id)
             ).scalar_one()
             return added
 
     def poll(self, feed_id: int, at: datetime, **values: Any) -> int:
-        """A poll in the history of a feed, whose row stays as it is; the poll's id."""
+        """Insert a poll into the history of a feed, without a change to the feed; return the poll's id."""
         self._polls += 1
         row = {
             "id": self._polls,
@@ -88,7 +90,7 @@ class Library:
         feed_id: int | None = None,
         published: bool = True,
     ) -> UUID:
-        """A new article, sighted once, matching ``topics``; its id."""
+        """Insert an article with one sighting that matches ``topics``; return its id."""
         article_id = uuid5(NAMESPACE_URL, url)
         feed_id = self.feed() if feed_id is None else feed_id
         poll_id = self.poll(feed_id, at)
@@ -122,14 +124,14 @@ class Library:
                         matched_at=at,
                         explanation={
                             "rule": slug,
-                            "found": [{"where": "title", "phrase": slug, "at": 0, "quote": title}],
+                            "matches": [{"field": "title", "phrase": slug, "offset": 0, "quote": title}],
                         },
                     )
                 )
         return article_id
 
     def revise(self, article_id: UUID, *, title: str, text: str, at: datetime) -> int:
-        """A new current revision; its number."""
+        """Insert a new current revision; return its number."""
         with self.engine.begin() as connection:
             row = connection.execute(
                 select(tables.articles.c.revision, tables.articles.c.feed_id).where(
@@ -154,7 +156,7 @@ class Library:
         return number
 
     def seen(self, feed_id: int, *, link: str, poll_id: int) -> UUID:
-        """An entry in a feed's seen-set, as a poll leaves it; the article id it has there."""
+        """Insert an entry into a feed's seen-set; return its article id."""
         article_id = uuid5(NAMESPACE_URL, link)
         entry = Entry(guid=None, link=link, title=None, summary=None, content=None)
         with self.engine.begin() as connection:
@@ -162,7 +164,7 @@ class Library:
                 insert(tables.seen).values(
                     feed_id=feed_id,
                     key=entry_key(entry),
-                    content_hash=_digest(link, ""),
+                    content_hash=_content_hash(link, ""),
                     article_id=article_id,
                     poll_id=poll_id,
                 )
@@ -170,17 +172,17 @@ class Library:
         return article_id
 
     def event(self, slug: str, number: int = 1, *, key: UUID | None = None, kind: str = "created") -> None:
-        """One event on the stream of ``slug``."""
+        """Append one event to the stream of ``slug``."""
         self.events(slug, [number], key=key, kind=kind)
 
     def events(
         self, slug: str, numbers: Sequence[int], *, key: UUID | None = None, kind: str = "created"
     ) -> None:
-        """Events on the stream of ``slug``, appended in one transaction; ``number`` is in their titles."""
+        """Append events to the stream of ``slug`` in one transaction; their titles contain ``numbers``."""
         self.log.append(stream_topic(slug), [event(slug, number, key=key, kind=kind) for number in numbers])
 
     def alerts(self, count: int) -> None:
-        """What there might be to tell of a feed, so many times."""
+        """Append ``count`` alerts."""
         alert = Alert(
             kind=AlertKind.STATE,
             feed_id=1,
@@ -193,7 +195,7 @@ class Library:
         self.log.append(ALERTS, [alert_message(alert)] * count)
 
     def forget(self, slug: str, *, before: int) -> None:
-        """What retention does: events before this cursor are gone."""
+        """Delete the events before this cursor, as retention does."""
         with self.engine.begin() as connection:
             topic_id = connection.execute(
                 update(tables.log_topics)
@@ -210,7 +212,7 @@ class Library:
     def quarantine(
         self, value: bytes = b"{}", *, key: str = "k", offset: int = 7, topic: str = "news.articles"
     ) -> int:
-        """A record set aside; its number."""
+        """Insert a record into quarantine; return its id."""
         with self.engine.begin() as connection:
             added: int = connection.execute(
                 insert(tables.quarantine)
@@ -246,7 +248,7 @@ class Library:
                 article_id=article_id,
                 number=number,
                 current=True,
-                content_hash=_digest(title, text),
+                content_hash=_content_hash(title, text),
                 seen_at=at,
                 feed_id=feed_id,
                 poll_id=poll_id,
@@ -285,7 +287,7 @@ class Library:
 
 
 def event(slug: str, number: int, *, key: UUID | None = None, kind: str = "created") -> Message:
-    """An event as ``persist`` writes it, with ``number`` in its title."""
+    """Return an event in the format of ``persist``, with ``number`` in its title."""
     article_id = key or uuid5(NAMESPACE_URL, f"{slug}/{number}")
     body = {
         "v": 1,
@@ -307,11 +309,14 @@ def event(slug: str, number: int, *, key: UUID | None = None, kind: str = "creat
             "summary": "One line.\nAnother.",
             "feed_id": 1,
         },
-        "match": {"rule": "any", "found": [{"where": "title", "phrase": "event", "at": 0, "quote": "Event"}]},
+        "match": {
+            "rule": "any",
+            "matches": [{"field": "title", "phrase": "event", "offset": 0, "quote": "Event"}],
+        },
     }
     value = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
     return Message(key=str(article_id), value=value, headers={"kind": kind})
 
 
-def _digest(title: str, text: str) -> bytes:
+def _content_hash(title: str, text: str) -> bytes:
     return blake2b(f"{title}\0{text}".encode(), digest_size=16).digest()

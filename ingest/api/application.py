@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from sqlalchemy import Engine
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -27,6 +26,7 @@ from ingest.api.threads import Threads
 from ingest.api.topics import TooManyStreams, TopicRoutes
 from ingest.api.websub import BODY_PATIENCE, PushRoutes
 from ingest.db import migrate
+from ingest.db.engine import Engine
 from ingest.db.status import Status, read_status
 from ingest.errors import Refused, Unavailable
 from ingest.log.postgres import PostgresLog, listen

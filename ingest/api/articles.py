@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ingest.api.parameters import query_parameters, read_number, required
 from ingest.api.responses import Json, NotFound
 from ingest.api.threads import Threads
-from ingest.db import article_search, ledger
-from ingest.jsonable import jsonable
+from ingest.db import article_search
+from ingest.db.article_history import find_article
+from ingest.db.engine import Engine
+from ingest.db.ledger import read_ledger
+from ingest.query import QUERY_PARAMETERS, encode_cursor, read_query, read_text, read_uuid
+from ingest.response_bodies import article_body, ledger_body
 
 URL_ACCEPTED: Final = "the address of an article or feed"
 
@@ -25,12 +28,12 @@ class ArticleRoutes:
         self._threads = threads
 
     async def find(self, request: Request) -> Response:
-        query = article_search.read_query(query_parameters(request, *article_search.QUERY_PARAMETERS))
+        query = read_query(query_parameters(request, *QUERY_PARAMETERS))
         page = await self._threads.run(lambda: article_search.find(self._engine, query))
         return Json(
             {
-                "articles": [article_search.listed_body(article) for article in page.articles],
-                "next_cursor": None if page.behind is None else article_search.encode_cursor(page.behind),
+                "articles": [article_body(article) for article in page.articles],
+                "next_cursor": None if page.next_cursor is None else encode_cursor(page.next_cursor),
             }
         )
 
@@ -40,13 +43,13 @@ class ArticleRoutes:
             read_number("before", found["before"], least=1, most=2**31 - 1) if "before" in found else None
         )
         given_id = request.path_params["id"]
-        article_id = article_search.read_uuid("id", given_id)
-        history = await self._threads.run(lambda: ledger.article(self._engine, article_id, before=before))
+        article_id = read_uuid("id", given_id)
+        history = await self._threads.run(lambda: find_article(self._engine, article_id, before=before))
         if history is None:
             raise NotFound("id", given_id, "the id of a stored article")
         return Json({"article": history})
 
     async def ledger(self, request: Request) -> Response:
-        url = article_search.read_text("url", required(query_parameters(request, "url"), "url", URL_ACCEPTED))
-        found = await self._threads.run(lambda: ledger.ledger(self._engine, url))
-        return Json({"known": found.known, **jsonable(found)}, 200 if found.known else 404)
+        url = read_text("url", required(query_parameters(request, "url"), "url", URL_ACCEPTED))
+        found = await self._threads.run(lambda: read_ledger(self._engine, url))
+        return Json(ledger_body(found), 200 if found.is_known else 404)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,6 +12,7 @@ from ingest.api.parameters import query_parameters, read_number
 from ingest.api.responses import Json, NotFound
 from ingest.api.threads import Threads
 from ingest.db import feeds
+from ingest.db.engine import Engine
 from ingest.db.feed_codecs import FEED_STATES
 from ingest.errors import Refused
 from ingest.jsonable import jsonable

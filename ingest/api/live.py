@@ -26,7 +26,7 @@ from typing import Final, Protocol, TypeVar
 from ingest.errors import IngestError, Unavailable
 from ingest.log.api import stream_topic
 from ingest.runtime import failpoint
-from ingest.streams import Gap, StreamReader, missing, served
+from ingest.streams import Gap, StreamReader, event_line, find_gap
 from ingest.types import Record
 
 logger = logging.getLogger(__name__)
@@ -175,7 +175,7 @@ class LiveStreams:
             lambda: self._reader.read(stream_topic(slug), after=after, limit=BATCH)
         )
         failpoint("serve.read")
-        return missing(slug, records, after=after), [_ready(record) for record in records]
+        return find_gap(slug, records, after=after), [_ready(record) for record in records]
 
     def _keep_listening(self) -> None:
         """In the listener thread: listen, and after a failure listen again, until closed."""
@@ -267,4 +267,4 @@ class Subscriber:
 
 
 def _ready(record: Record) -> Served:
-    return Served(cursor=record.offset, kind=record.headers.get("kind", "event"), body=served(record))
+    return Served(cursor=record.offset, kind=record.headers.get("kind", "event"), body=event_line(record))

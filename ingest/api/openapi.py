@@ -9,12 +9,12 @@ from typing import Any, Final
 from ingest import __version__
 from ingest.alerts import alert_schema
 from ingest.api.feeds import DEFAULT_FEEDS, MAX_FEEDS
-from ingest.db.article_search import DEFAULT_LIMIT, MAX_LIMIT
 from ingest.db.feed_codecs import FEED_STATES
 from ingest.db.polls import SHOWN_POLLS
 from ingest.log.api import ALERTS_STREAM
+from ingest.query import DEFAULT_LIMIT, MAX_LIMIT
 from ingest.schedule.page_fetch import PageState
-from ingest.schedule.websub import State
+from ingest.schedule.websub import SubscriptionState
 from ingest.streams import event_schema
 from ingest.types import FailureKind, PollResult, TlsException, UserAgentState
 
@@ -356,7 +356,21 @@ def _schemas() -> dict[str, Any]:
                 "title": _TEXT,
                 "revision": _NUMBER,
                 "matched_at": _TIME,
-                "explanation": {"type": "object"},
+                "explanation": _object(
+                    {
+                        "rule": {**_TEXT, "description": "the part of the topic's rule that matched"},
+                        "matches": _list(
+                            _object(
+                                {
+                                    "field": {"enum": ["title", "text"]},
+                                    "phrase": _TEXT,
+                                    "offset": {**_NUMBER, "description": "in characters"},
+                                    "quote": _TEXT,
+                                }
+                            )
+                        ),
+                    }
+                ),
             }
         ),
         "Topic": _object(
@@ -421,8 +435,11 @@ def _schemas() -> dict[str, Any]:
                 "feed_url": _TEXT,
                 "hub": _TEXT,
                 "topic": {**_TEXT, "description": "what the hub calls the feed"},
-                "state": {"enum": [state.value for state in State]},
-                "covers": {**_FLAG, "description": "the hub is trusted: polls are only a backup"},
+                "state": {"enum": [state.value for state in SubscriptionState]},
+                "reliable": {
+                    **_FLAG,
+                    "description": "the hub is verified, renewed and trusted: polls are only a backup",
+                },
                 "verified_at": _TIME_OR_NULL,
                 "lease_until": _TIME_OR_NULL,
                 "next_try_at": {**_TIME_OR_NULL, "description": "when the hub is asked again"},
@@ -466,7 +483,7 @@ def _schemas() -> dict[str, Any]:
                 "url": _TEXT,
                 "canonical": _TEXT,
                 "articles": _list(_ref("ArticleHistory")),
-                "travelled": {
+                "entries": {
                     **_list(
                         _object(
                             {
@@ -478,7 +495,7 @@ def _schemas() -> dict[str, Any]:
                             }
                         )
                     ),
-                    "description": "feeds that have it as an entry; not stored: on its way",
+                    "description": "entries of feeds with this URL; not stored: the record is still in the log",
                 },
                 "quarantined": _list(
                     _object(

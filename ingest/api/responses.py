@@ -57,7 +57,7 @@ def error(status: int, *, parameter: str, value: object, expected: str, **more: 
 
 def public(failure: IngestError) -> str:
     """What anybody may read of it. The words of a driver name servers and users: those are for our log."""
-    return f"{failure.part} is not available" if isinstance(failure, Unavailable) else str(failure)
+    return f"{failure.component} is not available" if isinstance(failure, Unavailable) else str(failure)
 
 
 async def refused(_request: Request, exception: Exception) -> Response:

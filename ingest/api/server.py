@@ -12,7 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from ingest.errors import Unavailable
-from ingest.runtime import Stop, address_refused, bind_port, failpoint, url_of
+from ingest.runtime import Stop, address_refused, base_url, bind_port, failpoint
 
 GRACE_SECONDS: Final = 10
 """Answers under way at a stop get this long; streams end at once, after the event they are sending."""
@@ -38,7 +38,7 @@ def serve_api(
         Unavailable: the application did not start.
     """
     with _listen(host, port) as bound:
-        url = url_of(bound)
+        url = base_url(bound)
         server = _Server(
             uvicorn.Config(
                 app,

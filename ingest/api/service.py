@@ -15,8 +15,9 @@ from ingest.api.openapi import document
 from ingest.api.parameters import query_parameters
 from ingest.api.responses import Json, public
 from ingest.api.threads import Threads
-from ingest.db.status import Status, status_body
+from ingest.db.status import Status
 from ingest.errors import IngestError
+from ingest.response_bodies import status_body
 from ingest.streams import event_schema
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from ingest.api.live import LiveStreams, Served, Subscriber
 from ingest.errors import Unavailable
 from ingest.runtime import failpoint
-from ingest.streams import Beginning, Gap
+from ingest.streams import Gap, StreamStart, gap_body
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class EventStream:
         self,
         live: LiveStreams,
         slug: str,
-        beginning: Beginning,
+        beginning: StreamStart,
         *,
         on_sent: Callable[[int], object],
         heartbeat: timedelta = HEARTBEAT,
@@ -112,7 +112,7 @@ def event_frame(event: Served) -> bytes:
 
 def gap_frame(gap: Gap) -> bytes:
     """The gap as an event. Its id is the cursor before the first that is left: it is not told again."""
-    return b"id: %d\nevent: gap\ndata: %s\n\n" % (gap.first_cursor - 1, json.dumps(gap.body()).encode())
+    return b"id: %d\nevent: gap\ndata: %s\n\n" % (gap.first_cursor - 1, json.dumps(gap_body(gap)).encode())
 
 
 def chunks(events: Sequence[Served]) -> Iterator[tuple[int, bytes]]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -18,9 +17,11 @@ from ingest.api.responses import Json, NotFound, error
 from ingest.api.sse import EventStream
 from ingest.api.threads import Threads
 from ingest.db import topics
+from ingest.db.engine import Engine
 from ingest.errors import IngestError
 from ingest.log.api import ALERTS_STREAM, stream_topic
-from ingest.streams import StreamReader, begin, missing, read_cursor, served
+from ingest.response_bodies import topic_body
+from ingest.streams import StreamReader, event_line, find_gap, gap_body, read_cursor, start_reading
 from ingest.types import Record
 
 MAX_EVENTS: Final = 500
@@ -56,7 +57,7 @@ class TopicRoutes:
     async def listed(self, request: Request) -> Response:
         query_parameters(request)
         found = await self._threads.run(lambda: topics.list_topics(self._engine))
-        return Json({"topics": [topics.topic_body(one) for one in found]})
+        return Json({"topics": [topic_body(one) for one in found]})
 
     async def events(self, request: Request) -> Response:
         """A page behind a cursor; 410 where retention was faster, unless the beginning was asked for."""
@@ -74,24 +75,26 @@ class TopicRoutes:
             if "limit" in found
             else DEFAULT_EVENTS
         )
-        beginning = await self._threads.run(lambda: begin(self._reader, slug, after, thing="after"))
+        beginning = await self._threads.run(
+            lambda: start_reading(self._reader, slug, after, parameter="after")
+        )
         gap = beginning.gap
         records: Sequence[Record] = ()
         if gap is None or after == 0:
             records = await self._threads.run(
                 lambda: self._reader.read(stream_topic(slug), after=beginning.cursor, limit=limit)
             )
-            gap = gap or missing(slug, records, after=beginning.cursor)
+            gap = gap or find_gap(slug, records, after=beginning.cursor)
         if gap is not None and after != 0:
             expected = f"a cursor that is still held; after={gap.first_cursor - 1} reads on from the first"
-            return error(410, parameter="after", value=after, expected=expected, gap=gap.body())
+            return error(410, parameter="after", value=after, expected=expected, gap=gap_body(gap))
         page = b'{"topic":%s,"first_cursor":%d,"last_cursor":%d,"next_after":%d,"gap":%s,"events":[%s]}' % (
             Json(slug).body,
             beginning.first_cursor,
             max(beginning.last_cursor, records[-1].offset if records else 0),
             records[-1].offset if records else beginning.cursor,
-            Json(None if gap is None else gap.body()).body,
-            b",".join(served(record) for record in records),
+            Json(None if gap is None else gap_body(gap)).body,
+            b",".join(event_line(record) for record in records),
         )
         return Response(page, media_type="application/json")
 
@@ -112,7 +115,9 @@ class TopicRoutes:
             cursor = read_cursor("after", found["after"])
         if self._live.subscribers >= MAX_STREAMS:
             raise TooManyStreams(f"{MAX_STREAMS} streams are open")
-        beginning = await self._threads.run(lambda: begin(self._reader, slug, cursor, thing=thing))
+        beginning = await self._threads.run(
+            lambda: start_reading(self._reader, slug, cursor, parameter=thing)
+        )
         counter = self._metrics.events.labels(slug)
         stream = EventStream(self._live, slug, beginning, on_sent=counter.inc, heartbeat=self._heartbeat)
         return _Streaming(stream)

@@ -18,7 +18,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Engine
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -26,9 +25,10 @@ from ingest import runtime
 from ingest.api.responses import NotFound, error
 from ingest.api.threads import Threads
 from ingest.content_encoding import Decoder, TooLarge, Undecodable
+from ingest.db.engine import Engine
 from ingest.db.websub import pushes, subscriptions
 from ingest.schedule import websub
-from ingest.schedule.websub import State, Subscription
+from ingest.schedule.websub import Subscription, SubscriptionState
 
 logger = logging.getLogger(__name__)
 
@@ -73,13 +73,15 @@ class PushRoutes:
         now = self._clock()
 
         def answer(known: Subscription) -> Subscription | None:
-            if topic != known.topic or (mode == "unsubscribe") is not (known.state is State.CANCELLED):
+            if topic != known.topic or (mode == "unsubscribe") is not (
+                known.state is SubscriptionState.CANCELLED
+            ):
                 return None
             if mode == "unsubscribe":
-                return websub.ended(known)
+                return websub.after_unsubscribed(known)
             if mode == "denied":
-                return websub.denied(known, asked.get("hub.reason"), now=now)
-            return websub.verified(known, asked.get("hub.lease_seconds"), now=now)
+                return websub.after_denial(known, asked.get("hub.reason"), now=now)
+            return websub.after_verification(known, asked.get("hub.lease_seconds"), now=now)
 
         changed: Subscription | None = None
         if self._enabled and _is_token(token):
@@ -96,7 +98,7 @@ class PushRoutes:
         known: Subscription | None = None
         if self._enabled and _is_token(token):
             known = await self._threads.run(lambda: subscriptions.find(self._engine, token=token))
-        if known is None or known.state is State.CANCELLED:
+        if known is None or known.state is SubscriptionState.CANCELLED:
             return error(410, parameter="token", value=token, expected=_TOKEN_EXPECTED)
         body = await self._body(request)
         if isinstance(body, Response):
@@ -105,7 +107,7 @@ class PushRoutes:
             logger.warning("feed %d: what came was not signed as agreed with %s", known.feed_id, known.hub)
             await self._threads.run(
                 lambda: subscriptions.change(
-                    self._engine, websub.after_dropped, token=token, now=self._clock()
+                    self._engine, websub.after_invalid_push, token=token, now=self._clock()
                 )
             )
             return Response(status_code=_DONE)

@@ -1,4 +1,4 @@
-"""Topics in a YAML file, for people to write and read. The only module that knows YAML."""
+"""Read topics from a YAML file and write them to one."""
 
 from __future__ import annotations
 
@@ -16,118 +16,135 @@ from ingest.log.api import ALERTS_STREAM
 from ingest.types import Topic
 
 MAX_FILE_BYTES: Final = 4 * 1024**2
+MAX_SLUG_CHARACTERS: Final = 100
 
 _SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def read_topics(text: str, *, name: str) -> tuple[Topic, ...]:
-    """The topics of a YAML file, every rule checked.
+    """Return the topics of a YAML file, with all rules checked.
 
     Raises:
-        Refused: names the file, the topic and the place that is wrong, and what would be accepted; where more
-            than one is wrong, a :class:`RefusedTogether` names them all.
+        Refused: names the file, the topic, the invalid place and the accepted values. A :class:`RefusedTogether`
+            names several.
     """
     if len(text.encode("utf-8", "replace")) > MAX_FILE_BYTES:
         raise Refused(name, f"{len(text)} characters", f"at most {MAX_FILE_BYTES} bytes")
     try:
-        said = yaml.load(text, _UniqueKeys)  # noqa: S506 - a SafeLoader that refuses repeated keys
+        document = yaml.load(text, _UniqueKeys)  # noqa: S506 - a SafeLoader that refuses repeated keys
     except yaml.YAMLError as error:
         raise Refused(name, _line_of(error), f"YAML ({' '.join(str(error).split())})") from None
     except RecursionError:
         raise Refused(name, "nested too deeply", "a list of topics") from None
-    if said is None:
+    if document is None:
         raise Refused(name, "an empty file", "one key, topics, with a list of topics")
-    if not isinstance(said, Mapping) or set(said) != {"topics"} or not isinstance(said["topics"], list):
-        raise Refused(name, _shape(said), "one key, topics, with a list of topics")
+    if (
+        not isinstance(document, Mapping)
+        or set(document) != {"topics"}
+        or not isinstance(document["topics"], list)
+    ):
+        raise Refused(name, _shape(document), "one key, topics, with a list of topics")
     topics: list[Topic] = []
     slugs: set[str] = set()
     refusals: list[Refused] = []
-    for number, one in enumerate(said["topics"], 1):
+    for number, fields in enumerate(document["topics"], 1):
         try:
-            topics.append(_read_topic(one, number, slugs))
+            topics.append(_read_topic(fields, number, slugs))
         except RefusedTogether as refused:
             refusals += refused.refusals
     if refusals:
-        raise combine_refusals([Refused(f"{name}, {one.thing}", one.value, one.accepted) for one in refusals])
+        raise combine_refusals(
+            [Refused(f"{name}, {each.thing}", each.value, each.accepted) for each in refusals]
+        )
     return tuple(topics)
 
 
-def _read_topic(said: Any, number: int, slugs: set[str]) -> Topic:
-    """The topic; its slug joins ``slugs``, those of the topics before it.
+def _read_topic(fields: Any, number: int, slugs: set[str]) -> Topic:
+    """Return the topic and add its slug to ``slugs``, the slugs of the topics before it.
 
     Raises:
-        RefusedTogether: all that is wrong with it.
+        RefusedTogether: everything that is invalid in the topic.
     """
     where = f"topic {number}"
-    if not isinstance(said, Mapping):
-        raise RefusedTogether([Refused(where, said, "a mapping with slug, title and rule")])
-    refusals: list[Refused] = []
-    slug, title, description = said.get("slug"), said.get("title"), said.get("description", "")
-    if not isinstance(slug, str) or not _SLUG.fullmatch(slug) or len(slug) > 100:
-        accepted = "up to 100 lower-case letters, digits and single hyphens"
-        refusals.append(Refused(f"{where}, slug", slug, accepted))
-        slug = str(number)
-    else:
-        if slug == ALERTS_STREAM:
-            accepted = "another slug: this one is the stream of the alerts"
-            refusals.append(Refused(f"{where}, slug", slug, accepted))
-        if slug in slugs:
-            refusals.append(Refused(f"{where}, slug", slug, "a slug that no other topic has"))
-        slugs.add(slug)
+    if not isinstance(fields, Mapping):
+        raise RefusedTogether([Refused(where, fields, "a mapping with slug, title and rule")])
+    slug, refusals = _read_slug(fields.get("slug"), number, slugs)
+    if not refusals or slug in slugs:
         where = f"{where} ({slug})"
-    if extra := sorted(map(str, set(said) - {"slug", "title", "description", "phrases", "rule"})):
+    title, description = fields.get("title"), fields.get("description", "")
+    if extra := sorted(map(str, set(fields) - {"slug", "title", "description", "phrases", "rule"})):
         refusals.append(Refused(where, extra, "only slug, title, description, phrases and rule"))
     if not isinstance(title, str) or not title.strip():
         refusals.append(Refused(f"{where}, title", title, "a line of text"))
     if not isinstance(description, str):
         refusals.append(Refused(f"{where}, description", description, "a text"))
-    rule = {name: said[name] for name in ("rule", "phrases") if name in said}
+    rule = {name: fields[name] for name in ("rule", "phrases") if name in fields}
     topic = Topic(slug=slug, title=str(title).strip(), description=str(description).strip(), rule=rule)
-    if "rule" not in said:
+    if "rule" not in fields:
         refusals.append(Refused(f"{where}, rule", None, "a condition"))
     else:
-        try:
-            compile_topics([topic])
-        except RefusedTogether as refused:
-            refusals += refused.refusals
-        except Refused as refused:
-            refusals.append(refused)
-        except RecursionError:  # YAML can hold a rule that contains itself
-            refusals.append(Refused(f"topic {slug}, rule", "nested too deeply", "a condition"))
+        refusals += _check_rule(topic)
     if refusals:
         raise RefusedTogether(refusals)
     return topic
 
 
+def _read_slug(slug: Any, number: int, slugs: set[str]) -> tuple[str, list[Refused]]:
+    """Return the slug, or ``number`` in place of an invalid one; and add a valid slug to ``slugs``."""
+    thing = f"topic {number}, slug"
+    if not isinstance(slug, str) or not _SLUG.fullmatch(slug) or len(slug) > MAX_SLUG_CHARACTERS:
+        accepted = f"up to {MAX_SLUG_CHARACTERS} lower-case letters, digits and single hyphens"
+        return str(number), [Refused(thing, slug, accepted)]
+    refusals = []
+    if slug == ALERTS_STREAM:
+        refusals.append(Refused(thing, slug, "another slug: this one is the stream of the alerts"))
+    if slug in slugs:
+        refusals.append(Refused(thing, slug, "a slug that no other topic has"))
+    slugs.add(slug)
+    return slug, refusals
+
+
+def _check_rule(topic: Topic) -> Sequence[Refused]:
+    try:
+        compile_topics([topic])
+    except RefusedTogether as refused:
+        return refused.refusals
+    except Refused as refused:
+        return [refused]
+    except RecursionError:  # a YAML anchor can make a rule contain itself
+        return [Refused(f"topic {topic.slug}, rule", "nested too deeply", "a condition")]
+    return []
+
+
 def write_topics(topics: Sequence[Topic]) -> str:
-    """A YAML file with these topics, which :func:`read_topics` takes."""
-    said = []
+    """Return a YAML file with these topics, which :func:`read_topics` accepts."""
+    entries = []
     for topic in topics:
-        about = {"description": topic.description} if topic.description else {}
+        description = {"description": topic.description} if topic.description else {}
         rule = {"rule": topic.rule.get("rule", topic.rule)}
         phrases = {"phrases": topic.rule["phrases"]} if "phrases" in topic.rule else {}
-        said.append({"slug": topic.slug, "title": topic.title, **about, **phrases, **rule})
+        entries.append({"slug": topic.slug, "title": topic.title, **description, **phrases, **rule})
     return yaml.dump(
-        jsonable({"topics": said}), Dumper=_ForPeople, allow_unicode=True, sort_keys=False, width=110
+        jsonable({"topics": entries}), Dumper=_TopicDumper, allow_unicode=True, sort_keys=False, width=110
     )
 
 
-class _ForPeople(yaml.SafeDumper):
-    """Phrases in lines, not one a line; and each where it stands, not under a name that was given to it elsewhere."""
+class _TopicDumper(yaml.SafeDumper):
+    """Writes lists of phrases in flow style, several per line, and writes no anchors or aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
     def represent_list(self, data: Iterable[Any]) -> yaml.SequenceNode:
-        phrases = all(isinstance(one, str) for one in data)
+        phrases = all(isinstance(item, str) for item in data)
         return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=phrases)
 
 
-_ForPeople.add_representer(list, _ForPeople.represent_list)
+_TopicDumper.add_representer(list, _TopicDumper.represent_list)
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error; the second would silently win."""
+    """Refuses repeated keys; YAML's default is that the last one silently replaces the others."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -146,7 +163,7 @@ def _line_of(error: yaml.YAMLError) -> str:
     return f"line {mark.line + 1}" if mark else "the file"
 
 
-def _shape(said: Any) -> str:
-    if isinstance(said, Mapping) and set(said) == {"topics"}:
+def _shape(document: Any) -> str:
+    if isinstance(document, Mapping) and set(document) == {"topics"}:
         return "topics: with no list of topics under it"
-    return f"keys {sorted(map(str, said))}" if isinstance(said, Mapping) else type(said).__name__
+    return f"keys {sorted(map(str, document))}" if isinstance(document, Mapping) else type(document).__name__

@@ -1,4 +1,4 @@
-"""An article's words, and where which phrase stands among them."""
+"""An article as words, and the positions of all phrases among them."""
 
 from __future__ import annotations
 
@@ -9,153 +9,161 @@ from typing import Any, Final, NamedTuple
 
 from ingest.tokenize import ascii_tokens
 
-SCANNED_WORDS: Final = 20_000
-"""Words of a text that are looked at: what comes later does not make an article's subject."""
-REMEMBERED_WORDS: Final = 200_000
-"""Words whose phrases are remembered from article to article; then it begins anew."""
+MAX_WORDS: Final = 20_000
+"""Words of a text that are scanned: later ones do not determine an article's subject."""
+MAX_CACHED_WORDS: Final = 200_000
+"""Words without a phrase that are cached across articles; then the cache starts anew."""
 QUOTE_CHARACTERS: Final = 40
-"""Shown on either side of a found phrase."""
-FOUND: Final = 12
-"""Places shown in an explanation."""
+"""Characters of a quote on either side of a matched phrase."""
+MAX_QUOTES: Final = 12
+"""Matched phrases that an explanation quotes."""
 
 _CHARACTERS: Final = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORDS: Final = re.compile(rf"[{_CHARACTERS}]|[^\W_{_CHARACTERS}]+")
 PHRASE_WORDS: Final = re.compile(rf"[{_CHARACTERS}]\*?|[^\W_{_CHARACTERS}]+\*?")
 _WITHIN_WORD: Final = re.compile(rf"[^\s{_CHARACTERS}]{{2}}")
 
+_Candidate = tuple[str, tuple[str, ...]]
+"""A phrase, and its words after the first one."""
+
 
 class Span(NamedTuple):
-    """Words ``start`` to ``end`` (behind it) of the article, title and text counted through, are ``phrase``."""
+    """An occurrence of ``phrase``: words ``start`` up to, not including, ``end``; title and text count as one."""
 
     start: int
     end: int
     phrase: str
 
 
-class Words:
-    """An article's words, and where which phrase of which topic stands."""
+class TokenizedArticle:
+    """The folded words of an article's title and text, with the positions of the phrases among them."""
 
     def __init__(self, title: str, text: str) -> None:
         self.title = title
         self.text = text
-        self.folded = _folded(title)
-        self.title_words = len(self.folded)
-        self.folded += _folded(text)[:SCANNED_WORDS]
-        self._title_spans: list[tuple[int, int]] | None = None
-        self._text_spans: list[tuple[int, int]] | None = None
-        self.starts: dict[str, list[int]] = {}
-        """Where each phrase that was found begins."""
+        self.words = _fold(title)
+        self.title_words = len(self.words)
+        self.words += _fold(text)[:MAX_WORDS]
+        self.positions: dict[str, list[int]] = {}
+        """The first word of every occurrence, by phrase."""
+        self._title_offsets: list[tuple[int, int]] | None = None
+        self._text_offsets: list[tuple[int, int]] | None = None
 
-    def found(self, places: Sequence[Span]) -> list[dict[str, Any]]:
-        """For people: where in the article, which phrase, in what words."""
-        return [self._quoted(place) for place in sorted(set(places), key=lambda place: place.start)[:FOUND]]
+    def quotes(self, spans: Sequence[Span]) -> list[dict[str, Any]]:
+        """Return field, phrase, character offset and quote of the first ``MAX_QUOTES`` spans, for an explanation."""
+        return [self._quote(span) for span in sorted(set(spans), key=lambda span: span.start)[:MAX_QUOTES]]
 
-    def _quoted(self, place: Span) -> dict[str, Any]:
-        if place.start < self.title_words:
-            where, source = "title", self.title
-            if self._title_spans is None:
-                self._title_spans = [found.span() for found in _WORDS.finditer(source)]
-            spans = self._title_spans
-            first, last = place.start, place.end - 1
+    def _quote(self, span: Span) -> dict[str, Any]:
+        if span.start < self.title_words:
+            field, source = "title", self.title
+            if self._title_offsets is None:
+                self._title_offsets = [word.span() for word in _WORDS.finditer(source)]
+            offsets = self._title_offsets
+            first, last = span.start, span.end - 1
         else:
-            where, source = "text", self.text
-            first, last = place.start - self.title_words, place.end - 1 - self.title_words
-            if self._text_spans is None:
-                self._text_spans = [found.span() for found in _WORDS.finditer(source)]
-            spans = self._text_spans
-        at, end = spans[first][0], spans[last][1]
-        quote = _around(source, at, end)
-        return {"where": where, "phrase": place.phrase, "at": at, "quote": " ".join(quote.split())}
+            field, source = "text", self.text
+            first, last = span.start - self.title_words, span.end - 1 - self.title_words
+            if self._text_offsets is None:
+                self._text_offsets = [word.span() for word in _WORDS.finditer(source)]
+            offsets = self._text_offsets
+        start, end = offsets[first][0], offsets[last][1]
+        quote = _with_context(source, start, end)
+        return {"field": field, "phrase": span.phrase, "offset": start, "quote": " ".join(quote.split())}
 
 
-def _folded(text: str) -> list[str]:
-    """The words of ``text`` as phrases are compared with them; as many as ``_WORDS`` finds."""
+def _fold(text: str) -> list[str]:
+    """Return the words of ``text``, folded for comparison with phrases; their number is that of ``_WORDS``."""
     words = ascii_tokens(text)
     if words is None:
-        # Folding may lengthen a word but never adds a line to it, so the count of words stays.
-        found = _WORDS.findall(text)
-        words = "\n".join(found).casefold().split("\n") if found else []
+        # Folding may lengthen a word but never adds a line break, so the number of words stays.
+        unfolded = _WORDS.findall(text)
+        words = "\n".join(unfolded).casefold().split("\n") if unfolded else []
     return words
 
 
-def _around(source: str, at: int, end: int) -> str:
-    """What stands from ``at`` to ``end`` with some of what is around it, in whole words."""
-    first, last = max(0, at - QUOTE_CHARACTERS), min(len(source), end + QUOTE_CHARACTERS)
+def _with_context(source: str, start: int, end: int) -> str:
+    """Return ``source[start:end]`` with ``QUOTE_CHARACTERS`` on either side, cut between words."""
+    first, last = max(0, start - QUOTE_CHARACTERS), min(len(source), end + QUOTE_CHARACTERS)
     if first and _WITHIN_WORD.match(source, first - 1):
-        first = next((first + n for n, character in enumerate(source[first:at]) if character.isspace()), at)
+        spaces = (n for n, character in enumerate(source[first:start]) if character.isspace())
+        first = next((first + n for n in spaces), start)
     if last < len(source) and _WITHIN_WORD.match(source, last - 1):
-        last = next((last - n for n, character in enumerate(source[last:end:-1]) if character.isspace()), end)
+        spaces = (n for n, character in enumerate(source[last:end:-1]) if character.isspace())
+        last = next((last - n for n in spaces), end)
     return source[first:last]
 
 
 class PhraseIndex:
-    """Every phrase of every topic by its first word; one look at each word of an article finds them all."""
+    """The phrases of all topics by first word; one look-up per word of an article finds all of their occurrences."""
 
     def __init__(self) -> None:
-        self._exact: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
-        self._prefix: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+        self._phrases: set[str] = set()
+        self._by_word: dict[str, list[_Candidate]] = {}
+        self._by_prefix: dict[str, list[_Candidate]] = {}
+        """Candidates whose first word ends with ``*``."""
         self._prefix_lengths: dict[str, list[int]] = {}
-        """Of two and more, by the first two characters."""
-        self._known: set[str] = set()
-        # What begins with a word, by the word: most of the words of an article stood in the one before too.
-        self._starting: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {}
-        self._barren: set[str] = set()
+        """The lengths of the prefixes of two and more characters, by their first two characters."""
+        # Caches across articles: most words of an article were in an earlier one too.
+        self._candidates: dict[str, tuple[_Candidate, ...]] = {}
+        self._words_without_phrase: set[str] = set()
 
     def add(self, phrase: str) -> None:
-        if phrase in self._known:
+        if phrase in self._phrases:
             return
-        self._known.add(phrase)
+        self._phrases.add(phrase)
         first, *rest = PHRASE_WORDS.findall(phrase.casefold())
-        by_first = self._prefix if first.endswith("*") else self._exact
-        by_first.setdefault(first.rstrip("*"), []).append((phrase, tuple(rest)))
-        if by_first is self._prefix and len(first) > 2:
+        index = self._by_prefix if first.endswith("*") else self._by_word
+        index.setdefault(first.rstrip("*"), []).append((phrase, tuple(rest)))
+        if index is self._by_prefix and len(first) > 2:
             lengths = self._prefix_lengths.setdefault(first[:2], [])
             if len(first) - 1 not in lengths:
                 insort(lengths, len(first) - 1)
-        self._forget()
+        self._clear_caches()
 
-    def _forget(self) -> None:
-        self._starting.clear()
-        self._barren.clear()
+    def _clear_caches(self) -> None:
+        self._candidates.clear()
+        self._words_without_phrase.clear()
 
-    def find(self, words: Words) -> None:
-        folded = words.folded
-        if len(self._barren) > REMEMBERED_WORDS:
-            self._forget()
-        candidates: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {}
-        for word in set(folded) - self._barren:
-            starting = self._starting.get(word)
+    def locate(self, article: TokenizedArticle) -> None:
+        """Set ``article.positions``."""
+        words = article.words
+        if len(self._words_without_phrase) > MAX_CACHED_WORDS:
+            self._clear_caches()
+        candidates: dict[str, tuple[_Candidate, ...]] = {}
+        for word in set(words) - self._words_without_phrase:
+            starting = self._candidates.get(word)
             if starting is None:
                 starting = self._starting_with(word)
                 if not starting:
-                    self._barren.add(word)
+                    self._words_without_phrase.add(word)
                     continue
-                self._starting[word] = starting
+                self._candidates[word] = starting
             candidates[word] = starting
         if not candidates:
             return
-        for at in [at for at, word in enumerate(folded) if word in candidates]:
-            for phrase, rest in candidates[folded[at]]:
+        for at in [at for at, word in enumerate(words) if word in candidates]:
+            for phrase, rest in candidates[words[at]]:
                 end = at + 1 + len(rest)
-                # A phrase does not run from the title into the text.
-                if rest and (at < words.title_words < end or not _goes_on(folded, at + 1, rest)):
+                # A phrase does not extend from the title into the text.
+                if rest and (at < article.title_words < end or not _continues(words, at + 1, rest)):
                     continue
-                words.starts.setdefault(phrase, []).append(at)
+                article.positions.setdefault(phrase, []).append(at)
 
-    def _starting_with(self, word: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        found = list(self._exact.get(word, ()))
-        found += self._prefix.get(word[:1], ())
+    def _starting_with(self, word: str) -> tuple[_Candidate, ...]:
+        candidates = list(self._by_word.get(word, ()))
+        candidates += self._by_prefix.get(word[:1], ())
         for length in self._prefix_lengths.get(word[:2], ()):
             if length > len(word):
                 break
-            found += self._prefix.get(word[:length], ())
-        return tuple(found)
+            candidates += self._by_prefix.get(word[:length], ())
+        return tuple(candidates)
 
 
-def _goes_on(folded: Sequence[str], at: int, rest: Sequence[str]) -> bool:
-    if at + len(rest) > len(folded):
+def _continues(words: Sequence[str], at: int, rest: Sequence[str]) -> bool:
+    """Return whether the words from ``at`` on are the ``rest`` of a phrase."""
+    if at + len(rest) > len(words):
         return False
     return all(
-        folded[number].startswith(word[:-1]) if word.endswith("*") else folded[number] == word
+        words[number].startswith(word[:-1]) if word.endswith("*") else words[number] == word
         for number, word in enumerate(rest, at)
     )

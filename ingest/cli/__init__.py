@@ -13,6 +13,7 @@ import click
 
 from ingest import __version__
 from ingest.errors import IngestError
+from ingest.runtime import CRASH_SOCKET, connect_crash_harness
 from ingest.settings import read_settings
 
 _MODULES: Final = {
@@ -87,6 +88,8 @@ def root(ctx: click.Context, *, verbose: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    if CRASH_SOCKET in os.environ:
+        connect_crash_harness(os.environ[CRASH_SOCKET])
     root.main(args=None if arguments is None else list(arguments), prog_name="ingest")
 
 

@@ -12,9 +12,12 @@ from ingest import app
 from ingest.cli import render
 from ingest.db import article_search as stored
 from ingest.db import ledger as books
-from ingest.db.page_fetch import WantedPage
+from ingest.db.article_history import History, find_article
+from ingest.db.page_fetch import PageStatus
 from ingest.errors import Refused
-from ingest.jsonable import json_line, jsonable
+from ingest.jsonable import json_line
+from ingest.query import encode_cursor, read_query, read_text, read_uuid
+from ingest.response_bodies import article_body, ledger_body
 from ingest.settings import Settings
 
 
@@ -71,13 +74,13 @@ def search(settings: Settings, /, *, query: str | None, as_json: bool, **given: 
     """
     names = {"q": query, "from": given.pop("since"), "to": given.pop("until"), **given}
     asked = {name: value for name, value in names.items() if value is not None}
-    wanted = stored.read_query(asked, name=lambda name: "QUERY" if name == "q" else f"--{name}")
+    wanted = read_query(asked, name=lambda name: "QUERY" if name == "q" else f"--{name}")
     with app.open_database(settings, name="ingest articles") as engine:
         page = stored.find(engine, wanted)
-    following = None if page.behind is None else stored.encode_cursor(page.behind)
+    following = None if page.next_cursor is None else encode_cursor(page.next_cursor)
     if as_json:
         for article in page.articles:
-            click.echo(json_line(stored.listed_body(article)))
+            click.echo(json_line(article_body(article)))
         click.echo(json_line({"next_cursor": following}))
         return
     for article in page.articles:
@@ -114,11 +117,11 @@ def show_article(settings: Settings, *, which: str, before: int | None, as_json:
     """
     with app.open_database(settings, name="ingest articles") as engine:
         try:
-            article_id: UUID | None = stored.read_uuid("ID", which)
+            article_id: UUID | None = read_uuid("ID", which)
         except Refused:
-            found = books.ledger(engine, stored.read_text("ID|URL", which)).articles
+            found = books.read_ledger(engine, read_text("ID|URL", which)).articles
             article_id = found[0].id if found else None
-        history = None if article_id is None else books.article(engine, article_id, before=before)
+        history = None if article_id is None else find_article(engine, article_id, before=before)
     if history is None:
         raise Refused(
             "ID|URL",
@@ -159,12 +162,12 @@ def explain(settings: Settings, *, url: str, as_json: bool) -> None:
       ingest explain https://example.org/news/1
     """
     with app.open_database(settings, name="ingest explain") as engine:
-        found = books.ledger(engine, stored.read_text("URL", url))
+        found = books.read_ledger(engine, read_text("URL", url))
     if as_json:
-        click.echo(json_line({"known": found.known, **jsonable(found)}))
+        click.echo(json_line(ledger_body(found)))
     else:
         _show_ledger(found)
-    if not found.known:
+    if not found.is_known:
         raise SystemExit(1)
 
 
@@ -172,7 +175,7 @@ def _show_ledger(found: books.Ledger) -> None:
     click.echo(click.style(render.clean(found.url), bold=True))
     if found.canonical != found.url:
         click.echo(f"  canonical  {render.clean(found.canonical)}")
-    if not found.known:
+    if not found.is_known:
         click.echo("  never met: no feed had it, nothing of it is in quarantine")
     if found.feed is not None:
         feed = found.feed
@@ -185,7 +188,7 @@ def _show_ledger(found: books.Ledger) -> None:
             click.echo(
                 f"             next poll {render.when(feed.next_poll_at)}: {render.clean(feed.last_reason)}"
             )
-    for entry in found.travelled:
+    for entry in found.entries:
         stored_or_not = "stored" if entry.stored else click.style("on its way, not stored yet", fg="yellow")
         click.echo(f"  in feed    {render.clean(entry.feed_url)} (poll {entry.poll_id}): {stored_or_not}")
     for record in found.quarantined:
@@ -197,7 +200,7 @@ def _show_ledger(found: books.Ledger) -> None:
         _show_history(history)
 
 
-def _show_history(history: books.History) -> None:
+def _show_history(history: History) -> None:
     title = history.revisions[0].title if history.revisions else ""
     click.echo(click.style(render.clean(title) or "(no title)", bold=True))
     click.echo(f"  article    {history.id}")
@@ -237,7 +240,7 @@ def _show_history(history: books.History) -> None:
         click.echo(f"             and {history.sightings_total - len(history.sightings)} older")
 
 
-def _became(page: WantedPage) -> str:
+def _became(page: PageStatus) -> str:
     why = ": ".join(each for each in (page.failure, render.clean(page.detail)) if each)
     because = f" ({why})" if why else ""
     match page.state:

@@ -17,17 +17,17 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import click
-from sqlalchemy import Engine
 
 from ingest import app, runtime
 from ingest.cli import render
 from ingest.db import article_search as stored_articles
 from ingest.db import feeds
-from ingest.db.engine import open_engine
+from ingest.db.engine import Engine, open_engine
 from ingest.demo.play import DemoWorld
 from ingest.errors import IngestError, Unavailable
 from ingest.log.api import stream_topic
 from ingest.log.postgres import PostgresLog
+from ingest.query import ArticleQuery
 from ingest.runtime import Stop
 from ingest.settings import Settings, read_path
 
@@ -99,7 +99,7 @@ def demo(settings: Settings, *, seconds: float, keep: bool, folder: str | None) 
     )
     service = _Service(_demo_settings(settings, data_dir))
     stop_asked = Stop()
-    stop_asked.on_signals()
+    stop_asked.install_signal_handlers()
     try:
         with DemoWorld(now=runtime.now(), seconds=seconds) as world, _running(service) as engine:
             _show_outlets(world)
@@ -211,7 +211,7 @@ def _show_event(cursor: int, event: dict[str, Any], *, explain: bool) -> None:
 def _show_search(engine: Engine) -> None:
     query = "ammunition"
     click.secho(f'\nThe article database: `ingest articles search "{query}"`', bold=True)
-    page = stored_articles.find(engine, stored_articles.ArticleQuery(q=query, limit=5))
+    page = stored_articles.find(engine, ArticleQuery(q=query, limit=5))
     for found in page.articles:
         click.echo(f"  {found.source:<26} {found.title}")
 
@@ -238,7 +238,7 @@ def _show_repost(engine: Engine) -> None:
     click.echo(f"  first ran   {publisher}, for it says: “{evidence}”")
     click.echo("  same story  " + ("\n              ".join(copies) or "none other"))
     click.echo(f"  matched by  {explanation['rule']}")
-    for found in explanation["found"][:3]:
+    for found in explanation["matches"][:3]:
         click.echo(f"              {render.at_place(found)}")
 
 

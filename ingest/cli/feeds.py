@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
-from sqlalchemy import Engine
 
 from ingest import app, runtime
 from ingest.alerts import append_alerts
@@ -20,9 +19,10 @@ from ingest.cli.render import clean, in_a_row, stands, table, when
 from ingest.cli.request_flags import CLEARED, describe_request, read_change, request_options
 from ingest.db import feeds as registry
 from ingest.db import hosts as known_hosts
+from ingest.db.engine import Engine
 from ingest.db.feed_codecs import FEED_STATES
 from ingest.db.feed_requests import set_request_options
-from ingest.db.hosts import Room
+from ingest.db.hosts import BusyHost
 from ingest.db.polls import Poll, history
 from ingest.db.read_transaction import read_transaction
 from ingest.db.status import poller_runs
@@ -566,11 +566,11 @@ def _say_if_unpolled(engine: Engine) -> None:
 def _next_polls(settings: Settings, engine: Engine, shown_feeds: Sequence[Feed]) -> dict[int, str]:
     """When the next poll of each is and because of what, by its id."""
     names = {feed.id: host_in(feed.url) for feed in shown_feeds}
-    rooms = known_hosts.rooms(engine, names, now=runtime.now(), budget=app.budget(settings))
+    rooms = known_hosts.busy_hosts(engine, names, now=runtime.now(), host_limits=app.host_limits(settings))
     return {feed.id: _next_poll(feed, names[feed.id], rooms.get(feed.id)) for feed in shown_feeds}
 
 
-def _next_poll(feed: Feed, host: str, room: Room | None) -> str:
+def _next_poll(feed: Feed, host: str, room: BusyHost | None) -> str:
     if not feed.enabled:
         return "none while it is muted"
     next_poll = when(feed.next_poll_at)

@@ -11,7 +11,7 @@ import click
 from ingest import app, runtime
 from ingest.cli.render import clean, when
 from ingest.db import hosts as known_hosts
-from ingest.db.hosts import KnownHost
+from ingest.db.hosts import HostStatus
 from ingest.errors import Refused
 from ingest.jsonable import jsonable
 from ingest.schedule import format_duration
@@ -105,7 +105,7 @@ def resume(settings: Settings, host: str) -> None:
     click.echo(f"{name}: {'asked again from now on' if ended else 'it was not paused'}")
 
 
-def _pace(settings: Settings, host: KnownHost) -> timedelta:
+def _pace(settings: Settings, host: HostStatus) -> timedelta:
     if host.spacing is not None:
         return host.spacing
     return max(settings.host_spacing, host.crawl_delay or timedelta(0))
@@ -114,7 +114,7 @@ def _pace(settings: Settings, host: KnownHost) -> timedelta:
 commands: tuple[click.Command, ...] = (hosts,)
 
 
-def _known(found: list[KnownHost], host: str) -> KnownHost:
+def _known(found: list[HostStatus], host: str) -> HostStatus:
     """
     Raises:
         Refused: no feed is there, or it has no budget.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine
-
 from ingest.db import feeds as registry
+from ingest.db.engine import Engine
 from ingest.errors import Refused
 from ingest.types import Feed
 from ingest.urls import feed_url

@@ -22,7 +22,7 @@ _MISSING: Final = {None: " is not set", "(set)": " is set, and not shown"}
 
 def _stopping() -> Stop:
     stop = Stop()
-    stop.on_signals()
+    stop.install_signal_handlers()
     return stop
 
 

@@ -34,7 +34,7 @@ def quarantine() -> None:
 @click.option("--replayed", is_flag=True, help="Those that were replayed too.")
 @click.option(
     "--limit",
-    type=click.IntRange(1, stored.MAX_LISTED),
+    type=click.IntRange(1, stored.MAX_RECORDS),
     default=100,
     show_default=True,
     help="At most so many.",
@@ -52,7 +52,7 @@ def list_records(
       ingest quarantine list --replayed --json
     """
     with app.open_database(settings, name="ingest quarantine") as engine:
-        found = stored.listed(engine, replayed=replayed, limit=limit, behind=before)
+        found = stored.list_records(engine, replayed=replayed, limit=limit, below=before)
     if as_json:
         for one in found:
             click.echo(json_line(one))
@@ -84,7 +84,7 @@ def show_record(settings: Settings, *, number: int, as_json: bool, raw: bool) ->
       ingest quarantine show 12 --raw > record.json
     """
     with app.open_database(settings, name="ingest quarantine") as engine:
-        one = _require(stored.one(engine, number), number)
+        one = _require(stored.find_record(engine, number), number)
     if raw:
         click.echo(one.value, nl=False)
         return
@@ -104,7 +104,7 @@ def show_record(settings: Settings, *, number: int, as_json: bool, raw: bool) ->
         click.echo(f"    {render.clean(text)}")
 
 
-def _record_body(one: stored.Quarantined) -> dict[str, Any]:
+def _record_body(one: stored.QuarantinedRecord) -> dict[str, Any]:
     try:
         value = {"text": one.value.decode()}
     except UnicodeDecodeError:
@@ -140,13 +140,13 @@ def replay(settings: Settings, *, numbers: tuple[int, ...], every: bool) -> None
         app.open_database(settings, name="ingest quarantine") as engine,
         app.article_log(settings, engine) as log,
     ):
-        chosen = stored.waiting(engine) if every else tuple(dict.fromkeys(numbers))
+        chosen = stored.replayable_ids(engine) if every else tuple(dict.fromkeys(numbers))
         if not every:
             # All of them or none: a mistyped number should not be found after half of the work.
             for number in chosen:
-                _require_replayable(_require(stored.one(engine, number), number))
+                _require_replayable(_require(stored.find_record(engine, number), number))
         for number in chosen:
-            one = stored.one(engine, number)
+            one = stored.find_record(engine, number)
             if one is None:
                 click.echo(f"{number} was dropped meanwhile")
                 continue
@@ -172,21 +172,21 @@ def drop(settings: Settings, *, numbers: tuple[int, ...], yes: bool) -> None:
     """
     with app.open_database(settings, name="ingest quarantine") as engine:
         for number in numbers:
-            one = _require(stored.one(engine, number), number)
+            one = _require(stored.find_record(engine, number), number)
             place = f"{one.topic}/{one.partition}/{one.offset}"
             if not yes and not click.confirm(f"delete number {number} ({place}, {len(one.value)} bytes)?"):
                 continue
-            stored.drop(engine, number)
+            stored.delete_record(engine, number)
             click.echo(f"{number} dropped")
 
 
-def _require(found: stored.Quarantined | None, number: int) -> stored.Quarantined:
+def _require(found: stored.QuarantinedRecord | None, number: int) -> stored.QuarantinedRecord:
     if found is None:
         raise Refused("number", number, "the number of a record in `ingest quarantine list --replayed`")
     return found
 
 
-def _require_replayable(found: stored.Quarantined) -> None:
+def _require_replayable(found: stored.QuarantinedRecord) -> None:
     if not found.replayable:
         raise Refused(
             "number",

@@ -11,7 +11,7 @@ import click
 
 from ingest.db.article_search import Fragment
 from ingest.db.websub.subscriptions import SubscriptionView
-from ingest.schedule.websub import State
+from ingest.schedule.websub import SubscriptionState
 
 KIND_COLOURS: Final = {
     "created": "green",
@@ -40,7 +40,7 @@ def why(explanation: Mapping[str, Any] | None) -> str:
     """The phrases an explanation names, each once; ``everything`` where a rule needs none."""
     if explanation is None:
         return ""
-    phrases = list(dict.fromkeys(str(place.get("phrase", "")) for place in explanation.get("found", ())))
+    phrases = list(dict.fromkeys(str(place.get("phrase", "")) for place in explanation.get("matches", ())))
     if not phrases:
         return clean(str(explanation.get("rule", "")))
     more = f" +{len(phrases) - SHOWN_PHRASES}" if len(phrases) > SHOWN_PHRASES else ""
@@ -51,14 +51,14 @@ def reasons(explanation: Mapping[str, Any]) -> Iterable[str]:
     """An explanation in full: the part of the rule that held, then each place."""
     if rule := clean(str(explanation.get("rule", ""))):
         yield f"rule  {rule}"
-    for place in explanation.get("found", ()):
+    for place in explanation.get("matches", ()):
         yield at_place(place)
 
 
 def at_place(place: Mapping[str, Any]) -> str:
     """The phrase of an explanation, where it is, and the words around it."""
     phrase, quote = clean(str(place.get("phrase", ""))), clean(str(place.get("quote", "")))
-    return f"'{phrase}' in the {clean(str(place.get('where', '')))}: “…{highlighted(quote, phrase)}…”"
+    return f"'{phrase}' in the {clean(str(place.get('field', '')))}: “…{highlighted(quote, phrase)}…”"
 
 
 def highlighted(quote: str, phrase: str) -> str:
@@ -99,10 +99,12 @@ def in_a_row(times: int) -> str:
 def stands(hub: SubscriptionView) -> str:
     """How a subscription stands, in some words."""
     said = hub.state
-    if hub.state == State.ACTIVE and hub.lease_until is not None:
+    if hub.state == SubscriptionState.ACTIVE and hub.lease_until is not None:
         said += f" until {when(hub.lease_until)}"
         said += (
-            ", trusted: polls are a backup" if hub.covers else ", not relied on: polled as if there were none"
+            ", trusted: polls are a backup"
+            if hub.reliable
+            else ", not relied on: polled as if there were none"
         )
     if hub.failures:
         said += f", failed {in_a_row(hub.failures)}"

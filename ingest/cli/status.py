@@ -8,8 +8,8 @@ import click
 
 from ingest import app
 from ingest.cli import render
-from ingest.db.status import status_body
 from ingest.jsonable import json_line
+from ingest.response_bodies import status_body
 from ingest.settings import Settings
 
 

@@ -13,20 +13,21 @@ from types import FrameType
 from typing import Any, Final, TypeVar
 
 import click
-from sqlalchemy import Engine
 
 from ingest import app, runtime, wire
 from ingest.alerts import alert_schema
 from ingest.classify import compile_topics, read_topics, write_topics
 from ingest.cli import render
 from ingest.db import topics as stored
+from ingest.db.engine import Engine
 from ingest.db.status import poller_runs
 from ingest.errors import Refused, Unavailable
 from ingest.jsonable import json_line
 from ingest.log.api import ALERTS_STREAM, stream_topic
 from ingest.log.postgres import PostgresLog, listen
+from ingest.response_bodies import topic_body
 from ingest.settings import Settings
-from ingest.streams import Gap, begin, event_schema, missing, read_cursor, served
+from ingest.streams import Gap, event_line, event_schema, find_gap, gap_body, read_cursor, start_reading
 from ingest.types import AlertKind, FeedState, Record, Topic
 
 LAST_EVENTS: Final = 10
@@ -117,7 +118,7 @@ def _tail(
     first, following = log.bounds(stream_topic(stream.name))
     if after is None:
         after = max(first - 1, following - 1 - LAST_EVENTS)
-    beginning = begin(log, stream.name, after, thing="--from")
+    beginning = start_reading(log, stream.name, after, parameter="--from")
     if beginning.gap is not None:
         _show_gap(beginning.gap, as_json=as_json)
     shown = beginning.cursor
@@ -140,7 +141,7 @@ def _tail(
                     _show_gap(found, as_json=as_json)
                     continue
                 if as_json:
-                    click.echo(served(found))
+                    click.echo(event_line(found))
                 else:
                     stream.show(found)
                 shown = found.offset
@@ -173,7 +174,7 @@ def _follow(
     while not interrupted:
         wake.clear()
         records = log.read(stream_topic(topic), after=after, limit=BATCH)
-        gap = missing(topic, records, after=after)
+        gap = find_gap(topic, records, after=after)
         if gap is not None:
             yield gap
         for record in records:
@@ -221,7 +222,7 @@ def _tell_resume(stream: _Shown, cursor: int) -> None:
 
 def _show_gap(gap: Gap, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json_line(gap.body()))
+        click.echo(json_line(gap_body(gap)))
         return
     text = f"gap: the {gap.lost} events behind cursor {gap.after} are no longer held; going on with {gap.first_cursor}"
     click.echo(click.style(text, fg="red"))
@@ -281,7 +282,7 @@ def list_topics(settings: Settings, *, as_json: bool) -> None:
         found = stored.list_topics(engine)
     if as_json:
         for one in found:
-            click.echo(json_line(stored.topic_body(one)))
+            click.echo(json_line(topic_body(one)))
         return
     rows = [
         (
@@ -312,7 +313,7 @@ def show_topic(settings: Settings, *, slug: str, as_json: bool) -> None:
         found = stored.find_topic(engine, slug)
         one = _require(found, slug, () if found else stored.list_topics(engine, retired=False))
     if as_json:
-        click.echo(json_line(stored.topic_body(one)))
+        click.echo(json_line(topic_body(one)))
         return
     if one.retired:
         click.echo("# retired: no topic in force, nothing new matches it")

@@ -7,18 +7,18 @@ from collections.abc import Callable
 from datetime import datetime
 
 import click
-from sqlalchemy import Engine
 
 from ingest import app, runtime
 from ingest.cli.lookup import named_feed
 from ingest.cli.render import clean, stands, when
+from ingest.db.engine import Engine
 from ingest.db.read_transaction import read_transaction
 from ingest.db.websub import subscriptions as known
 from ingest.db.websub.subscriptions import SubscriptionView
 from ingest.errors import Refused
 from ingest.jsonable import jsonable
 from ingest.schedule import websub
-from ingest.schedule.websub import State, Subscription
+from ingest.schedule.websub import Subscription, SubscriptionState
 from ingest.settings import Settings
 from ingest.types import Feed
 
@@ -52,8 +52,8 @@ def list_(settings: Settings, *, state: str | None, as_json: bool) -> None:
       ingest subscriptions list --state denied
       ingest subscriptions list --json | jq '.[] | select(.missed > 0) | .hub'
     """
-    if state is not None and state not in set(State):
-        raise Refused("--state", state, f"one of {', '.join(State)}")
+    if state is not None and state not in set(SubscriptionState):
+        raise Refused("--state", state, f"one of {', '.join(SubscriptionState)}")
     with app.open_database(settings, name=NAME) as engine:
         found = known.list_subscriptions(engine, now=runtime.now(), state=state)
     if as_json:
@@ -65,7 +65,7 @@ def list_(settings: Settings, *, state: str | None, as_json: bool) -> None:
         click.echo("no subscriptions; polls find the hubs of feeds that have one", err=True)
     for each in found:
         counts = f"{each.push_count} pushed, {each.missed_entries} missed, {each.invalid_pushes} dropped"
-        word = "trusted" if each.covers else f"trust {each.trust:.0%}"
+        word = "trusted" if each.reliable else f"trust {each.trust:.0%}"
         click.echo(f"{each.feed_id:>6}  {each.state:<9}  {word:<10}  {counts}  {each.hub}  {each.feed_url}")
 
 
@@ -90,7 +90,7 @@ def show(settings: Settings, name: str, *, as_json: bool) -> None:
         return
     click.echo(f"{feed.id}  {feed.url}")
     click.echo(f"hub      {clean(found.hub)}\ntopic    {clean(found.topic)}\nstands   {stands(found)}")
-    click.echo(f"trust    {found.trust:.0%}, of {websub.TRUSTED:.0%} needed to be relied on")
+    click.echo(f"trust    {found.trust:.0%}, of {websub.TRUST_THRESHOLD:.0%} needed to be relied on")
     last = "" if found.last_push_at is None else f", the last {when(found.last_push_at)}"
     click.echo(f"pushed   {found.push_count} times{last}")
     click.echo(f"missed   {found.missed_entries} entries, which polls found")
@@ -118,10 +118,10 @@ def renew(settings: Settings, names: tuple[str, ...], *, everything: bool) -> No
     with app.open_database(settings, name=NAME) as engine:
         if everything:
             found = known.list_subscriptions(engine, now=runtime.now())
-            ids = [each.feed_id for each in found if each.state != State.CANCELLED]
+            ids = [each.feed_id for each in found if each.state != SubscriptionState.CANCELLED]
         else:
             ids = [named_feed(engine, name).id for name in names]
-        renewed = _change(engine, ids, websub.wanted_again)
+        renewed = _change(engine, ids, websub.retry_now)
     click.echo(f"{renewed} asked again")
 
 
@@ -136,7 +136,7 @@ def cancel(settings: Settings, names: tuple[str, ...]) -> None:
       ingest subscriptions cancel 12
     """
     with app.open_database(settings, name=NAME) as engine:
-        cancelled = _change(engine, [named_feed(engine, name).id for name in names], websub.cancelled)
+        cancelled = _change(engine, [named_feed(engine, name).id for name in names], websub.cancel)
     click.echo(f"{cancelled} cancelled")
 
 

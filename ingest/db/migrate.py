@@ -1,6 +1,6 @@
-"""Bringing a database to the schema of this code, and refusing to work on any other.
+"""Migration of a database to the schema of this code, and the check that it is there.
 
-The migrations are Alembic's, in ``migrations/`` of the checkout and in ``ingest/migrations`` of a wheel.
+The migrations are Alembic scripts in ``migrations/`` of the checkout and in ``ingest/migrations`` of a wheel.
 """
 
 from __future__ import annotations
@@ -37,32 +37,32 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 def head() -> str:
-    """The migration this code needs."""
-    found = ScriptDirectory.from_config(_config()).get_current_head()
-    assert found is not None
-    return found
+    """Return the migration that this code requires."""
+    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    assert revision is not None
+    return revision
 
 
 def current(engine: Engine) -> str | None:
-    """The migration the database is at; None when it has none."""
+    """Return the migration of the database; None for an empty database."""
     with transaction(engine) as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
 def upgrade(engine: Engine, *, to: str = "head") -> None:
-    """Bring the database to migration ``to``, in one transaction; nothing to do is fine.
+    """Upgrade the database to migration ``to`` in one transaction; do nothing if it is there.
 
     Raises:
         Refused: the server is older than PostgreSQL 15.
-        WrongMigration: the database is at a migration this code does not know (it is newer).
+        WrongMigration: the database is at a migration that this code does not have (it is newer).
     """
     version = server_version(engine)
     if version < MIN_SERVER_VERSION:
         raise Refused("PostgreSQL version", f"{version // 10000}", f"{MIN_SERVER_VERSION // 10000} or newer")
-    found = current(engine)
-    if to == "head" and found == head():
+    revision = current(engine)
+    if to == "head" and revision == head():
         return
-    _refuse_unknown(found)
+    _refuse_unknown(revision)
     try:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -73,18 +73,18 @@ def upgrade(engine: Engine, *, to: str = "head") -> None:
 
 
 def downgrade(engine: Engine, *, to: str) -> None:
-    """Take the database back to migration ``to`` (``base``: to nothing), in one transaction.
+    """Downgrade the database to migration ``to`` in one transaction; ``base`` removes the schema.
 
     Raises:
-        Refused: there is no such migration, or the database is not that far yet.
-        WrongMigration: the database is at a migration this code does not know (it is newer).
+        Refused: the migration does not exist, or the database has not reached it.
+        WrongMigration: the database is at a migration that this code does not have (it is newer).
     """
-    found = current(engine)
-    _refuse_unknown(found)
-    reached = _reached(found)
-    if to != "base" and to not in reached:
-        one = f", or one from {reached[0]} to {reached[-1]}, where the database is" if reached else ""
-        raise Refused("--to", to, f"head, base{one}")
+    revision = current(engine)
+    _refuse_unknown(revision)
+    applied = _applied(revision)
+    if to != "base" and to not in applied:
+        choices = f", or a migration from {applied[0]} to {applied[-1]}, the current one" if applied else ""
+        raise Refused("--to", to, f"head, base{choices}")
     try:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -94,30 +94,31 @@ def downgrade(engine: Engine, *, to: str) -> None:
 
 
 def check(engine: Engine) -> None:
-    """
+    """Check that the database is at the migration that this code requires.
+
     Raises:
-        WrongMigration: the database is not at the migration this code needs.
+        WrongMigration: the database is at another migration.
     """
-    found = current(engine)
-    if found == head():
+    revision = current(engine)
+    if revision == head():
         return
-    _refuse_unknown(found)
-    raise WrongMigration(found=found, needed=head(), remedy="run `ingest migrate` first")
+    _refuse_unknown(revision)
+    raise WrongMigration(current=revision, required=head(), remedy="run `ingest migrate` first")
 
 
-def _reached(found: str | None) -> list[str]:
-    """The migrations of a database that is at ``found``, oldest first."""
-    if found is None:
+def _applied(revision: str | None) -> list[str]:
+    """Return the migrations up to ``revision``, oldest first."""
+    if revision is None:
         return []
-    scripts = ScriptDirectory.from_config(_config()).walk_revisions(head=found)
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions(head=revision)
     return [script.revision for script in scripts][::-1]
 
 
-def _refuse_unknown(found: str | None) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if found is not None and found not in known:
+def _refuse_unknown(revision: str | None) -> None:
+    revisions = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision is not None and revision not in revisions:
         raise WrongMigration(
-            found=found,
-            needed=head(),
+            current=revision,
+            required=head(),
             remedy="the database is newer than this code; install a newer news-ingest",
         )

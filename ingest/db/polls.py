@@ -188,7 +188,7 @@ def lease_due(
     now: datetime,
     limit: int,
     lease: timedelta,
-    budget: HostLimits,
+    host_limits: HostLimits,
     due_by: datetime | None = None,
 ) -> list[Lease]:
     """Lease up to ``limit`` feeds that are due (``due_by``: were due then), the longest overdue first.
@@ -199,7 +199,7 @@ def lease_due(
         Unavailable: the database.
     """
     return hosts.lease_in_rounds(
-        engine, _claim, limit=limit, now=now, due_by=due_by or now, until=now + lease, budget=budget
+        engine, _claim, limit=limit, now=now, due_by=due_by or now, until=now + lease, host_limits=host_limits
     )
 
 
@@ -210,13 +210,13 @@ def _claim(
     due_by: datetime,
     limit: int,
     until: datetime,
-    budget: HostLimits,
+    host_limits: HostLimits,
 ) -> tuple[list[Lease], int]:
     """Lease up to ``limit`` feeds, and return with them the number of due feeds considered."""
     connection.exec_driver_sql(_IN_ORDER)
     rows = connection.exec_driver_sql(_DUE, {"due_by": due_by, "limit": limit}).all()
-    waiting = [DueFeed(feed_id=row.id, host=row.host, turn_came=bool(row.turn_came)) for row in rows]
-    admitted = hosts.admit_due(connection, waiting, now=now, budget=budget)
+    waiting = [DueFeed(feed_id=row.id, host=row.host, has_slot=bool(row.turn_came)) for row in rows]
+    admitted = hosts.admit_feeds(connection, waiting, now=now, host_limits=host_limits)
     if not admitted:
         return [], len(rows)
     parameters = {"ids": list(admitted), "now": now, "until": until}

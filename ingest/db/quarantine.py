@@ -1,4 +1,7 @@
-"""Records that could not be handled: to look at, to hand in again, to drop on an operator's word."""
+"""Quarantine: the records and entries that could not be handled, with reason, position and original bytes.
+
+An operator inspects them, replays them, or deletes them for good.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +18,24 @@ from ingest.db.engine import pg_text, transaction
 from ingest.db.read_transaction import read_transaction
 from ingest.db.tables import quarantine
 from ingest.log.api import ARTICLES
-from ingest.types import Message
+from ingest.types import Message, Record
 
-MAX_LISTED: Final = 1000
+MAX_RECORDS: Final = 1000
+MAX_DETAIL: Final = 4000
+"""Characters of an error that are stored."""
 REPLAYED_HEADER: Final = "replayed"
-"""The header of a record that is handed in again: the number it had in quarantine."""
+"""The header of a replayed record: its id in quarantine."""
+
+_INSERT_RECORD: Final = """
+    INSERT INTO quarantine
+        (quarantined_at, stage, topic, partition, "offset", key, value, headers, error, detail)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (topic, partition, "offset", md5(value)) DO NOTHING"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quarantined:
-    """One record in quarantine: who, where, why, and its original bytes."""
+class QuarantinedRecord:
+    """A record in quarantine with its original bytes."""
 
     id: int
     quarantined_at: datetime
@@ -41,19 +52,19 @@ class Quarantined:
 
     @property
     def replayable(self) -> bool:
-        """Whether it was meant for the log; what is not is an entry of a feed (``topic`` is ``feed:ID``)."""
+        """Whether the record belongs to the article log; otherwise it is a feed's entry (``topic`` is ``feed:ID``)."""
         return self.topic == ARTICLES
 
     def message(self) -> Message:
-        """The record as it is to be appended again: same key, same bytes, and where it comes from."""
+        """Return the message that replays the record: same key, same bytes, and its id in quarantine as a header."""
         return Message(
             key=self.key, value=self.value, headers={**self.headers, REPLAYED_HEADER: str(self.id)}
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuarantinedLine:
-    """The same, as a list shows it: its size instead of its bytes."""
+class QuarantineRow:
+    """A record in quarantine as lists show it: its size instead of its bytes."""
 
     id: int
     quarantined_at: datetime
@@ -68,32 +79,53 @@ class QuarantinedLine:
     replayed_at: datetime | None
 
 
-def listed(
-    engine: Engine, *, replayed: bool = False, limit: int = 100, behind: int | None = None
-) -> tuple[QuarantinedLine, ...]:
-    """Newest first, ids below ``behind``; without those that were replayed unless they are asked for."""
-    columns = [quarantine.c[name] for name in QuarantinedLine.__dataclass_fields__ if name != "size"]
-    wanted = select(*columns, func.octet_length(quarantine.c.value).label("size"))
+def insert_record(
+    connection: Connection, record: Record, *, stage: str, error: BaseException, now: datetime
+) -> None:
+    """Store a record that cannot be handled, whole; a repeat of the record changes nothing."""
+    connection.exec_driver_sql(
+        _INSERT_RECORD,
+        (
+            now,
+            stage,
+            record.topic,
+            record.partition,
+            record.offset,
+            _storable(record.key),
+            record.value,
+            Jsonb({_storable(name): _storable(value) for name, value in record.headers.items()}),
+            type(error).__name__,
+            _storable(str(error)[:MAX_DETAIL]),
+        ),
+    )
+
+
+def list_records(
+    engine: Engine, *, replayed: bool = False, limit: int = 100, below: int | None = None
+) -> tuple[QuarantineRow, ...]:
+    """Return records newest first, with ids below ``below``; replayed ones only if ``replayed``."""
+    columns = [quarantine.c[name] for name in QuarantineRow.__dataclass_fields__ if name != "size"]
+    query = select(*columns, func.octet_length(quarantine.c.value).label("size"))
     if not replayed:
-        wanted = wanted.where(quarantine.c.replayed_at.is_(None))
-    if behind is not None:
-        wanted = wanted.where(quarantine.c.id < behind)
+        query = query.where(quarantine.c.replayed_at.is_(None))
+    if below is not None:
+        query = query.where(quarantine.c.id < below)
     with read_transaction(engine) as connection:
         rows = connection.execute(
-            wanted.order_by(quarantine.c.id.desc()).limit(min(limit, MAX_LISTED))
+            query.order_by(quarantine.c.id.desc()).limit(min(limit, MAX_RECORDS))
         ).mappings()
-        return tuple(QuarantinedLine(**row) for row in rows)
+        return tuple(QuarantineRow(**row) for row in rows)
 
 
-def one(engine: Engine, quarantine_id: int) -> Quarantined | None:
-    """The record with this number; None: there is none."""
+def find_record(engine: Engine, quarantine_id: int) -> QuarantinedRecord | None:
+    """Return the record with this id in quarantine, or None."""
     with read_transaction(engine) as connection:
-        row = connection.execute(_WHOLE.where(quarantine.c.id == quarantine_id)).mappings().one_or_none()
-        return None if row is None else _whole(row)
+        row = connection.execute(_RECORD.where(quarantine.c.id == quarantine_id)).mappings().one_or_none()
+        return None if row is None else _record(row)
 
 
-def waiting(engine: Engine) -> tuple[int, ...]:
-    """The numbers of all that can be replayed and were not, oldest first: in this order they are handed in."""
+def replayable_ids(engine: Engine) -> tuple[int, ...]:
+    """Return the ids of the records to replay, oldest first: those of the article log that were not replayed yet."""
     with read_transaction(engine) as connection:
         return tuple(
             connection.scalars(
@@ -105,22 +137,27 @@ def waiting(engine: Engine) -> tuple[int, ...]:
 
 
 def mark_replayed(engine: Engine, quarantine_id: int, *, now: datetime) -> None:
-    """To be called when the record is durable in the log again: a crash before only repeats it."""
+    """Call once the record is durable in the log again: a crash before this call only repeats the record."""
     with transaction(engine) as connection:
         connection.execute(update(quarantine).where(quarantine.c.id == quarantine_id).values(replayed_at=now))
 
 
-def drop(engine: Engine, quarantine_id: int) -> bool:
-    """Delete the record for good; False: there is none with this number."""
+def delete_record(engine: Engine, quarantine_id: int) -> bool:
+    """Delete the record for good; return False if there is none with this id."""
     with transaction(engine) as connection:
         return connection.execute(delete(quarantine).where(quarantine.c.id == quarantine_id)).rowcount == 1
 
 
-_WHOLE: Final[Select[Any]] = select(*(quarantine.c[name] for name in Quarantined.__dataclass_fields__))
+_RECORD: Final[Select[Any]] = select(*(quarantine.c[name] for name in QuarantinedRecord.__dataclass_fields__))
 
 
-def _whole(row: Mapping[Any, Any]) -> Quarantined:
-    return Quarantined(**{**row, "value": bytes(row["value"])})
+def _record(row: Mapping[Any, Any]) -> QuarantinedRecord:
+    return QuarantinedRecord(**{**row, "value": bytes(row["value"])})
+
+
+def _storable(text: str) -> str:
+    """Escape NUL and lone surrogates, which PostgreSQL does not store: a foreign producer may send them."""
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Transactions that only read, and that end in time whatever was asked."""
+"""Read-only transactions with a time limit for each statement."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CANCELLED: Final = "57014"
 
 @contextmanager
 def read_transaction(engine: Engine, *, timeout: timedelta = READ_TIMEOUT) -> Iterator[Connection]:
-    """One read-only transaction over one snapshot: everything read in it belongs together.
+    """Open a read-only transaction over one snapshot: all reads in it are consistent.
 
     Raises:
         Unavailable: the server is gone, or a statement took longer than ``timeout``.

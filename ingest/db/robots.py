@@ -1,4 +1,4 @@
-"""What hosts ask of robots, as all pollers know it: one row for each origin, until it expires."""
+"""The rules of robots.txt that all pollers share: one row per origin, until it expires."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ingest.urls import host_in
 
 
 def load_robots(engine: Engine, origin: str, *, now: datetime) -> Robots | None:
-    """What is known of ``origin``; None: nothing, or nothing any more.
+    """Return the stored rules of ``origin``; None: there are none, or they have expired.
 
     Raises:
         Unavailable: the database.
     """
-    wanted = select(robots).where(robots.c.origin == origin, robots.c.expires_at > now)
+    statement = select(robots).where(robots.c.origin == origin, robots.c.expires_at > now)
     with transaction(engine) as connection:
-        row = connection.execute(wanted).one_or_none()
+        row = connection.execute(statement).one_or_none()
     if row is None:
         return None
     return Robots(
@@ -34,19 +34,19 @@ def load_robots(engine: Engine, origin: str, *, now: datetime) -> Robots | None:
     )
 
 
-def save_robots(engine: Engine, origin: str, found: Robots, *, now: datetime) -> None:
-    """Keep it, and have its crawl delay kept to by everything that asks this host.
+def save_robots(engine: Engine, origin: str, rules: Robots, *, now: datetime) -> None:
+    """Store the rules of ``origin``, and its crawl delay as a rate limit of the host.
 
     Raises:
         Unavailable: the database.
     """
     row = {
         "fetched_at": now,
-        "expires_at": found.expires_at,
-        "status": found.status,
-        "reachable": found.reachable,
-        "rules": [[rule.allowed, rule.pattern] for rule in found.rules],
-        "crawl_delay": found.crawl_delay,
+        "expires_at": rules.expires_at,
+        "status": rules.status,
+        "reachable": rules.reachable,
+        "rules": [[rule.allowed, rule.pattern] for rule in rules.rules],
+        "crawl_delay": rules.crawl_delay,
     }
     with transaction(engine) as connection:
         connection.execute(
@@ -54,12 +54,12 @@ def save_robots(engine: Engine, origin: str, found: Robots, *, now: datetime) ->
             .values(origin=origin, **row)
             .on_conflict_do_update(index_elements=[robots.c.origin], set_=row)
         )
-        # Where nobody answered, what was asked for before still is.
-        if found.reachable:
-            hosts.set_crawl_delay(connection, host_in(origin), found.crawl_delay, now=now)
+        # A server that does not respond keeps the crawl delay that it declared before.
+        if rules.reachable:
+            hosts.set_crawl_delay(connection, host_in(origin), rules.crawl_delay, now=now)
 
 
 def prune_robots(engine: Engine, *, before: datetime) -> int:
-    """Forget what expired before; how many origins those were."""
+    """Delete rules that expired before ``before``. Return the number of origins."""
     with transaction(engine) as connection:
         return connection.execute(delete(robots).where(robots.c.expires_at < before)).rowcount

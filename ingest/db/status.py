@@ -1,11 +1,11 @@
-"""Counts and lags of the whole service, as ``ingest status``, ``/metrics`` and ``/v1/status`` tell them."""
+"""Counts and lags of the whole service, for ``ingest status``, ``/metrics`` and ``/v1/status``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, Engine, func, literal, or_, select
 from sqlalchemy import text as sql
@@ -19,10 +19,10 @@ from ingest.log.api import ALERTS, ALERTS_STREAM, ARTICLES, STREAM_PREFIX
 from ingest.types import PollResult
 
 EXACT_BELOW: Final = 100_000
-"""Tables that the planner thinks smaller are counted; of larger ones its estimate is told."""
+"""Tables are counted if the planner estimates fewer rows than this; for larger ones the estimate is returned."""
 POLLS_WITHIN: Final = timedelta(hours=1)
 POLLER: Final = "ingest poll"
-"""What the database calls the connections of a poller."""
+"""The application name of a poller's connections."""
 _CONNECTED: Final = sql(
     "SELECT 1 FROM pg_stat_activity WHERE application_name = :name AND datname = current_database()"
 )
@@ -31,7 +31,7 @@ POLLER_WITHIN: Final = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamStatus:
-    """One stream: its last cursor (0: none yet), and the first that can still be read."""
+    """One stream: its last cursor (0 before the first event) and its first stored cursor."""
 
     topic: str
     cursor: int
@@ -40,7 +40,7 @@ class StreamStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupStatus:
-    """One group of a log and how many records it has not yet committed."""
+    """One consumer group of a log topic, and the number of records that the group has not yet committed."""
 
     topic: str
     group: str
@@ -57,31 +57,32 @@ class Status:
     feeds_failing: int
     feeds_due: int
     due_lag: timedelta
-    """How long the feed that waits longest has been due."""
+    """The longest time for which a feed has been due."""
     polls: Mapping[str, int]
     """By result, within ``POLLS_WITHIN``."""
     last_poll_at: datetime | None
     articles: int
     revisions: int
     pages_waiting: int
-    """Articles' pages that wait to be fetched."""
+    """Pages that wait to be fetched."""
     pages: Mapping[str, int]
-    """Tries of pages by what they came to, within ``POLLS_WITHIN``."""
+    """Page fetches by result, within ``POLLS_WITHIN``."""
     quarantine: int
-    """Records of the log set aside and not yet replayed."""
+    """Records of the log in quarantine that were not replayed yet."""
     quarantine_entries: int
-    """Entries of feeds set aside: nobody replays them, for polls bring them again; here until they are dropped."""
+    """Entries of feeds in quarantine. Polls bring them again, so they are not replayed but deleted by an operator."""
     streams: tuple[StreamStatus, ...]
     groups: tuple[GroupStatus, ...]
-    """As :func:`read_status` tells it, those of the Postgres log; what is in Kafka the composition root adds."""
+    """:func:`read_status` returns the groups of the embedded log; the composition root adds those in Kafka."""
     subscriptions: Mapping[str, int]
-    """With hubs, by state."""
+    """WebSub subscriptions by state."""
     pushes_waiting: int
-    """Sent by hubs and not read yet."""
+    """Pushes of hubs that no poller has processed yet."""
 
 
 def read_status(engine: Engine, *, now: datetime, timeout: timedelta = timedelta(seconds=5)) -> Status:
-    """
+    """Read all counts in one snapshot.
+
     Raises:
         Unavailable: the database.
     """
@@ -122,7 +123,8 @@ def read_status(engine: Engine, *, now: datetime, timeout: timedelta = timedelta
 
 
 def poller_connected(engine: Engine, *, timeout: timedelta = timedelta(seconds=5)) -> bool:
-    """
+    """Return whether a poller is connected to the database.
+
     Raises:
         Unavailable: the database.
     """
@@ -131,7 +133,7 @@ def poller_connected(engine: Engine, *, timeout: timedelta = timedelta(seconds=5
 
 
 def poller_runs(engine: Engine, *, now: datetime) -> bool:
-    """Whether there is a sign of one: it is connected, or leased or recorded a poll within ``POLLER_WITHIN``."""
+    """Return whether a poller is connected, or leased or recorded a poll within ``POLLER_WITHIN``."""
     since = now - POLLER_WITHIN
     leased = select(literal(1)).where(feeds.c.lease_poll_id.is_not(None), feeds.c.leased_at > since)
     recorded = select(literal(1)).where(polls.c.finished_at > since)
@@ -141,15 +143,6 @@ def poller_runs(engine: Engine, *, now: datetime) -> bool:
             or connection.execute(leased.limit(1)).first() is not None
             or connection.execute(recorded.limit(1)).first() is not None
         )
-
-
-def status_body(status: Status) -> dict[str, Any]:
-    """As ``/v1/status`` tells it; durations in seconds."""
-    body = {field.name: getattr(status, field.name) for field in fields(status)}
-    body["due_lag_seconds"] = body.pop("due_lag").total_seconds()
-    body["polls_last_hour"] = body.pop("polls")
-    body["pages_last_hour"] = body.pop("pages")
-    return body
 
 
 def _feeds(connection: Connection) -> dict[str, int]:
@@ -168,7 +161,7 @@ def _count(connection: Connection, table: str) -> int:
     estimate = connection.scalar(
         sql("SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass(:table)"), {"table": table}
     )
-    # -1: never analysed, which happens within a minute of the first inserts (PostgreSQL docs, autovacuum).
+    # -1: the table was never analysed; autovacuum does so within a minute of the first inserts (PostgreSQL docs).
     if estimate is not None and estimate >= EXACT_BELOW:
         return int(estimate)
     return connection.scalar(sql(f"SELECT count(*) FROM {table}")) or 0  # noqa: S608 - one of our own names

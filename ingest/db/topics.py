@@ -1,4 +1,4 @@
-"""Topics in the database: loaded from a file, told to people with the state of their streams."""
+"""Topics in the database: loaded from a file, and listed with the state of their streams."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from sqlalchemy import text as sql
 from ingest.db.engine import transaction
 from ingest.db.read_transaction import read_transaction
 from ingest.db.tables import log_topics, matches, topics
-from ingest.jsonable import jsonable
 from ingest.log.api import STREAM_PREFIX
 from ingest.types import Topic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedTopic:
-    """A topic and how far its stream is. ``cursor`` 0: no event yet."""
+    """A topic with the first and last cursor of its stream; ``cursor`` is 0 before the first event."""
 
     topic: Topic
     changed_at: datetime
@@ -31,20 +30,20 @@ class ListedTopic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """What loading a file changed, by slug."""
+class LoadResult:
+    """The changes that loading a file made, by slug."""
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
     unchanged: tuple[str, ...]
     retired: tuple[str, ...]
-    """No longer in the file: their articles match no more, their streams and cursors stay."""
+    """No longer in the file: nothing new matches them; their streams and cursors stay."""
 
 
-def load(engine: Engine, wanted: Sequence[Topic], *, now: datetime) -> Loaded:
-    """Make ``wanted`` the topics in force, in one transaction."""
+def load(engine: Engine, wanted: Sequence[Topic], *, now: datetime) -> LoadResult:
+    """Make ``wanted`` the active topics, in one transaction."""
     with transaction(engine) as connection:
-        # Two loads at once would each miss what the other adds; readers are not held up.
+        # Two concurrent loads would each miss the topics that the other adds. The lock does not block readers.
         connection.execute(sql("LOCK TABLE topics IN SHARE ROW EXCLUSIVE MODE"))
         stored = {row.slug: row for row in connection.execute(select(topics))}
         added, changed, unchanged = [], [], []
@@ -72,33 +71,33 @@ def load(engine: Engine, wanted: Sequence[Topic], *, now: datetime) -> Loaded:
             connection.execute(
                 update(topics).where(topics.c.slug.in_(retired)).values(retired=True, changed_at=now)
             )
-    return Loaded(
+    return LoadResult(
         added=tuple(added), changed=tuple(changed), unchanged=tuple(unchanged), retired=tuple(retired)
     )
 
 
 def list_topics(engine: Engine, *, retired: bool = True) -> tuple[ListedTopic, ...]:
-    """All topics by slug."""
-    query = _listed().order_by(topics.c.slug)
+    """Return all topics, ordered by slug."""
+    query = _select_topics().order_by(topics.c.slug)
     with read_transaction(engine) as connection:
         rows = connection.execute(query if retired else query.where(~topics.c.retired))
         return tuple(_topic(row) for row in rows)
 
 
 def find_topic(engine: Engine, slug: str) -> ListedTopic | None:
-    """The topic ``slug``; None: there is no such, and never was."""
+    """Return the topic ``slug``, retired or not; None if it never existed."""
     with read_transaction(engine) as connection:
-        row = connection.execute(_listed().where(topics.c.slug == slug)).one_or_none()
+        row = connection.execute(_select_topics().where(topics.c.slug == slug)).one_or_none()
         return None if row is None else _topic(row)
 
 
 def exists(engine: Engine, slug: str) -> bool:
-    """Whether there is, or was, such a topic."""
+    """Return whether the topic exists, retired or not."""
     with read_transaction(engine) as connection:
         return connection.scalar(select(func.count()).where(topics.c.slug == slug)) == 1
 
 
-def _listed() -> Select[Any]:
+def _select_topics() -> Select[Any]:
     count = select(func.count()).where(matches.c.topic == topics.c.slug).scalar_subquery()
     return select(
         topics,
@@ -117,10 +116,3 @@ def _topic(row: Any) -> ListedTopic:
         first_cursor=row.first_cursor,
         articles=row.articles,
     )
-
-
-def topic_body(found: ListedTopic) -> dict[str, Any]:
-    """A topic as callers see it."""
-    body: dict[str, Any] = jsonable(found)
-    topic = body.pop("topic")
-    return {**topic, **body}

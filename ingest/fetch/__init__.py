@@ -1,28 +1,29 @@
-"""Asking other people's servers over HTTP: what they said, or why nothing came of it.
+"""HTTP requests to other people's servers; each returns a response value or a failure value.
 
 ::
 
-    Lease ─fetch─▶ hop ─▶ status ─┬─ 2xx ─▶ body: undo codings, never past the cap ─▶ Fetched
-    URL ──get────▶  ▲             ├─ 304 ─▶ NotModified                                (get: Page, post: Answer)
+    Lease ─fetch─▶ hop ─▶ status ─┬─ 2xx ─▶ body: decode, never past the size limit ─▶ Fetched
+    URL ──get────▶  ▲             ├─ 304 ─▶ NotModified                (get: WebPage, post: PostResponse)
     form ─post───▶  └── Location ─┤  3xx
-                                  └─ else, or anything that goes wrong on the way ──▶ Failed
+                                  └─ any other status or error ─────────────────────▶ Failed
 
-    fetcher    the three verbs, and the one way all of them go
-    reading    an answer: its body, status and headers
-    failures   exceptions of the library, as the value Failed
-    channels   ways to a server: through which proxy, with which exceptions from TLS
-    session    connections, and the guards at them
-    addresses  which addresses may be connected to
-    targets    which hosts a proxy may be asked for
+    fetcher       the request verbs, and the exchange they share
+    redirects     the URL and the headers of each hop
+    response      status, headers and body of a response
+    failures      the HTTP library's exceptions as the value Failed
+    session_pool  one session for each combination of proxy and TLS exceptions
+    session       connections and their guards
+    addresses     the addresses that a socket may connect to
+    proxy_guard   the hosts that a proxy may be asked for
 
-httpx reads addresses and says where a redirect leads; aiohttp asks: requests and answers through httpx's API cost
-twice the time (docs/decisions/dependencies.md). Nothing is kept between two requests. One deadline covers all hops and
-the body. Every socket passes :func:`refusal` with the address it is about to connect to, so a name that resolves to
-another address the second time, a redirect or an address in a disguise gets no further than the first.
+httpx parses URLs and resolves redirects; aiohttp sends the requests. Requests through httpx's API take twice the time
+(docs/decisions/dependencies.md). No state is kept between two requests. One deadline covers all hops and the body.
+Every socket passes :func:`address_refusal` with the address it is about to connect to. A redirect, a disguised address
+and a name that resolves to another address the second time therefore meet the same check as the first.
 """
 
-from ingest.fetch.addresses import refusal
+from ingest.fetch.addresses import address_refusal
 from ingest.fetch.fetcher import Fetcher, Limits
 from ingest.fetch.session import Resolver
 
-__all__ = ["Fetcher", "Limits", "Resolver", "refusal"]
+__all__ = ["Fetcher", "Limits", "Resolver", "address_refusal"]

@@ -1,4 +1,4 @@
-"""Which addresses a public service may connect to, judged at the socket itself."""
+"""The addresses that a public service may connect to, checked at the socket itself."""
 
 from __future__ import annotations
 
@@ -8,27 +8,29 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 _ALLOW: Final = "INGEST_ALLOW_PRIVATE_ADDRESSES=true"
-"""Named in the failure of a poll, which is where somebody with a feed of their own network meets the guard."""
-# NAT64 (RFC 6052): carries an IPv4 address, as mapped, 6to4 and Teredo ones do, which ipaddress knows itself.
+"""Named in a poll's failure: an operator with a feed in a private network meets the guard there."""
+# NAT64 (RFC 6052) embeds an IPv4 address, as mapped, 6to4 and Teredo addresses do; ipaddress knows only the latter.
 _NAT64: Final = IPv6Network("64:ff9b::/96")
+REFUSED: Final = "refused by the address guard: "
+"""Prefix of the guard's ``OSError``. Only the text of that error survives happy eyeballs."""
 
 
-def refusal(address: str) -> str | None:
-    """Why a public service may not connect to ``address`` (an IP literal); None where it may."""
+def address_refusal(address: str) -> str | None:
+    """Return why a public service may not connect to ``address`` (an IP literal); None when it may."""
     try:
-        found = ip_address(address.partition("%")[0])
+        parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return f"{address} is not an IP address"
-    while isinstance(found, IPv6Address) and (inner := _carried(found)) is not None:
-        found = inner
-    # Site-local addresses are gone from the standards (RFC 3879), and some networks route them still.
-    site_local = isinstance(found, IPv6Address) and found.is_site_local
-    if not found.is_global or found.is_multicast or found.is_reserved or site_local:
-        return f"{address} is not a public address; {_ALLOW} allows such too"
+    while isinstance(parsed, IPv6Address) and (embedded := _embedded_ipv4(parsed)) is not None:
+        parsed = embedded
+    # Site-local addresses are deprecated (RFC 3879), but some networks still route them.
+    site_local = isinstance(parsed, IPv6Address) and parsed.is_site_local
+    if not parsed.is_global or parsed.is_multicast or parsed.is_reserved or site_local:
+        return f"{address} is not a public address; {_ALLOW} allows private addresses"
     return None
 
 
-def _carried(address: IPv6Address) -> IPv4Address | None:
+def _embedded_ipv4(address: IPv6Address) -> IPv4Address | None:
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
     if address.sixtofour is not None:
@@ -40,20 +42,16 @@ def _carried(address: IPv6Address) -> IPv4Address | None:
     return None
 
 
-REFUSED: Final = "refused by the address guard: "
-"""Raised as an ``OSError`` where the socket would be made: only the text survives happy eyeballs."""
-
-
 def guarded_socket(
     address: tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]],
 ) -> socket.socket:
-    """A socket for this address, as aiohttp asks for one.
+    """Create the socket for this address; aiohttp's ``socket_factory``.
 
     Raises:
-        OSError: it is none that we may connect to.
+        OSError: we may not connect to the address.
     """
     family, kind, protocol, _, sockaddr = address
-    why = refusal(sockaddr[0])
-    if why is not None:
-        raise OSError(errno.EACCES, REFUSED + why)
+    refusal = address_refusal(sockaddr[0])
+    if refusal is not None:
+        raise OSError(errno.EACCES, REFUSED + refusal)
     return socket.socket(family, kind, protocol)

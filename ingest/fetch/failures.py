@@ -1,4 +1,4 @@
-"""What goes wrong with a request, as the library says it, and as the value that we make of it."""
+"""Translation of the HTTP library's exceptions into the value :class:`~ingest.types.Failed`."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from ingest.fetch.tls import diagnosis
 from ingest.types import Failed, FailureKind
 
 
-class Stopped(Exception):
-    """Nothing more is to be read: ``failed`` says why."""
+class FetchAborted(Exception):
+    """The exchange ends here; ``failed`` has the reason."""
 
     def __init__(self, failed: Failed) -> None:
         self.failed = failed
 
 
-class WrongCoding(Exception):
-    """The body is not in the coding its header names; asking for none may help."""
+class UndecodableBody(Exception):
+    """The body is not in the coding that its header names; a request for an uncompressed body may succeed."""
 
 
-_ANSWERS: Final = frozenset({errno.ECONNREFUSED, errno.ECONNRESET})
-_OUR_SIDE: Final = frozenset({errno.ENETUNREACH, errno.ENETDOWN})
+_FROM_HOST: Final = frozenset({errno.ECONNREFUSED, errno.ECONNRESET})
+"""Connection errors that the remote host itself sends."""
+_FROM_OUR_NETWORK: Final = frozenset({errno.ENETUNREACH, errno.ENETDOWN})
 _KINDS: Final[tuple[tuple[type[BaseException], FailureKind], ...]] = (
     (aiohttp.ClientConnectorDNSError, FailureKind.DNS),
     (aiohttp.ClientSSLError, FailureKind.TLS),
@@ -38,44 +39,45 @@ _KINDS: Final[tuple[tuple[type[BaseException], FailureKind], ...]] = (
 )
 
 
-def failure(cause: BaseException) -> Failed:
-    """What an exception of the library means."""
-    said = str(cause.os_error if isinstance(cause, aiohttp.ClientConnectorError) else cause)
-    if REFUSED in said:
-        return Failed(kind=FailureKind.ADDRESS, detail=said.partition(REFUSED)[2][:300].rstrip("'"))
-    kind = next((kind for known, kind in _KINDS if isinstance(cause, known)), FailureKind.PROTOCOL)
-    origin = cause.os_error if isinstance(cause, aiohttp.ClientConnectorError) else cause
-    told = diagnosis(origin) if kind is FailureKind.TLS else None
+def failed_from(cause: BaseException) -> Failed:
+    """Translate an exception of the HTTP library."""
+    os_error = cause.os_error if isinstance(cause, aiohttp.ClientConnectorError) else None
+    message = str(cause if os_error is None else os_error)
+    if REFUSED in message:
+        return Failed(kind=FailureKind.ADDRESS, detail=message.partition(REFUSED)[2][:300].rstrip("'"))
+    kind = next((kind for error, kind in _KINDS if isinstance(cause, error)), FailureKind.PROTOCOL)
+    explanation = diagnosis(os_error or cause) if kind is FailureKind.TLS else None
     if isinstance(cause, (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)):
-        kind, told = FailureKind.CONNECT, f"the proxy: {_proxy_said(cause)}"
-    number = cause.os_error.errno if isinstance(cause, aiohttp.ClientConnectorError) else None
-    named = kind is FailureKind.DNS
-    answers = isinstance(cause, aiohttp.ClientHttpProxyError)  # the proxy does, whatever of
+        kind, explanation = FailureKind.CONNECT, f"the proxy: {_proxy_message(cause)}"
+    number = None if os_error is None else os_error.errno
+    is_dns = kind is FailureKind.DNS
+    proxy_responded = isinstance(cause, aiohttp.ClientHttpProxyError)
     return Failed(
         kind=kind,
-        detail=(told or _in_words(cause, kind) or f"{type(cause).__name__}: {said}")[:300],
-        # A refusal comes from somebody; silence, or no way there, from nobody.
-        unreachable=named or (kind is FailureKind.CONNECT and number not in _ANSWERS and not answers),
-        is_local=number == socket.EAI_AGAIN if named else number in _OUR_SIDE,
+        detail=(explanation or _system_message(cause, kind) or f"{type(cause).__name__}: {message}")[:300],
+        # A refused connection proves that the host is there; silence or a missing route does not.
+        unreachable=is_dns
+        or (kind is FailureKind.CONNECT and number not in _FROM_HOST and not proxy_responded),
+        is_local=number == socket.EAI_AGAIN if is_dns else number in _FROM_OUR_NETWORK,
     )
 
 
-def _in_words(cause: BaseException, kind: FailureKind) -> str | None:
-    """Why there is no connection, as the system words it; None where the library knows more."""
+def _system_message(cause: BaseException, kind: FailureKind) -> str | None:
+    """Return the system's reason why there is no connection; None where the library has a better message."""
     if kind not in {FailureKind.DNS, FailureKind.CONNECT} or not isinstance(
         cause, aiohttp.ClientConnectorError
     ):
         return None
-    origin = cause.os_error
-    said = origin.strerror or str(origin)
-    if kind is FailureKind.DNS or origin.errno is None or origin.errno not in errno.errorcode:
-        return said or None
-    word = os.strerror(origin.errno)
-    return word if said in {"", word} else f"{word}: {said}"
+    os_error = cause.os_error
+    message = os_error.strerror or str(os_error)
+    if kind is FailureKind.DNS or os_error.errno is None or os_error.errno not in errno.errorcode:
+        return message or None
+    meaning = os.strerror(os_error.errno)
+    return meaning if message in {"", meaning} else f"{meaning}: {message}"
 
 
-def _proxy_said(cause: aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError) -> str:
-    """Without its address, which may have a password in it."""
+def _proxy_message(cause: aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError) -> str:
+    """Describe a proxy's failure without its URL, which may contain a password."""
     if isinstance(cause, aiohttp.ClientHttpProxyError):
         return f"{cause.status} {cause.message}"
     return str(cause.os_error)

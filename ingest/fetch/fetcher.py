@@ -1,9 +1,9 @@
-"""The three verbs of the fetcher; :mod:`ingest.fetch` draws them."""
+"""The fetcher's request verbs and the exchange they share; :mod:`ingest.fetch` has the diagram."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,13 +15,20 @@ import aiohttp
 import httpx
 
 from ingest.content_encoding import ACCEPT_ENCODING
-from ingest.fetch import response as reading
-from ingest.fetch.failures import Stopped, WrongCoding, failure
-from ingest.fetch.proxy_guard import refused_target
-from ingest.fetch.redirects import Hop
-from ingest.fetch.response import Received
+from ingest.fetch.failures import FetchAborted, UndecodableBody, failed_from
+from ingest.fetch.proxy_guard import target_refusal
+from ingest.fetch.redirects import RequestUrl, hop_headers, hop_transport, redirect_target
+from ingest.fetch.response import (
+    PAGE_HEADERS,
+    HttpResponse,
+    read_body,
+    retry_after_delay,
+    select_headers,
+    unusable_response,
+    validators,
+)
 from ingest.fetch.session import Resolver
-from ingest.fetch.session_pool import PLAIN, Channel, Channels, TransportKey
+from ingest.fetch.session_pool import PooledSession, SessionPool
 from ingest.types import (
     DEFAULT_REQUEST,
     Failed,
@@ -41,27 +48,27 @@ ACCEPT: Final = (
 )
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 PERMANENT: Final = frozenset({301, 308})
-SAME_METHOD: Final = frozenset({307, 308})
-"""Redirects that let a POST stay one, its body with it (RFC 9110 §15.4)."""
-ANSWER_BYTES: Final = 64 * 1024
-"""Of what a hub says to a form: a sentence."""
-_Read = TypeVar("_Read", covariant=True)
+METHOD_PRESERVING: Final = frozenset({307, 308})
+"""Redirects after which a POST stays a POST with its body (RFC 9110 §15.4)."""
+POST_RESPONSE_BYTES: Final = 64 * 1024
+"""Default size limit of a response to a POST; hubs send one sentence."""
+_Result = TypeVar("_Result", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds of one fetch."""
+    """Limits of one exchange."""
 
     deadline: timedelta = timedelta(seconds=60)
-    """In all: every hop, retry and the body."""
+    """Covers every hop, the retry and the body."""
     max_bytes: int = 16 * 1024**2
-    """Of a body, as received and after decompression."""
+    """Maximum body size, as received and after decompression."""
     max_redirects: int = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """A request before its first hop."""
+class _Request:
+    """A request, before its first hop."""
 
     method: str
     url: str
@@ -69,40 +76,42 @@ class _Asked:
     options: RequestOptions = DEFAULT_REQUEST
     content: bytes = b""
     redirects: frozenset[int] = REDIRECTS
-    codings: bool = True
-    """Ask for a compressed body, and once more without where it cannot be undone."""
+    accepts_codings: bool = True
+    """Request a compressed body, and repeat the request without compression if decoding fails."""
 
 
 @dataclass(slots=True, kw_only=True)
-class _Way:
-    """How a request went so far."""
+class _HopHistory:
+    """The hops of a request so far."""
 
-    answered: list[str] = field(default_factory=list)
-    """The address of every answer."""
+    response_urls: list[str] = field(default_factory=list)
+    """URL of every response."""
     redirects: int = 0
-    permanent: bool = True
+    all_permanent: bool = True
 
     @property
     def moved_to(self) -> str | None:
-        return self.answered[-1] if self.redirects and self.permanent else None
+        return self.response_urls[-1] if self.redirects and self.all_permanent else None
 
 
-class _Reader(Protocol[_Read]):
-    """Makes of the last answer of a request what its verb returns."""
+class _ResponseReader(Protocol[_Result]):
+    """Converts the final response into the result of the verb."""
 
-    async def __call__(self, response: Received, way: _Way, /, *, last_try: bool) -> _Read | Failed: ...
+    async def __call__(
+        self, response: HttpResponse, history: _HopHistory, /, *, last_try: bool
+    ) -> _Result | Failed: ...
 
 
 class Fetcher:
-    """Asks servers on the running event loop; as many at once as its verbs are called.
+    """Sends requests on the running event loop; calls run concurrently.
 
     Args:
-        user_agent: how we identify ourselves.
+        user_agent: our identification, the header ``User-Agent``.
         allow_private_addresses: connect to loopback, private and link-local addresses too.
-        connections: open at most, idle ones included; of each combination of proxy and exceptions from TLS.
-        resolver: of names; None: the system's.
+        connections: maximum of open connections, idle ones included, for each combination of proxy and TLS exceptions.
+        resolver: resolves host names; None uses the system's resolver.
 
-    No verb raises for anything a remote side does.
+    A verb raises no exception for anything that a remote server does.
     """
 
     def __init__(
@@ -118,30 +127,32 @@ class Fetcher:
         self._allow_private = allow_private_addresses
         self._resolver = resolver
         self._user_agent = user_agent
-        self._channels = Channels(
+        self._sessions = SessionPool(
             connections=connections, allow_private=allow_private_addresses, resolver=resolver
         )
 
     async def __aenter__(self) -> Self:
-        self._channels.open()
+        self._sessions.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._channels.close()
+        await self._sessions.close()
 
     async def fetch(self, lease: Lease, *, now: datetime) -> FetchResult:
-        """One conditional GET of a feed, asked as its operator wants it. ``now``: what a date in the answer is measured
-        from."""
+        """Send one conditional GET for a feed, with its operator's request options.
+
+        Dates in the response are relative to ``now``.
+        """
         headers = self._headers(ACCEPT, lease.request_options)
-        validators = lease.memory.validators
-        if validators.etag is not None:
-            headers.append(("If-None-Match", validators.etag))
-        if validators.last_modified is not None:
-            headers.append(("If-Modified-Since", validators.last_modified))
-        asked = _Asked(method="GET", url=lease.url, headers=tuple(headers), options=lease.request_options)
-        return await self._exchange(asked, partial(self._fetched, lease, now=now), limits=self._limits)
+        stored = lease.memory.validators
+        if stored.etag is not None:
+            headers.append(("If-None-Match", stored.etag))
+        if stored.last_modified is not None:
+            headers.append(("If-Modified-Since", stored.last_modified))
+        request = _Request(method="GET", url=lease.url, headers=tuple(headers), options=lease.request_options)
+        return await self._exchange(request, partial(self._read_feed, lease, now=now), limits=self._limits)
 
     async def get(
         self,
@@ -152,19 +163,20 @@ class Fetcher:
         limits: Limits | None = None,
         options: RequestOptions = DEFAULT_REQUEST,
     ) -> WebPage | Failed:
-        """One unconditional GET of anything that is no feed: a page, a robots.txt. Every answer but a whole 2xx is a
-        failure with its status; an empty body is none.
+        """Send one unconditional GET for a document that is not a feed: an article's page, a robots.txt.
+
+        Every response but a complete 2xx is a failure with its status. An empty body is not a failure.
 
         Args:
-            accept: the media types that would do, as the header ``Accept`` spells them.
-            now: what a date in the answer is measured from.
-            limits: others than the fetcher's own.
-            options: as an operator wants a feed asked that this belongs to; its secrets go to the host of ``url``.
+            accept: the accepted media types, in the syntax of the header ``Accept``.
+            now: dates in the response are relative to this time.
+            limits: replace the fetcher's limits.
+            options: request options of the feed that the document belongs to. Secrets go to the host of ``url`` alone.
         """
         limits = limits or self._limits
         headers = tuple(self._headers(accept, options))
-        asked = _Asked(method="GET", url=url, headers=headers, options=options)
-        return await self._exchange(asked, partial(self._page, limits=limits, now=now), limits=limits)
+        request = _Request(method="GET", url=url, headers=headers, options=options)
+        return await self._exchange(request, partial(self._read_page, limits=limits, now=now), limits=limits)
 
     async def post(
         self,
@@ -175,14 +187,16 @@ class Fetcher:
         limits: Limits | None = None,
         options: RequestOptions = DEFAULT_REQUEST,
     ) -> PostResponse | Failed:
-        """One POST of a form, to a hub. A redirect is followed where it leaves the method as it is (307, 308) and does
-        not go from https to http; any other answer but a 2xx is a failure with its status and a sample of what it says.
+        """Send one POST of a form, to a hub.
+
+        A redirect is followed if it preserves the method (307, 308) and does not lead from https to http. Any other
+        response but a 2xx is a failure with its status and a sample of its body.
 
         Args:
-            form: its fields, in order; they go in UTF-8.
-            now: what a date in the answer is measured from.
-            limits: others than the fetcher's own; without them the answer may have 64 KiB.
-            options: as :meth:`get` takes them.
+            form: the fields, in order; they are encoded in UTF-8.
+            now: dates in the response are relative to this time.
+            limits: replace the fetcher's limits; by default the response may have 64 KiB.
+            options: request options, as for :meth:`get`.
         """
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         content = urlencode(form).encode("ascii")
@@ -198,138 +212,148 @@ class Fetcher:
         limits: Limits | None = None,
         options: RequestOptions = DEFAULT_REQUEST,
     ) -> PostResponse | Failed:
-        """One POST of anything, to a webhook; else as :meth:`post`. ``headers`` go to every host on the way."""
-        limits = limits or replace(self._limits, max_bytes=min(ANSWER_BYTES, self._limits.max_bytes))
-        asked = _Asked(
+        """Send one POST of any body, to a webhook; otherwise like :meth:`post`. Every hop receives ``headers``."""
+        limits = limits or replace(self._limits, max_bytes=min(POST_RESPONSE_BYTES, self._limits.max_bytes))
+        request = _Request(
             method="POST",
             url=url,
             headers=(*self._headers("*/*", options), *headers.items()),
             content=body,
             options=options,
-            redirects=SAME_METHOD,
-            codings=False,
+            redirects=METHOD_PRESERVING,
+            accepts_codings=False,
         )
-        return await self._exchange(asked, partial(self._answer, limits=limits, now=now), limits=limits)
+        return await self._exchange(
+            request, partial(self._read_post_response, limits=limits, now=now), limits=limits
+        )
 
     def _headers(self, accept: str, options: RequestOptions = DEFAULT_REQUEST) -> list[tuple[str, str]]:
-        """Those that go to every host on the way."""
+        """Return the headers that every hop receives."""
         return [("User-Agent", options.user_agent or self._user_agent), ("Accept", accept)]
 
-    async def _exchange(self, asked: _Asked, read: _Reader[_Read], *, limits: Limits) -> _Read | Failed:
-        """Ask, follow, and have the last answer read: all within the deadline, all that goes wrong as a value."""
+    async def _exchange(
+        self, request: _Request, read: _ResponseReader[_Result], *, limits: Limits
+    ) -> _Result | Failed:
+        """Send the request, follow redirects and read the final response within the deadline; failures are values."""
         seconds = limits.deadline.total_seconds()
-        way = _Way()
-        follow = partial(self._follow, asked, read, limits=limits)
+        history = _HopHistory()
+        follow = partial(self._follow, request, read, limits=limits)
         try:
             async with asyncio.timeout(seconds):
-                if not asked.codings:
-                    return await follow(way, accept_encoding="identity", last_try=True)
+                if not request.accepts_codings:
+                    return await follow(history, accept_encoding="identity", last_try=True)
                 try:
-                    return await follow(way, accept_encoding=ACCEPT_ENCODING, last_try=False)
-                except WrongCoding:
-                    way = _Way(answered=way.answered)
-                    return await follow(way, accept_encoding="identity", last_try=True)
+                    return await follow(history, accept_encoding=ACCEPT_ENCODING, last_try=False)
+                except UndecodableBody:
+                    history = _HopHistory(response_urls=history.response_urls)
+                    return await follow(history, accept_encoding="identity", last_try=True)
         except TimeoutError:
-            detail = f"not done within {seconds:g} s"
-            return Failed(kind=FailureKind.TIMEOUT, detail=detail, unreachable=not way.answered)
-        except WrongCoding as error:
+            detail = f"not completed within {seconds:g} s"
+            return Failed(kind=FailureKind.TIMEOUT, detail=detail, unreachable=not history.response_urls)
+        except UndecodableBody as error:
             return Failed(kind=FailureKind.ENCODING, detail=str(error))
-        except Stopped as stopped:
-            return stopped.failed
+        except FetchAborted as aborted:
+            return aborted.failed
         except (aiohttp.ClientError, OSError) as error:
-            failed = failure(error)
-            return replace(failed, unreachable=False) if way.answered else failed
+            failed = failed_from(error)
+            return replace(failed, unreachable=False) if history.response_urls else failed
         except (httpx.InvalidURL, UnicodeError, ValueError) as error:
             return Failed(kind=FailureKind.ADDRESS, detail=f"not a URL: {error}"[:300])
 
     async def _follow(
         self,
-        asked: _Asked,
-        read: _Reader[_Read],
-        way: _Way,
+        request: _Request,
+        read: _ResponseReader[_Result],
+        history: _HopHistory,
         *,
         limits: Limits,
         accept_encoding: str,
         last_try: bool,
-    ) -> _Read | Failed:
-        headers = [*asked.headers, ("Accept-Encoding", accept_encoding)]
-        hop = origin = Hop(asked.url)
+    ) -> _Result | Failed:
+        headers = [*request.headers, ("Accept-Encoding", accept_encoding)]
+        hop = origin = RequestUrl(request.url)
         visited: set[str] = set()
         while True:
             if hop.scheme not in {"http", "https"} or not hop.host:
-                raise Stopped(
-                    Failed(kind=FailureKind.ADDRESS, detail=f"{hop.spelled[:500]} is no http or https URL")
+                raise FetchAborted(
+                    Failed(kind=FailureKind.ADDRESS, detail=f"{hop.text[:500]} is not an http or https URL")
                 )
-            visited.add(hop.spelled)
-            async with self._channels.through(_combination(hop, asked.options, origin=origin)) as channel:
-                given = _headers_at(hop, headers, asked.options, origin=origin)
-                async with await self._answer_of(channel, asked, hop, given) as response:
-                    way.answered.append(hop.spelled)
+            visited.add(hop.text)
+            async with self._sessions.session_for(
+                hop_transport(hop, request.options, origin=origin)
+            ) as pooled:
+                own_headers = hop_headers(hop, headers, request.options, origin=origin)
+                async with await self._send(pooled, request, hop, own_headers) as response:
+                    history.response_urls.append(hop.text)
                     status = response.status
-                    if status not in asked.redirects or "location" not in response.headers:
-                        return await read(response, way, last_try=last_try)
-                    way.redirects += 1
-                    way.permanent = way.permanent and status in PERMANENT
-                    left, hop = hop, Hop(_next_hop(hop.url, response.headers["location"]))
-            if hop.spelled in visited:
-                raise Stopped(
-                    Failed(kind=FailureKind.REDIRECT, detail=f"a loop at {hop.spelled[:500]}", status=status)
+                    if status not in request.redirects or "location" not in response.headers:
+                        return await read(response, history, last_try=last_try)
+                    history.redirects += 1
+                    history.all_permanent = history.all_permanent and status in PERMANENT
+                    previous, hop = hop, RequestUrl(redirect_target(hop.parsed, response.headers["location"]))
+            if hop.text in visited:
+                raise FetchAborted(
+                    Failed(
+                        kind=FailureKind.REDIRECT,
+                        detail=f"a redirect loop at {hop.text[:500]}",
+                        status=status,
+                    )
                 )
-            if way.redirects > limits.max_redirects:
+            if history.redirects > limits.max_redirects:
                 detail = f"more than {limits.max_redirects} redirects"
-                failed = Failed(kind=FailureKind.REDIRECT, detail=detail, status=status, location=hop.spelled)
-                raise Stopped(failed)
-            if asked.content and left.scheme == "https" and hop.scheme != "https":
-                detail = f"from https to {hop.spelled[:500]}, where anybody could read what is sent"
-                raise Stopped(Failed(kind=FailureKind.REDIRECT, detail=detail, status=status))
+                failed = Failed(kind=FailureKind.REDIRECT, detail=detail, status=status, location=hop.text)
+                raise FetchAborted(failed)
+            if request.content and previous.scheme == "https" and hop.scheme != "https":
+                detail = f"from https to {hop.text[:500]}, which would send the body unencrypted"
+                raise FetchAborted(Failed(kind=FailureKind.REDIRECT, detail=detail, status=status))
 
-    async def _answer_of(
-        self, channel: Channel, asked: _Asked, hop: Hop, headers: list[tuple[str, str]]
-    ) -> Received:
-        """The answer to one request.
+    async def _send(
+        self, pooled: PooledSession, request: _Request, hop: RequestUrl, headers: Sequence[tuple[str, str]]
+    ) -> HttpResponse:
+        """Send one request.
 
         Raises:
-            Stopped: a proxy may not be asked for its host.
+            FetchAborted: the proxy may not be asked for this host.
         """
-        if channel.proxy is not None and not self._allow_private:
-            why = await refused_target(hop.host, resolver=self._resolver)
-            if why is not None:
-                raise Stopped(Failed(kind=FailureKind.ADDRESS, detail=why))
-        response = await channel.session.request(
-            asked.method,
-            hop.spelled,
+        if pooled.proxy is not None and not self._allow_private:
+            refusal = await target_refusal(hop.host, resolver=self._resolver)
+            if refusal is not None:
+                raise FetchAborted(Failed(kind=FailureKind.ADDRESS, detail=refusal))
+        response = await pooled.session.request(
+            request.method,
+            hop.text,
             headers=headers,
-            data=asked.content or None,
+            data=request.content or None,
             allow_redirects=False,
-            proxy=channel.proxy,
-            proxy_headers=channel.proxy_headers,
+            proxy=pooled.proxy,
+            proxy_headers=pooled.proxy_headers,
         )
-        return Received(response, url=hop.spelled)
+        return HttpResponse(response, url=hop.text)
 
-    async def _fetched(
-        self, lease: Lease, response: Received, way: _Way, *, now: datetime, last_try: bool
+    async def _read_feed(
+        self, lease: Lease, response: HttpResponse, history: _HopHistory, *, now: datetime, last_try: bool
     ) -> FetchResult:
         headers, status, url = response.headers, response.status, response.url
         if status == 304:
             if lease.memory.validators.etag is None and lease.memory.validators.last_modified is None:
                 return Failed(kind=FailureKind.PROTOCOL, detail="304 to an unconditional request", status=304)
-            etag, last_modified = reading.validators(response)
+            etag, last_modified = validators(response)
             return NotModified(
                 url=url,
                 etag=etag,
                 last_modified=last_modified,
-                headers=reading.kept_headers(headers),
-                moved_to=way.moved_to,
+                headers=select_headers(headers),
+                moved_to=history.moved_to,
             )
         limit = self._limits.max_bytes
-        failed = await reading.refused(response, limit=limit, now=now)
+        failed = await unusable_response(response, limit=limit, now=now)
         if failed is not None:
             return failed
-        body = await reading.body(response, limit=limit, last_try=last_try)
+        body = await read_body(response, limit=limit, last_try=last_try)
         if not body:
-            wait = reading.asked_to_wait(headers, now)
-            return Failed(kind=FailureKind.EMPTY, detail="no bytes", status=status, retry_after=wait)
-        etag, last_modified = reading.validators(response)
+            delay = retry_after_delay(headers, now)
+            return Failed(kind=FailureKind.EMPTY, detail="no bytes", status=status, retry_after=delay)
+        etag, last_modified = validators(response)
         return Fetched(
             url=url,
             status=status,
@@ -337,70 +361,34 @@ class Fetcher:
             content_type=headers.get("content-type"),
             etag=etag,
             last_modified=last_modified,
-            headers=reading.kept_headers(headers),
-            moved_to=way.moved_to,
+            headers=select_headers(headers),
+            moved_to=history.moved_to,
         )
 
-    async def _page(
-        self, response: Received, way: _Way, *, limits: Limits, now: datetime, last_try: bool
+    async def _read_page(
+        self, response: HttpResponse, history: _HopHistory, *, limits: Limits, now: datetime, last_try: bool
     ) -> WebPage | Failed:
-        failed = await reading.refused(response, limit=limits.max_bytes, now=now)
+        failed = await unusable_response(response, limit=limits.max_bytes, now=now)
         if failed is not None:
             return failed
         return WebPage(
             url=response.url,
             status=response.status,
-            body=await reading.body(response, limit=limits.max_bytes, last_try=last_try),
+            body=await read_body(response, limit=limits.max_bytes, last_try=last_try),
             content_type=response.headers.get("content-type"),
-            headers=reading.kept_headers(response.headers, reading.PAGE_HEADERS),
-            moved_to=way.moved_to,
+            headers=select_headers(response.headers, PAGE_HEADERS),
+            moved_to=history.moved_to,
         )
 
-    async def _answer(
-        self, response: Received, way: _Way, *, limits: Limits, now: datetime, last_try: bool
+    async def _read_post_response(
+        self, response: HttpResponse, history: _HopHistory, *, limits: Limits, now: datetime, last_try: bool
     ) -> PostResponse | Failed:
-        failed = await reading.refused(response, limit=limits.max_bytes, now=now)
+        failed = await unusable_response(response, limit=limits.max_bytes, now=now)
         if failed is not None:
             return failed
         return PostResponse(
             url=response.url,
             status=response.status,
-            body=await reading.body(response, limit=limits.max_bytes, last_try=last_try),
+            body=await read_body(response, limit=limits.max_bytes, last_try=last_try),
             content_type=response.headers.get("content-type"),
         )
-
-
-def _headers_at(
-    hop: Hop, headers: list[tuple[str, str]], options: RequestOptions, *, origin: Hop
-) -> list[tuple[str, str]]:
-    """The headers of one hop: an operator's are for the server that they were given for, and replace our own."""
-    if not options.headers or not _is_own(hop.url, origin.url):
-        return headers
-    own = {name.lower() for name, _ in options.headers}
-    return [(name, value) for name, value in headers if name.lower() not in own] + list(options.headers)
-
-
-def _is_own(url: httpx.URL, origin: httpx.URL) -> bool:
-    """Whether ``url`` is at the server of ``origin``, or at its encrypted twin."""
-    if (url.scheme, url.host, url.port) == (origin.scheme, origin.host, origin.port):
-        return True
-    twins = (origin.scheme, url.scheme) == ("http", "https") and origin.port is url.port is None
-    return twins and url.host == origin.host
-
-
-def _combination(hop: Hop, options: RequestOptions, *, origin: Hop) -> TransportKey:
-    """How one hop is gone: through the proxy all of them, with exceptions at the feed's own host alone."""
-    if options == DEFAULT_REQUEST:
-        return PLAIN
-    if hop.host != origin.host:
-        return TransportKey(proxy=options.proxy)
-    return TransportKey(proxy=options.proxy, tls=options.tls, ca=options.ca)
-
-
-def _next_hop(url: httpx.URL, location: str) -> httpx.URL:
-    """Where a redirect leads. Credentials in the feed's URL go along only to where they belong."""
-    target = url.join(location.strip().replace(" ", "%20"))
-    same_origin = (target.scheme, target.host, target.port) == (url.scheme, url.host, url.port)
-    if url.userinfo and same_origin:
-        target = target.copy_with(userinfo=url.userinfo)
-    return target.copy_with(fragment=None)

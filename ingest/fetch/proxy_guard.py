@@ -1,4 +1,4 @@
-"""Which targets a proxy may be asked for. It connects for us, so no socket of ours sees the address."""
+"""The hosts that a proxy may be asked for: the proxy connects for us, so our sockets never see the address."""
 
 from __future__ import annotations
 
@@ -8,34 +8,36 @@ from typing import Final
 
 from aiohttp import DefaultResolver
 
-from ingest.fetch.addresses import refusal
+from ingest.fetch.addresses import address_refusal
 from ingest.fetch.session import Resolver
 
 LOOKUP_SECONDS: Final = 3.0
-"""A name may well be one that only the proxy can look up."""
+"""Time limit of a local look-up. Some names resolve only at the proxy."""
 
 
-async def refused_target(host: str, *, resolver: Resolver | None) -> str | None:
-    """Why a proxy may not be asked for ``host`` (None: it may): it is an address, in whatever spelling, that we would
-    not connect to ourselves, or a name that has such a one here. What the proxy finds under it is its own business.
+async def target_refusal(host: str, *, resolver: Resolver | None) -> str | None:
+    """Return why a proxy may not be asked for ``host``; None when it may.
+
+    Refused are addresses, in any spelling, to which we would not connect ourselves, and names that resolve to such an
+    address here. The proxy's own resolution is outside our control.
     """
     bare = host.strip("[]").rstrip(".").lower()
-    literal = _literal(bare)
+    literal = _ip_literal(bare)
     if literal is not None:
-        return refusal(literal)
+        return address_refusal(literal)
     if bare == "localhost" or bare.endswith(".localhost"):
-        return refusal("127.0.0.1")
-    found: list[str] = []
+        return address_refusal("127.0.0.1")
+    addresses: list[str] = []
     try:
         async with asyncio.timeout(LOOKUP_SECONDS):
-            found = await _addresses(bare, resolver=resolver)
+            addresses = await _resolve(bare, resolver=resolver)
     except (OSError, TimeoutError, UnicodeError):
         return None
-    return next((why for address in found if (why := refusal(address)) is not None), None)
+    return next((refusal for address in addresses if (refusal := address_refusal(address)) is not None), None)
 
 
-def _literal(host: str) -> str | None:
-    """The address that ``host`` is, as the C library reads it too (``127.1``, ``0x7f.1``, ``2130706433``)."""
+def _ip_literal(host: str) -> str | None:
+    """Return the address that ``host`` spells, in the C library's forms too (``127.1``, ``0x7f.1``, ``2130706433``)."""
     if ":" in host:
         return host
     try:
@@ -44,12 +46,12 @@ def _literal(host: str) -> str | None:
         return None
 
 
-async def _addresses(host: str, *, resolver: Resolver | None) -> list[str]:
-    own = DefaultResolver() if resolver is None else None
+async def _resolve(host: str, *, resolver: Resolver | None) -> list[str]:
+    own_resolver = DefaultResolver() if resolver is None else None
     try:
-        used = resolver if own is None else own
+        used = resolver if own_resolver is None else own_resolver
         assert used is not None
-        return [found["host"] for found in await used.resolve(host, 80, family=socket.AF_UNSPEC)]
+        return [result["host"] for result in await used.resolve(host, 80, family=socket.AF_UNSPEC)]
     finally:
-        if own is not None:
-            await own.close()
+        if own_resolver is not None:
+            await own_resolver.close()

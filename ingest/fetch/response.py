@@ -1,4 +1,4 @@
-"""Reading an answer: its body within a cap, what its status and headers mean."""
+"""HTTP responses: bodies within a size limit, and the meaning of status and headers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final, Self
 import aiohttp
 
 from ingest.content_encoding import GZIP_MAGIC, Decoder, TooLarge, Undecodable, looks_plain
-from ingest.fetch.failures import Stopped, WrongCoding
+from ingest.fetch.failures import FetchAborted, UndecodableBody
 from ingest.schedule.hints import retry_after
 from ingest.types import Failed, FailureKind
 
@@ -29,15 +29,15 @@ PAGE_HEADERS: Final = (*POLICY_HEADERS, "etag", "last-modified", "x-robots-tag")
 CHUNK_BYTES: Final = 16 * 1024
 SAMPLE_BYTES: Final = 1000
 SAMPLE_SECONDS: Final = 2.0
-"""An error page gets this long; what it says matters less than its status."""
+"""Time limit for reading an error page; its status matters more than its text."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
-class Received:
-    """The answer to one request, its body not read yet. A context manager that lets go of its connection.
+class HttpResponse:
+    """The response to one request, with its body still unread; a context manager that releases the connection.
 
-    ``headers``: by name in lower case; one that comes more than once is one, its values parted by commas.
+    ``headers`` are keyed by lower-case name. Repeated headers are joined with commas.
     """
 
     __slots__ = ("_response", "headers", "status", "url")
@@ -48,9 +48,9 @@ class Received:
         self.status = response.status
         self.headers: dict[str, str] = {}
         for raw_name, raw_value in response.raw_headers:
-            name, value = _decoded(raw_name).lower(), _decoded(raw_value)
-            before = self.headers.get(name)
-            self.headers[name] = value if before is None else f"{before}, {value}"
+            name, value = _decode_header(raw_name).lower(), _decode_header(raw_value)
+            previous = self.headers.get(name)
+            self.headers[name] = value if previous is None else f"{previous}, {value}"
 
     async def __aenter__(self) -> Self:
         return self
@@ -65,67 +65,67 @@ class Received:
 
     @property
     def reason(self) -> str:
-        """Servers write it in any charset."""
+        """Reason phrase in ASCII; servers send it in any charset."""
         return (self._response.reason or "").encode("ascii", "replace").decode()
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes, not decoded.
+        """Iterate over the body as received, with its content coding.
 
         Raises:
-            aiohttp.ClientError, OSError: it ended early.
+            aiohttp.ClientError, OSError: the body ended early.
         """
         return self._response.content.iter_chunked(CHUNK_BYTES)
 
 
-def _decoded(raw: bytes) -> str:
-    """What nearly all servers send, or what the rest did before there was UTF-8 (RFC 9110 §5.5)."""
+def _decode_header(raw: bytes) -> str:
+    """Decode a header as UTF-8, which nearly all servers send, else as Latin-1 (RFC 9110 §5.5)."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
         return raw.decode("latin-1")
 
 
-async def refused(response: Received, *, limit: int, now: datetime) -> Failed | None:
-    """Why this answer is not what was asked for, as its status says: a challenge, no 2xx, or a part. None: it is."""
+async def unusable_response(response: HttpResponse, *, limit: int, now: datetime) -> Failed | None:
+    """Return the failure that the status means: a challenge, not 2xx, or a partial body. None for a usable response."""
     headers, status, url = response.headers, response.status, response.url
-    who = challenger(status, headers)
-    if who is not None:
+    provider = challenge_provider(status, headers)
+    if provider is not None:
         return Failed(
             kind=FailureKind.CHALLENGED,
-            detail=f"{status}: a challenge of {who}, which only a browser passes",
+            detail=f"{status}: a challenge by {provider}, which only a browser passes",
             status=status,
             url=url,
-            sample=await sample(response, limit=limit),
+            sample=await read_sample(response, limit=limit),
         )
     if not 200 <= status < 300:
         return Failed(
             kind=FailureKind.STATUS,
             detail=f"{status} {response.reason}".strip()[:200],
             status=status,
-            retry_after=asked_to_wait(headers, now),
+            retry_after=retry_after_delay(headers, now),
             url=url,
-            sample=await sample(response, limit=limit),
+            sample=await read_sample(response, limit=limit),
         )
     if status == 206:  # we sent no Range
-        detail = "206: a part where the whole was asked for"
+        detail = "206: partial content without a range request"
         return Failed(kind=FailureKind.PROTOCOL, detail=detail, status=206)
     return None
 
 
-async def body(response: Received, *, limit: int, last_try: bool) -> bytes:
-    """The whole body, decoded; ``limit``: its bytes at most, as received and after decompression.
+async def read_body(response: HttpResponse, *, limit: int, last_try: bool) -> bytes:
+    """Return the whole body, decoded; ``limit`` bounds its bytes, as received and after decompression.
 
     Raises:
-        Stopped: it is past the cap.
-        WrongCoding: its coding cannot be undone.
-        aiohttp.ClientError: it ended early.
+        FetchAborted: the body is larger than ``limit``.
+        UndecodableBody: the body is not in the coding that its header names.
+        aiohttp.ClientError: the body ended early.
     """
-    announced = response.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced[:20]) > limit:
+    content_length = response.headers.get("content-length", "")
+    if content_length.isdecimal() and int(content_length[:20]) > limit:
         raise _too_large(limit, response)
     coding = response.headers.get("content-encoding", "")
     raw: list[bytes] = []
-    read: list[bytes] = []
+    decoded: list[bytes] = []
     size = 0
     try:
         decoder = Decoder(coding, limit=limit)
@@ -135,21 +135,21 @@ async def body(response: Received, *, limit: int, last_try: bool) -> bytes:
                 raise _too_large(limit, response)
             if last_try:
                 raw.append(chunk)
-            read.append(decoder.feed(chunk))
+            decoded.append(decoder.feed(chunk))
         if size:
             decoder.end()
-        found = b"".join(read)
-        # A .xml.gz, in a coding or as it is; or a server that compresses and forgets to say so.
-        if found.startswith(GZIP_MAGIC):
+        body = b"".join(decoded)
+        # A .xml.gz file, with or without a content coding, or a server that omits the header.
+        if body.startswith(GZIP_MAGIC):
             inner = Decoder("gzip", limit=limit)
-            found = inner.feed(found)
+            body = inner.feed(body)
             inner.end()
     except TooLarge:
         raise _too_large(limit, response) from None
     except Undecodable as error:
         if not last_try:
-            raise WrongCoding(str(error)) from None
-        # We asked for no coding, and got none but in name.
+            raise UndecodableBody(str(error)) from None
+        # We requested no coding, and only the header names one.
         async for chunk in response.chunks():
             size += len(chunk)
             if size > limit:
@@ -157,62 +157,67 @@ async def body(response: Received, *, limit: int, last_try: bool) -> bytes:
             raw.append(chunk)
         plain = b"".join(raw)
         if plain and not looks_plain(plain):
-            raise WrongCoding(str(error)) from None
+            raise UndecodableBody(str(error)) from None
         return plain
-    return found
+    return body
 
 
-async def sample(response: Received, *, limit: int) -> bytes | None:
-    """The beginning of an error page, as far as it can be had quickly."""
-    found = b""
+async def read_sample(response: HttpResponse, *, limit: int) -> bytes | None:
+    """Return the beginning of an error page, as far as it arrives within ``SAMPLE_SECONDS``."""
+    beginning = b""
     with suppress(TimeoutError, aiohttp.ClientError, OSError, Undecodable, TooLarge):
         decoder = Decoder(response.headers.get("content-encoding", ""), limit=limit)
         async with asyncio.timeout(SAMPLE_SECONDS):
             async for chunk in response.chunks():
-                found += decoder.feed(chunk)
-                if len(found) >= SAMPLE_BYTES:
+                beginning += decoder.feed(chunk)
+                if len(beginning) >= SAMPLE_BYTES:
                     break
-    return found[:SAMPLE_BYTES] or None
+    return beginning[:SAMPLE_BYTES] or None
 
 
-def _too_large(limit: int, response: Received) -> Stopped:
+def _too_large(limit: int, response: HttpResponse) -> FetchAborted:
     detail = f"larger than {limit} bytes"
-    return Stopped(Failed(kind=FailureKind.TOO_LARGE, detail=detail, status=response.status))
+    return FetchAborted(Failed(kind=FailureKind.TOO_LARGE, detail=detail, status=response.status))
 
 
-def validators(response: Received) -> tuple[str | None, str | None]:
-    """ETag and Last-Modified, opaque. One that is not in UTF-8 or has control characters in it counts as none: aiohttp
-    could not send it back."""
-    found: dict[bytes, str | None] = {b"etag": None, b"last-modified": None}
+def validators(response: HttpResponse) -> tuple[str | None, str | None]:
+    """Return ETag and Last-Modified, uninterpreted.
+
+    A value that is not UTF-8 or has control characters is dropped: aiohttp could not send it back.
+    """
+    values: dict[bytes, str | None] = {b"etag": None, b"last-modified": None}
     for name, value in response.raw_headers:
         lowered = name.lower()
-        if lowered in found:
+        if lowered in values:
             try:
                 text = value.decode()
             except UnicodeDecodeError:
                 text = ""
-            found[lowered] = None if _CONTROL.search(text) else text or None
-    return found[b"etag"], found[b"last-modified"]
+            values[lowered] = None if _CONTROL.search(text) else text or None
+    return values[b"etag"], values[b"last-modified"]
 
 
-def challenger(status: int, headers: Mapping[str, str]) -> str | None:
-    """Who answers with a challenge instead of the feed, as they say themselves (Cloudflare: "cf-mitigated"; AWS WAF:
-    "x-amzn-waf-action", with 202 for its script and 405 for its puzzle)."""
+def challenge_provider(status: int, headers: Mapping[str, str]) -> str | None:
+    """Return the provider that sent a challenge instead of the document; None when the response is no challenge.
+
+    Cloudflare marks a challenge with ``cf-mitigated``, AWS WAF with ``x-amzn-waf-action``: status 202 for its script,
+    405 for its puzzle.
+    """
     if headers.get("cf-mitigated", "").strip().lower() == "challenge":
-        return "Cloudflare's"
+        return "Cloudflare"
     if status in {202, 405} and headers.get("x-amzn-waf-action", "").strip().lower() in {
         "challenge",
         "captcha",
     }:
-        return "AWS's firewall"
+        return "AWS WAF"
     return None
 
 
-def kept_headers(headers: Mapping[str, str], names: tuple[str, ...] = POLICY_HEADERS) -> Mapping[str, str]:
-    """Those of ``names`` that are there."""
+def select_headers(headers: Mapping[str, str], names: tuple[str, ...] = POLICY_HEADERS) -> Mapping[str, str]:
+    """Return those headers of ``names`` that are present."""
     return {name: headers[name] for name in names if name in headers}
 
 
-def asked_to_wait(headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """What ``Retry-After`` says."""
+def retry_after_delay(headers: Mapping[str, str], now: datetime) -> timedelta | None:
+    """Return the delay that the header ``Retry-After`` requests."""
     return retry_after(headers.get("retry-after", ""), sent=headers.get("date", ""), now=now)

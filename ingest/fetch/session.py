@@ -1,4 +1,4 @@
-"""Opening the connections that requests go over: where every guard of a socket and of a header block is set."""
+"""HTTP sessions: every guard of a socket and of a header block is configured here."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from aiohttp.abc import AbstractResolver
 from ingest.fetch.addresses import guarded_socket
 
 Resolver: TypeAlias = AbstractResolver
-"""Finds the addresses of a name."""
+"""Resolves a host name to addresses."""
 
-# lexpress.fr sends more than 100 headers; aiohttp's own bound is 128, of 8 kB each. There is none over all of them, so
-# the product is what one answer may have us hold: 16 MB, as a body may (``Limits.max_bytes``).
+# lexpress.fr sends more than 100 headers; aiohttp's default limit is 128, of 8 kB each. No limit covers the whole
+# block, so one response may hold the product in memory: 16 MB, as much as a body (``Limits.max_bytes``).
 MAX_HEADERS: Final = 500
 MAX_HEADER_BYTES: Final = 32 * 1024
 KEEP_ALIVE_SECONDS: Final = 15
 DNS_CACHE_SECONDS: Final = 60
-"""The address guard stands at the socket, so a cached name is no less safe."""
+"""The address guard checks at the socket, so caching a look-up is safe."""
 
 
 def open_session(
     context: ssl.SSLContext, *, connections: int, guarded: bool, resolver: Resolver | None
 ) -> aiohttp.ClientSession:
-    """A session without memory: no cookies, nothing from the environment. Whoever opens it closes it.
+    """Open a session without cookies and without settings from the environment; the caller closes it.
 
-    ``guarded``: its sockets go to public addresses only.
+    With ``guarded``, its sockets connect to public addresses only.
     """
     connector = aiohttp.TCPConnector(
         ssl=context,
@@ -42,7 +42,7 @@ def open_session(
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
         auto_decompress=False,
-        timeout=aiohttp.ClientTimeout(total=None),  # a request has one deadline, over all of it
+        timeout=aiohttp.ClientTimeout(total=None),  # the exchange has one deadline for all its hops
         max_line_size=MAX_HEADER_BYTES,
         max_field_size=MAX_HEADER_BYTES,
         max_headers=MAX_HEADERS,

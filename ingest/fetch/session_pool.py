@@ -1,7 +1,7 @@
-"""Ways to a server: one for all feeds, and one for each combination of proxy and TLS exceptions that feeds ask for.
+"""A pool of HTTP sessions: one for all feeds, and one for each combination of proxy and TLS exceptions in use.
 
-A combination has its own connections, so that a socket that was opened with an exception, or through a proxy, never
-serves a feed without it. They are opened when they are first used, and no more than so many are open.
+Each combination has its own connections, so a socket opened with a TLS exception or through a proxy never serves a
+feed without it. Sessions are opened at their first use, and their number is bounded.
 """
 
 from __future__ import annotations
@@ -22,125 +22,126 @@ from ingest.fetch.session import Resolver, open_session
 from ingest.fetch.tls import tls_context
 from ingest.types import TlsException
 
-CHANNELS: Final = 32
-"""Combinations open at once; one that nobody uses is closed for another."""
+MAX_SESSIONS: Final = 32
+"""Open sessions with a proxy or TLS exceptions. At the limit, the longest unused one is closed for a new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransportKey:
-    """What sets a channel apart."""
+    """Proxy, TLS exceptions and certificate authority: the key of a pooled session."""
 
     proxy: str | None = None
     tls: frozenset[TlsException] = frozenset()
     ca: str | None = None
 
 
-PLAIN: Final = TransportKey()
+DIRECT: Final = TransportKey()
+"""No proxy and no TLS exceptions."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Channel:
-    """Connections, and the proxy that they go to."""
+class PooledSession:
+    """A session, the proxy it uses, and the number of requests under way."""
 
     session: aiohttp.ClientSession
     proxy: str | None = None
-    """Without the name and password in it."""
+    """URL without user name and password."""
     proxy_headers: Mapping[str, str] | None = None
     users: int = 0
 
 
-class Channels:
-    """Channels by combination, opened when needed and closed with the block.
+class SessionPool:
+    """Sessions by transport, opened at first use and closed together.
 
     Args:
-        connections: of each channel, at most. A feed that waits for one waits within its deadline.
-        allow_private: connect to addresses that are not public, too.
-        resolver: of names; None: the system's.
+        connections: maximum for each session. A feed waits for a free connection within its deadline.
+        allow_private: connect to non-public addresses too.
+        resolver: resolves host names; None uses the system's resolver.
     """
 
     def __init__(self, *, connections: int, allow_private: bool, resolver: Resolver | None) -> None:
         self._connections = connections
         self._allow_private = allow_private
         self._resolver = resolver
-        self._plain: Channel | None = None
-        self._others: OrderedDict[TransportKey, Channel] = OrderedDict()
-        self._left = asyncio.Condition()
+        self._direct: PooledSession | None = None
+        self._sessions: OrderedDict[TransportKey, PooledSession] = OrderedDict()
+        self._released = asyncio.Condition()
 
     def open(self) -> None:
-        self._plain = self._made(PLAIN)
+        self._direct = self._open_session(DIRECT)
 
     async def close(self) -> None:
-        channels = [*self._others.values(), *([] if self._plain is None else [self._plain])]
-        self._others.clear()
-        self._plain = None
-        for channel in channels:
-            await channel.session.close()
+        pooled_sessions = [*self._sessions.values(), *([] if self._direct is None else [self._direct])]
+        self._sessions.clear()
+        self._direct = None
+        for pooled in pooled_sessions:
+            await pooled.session.close()
 
     @property
     def open_count(self) -> int:
-        """Combinations that are open, the one without exceptions left out."""
-        return len(self._others)
+        """Open sessions, without the direct one."""
+        return len(self._sessions)
 
     @asynccontextmanager
-    async def through(self, combination: TransportKey) -> AsyncIterator[Channel]:
-        """The channel of this combination; its connections live at least as long as the block."""
-        if self._plain is None:
+    async def session_for(self, key: TransportKey) -> AsyncIterator[PooledSession]:
+        """Lend the session of this transport; it stays open at least for the length of the block."""
+        if self._direct is None:
             raise RuntimeError("a fetcher works only inside its with block")
-        if combination == PLAIN:
-            yield self._plain
+        if key == DIRECT:
+            yield self._direct
             return
-        channel = await self._taken(combination)
+        pooled = await self._acquire(key)
         try:
-            yield channel
+            yield pooled
         finally:
-            channel.users -= 1
-            async with self._left:
-                # All of them: several may wait for one combination, and who is told may have been cancelled meanwhile.
-                self._left.notify_all()
+            pooled.users -= 1
+            async with self._released:
+                # Wake all waiters: several may wait for one transport, and a single one may have been cancelled.
+                self._released.notify_all()
 
-    async def _taken(self, combination: TransportKey) -> Channel:
-        async with self._left:
+    async def _acquire(self, key: TransportKey) -> PooledSession:
+        async with self._released:
             while True:
-                channel = self._others.get(combination)
-                if channel is not None:
+                pooled = self._sessions.get(key)
+                if pooled is not None:
                     break
-                if len(self._others) >= CHANNELS and not await self._close_idle():
-                    await self._left.wait()
+                if len(self._sessions) >= MAX_SESSIONS and not await self._close_idle():
+                    await self._released.wait()
                     continue
-                channel = self._others[combination] = self._made(combination)
+                pooled = self._sessions[key] = self._open_session(key)
                 break
-            channel.users += 1
-            self._others.move_to_end(combination)
-            return channel
+            pooled.users += 1
+            self._sessions.move_to_end(key)
+            return pooled
 
     async def _close_idle(self) -> bool:
-        """Close the one that nobody used for longest; False: all are in use."""
-        idle = next((key for key, channel in self._others.items() if channel.users == 0), None)
+        """Close the longest unused session; return False when all are in use."""
+        idle = next((key for key, pooled in self._sessions.items() if pooled.users == 0), None)
         if idle is None:
             return False
-        await self._others.pop(idle).session.close()
+        await self._sessions.pop(idle).session.close()
         return True
 
-    def _made(self, combination: TransportKey) -> Channel:
-        context = tls_context(exceptions=combination.tls, ca=combination.ca)
+    def _open_session(self, key: TransportKey) -> PooledSession:
+        context = tls_context(exceptions=key.tls, ca=key.ca)
         session = open_session(
             context,
             connections=self._connections,
-            # A proxy is where the operator says it is; its targets are judged before it is asked (refused_target).
-            guarded=not self._allow_private and combination.proxy is None,
+            # The operator chose the proxy's address; its targets are checked before each request (target_refusal).
+            guarded=not self._allow_private and key.proxy is None,
             resolver=self._resolver,
         )
-        if combination.proxy is None:
-            return Channel(session=session)
-        proxy, headers = _proxy(combination.proxy)
-        return Channel(session=session, proxy=proxy, proxy_headers=headers)
+        if key.proxy is None:
+            return PooledSession(session=session)
+        proxy, headers = _split_credentials(key.proxy)
+        return PooledSession(session=session, proxy=proxy, proxy_headers=headers)
 
 
-def _proxy(address: str) -> tuple[str, Mapping[str, str] | None]:
-    """A proxy's address, and the name and password in it as a header."""
-    url = httpx.URL(address)
+def _split_credentials(proxy: str) -> tuple[str, Mapping[str, str] | None]:
+    """Split a proxy's URL into the URL without credentials and a header with them."""
+    url = httpx.URL(proxy)
     if not url.userinfo:
         return str(url), None
-    # aiohttp sends a header Authorization for the proxy as Proxy-Authorization, to the proxy alone.
+    # aiohttp sends a proxy header Authorization as Proxy-Authorization, to the proxy alone.
     token = b64encode(unquote(url.userinfo.decode()).encode()).decode()
     return str(url.copy_with(userinfo=b"")), {"Authorization": f"Basic {token}"}

@@ -1,4 +1,4 @@
-"""TLS: the exceptions that one feed may have, and what is wrong with a server that needs one."""
+"""TLS contexts with the exceptions of one feed, and diagnoses of failed handshakes."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Final
 from ingest.types import TlsException
 
 LEGACY_SERVER_CONNECT: Final = 0x4
-"""``SSL_OP_LEGACY_SERVER_CONNECT``, which the module ``ssl`` names from Python 3.12 on."""
+"""``SSL_OP_LEGACY_SERVER_CONNECT``; the module ``ssl`` has the name from Python 3.12 on."""
 ALL_CIPHERS: Final = "DEFAULT:@SECLEVEL=0"
 
 _UNKNOWN_SIGNER: Final = (
-    "nobody that this machine trusts signed its certificate, or it leaves out one between the two",
-    "--ca-file with the certificate that is missing",
+    "no trusted authority signed the server's certificate, or the server omits an intermediate certificate",
+    "--ca-file and the missing certificate",
 )
-_EXPIRED: Final = ("its certificate is past its time", "--tls unverified")
-_OTHER_NAME: Final = ("its certificate is one of another name", "--tls unverified")
-_SELF_SIGNED: Final = ("its certificate is signed by itself", "--ca-file with that certificate")
-_WEAK: Final = ("its keys or signatures are too weak", "--tls weak")
-_TOO_OLD: Final = ("it speaks nothing newer than TLS 1.1", "--tls tls1.0")
+_EXPIRED: Final = ("the server's certificate has expired", "--tls unverified")
+_OTHER_NAME: Final = ("the server's certificate is for another name", "--tls unverified")
+_SELF_SIGNED: Final = ("the server's certificate is self-signed", "--ca-file and that certificate")
+_WEAK: Final = ("the server's keys or signatures are too weak", "--tls weak")
+_TOO_OLD: Final = ("the server supports nothing newer than TLS 1.1", "--tls tls1.0")
 # Codes of X509_verify_cert (x509_vfy.h).
 _CERTIFICATES: Final[Mapping[int, tuple[str, str]]] = {
     2: _UNKNOWN_SIGNER,
-    9: ("its certificate is not good yet", "--tls unverified"),
+    9: ("the server's certificate is not valid yet", "--tls unverified"),
     10: _EXPIRED,
     18: _SELF_SIGNED,
     19: _UNKNOWN_SIGNER,
@@ -38,7 +38,7 @@ _CERTIFICATES: Final[Mapping[int, tuple[str, str]]] = {
 }
 _HANDSHAKES: Final[Mapping[str, tuple[str, str]]] = {
     "UNSAFE_LEGACY_RENEGOTIATION_DISABLED": (
-        "it does not know secure renegotiation (RFC 5746)",
+        "the server does not support secure renegotiation (RFC 5746)",
         "--tls legacy-renegotiation",
     ),
     "UNSUPPORTED_PROTOCOL": _TOO_OLD,
@@ -48,18 +48,18 @@ _HANDSHAKES: Final[Mapping[str, tuple[str, str]]] = {
     "CA_KEY_TOO_SMALL": _WEAK,
     "CA_MD_TOO_WEAK": _WEAK,
     "WRONG_SIGNATURE_TYPE": _WEAK,
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": ("it takes none of our ciphers", "--tls weak or --tls tls1.0"),
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": ("the server accepts none of our ciphers", "--tls weak or --tls tls1.0"),
 }
 
 
 def tls_context(
     *, exceptions: frozenset[TlsException] = frozenset(), ca: str | None = None
 ) -> ssl.SSLContext:
-    """TLS as everywhere but for these exceptions; ``ca``: certificates in PEM that are trusted as well."""
+    """Return the default TLS context with these exceptions; ``ca`` are additional trusted certificates in PEM."""
     context = ssl.create_default_context()
     if ca is not None:
         context.load_verify_locations(cadata=ca)
-        # One that is not a root is trusted as well: the operator chose it.
+        # An intermediate certificate is trusted too: the operator chose it.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if TlsException.UNVERIFIED in exceptions:
         context.check_hostname = False
@@ -74,17 +74,16 @@ def tls_context(
 
 
 def diagnosis(error: BaseException) -> str | None:
-    """What is wrong with a server by this error of a handshake, and what would let it pass for one feed; None: not
-    known."""
+    """Explain a failed handshake and name the option that allows it for one feed; None for an unknown error."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        found = _CERTIFICATES.get(error.verify_code)
-        said = error.verify_message
+        entry = _CERTIFICATES.get(error.verify_code)
+        code = error.verify_message
     elif isinstance(error, ssl.SSLError):
-        found = _HANDSHAKES.get(error.reason or "")
-        said = error.reason or ""
+        entry = _HANDSHAKES.get(error.reason or "")
+        code = error.reason or ""
     else:
         return None
-    if found is None:
+    if entry is None:
         return None
-    what, remedy = found
-    return f"{what} ({said}); `ingest feeds set` with {remedy} lets it pass for this feed"
+    cause, remedy = entry
+    return f"{cause} ({code}); `ingest feeds set` with {remedy} allows it for this feed"

@@ -1,7 +1,7 @@
-"""HTML → safe HTML, and safe HTML → plain text in paragraphs. The only module that knows nh3.
+"""HTML → safe HTML, and safe HTML → plain text in paragraphs. The only module that imports nh3.
 
-nh3 does the reading (an HTML5 parser in Rust, 0.03 ms for an entry); what comes out of it is well-formed and
-has known tags only, so plain text can be had from it with a few expressions.
+nh3 parses (an HTML5 parser in Rust, 0.03 ms for an entry). Its output is well-formed and has allowed tags only, so
+a few regular expressions make plain text of it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Final, Literal
 import nh3
 
 MAX_HTML_CHARACTERS: Final = 2_000_000
-"""Of one entry; the rest is cut off before it is read."""
+"""Characters of one entry's HTML; the rest is cut off before parsing."""
 GROWTH: Final = 3
 GROWTH_CHARACTERS: Final = 64_000
-"""HTML may grow so many times, and so much more, by making its addresses absolute."""
+"""Making addresses absolute may lengthen HTML to ``GROWTH`` times its size plus ``GROWTH_CHARACTERS``."""
 
 _BLOCKS: Final = frozenset(
     """
@@ -45,15 +45,15 @@ _ATTRIBUTES: Final = {
     "th": {"colspan", "rowspan"},
     "time": {"datetime"},
 }
-# Their content is no text of the article.
+# The content of these elements is not text of the article.
 _DROPPED: Final = frozenset("script style template noscript svg math select textarea button".split())  # noqa: SIM905
 _SCHEMES: Final = frozenset({"http", "https", "mailto"})
 
-# In what nh3 wrote. Two expressions: one that begins with a fixed text is searched for ten times faster.
+# For the output of nh3. There are two, because an expression with a fixed beginning is ten times faster to search.
 _NOT_ABSOLUTE: Final = re.compile(r'="(?!https?://|mailto:)')
-_OF_AN_ADDRESS: Final = re.compile(r"\b(?:href|src|cite)\Z")
-# In a text without any of these nh3 finds nothing to change: it opens no tag, is no reference, and is written as it is.
-_READ_AS_HTML: Final = re.compile("[<>&\0\r\xa0\ufeff\ud800-\udfff]")
+_ADDRESS_ATTRIBUTE: Final = re.compile(r"\b(?:href|src|cite)\Z")
+# nh3 leaves a text without any of these characters unchanged: it has no tag and no reference.
+_MAY_BE_HTML: Final = re.compile("[<>&\0\r\xa0\ufeff\ud800-\udfff]")
 _MARKUP: Final = re.compile(r"<[A-Za-z/!?][^<>]*>")
 _BREAK: Final = re.compile(rf"</?(?:{'|'.join(sorted(_BLOCKS, key=len, reverse=True))})\b[^>]*>")
 _CELL: Final = re.compile(r"</?t[dh]\b[^>]*>")
@@ -79,31 +79,31 @@ def _cleaner(relative: _Relative) -> nh3.Cleaner:
 
 
 def sanitise(markup: str, *, base: str) -> str:
-    """Safe HTML: known tags, no scripts or styles, links absolute against ``base`` or gone."""
+    """Safe HTML: allowed tags, no scripts or styles, links absolute against ``base`` or removed."""
     markup = markup[:MAX_HTML_CHARACTERS]
-    if not _READ_AS_HTML.search(markup):
+    if not _MAY_BE_HTML.search(markup):
         return markup
     safe = _cleaner("pass_through").clean(markup)
-    # A cleaner for each base is only made where there is something to resolve.
+    # A cleaner for this base is only made if there are relative addresses.
     relative = 0
-    for found in _NOT_ABSOLUTE.finditer(safe):
-        at = found.start()
-        relative += _OF_AN_ADDRESS.search(safe, max(0, at - 5), at) is not None
+    for match in _NOT_ABSOLUTE.finditer(safe):
+        at = match.start()
+        relative += _ADDRESS_ATTRIBUTE.search(safe, max(0, at - 5), at) is not None
     if not relative:
         return safe
-    # A long base before many short links makes megabytes of kilobytes: nobody means that.
+    # Prevents megabytes of output from kilobytes: a long base before many short links.
     if relative * len(base) > GROWTH * len(safe) + GROWTH_CHARACTERS:
         return _cleaner("deny").clean(safe)
     try:
         return _cleaner(("rewrite_with_base", base)).clean(safe)
-    except ValueError:  # a base that the WHATWG URL rules refuse
+    except ValueError:  # an invalid base by the WHATWG URL Standard
         return _cleaner("deny").clean(safe)
 
 
 def plain_text(safe: str) -> str:
-    """The text of sanitised HTML, one line a paragraph, white space collapsed, empty lines gone.
+    """The text of sanitised HTML: one line per paragraph, white space collapsed, no empty lines.
 
-    In a text without any tags blank lines part the paragraphs, or where there are none its line breaks.
+    Without tags, blank lines separate the paragraphs; without blank lines, line breaks do.
     """
     if "<" in safe:
         text = _BREAK.sub("\n", " ".join(safe.split()))
@@ -112,7 +112,11 @@ def plain_text(safe: str) -> str:
         text = _TAG.sub("", text)
     else:
         paragraphs = _PARAGRAPH.split(safe)
-        text = safe if len(paragraphs) == 1 else "\n".join([" ".join(each.split()) for each in paragraphs])
+        text = (
+            safe
+            if len(paragraphs) == 1
+            else "\n".join([" ".join(paragraph.split()) for paragraph in paragraphs])
+        )
     if "&" in text:
         text = html.unescape(text)
     lines = [" ".join(line.split()) for line in _UNWANTED.sub("", text).split("\n")]
@@ -120,7 +124,7 @@ def plain_text(safe: str) -> str:
 
 
 def single_line(markup: str) -> str:
-    """One line of plain text: a title, a name. Here a ``<`` that opens no tag is a character."""
+    """One line of plain text, for titles and names, where a ``<`` that opens no tag is a character."""
     if _MARKUP.search(markup):
         return " ".join(plain_text(sanitise(markup, base="https://invalid.invalid/")).split())
     text = html.unescape(markup) if "&" in markup else markup

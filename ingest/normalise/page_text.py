@@ -1,8 +1,8 @@
-"""A page's text in place of its feed's, where it is more of the same. Pure.
+"""Put the text of an article's page in place of the feed's, where the page has more of the same text. Pure.
 
-A page may be the whole article, and it may be a wall of cookies, a call to subscribe, another article that took its
-place, or less than the feed already has. The feed's own words tell: a longer text that has a fair share of them, and
-of the title's, is the article.
+A page may be the whole article. It may also be a cookie wall, a call to subscribe, another article at the same address,
+or less than the feed has. The feed's own words decide: a longer text with a fair share of the words of title and feed
+text is the article.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from datetime import datetime
 from typing import Final
 
 from ingest.identity import content_hash
-from ingest.normalise import MAX_TEXT_CHARACTERS, cut, markup
+from ingest.normalise import markup
+from ingest.normalise.fields import MAX_TEXT_CHARACTERS, truncate
 from ingest.normalise.reposts import remove_boilerplate
 from ingest.types import Article, Failed, FailureKind, PageSource
 
-LEAST_CHARACTERS: Final = 200
-"""A page with less says nothing that a feed's summary does not."""
-LONGER: Final = 1.1
-"""A page's text is at least so many times as long as the feed's; less is another spelling of the same."""
+MIN_CHARACTERS: Final = 200
+"""Shortest text of a page; a shorter one adds nothing to a feed's summary."""
+MIN_LENGTH_RATIO: Final = 1.1
+"""Smallest ratio of the page's length to the feed's; below it the page has the same text in another spelling."""
 WHOLE_CHARACTERS: Final = 600
-"""A feed's text of this length is a part of the article and not a teaser, which may be written anew."""
-SHARE_OF_TEASER: Final = 0.4
-SHARE_OF_WHOLE: Final = 0.6
+"""A feed's text of this length is a part of the article. A shorter one may be a teaser in words of its own."""
+MIN_TEASER_SHARE: Final = 0.4
+MIN_WHOLE_SHARE: Final = 0.6
 _HEADLINE: Final = re.compile(r"<h1\b[^>]*>.*?</h1>", re.DOTALL)
-# Words of three letters stand in every text of their language; in scripts without spaces pairs of characters are words.
+# Shorter words are in every text of a language. In scripts without spaces, pairs of characters count as words.
 _WORDS: Final = re.compile(r"[^\W\d_]{4,}|\d+")
 _UNSPACED: Final = re.compile(r"(?=([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0e7f]{2}))")
 
@@ -34,16 +35,16 @@ _UNSPACED: Final = re.compile(r"(?=([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e
 def merge_page_text(
     article: Article, extracted: str, *, page_url: str, page_id: int, seen_at: datetime
 ) -> Article | Failed:
-    """``article`` with the text of its page, of which ``extracted`` is the HTML; or why it keeps its own."""
+    """``article`` with the text of ``extracted``, its page's HTML; or the reason to keep the feed's text."""
     html = _without_headline(markup.sanitise(extracted, base=page_url))
     text, attribution = remove_boilerplate(markup.plain_text(html), title=article.title, markup=html)
-    text = cut(text, MAX_TEXT_CHARACTERS)
-    why = no_better(text, title=article.title, own=article.text)
-    if why is not None:
-        return Failed(kind=FailureKind.NO_BETTER, detail=why)
+    text = truncate(text, MAX_TEXT_CHARACTERS)
+    reason = no_better(text, title=article.title, own=article.text)
+    if reason is not None:
+        return Failed(kind=FailureKind.NO_BETTER, detail=reason)
     summary, authors, publisher = article.summary, article.authors, article.publisher
     if article.attribution is not None:
-        attribution = article.attribution  # what the feed said itself
+        attribution = article.attribution  # the feed's own takes precedence
     elif attribution is not None:
         authors = authors if attribution.author is None else (attribution.author,)
         publisher = attribution.publisher or publisher
@@ -61,28 +62,28 @@ def merge_page_text(
 
 
 def no_better(text: str, *, title: str, own: str) -> str | None:
-    """Why a page's text is no better than a feed's ``own``; None: it is."""
-    if len(text) < LEAST_CHARACTERS:
+    """The reason to keep the feed's ``own`` text; None if the page's is better."""
+    if len(text) < MIN_CHARACTERS:
         return f"the page has {len(text)} characters of text"
-    if len(text) < LONGER * len(own):
+    if len(text) < MIN_LENGTH_RATIO * len(own):
         return f"the page has {len(text)} characters of text, the feed {len(own)}"
     wanted = words(f"{title}\n{own}")
     share = len(wanted & words(text)) / len(wanted) if wanted else 1.0
-    least = SHARE_OF_WHOLE if len(own) >= WHOLE_CHARACTERS else SHARE_OF_TEASER
+    least = MIN_WHOLE_SHARE if len(own) >= WHOLE_CHARACTERS else MIN_TEASER_SHARE
     if share < least:
         return f"the page has {share:.0%} of the feed's words: it is about something else"
     return None
 
 
 def _without_headline(html: str) -> str:
-    """``html`` without the heading it begins with: the title is the feed's, which may be worded otherwise."""
-    found = _HEADLINE.search(html)
-    if found is None or markup.plain_text(html[: found.start()]):
+    """``html`` without its leading headline: the article keeps the feed's title, in other words perhaps."""
+    headline = _HEADLINE.search(html)
+    if headline is None or markup.plain_text(html[: headline.start()]):
         return html
-    return html[: found.start()] + html[found.end() :]
+    return html[: headline.start()] + html[headline.end() :]
 
 
 def words(text: str) -> frozenset[str]:
-    """By which two texts are known to be about the same."""
+    """The folded words that show whether two texts are about the same."""
     folded = text.casefold()
     return frozenset(_WORDS.findall(folded)) | frozenset(_UNSPACED.findall(folded))

@@ -1,18 +1,18 @@
-"""What stands around a story: who ran it first, and lines that are not part of it.
+"""Remove boilerplate around a story, and read its declared origin.
 
-Aggregators put sentences around the text they repost ("This article was originally published by … at …"), and
-content systems put theirs around everything ("The post … appeared first on …", cookie notices). Left in, they
-keep two copies of one story apart and make search find every article of a site; so they are taken out, and
-what they say of the origin becomes the :class:`~ingest.types.Attribution`.
+Aggregators add sentences to the text that they repost ("This article was originally published by … at …"), and content
+management systems add theirs to everything ("The post … appeared first on …", cookie notices). With these lines two
+copies of one story would differ, and a search would find every article of a site. So the lines are removed, and the
+origin that they name becomes the :class:`~ingest.types.Attribution`.
 
-Every expression is bounded and looks at lines of at most :data:`LINE_CHARACTERS`: a longer paragraph is
-prose.
+Every regular expression is bounded, and applies to lines of at most :data:`LINE_CHARACTERS`: longer ones are prose.
 """
 
 from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 from typing import Final
 
 from ingest.types import Attribution
@@ -21,12 +21,12 @@ from ingest.urls import canonical
 LINE_CHARACTERS: Final = 600
 """A longer paragraph is not boilerplate."""
 EDGE_LINES: Final = 8
-"""So many first and last paragraphs are where a sentence about the origin speaks of the whole text."""
+"""First and last paragraphs in which a sentence about an origin applies to the whole text."""
 NAME_WORDS: Final = 8
 TRAILER_CHARACTERS: Final = 200
 
-# A name: its first word as it comes, then words with a capital, with small ones such as "of the" between them.
-# It ends before the full stop of its sentence.
+# A name: its first word in any case, then words with a capital, with small ones such as "of the" between them. It ends
+# before the full stop of its sentence.
 _SMALL: Final = r"(?:of|the|and|for|de|la|le|du|des|del|der|die|das|von|van|al|el|to|&)"
 _REST: Final = r"[^\s,;:()\[\]|]*(?<![.!?])"
 _NAME: Final = rf"(?:(?i:the)\s+)?[^\s,;:()\[\]|]{_REST}(?:\s+(?:{_SMALL}\s+){{0,2}}[^\W\da-z]{_REST}){{0,7}}"
@@ -47,7 +47,7 @@ def _any(*expressions: str) -> re.Pattern[str]:
     return re.compile(joined, re.IGNORECASE)
 
 
-# Each says who ran it first. The first that a line matches counts. Names need their capitals, the rest does not.
+# Each names the first publisher. The first match of a line counts. Only names are case-sensitive.
 _ORIGINS: Final = tuple(
     re.compile(expression)
     for expression in (
@@ -86,7 +86,7 @@ _ORIGIN_HINTS: Final = (
     "shared",
 )
 
-# Lines that no story has, wherever they stand, under the words that such lines begin with.
+# Lines that are never part of a story, under the words that they begin with.
 _BOILERPLATE_LINES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     (
         "read view see continue keep also",
@@ -192,7 +192,7 @@ _TRAILER: Final = re.compile(
     re.IGNORECASE,
 )
 _TRAILER_ENDS: Final = ("]", "reading", "more", "story", "article", "»", "→", "…", "...", ">")
-"""Of a folded text without white space at its end: no other ends with a trailer."""
+"""Ends of a folded text without trailing white space: a text with another end has no trailer."""
 _SENTENCE_END: Final = re.compile(r"[.!?。]+[\"'”’)]*(?=\s|$)")
 # "First published in March" names no publisher, nor does "Source: data from the ministry".
 _NO_NAME: Final = re.compile(
@@ -204,10 +204,10 @@ _EDGES: Final = " \t.,;:!?\"'“”‘’«»()[]*-–—|"
 
 
 def remove_boilerplate(text: str, *, title: str, markup: str) -> tuple[str, Attribution | None]:
-    """The story without what stands around it, and where it says it comes from.
+    """The story without boilerplate, and its declared origin.
 
-    ``text`` is plain, one line a paragraph; ``markup`` its HTML, in which the address of the origin is looked
-    for. A text that is nothing but boilerplate stays as it is: a poor text is better than none.
+    ``text`` is plain, one line per paragraph; ``markup`` is its HTML, which may link to the origin. Boilerplate
+    alone stays as it is: a poor text is better than none.
     """
     lines = text.split("\n")
     kept: list[str] = []
@@ -216,13 +216,13 @@ def remove_boilerplate(text: str, *, title: str, markup: str) -> tuple[str, Attr
         if number == 0 and len(lines) > 1 and title and _folded(line) == _folded(title):
             continue
         if number < EDGE_LINES or number >= len(lines) - EDGE_LINES:
-            said, line = _origin(line)
-            if said is not None and attribution is None:
-                attribution = _with_url(said, markup)
+            origin, line = _origin(line)
+            if origin is not None and attribution is None:
+                attribution = _with_url(origin, markup)
         if line and not _is_boilerplate(line):
             kept.append(_ASIDE.sub("", line) if ":" in line and ("(" in line or "[" in line) else line)
-    while kept and (found := _trailer(kept[-1][-TRAILER_CHARACTERS:])):
-        shorter = kept.pop()[: -len(found[0])]
+    while kept and (trailer := _trailer(kept[-1][-TRAILER_CHARACTERS:])):
+        shorter = kept.pop()[: -len(trailer[0])]
         if shorter:
             kept.append(shorter)
     story = "\n".join(kept)
@@ -236,28 +236,28 @@ def _trailer(end: str) -> re.Match[str] | None:
 
 
 def _origin(line: str) -> tuple[Attribution | None, str]:
-    """Who ran it first, as the line says, and what else the line says."""
+    """The origin that a line names, and the rest of the line."""
     beginning = line[:LINE_CHARACTERS]
     if _hints_at_origin(beginning.casefold()) and _ORIGIN_LINE.match(beginning):
-        found = _APPEARED_FIRST.search(line) if len(line) <= LINE_CHARACTERS else None
-        if found is not None:
-            return _attribution(None, found["publisher"], line), ""
+        match = _APPEARED_FIRST.search(line) if len(line) <= LINE_CHARACTERS else None
+        if match is not None:
+            return _attribution(None, match["publisher"], line), ""
         for origin in _ORIGINS:
-            found = origin.search(beginning)
-            if found is not None and _ORIGIN_LINE.search(beginning[: found.end()]):
-                sentence = _SENTENCE_END.search(line, found.end())
+            match = origin.search(beginning)
+            if match is not None and _ORIGIN_LINE.search(beginning[: match.end()]):
+                sentence = _SENTENCE_END.search(line, match.end())
                 end = sentence.end() if sentence else len(line)
-                said = _attribution(found.groupdict().get("author"), found["publisher"], line[:end])
-                return said, (line if said is None else line[end:].strip())
+                attribution = _attribution(match.groupdict().get("author"), match["publisher"], line[:end])
+                return attribution, (line if attribution is None else line[end:].strip())
     if (":" in beginning or "：" in beginning) and len(line) <= LINE_CHARACTERS:
-        found = _SOURCE_LINE.search(line)
-        if found is not None and len(found["publisher"].split()) <= NAME_WORDS:
-            return _attribution(None, found["publisher"], line), ""
+        match = _SOURCE_LINE.search(line)
+        if match is not None and len(match["publisher"].split()) <= NAME_WORDS:
+            return _attribution(None, match["publisher"], line), ""
     return None, line
 
 
 def _hints_at_origin(folded: str) -> bool:
-    for hint in _ORIGIN_HINTS:  # noqa: SIM110 - every line of every text comes by here: any() takes twice as long
+    for hint in _ORIGIN_HINTS:  # noqa: SIM110 - runs for every line of every text, and any() takes twice as long
         if hint in folded:
             return True
     return False
@@ -271,16 +271,17 @@ def _attribution(author: str | None, publisher: str, line: str) -> Attribution |
     return Attribution(author=person or None, publisher=name, url=None, evidence=line[:LINE_CHARACTERS])
 
 
-def _with_url(said: Attribution, markup: str) -> Attribution:
-    """``said`` with the address that the publisher's name is linked to, where it is."""
-    name = re.escape(html.escape(said.publisher or "", quote=False))
-    found = re.search(
+def _with_url(attribution: Attribution, markup: str) -> Attribution:
+    """``attribution`` with the target of the link on the publisher's name, if there is one."""
+    publisher = attribution.publisher or ""
+    name = re.escape(html.escape(publisher, quote=False))
+    link = re.search(
         rf'<a [^>]{{0,200}}?href="([^"]{{1,2000}})"[^>]{{0,200}}>(?:\s|<[^>]{{1,100}}>){{0,3}}{name}', markup
     )
-    url = canonical(html.unescape(found[1])) if found else None
-    if url is None and said.publisher and said.publisher.lower().startswith(("http://", "https://")):
-        url = canonical(said.publisher)
-    return Attribution(author=said.author, publisher=said.publisher, url=url, evidence=said.evidence)
+    url = canonical(html.unescape(link[1])) if link else None
+    if url is None and publisher.lower().startswith(("http://", "https://")):
+        url = canonical(publisher)
+    return replace(attribution, url=url)
 
 
 def _is_boilerplate(line: str) -> bool:

@@ -1,4 +1,4 @@
-"""Entries as they were read from their bytes, so that what has not changed is not read again."""
+"""Parsed entries by the hash of their bytes, so that an unchanged entry is not parsed again."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 from ingest.types import Entry
 
 OVERHEAD: Final = 700
-"""Bytes of an entry beside its texts: the object, its dates, the place in the cache (measured)."""
+"""Bytes of an entry without its texts: the object, its dates, the cache's own item (measured)."""
 
 
 class EntryCache:
-    """The entries used last, as many as take ``limit`` bytes. Not for several threads."""
+    """The most recently used entries, up to ``limit`` bytes. Not thread-safe."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -26,13 +26,13 @@ class EntryCache:
         return len(self._entries)
 
     def get(self, key: bytes) -> Entry | None:
-        found = self._entries.get(key)
-        if found is None:
+        item = self._entries.get(key)
+        if item is None:
             self.misses += 1
             return None
         self.hits += 1
         self._entries.move_to_end(key)
-        return found[0]
+        return item[0]
 
     def put(self, key: bytes, entry: Entry) -> None:
         size = _size(entry)

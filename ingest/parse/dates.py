@@ -1,4 +1,4 @@
-"""The dates that nearly all feeds write, read at once; None for any other, which the reference reads."""
+"""Fast reading of the date formats of nearly all feeds; feedparser reads the rest."""
 
 from __future__ import annotations
 
@@ -26,26 +26,25 @@ _RFC_3339: Final = re.compile(
 
 
 def read_date(text: str) -> datetime | None:
-    """A date of RFC 822 or RFC 3339, in the spelling of most feeds, and possible; fractions are dropped."""
-    found = _RFC_822.fullmatch(text)
-    if found:
-        day, month, year, time, zone = found.groups()
+    """A valid date of RFC 822 or RFC 3339 in its most frequent spelling, without fractions; None for any other."""
+    match = _RFC_822.fullmatch(text)
+    if match:
+        day, month, year, time, zone = match.groups()
         date = f"{year}-{_MONTHS[month]}-{day:0>2}"
     else:
-        found = _RFC_3339.fullmatch(text)
-        if found is None:
+        match = _RFC_3339.fullmatch(text)
+        if match is None:
             return None
-        date, time, zone = found.groups()
+        date, time, zone = match.groups()
     try:
-        return datetime.fromisoformat(f"{date}T{time}+00:00") - _ahead(zone)
-    except ValueError:  # the 31st of June
+        return datetime.fromisoformat(f"{date}T{time}+00:00") - _utc_offset(zone)
+    except ValueError:  # such as the 31st of June
         return None
 
 
 @lru_cache(maxsize=128)
-def _ahead(zone: str) -> timedelta:
-    """How far a zone is ahead of UTC."""
+def _utc_offset(zone: str) -> timedelta:
     if zone in _ZONES:
         return timedelta(hours=_ZONES[zone])
-    ahead = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
-    return -ahead if zone[0] == "-" else ahead
+    offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
+    return -offset if zone[0] == "-" else offset

@@ -1,4 +1,4 @@
-"""Which format a document is in, and what it says.
+"""Detect a document's format, and parse it.
 
 ::
 
@@ -18,8 +18,8 @@ from ingest.parse.cache import EntryCache
 from ingest.parse.discover import discover
 from ingest.types import Failed, FailureKind, ParsedFeed
 
-TOLD: Final = 5
-"""Feeds of a page that its failure tells."""
+SHOWN_LINKS: Final = 5
+"""Feeds of an HTML page that the failure's detail lists."""
 
 
 def parse_feed(
@@ -29,30 +29,34 @@ def parse_feed(
     content_type: str | None = None,
     language: str | None = None,
     cache: EntryCache | None = None,
-    quick: bool = True,
+    use_fastpath: bool = True,
 ) -> ParsedFeed | Failed:
-    """What the feed at ``url`` said; a value for every input, never an exception but ``MemoryError``.
+    """Parse the feed at ``url``; returns a value for every input, and raises ``MemoryError`` alone.
 
-    ``content_type`` and ``language`` are the response's ``Content-Type`` and ``Content-Language``. A document
-    that is well-formed and has no entries is a feed that says nothing now; one that is broken and has none is
-    a failure, so that its validators are not remembered. ``cache`` and ``quick``: as
-    :func:`ingest.parse.xml.parse_feed` takes them.
+    ``content_type`` and ``language`` are the response's ``Content-Type`` and ``Content-Language``. ``cache`` and
+    ``use_fastpath`` are passed to :func:`ingest.parse.xml.parse_feed`, which describes them.
     """
     if jsonfeed.is_json(body):
         return jsonfeed.parse_json_feed(body, url=url, language=language)
     if sitemap.is_sitemap(body):
         return sitemap.parse_sitemap(body, url=url)
-    read = xml.parse_feed(
-        body, url=url, content_type=content_type, language=language, cache=cache, quick=quick
+    parsed = xml.parse_feed(
+        body,
+        url=url,
+        content_type=content_type,
+        language=language,
+        cache=cache,
+        use_fastpath=use_fastpath,
     )
-    if isinstance(read, Failed) and read.kind is FailureKind.NOT_A_FEED:
-        return _with_what_it_names(read, body, url=url)
-    return read
+    if isinstance(parsed, Failed) and parsed.kind is FailureKind.NOT_A_FEED:
+        return _with_feed_links(parsed, body, url=url)
+    return parsed
 
 
-def _with_what_it_names(failed: Failed, body: bytes, *, url: str) -> Failed:
-    found = tuple([candidate.url for candidate in discover(body, url=url)])
-    if not found:
+def _with_feed_links(failed: Failed, body: bytes, *, url: str) -> Failed:
+    links = tuple([candidate.url for candidate in discover(body, url=url)])
+    if not links:
         return failed
-    named = ", ".join(found[:TOLD]) + (f" and {len(found) - TOLD} more" if len(found) > TOLD else "")
-    return replace(failed, detail=f"{failed.detail}, which names {named}"[:1_500], feed_links=found)
+    more = f" and {len(links) - SHOWN_LINKS} more" if len(links) > SHOWN_LINKS else ""
+    listed = ", ".join(links[:SHOWN_LINKS]) + more
+    return replace(failed, detail=f"{failed.detail}, which names {listed}"[:1_500], feed_links=links)

@@ -1,16 +1,17 @@
-"""An HTML page → the feeds that it names, the likeliest first.
+"""Discovery of the feeds that an HTML page names, the likeliest first.
 
-What is looked for are the attributes of three kinds of tags, with expressions that take time in proportion to the page.
-The standard library's ``html.parser`` takes minutes for a megabyte of ``<a `` (Python 3.11), which is what somebody
-would send; a whole HTML parser would be one more dependency for three tags. What a page says in a script is not read.
+Only the attributes of three kinds of tags are read, with lxml's event interface. Its time is proportional to the page,
+for hostile pages too (docs/decisions/dependencies.md). The standard library's ``html.parser`` takes minutes for a
+megabyte of ``<a `` (Python 3.11). Scripts are not executed.
 """
 
 from __future__ import annotations
 
-import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,17 +20,13 @@ from ingest.parse.text_values import optional
 from ingest.urls import absolute, feed_url
 
 MAX_PAGE: Final = 1024**2
-"""Bytes of a page that are looked at."""
+"""Bytes of a page that are read."""
 MAX_TAGS: Final = 20_000
 MAX_CANDIDATES: Final = 20
 
-_TAG: Final = re.compile(
-    r"""<(link|base|a)\b((?:[^<>"']|"[^"<]*+"|'[^'<]*+'|["'])*+)>""",
-    re.IGNORECASE,
-)
-_ATTRIBUTE: Final = re.compile(
-    r"""([^\s"'<>/=]{1,100})(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'<>`]++)))?"""
-)
+_TAGS: Final = frozenset({"link", "base", "a"})
+CHUNK_BYTES: Final = 64 * 1024
+"""Bytes between two checks of the number of tags."""
 _CHARSET: Final = re.compile(
     rb"""<meta[^<>]{0,100}charset\s*=\s*["']?([A-Za-z0-9._:-]{2,40})""", re.IGNORECASE
 )
@@ -41,7 +38,7 @@ _TYPES: Final = (
     "application/x.atom+xml",
     "application/x-atom+xml",
 )
-_LOOKS_LIKE_A_FEED: Final = re.compile(
+_FEED_PATH: Final = re.compile(
     r"""(?:^|[/._-])(?:rss|rss2|atom|rdf|feeds?)(?:[._-]?\d)?/?$ | \.(?:rss|atom|rdf)$
     | (?:^|/)(?:feeds?|rss|atom|index)[\w.-]{0,40}\.(?:xml|json)$ | (?:^|/)(?:feed|rss)\.(?:php|aspx?)$""",
     re.IGNORECASE | re.VERBOSE,
@@ -51,71 +48,90 @@ _COMMENTS: Final = re.compile(r"comment|kommentar|commentaire|comentario|ком�
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """What may be a feed, by what a page says of it."""
+    """A possible feed, as a page describes it."""
 
     url: str
     title: str | None
     announced: bool
-    """The page says that it is one (``rel=alternate``); else it is a link that looks so."""
+    """The page declares the feed (``rel=alternate``); otherwise an ordinary link looks like a feed."""
 
 
 def is_about_comments(url: str, title: str | None) -> bool:
-    """Whether it has what readers say of articles, by its name or title."""
+    """Return whether URL or title name a feed of readers' comments."""
     split = urlsplit(url)
     return bool(_COMMENTS.search(f"{split.path}?{split.query} {title or ''}"))
 
 
 def discover(body: bytes, *, url: str) -> tuple[Candidate, ...]:
-    """The feeds that the page at ``url`` names: those it announces before mere links, comments last, else in its
-    order. A page that is its own feed's address does not name itself."""
-    page = _without_comments(_decoded(body[:MAX_PAGE]))
-    base = url
-    found: dict[str, Candidate] = {}
-    for number, tag in enumerate(_TAG.finditer(page)):
-        if number == MAX_TAGS:
-            break
-        name, attributes = tag[1].lower(), dict(_attributes(tag[2]))
+    """Return the feeds that the page at ``url`` names, without the page itself.
+
+    Announced feeds come before mere links and feeds of comments come last; otherwise the order is that of the page.
+    """
+    base_url: str | None = None
+    candidates: dict[str, Candidate] = {}
+    for name, attributes in islice(_tags(_utf8(body[:MAX_PAGE])), MAX_TAGS):
+        base = base_url or url
         if name == "base":
-            if base == url:  # the first counts
-                base = absolute(attributes.get("href", ""), base=url) or base
+            if base_url is None:  # only the first base counts
+                base_url = absolute(attributes.get("href", ""), base=url)
             continue
         candidate = _announced(attributes, base) if name == "link" else _linked(attributes, base)
         if candidate is None or candidate.url == url:
             continue
-        known = found.get(candidate.url)
-        if known is None or (candidate.announced and not known.announced):
-            found[candidate.url] = candidate
+        previous = candidates.get(candidate.url)
+        if previous is None or (candidate.announced and not previous.announced):
+            candidates[candidate.url] = candidate
     ranked = sorted(
-        found.values(), key=lambda each: (is_about_comments(each.url, each.title), not each.announced)
+        candidates.values(), key=lambda each: (is_about_comments(each.url, each.title), not each.announced)
     )
     return tuple(ranked[:MAX_CANDIDATES])
 
 
-def _decoded(page: bytes) -> str:
+def _utf8(page: bytes) -> bytes:
+    """Convert a page to UTF-8 by its declared charset; an unknown charset counts as UTF-8."""
     declared = _CHARSET.search(page, 0, 4_096)
     for name in (declared[1].decode() if declared else "utf-8", "utf-8"):
         try:
-            return page.decode(name, "replace")
-        except LookupError:
+            return page.decode(name, "replace").encode("utf-8", "replace")
+        except (LookupError, UnicodeError):  # idna and punycode ignore "replace"
             continue
-    return page.decode("latin-1")
+    return page
 
 
-def _without_comments(page: str) -> str:
-    kept: list[str] = []
-    at = 0
-    while (start := page.find("<!--", at)) >= 0:
-        kept.append(page[at:start])
-        end = page.find("-->", start + 4)
-        if end < 0:
-            return "".join(kept)
-        at = end + 3
-    return "".join([*kept, page[at:]])
+def _tags(page: bytes) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield name and attributes of every ``link``, ``base`` and ``a``, in document order.
+
+    lxml builds no tree here, so memory does not depend on the nesting. It is imported for the first page only: parser
+    processes hardly ever read one, and lxml takes 7 MB.
+    """
+    from lxml import etree  # type: ignore[import-untyped]
+
+    collector = _TagCollector()
+    parser = etree.HTMLParser(target=collector, encoding="utf-8")
+    with suppress(etree.LxmlError):  # raised for a page without any element
+        for start in range(0, len(page), CHUNK_BYTES):
+            parser.feed(page[start : start + CHUNK_BYTES])
+            yield from collector.take()
+        parser.close()
+    yield from collector.take()
 
 
-def _attributes(text: str) -> Iterator[tuple[str, str]]:
-    for found in _ATTRIBUTE.finditer(text):
-        yield found[1].lower(), html.unescape(found[2] or found[3] or found[4] or "").strip()
+class _TagCollector:
+    """Target of lxml's parser that keeps the tags of interest."""
+
+    def __init__(self) -> None:
+        self._tags: list[tuple[str, dict[str, str]]] = []
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        if name in _TAGS:
+            self._tags.append((name, {key: value.strip() for key, value in attributes.items()}))
+
+    def take(self) -> list[tuple[str, dict[str, str]]]:
+        tags, self._tags = self._tags, []
+        return tags
+
+    def close(self) -> None:
+        """End of the document; lxml requires the method."""
 
 
 def _announced(attributes: dict[str, str], base: str) -> Candidate | None:
@@ -123,7 +139,7 @@ def _announced(attributes: dict[str, str], base: str) -> Candidate | None:
         return None
     if attributes.get("type", "").partition(";")[0].strip().lower() not in _TYPES:
         return None
-    address = _address(attributes["href"], base)
+    address = _feed_address(attributes["href"], base)
     if address is None:
         return None
     return Candidate(url=address, title=optional(attributes.get("title")), announced=True)
@@ -136,17 +152,17 @@ def _linked(attributes: dict[str, str], base: str) -> Candidate | None:
             path = urlsplit(href).path
         except ValueError:
             return None
-        if not _LOOKS_LIKE_A_FEED.search(path):
+        if not _FEED_PATH.search(path):
             return None
-    address = _address(href, base)
+    address = _feed_address(href, base)
     if address is None:
         return None
     return Candidate(url=address, title=optional(attributes.get("title")), announced=False)
 
 
-def _address(href: str, base: str) -> str | None:
-    whole = href if href.lower().startswith("feed:") else absolute(href, base=base)
+def _feed_address(href: str, base: str) -> str | None:
+    resolved = href if href.lower().startswith("feed:") else absolute(href, base=base)
     try:
-        return feed_url(whole or "")
+        return feed_url(resolved or "")
     except Refused:
         return None

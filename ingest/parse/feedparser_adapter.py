@@ -1,7 +1,7 @@
-"""What we take of feedparser, the reference for what a feed says. The only module that knows it.
+"""The parts of feedparser, the reference for a feed's values, that we use. The only module that imports it.
 
-:func:`read` is the reference itself; the rest are its smaller decisions (dates, addresses, what looks like
-HTML, who an author is), so that :mod:`ingest.parse.fastpath` decides the same without deciding anew.
+:func:`read` is the whole parser. The rest are its smaller decisions (dates, addresses, HTML detection, authors), so
+that :mod:`ingest.parse.fastpath` shares them.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ _strict: Final[Any] = _Strict
 read: Final[Callable[..., Any]] = feedparser.parse  # type: ignore[attr-defined]
 parse_date: Final[Callable[[str], struct_time | None]] = _parse_date
 join: Final[Callable[[str, str], str]] = _urljoin
-"""An address by its base; without a base only its superfluous slashes go."""
+"""Resolve an address against its base; without a base only superfluous slashes are removed."""
 safe_base: Final[Callable[[str, str], str]] = make_safe_absolute_uri
 looks_like_html: Final[Callable[[str], bool]] = _strict.looks_like_html
 
 NAMESPACES: Final[Mapping[str, str]] = {
     uri.lower(): prefix.lower() for uri, prefix in _strict.namespaces.items()
 }
-"""The namespaces it knows, in lower case, and the prefix under which it knows them."""
+"""The namespaces that feedparser supports, in lower case, with its prefix for each."""
 
 HANDLED: Final = frozenset(
     name.removeprefix("_start_").removeprefix("_end_").lower()
     for name in dir(_strict)
     if name.startswith(("_start_", "_end_"))
 )
-"""The elements that mean something to it; of all others it keeps the text."""
+"""The elements that feedparser interprets; it stores the text of all others."""
 
 
 _LOCAL_DATES: Final[tuple[Callable[[str], struct_time | None], ...]] = (
@@ -49,26 +49,26 @@ _LOCAL_DATES: Final[tuple[Callable[[str], struct_time | None], ...]] = (
 
 
 def parse_local_date(text: str) -> struct_time | None:
-    """A date that begins with its year and goes on in Hungarian or Korean.
+    """A date that begins with its year and continues in Hungarian or Korean.
 
-    :data:`parse_date` has the same readers, and asks them last: one that reads any year at the beginning, and takes
-    from today what it finds no more of, comes first.
+    :data:`parse_date` runs the same readers last. Another reader, which accepts any leading year and fills the rest
+    from the current date, would come first.
     """
     for parse in _LOCAL_DATES:
         with suppress(KeyError, OverflowError, ValueError, AttributeError):
-            found = parse(text)
-            if found is not None:
-                return found
+            date = parse(text)
+            if date is not None:
+                return date
     return None
 
 
 def name_author(context: dict[str, Any]) -> None:
-    """Bring ``author`` and the last of ``authors`` in line: a text becomes name and address, and the reverse."""
+    """Synchronise ``author`` with the last of ``authors``: a text becomes name and mailbox, and the reverse."""
     _strict._sync_author_detail(SimpleNamespace(_get_context=lambda: context))  # noqa: SLF001
 
 
 def is_about_encoding(error: object) -> bool:
-    """Whether a document is called broken for its encoding alone, which is read all the same."""
+    """Whether feedparser reports only the document's encoding, which does not keep it from parsing."""
     return isinstance(
         error,
         (

@@ -1,7 +1,7 @@
-"""Under which name the reference knows an element: its namespaces as one table that holds for the whole document.
+"""feedparser's names of elements and attributes, from one table of namespaces for the whole document.
 
-feedparser keeps them in tables that grow as it reads, so that a name could mean one thing in one entry and
-another in the next. Where that could happen, the document is not ours: :class:`NeedsFeedparser`.
+feedparser's own tables grow while it reads, so a name could have one meaning in one entry and another in the next.
+Documents where that could happen raise :class:`NeedsFeedparser`.
 """
 
 from __future__ import annotations
@@ -13,41 +13,41 @@ from ingest.parse.feedparser_adapter import NAMESPACES
 
 XML: Final = "http://www.w3.org/XML/1998/namespace"
 _PREFIXES: Final = frozenset(NAMESPACES.values()) - {""}
-# One namespace with many addresses. (rss 0.9x of UserLand)
+# One namespace with many addresses (UserLand's RSS 0.9x).
 _USERLAND: Final = "backend.userland.com/rss"
 _READ: Final = frozenset(
     {"about", "base", "domain", "href", "ispermalink", "label", "lang", "lastmod", "medium", "mode", "rel"}
     | {"resource", "scheme", "src", "term", "text", "type", "uri", "url", "version", "xmlns"}
 )
-"""The attributes that mean something: under a foreign namespace they would be taken for them."""
+"""Attributes that feedparser interprets, even under a foreign namespace."""
 
 
 class NeedsFeedparser(Exception):
-    """This document has something that only the reference reads rightly."""
+    """Only feedparser reads this document correctly."""
 
 
 class Names(dict[str, str]):
-    """ElementTree's ``{address}name`` → the name, with its prefix before an underscore; all in lower case."""
+    """Maps ElementTree's ``{address}name`` to feedparser's name: prefix, underscore, name, in lower case."""
 
     def __init__(self, declared: Iterable[tuple[str, str]]) -> None:
         """
         Raises:
-            NeedsFeedparser: a prefix means several things, or borrows another one's name.
+            NeedsFeedparser: a prefix has several namespaces, or is the prefix of another namespace.
         """
         super().__init__()
         self.version = ""
-        """As far as a namespace tells it."""
+        """The document's version, as far as a namespace determines it."""
         self._bound: dict[str, str] = {}
         self._foreign: dict[str, str] = {}
-        self._known: set[str] = set()
+        self._supported: set[str] = set()
         for prefix, uri in declared:
             self._declare(prefix, uri)
-        # feedparser would forget the foreign one.
-        if self._known & self._prefixes():
+        # feedparser would lose the foreign namespace.
+        if self._supported & self._prefixes():
             raise NeedsFeedparser
 
     def _prefixes(self) -> set[str]:
-        """Those of namespaces that the reference does not know."""
+        """The prefixes of namespaces that feedparser does not support."""
         return set(self._foreign.values()) - {""}
 
     def _declare(self, prefix: str, uri: str) -> None:
@@ -60,54 +60,54 @@ class Names(dict[str, str]):
         lower = uri.lower()
         if not self.version:
             self.version = version_of(prefix, lower)
-        known = _known(lower)
+        supported = _supported_prefix(lower)
         folded = prefix.lower()
-        if known is None:
-            # Of several prefixes the first one names it.
+        if supported is None:
+            # The first of several prefixes names the namespace.
             first = self._foreign.setdefault(uri, folded)
             if bool(first) != bool(folded) or (prefix != folded and self._bound.get(folded, uri) != uri):
                 raise NeedsFeedparser
-        elif known == "xlink" or (folded in _PREFIXES and folded != known):
+        elif supported == "xlink" or (folded in _PREFIXES and folded != supported):
             raise NeedsFeedparser
         else:
-            self._known.add(known)
+            self._supported.add(supported)
 
     def admits(self, prefix: str, uri: str) -> bool:
-        """Whether a declaration within an entry leaves all names as they are."""
-        known = _known(uri.lower())
-        if known is None:
+        """Whether a declaration within an entry changes no name."""
+        supported = _supported_prefix(uri.lower())
+        if supported is None:
             return self._bound.get(prefix) == uri if prefix else not self._foreign.get(uri)
         folded, foreign = prefix.lower(), self._prefixes()
-        free = folded == known or (folded not in _PREFIXES and folded not in foreign)
-        return free and known not in foreign and known != "xlink"
+        free = folded == supported or (folded not in _PREFIXES and folded not in foreign)
+        return free and supported not in foreign and supported != "xlink"
 
     def __missing__(self, tag: str) -> str:
         uri, local = _parts(tag)
-        known = _known(uri.lower())
-        prefix = self._foreign.get(uri, "") if known is None else known
+        supported = _supported_prefix(uri.lower())
+        prefix = self._foreign.get(uri, "") if supported is None else supported
         name = self[tag] = f"{prefix}_{local}".lower() if prefix else local.lower()
         return name
 
 
 class AttributeNames(dict[str, str]):
-    """ElementTree's ``{address}name`` of an attribute → its name as the reference has it."""
+    """Maps ElementTree's ``{address}name`` of an attribute to feedparser's name."""
 
     def __missing__(self, name: str) -> str:
         """
         Raises:
-            NeedsFeedparser: it would be taken for one that means something.
+            NeedsFeedparser: feedparser would interpret it as an attribute of its own.
         """
         uri, local = _parts(name)
         local = local.lower()
         prefix = "xml" if uri == XML else NAMESPACES.get(uri.lower(), "")
         if uri and not prefix and local in _READ:
             raise NeedsFeedparser
-        found = self[name] = f"{prefix}:{local}" if prefix else local
-        return found
+        mapped = self[name] = f"{prefix}:{local}" if prefix else local
+        return mapped
 
 
 def version_of(prefix: str, uri: str) -> str:
-    """What a namespace, in lower case, says of the version of the document; empty where it says nothing."""
+    """The document's version by a namespace in lower case; empty where the namespace determines none."""
     if not prefix and uri == "http://my.netscape.com/rdf/simple/0.9/":
         return "rss090"
     versions: Mapping[str, str] = {
@@ -117,7 +117,7 @@ def version_of(prefix: str, uri: str) -> str:
     return versions.get(uri, "")
 
 
-def _known(uri: str) -> str | None:
+def _supported_prefix(uri: str) -> str | None:
     return "" if _USERLAND in uri else NAMESPACES.get(uri)
 
 

@@ -1,13 +1,13 @@
-"""News sitemaps and indexes of sitemaps → what the feed said. The standard library's expat does the reading.
+"""News sitemaps and sitemap indexes → the feed's own values, by the standard library's expat.
 
 ::
 
     <urlset>       url ─ loc, news:news ─▶ Entry            (Google's news sitemaps; sitemaps.org)
-    <sitemapindex> sitemap ─ loc, lastmod ─▶ Child          polled as feeds of their own
+    <sitemapindex> sitemap ─ loc, lastmod ─▶ SitemapLink    polled as feeds of their own
 
-Only a ``url`` with ``news:news`` is an entry: a plain sitemap lists every page of a site, with no title and a date
-of any change to the page, and is refused by name. Prefixes are not looked up, since some forget to declare them: what
-counts is which element stands in which.
+Only a ``url`` with ``news:news`` is an entry. A plain sitemap lists every page of a site, without titles and with dates
+of any change, and is refused. Namespace prefixes are ignored, since some documents do not declare them: only the
+nesting of elements counts.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from ingest.types import Entry, Failed, FailureKind, ParsedFeed, SitemapLink
 from ingest.urls import absolute
 
 MAX_ENTRIES: Final = 50_000
-"""Of one document (sitemaps.org); more is refused, not cut."""
+"""Entries of one document (sitemaps.org); a longer document is refused."""
 MAX_DEPTH: Final = 50
 MAX_ATTRIBUTES: Final = 1_000
-"""Of one tag."""
+"""Attributes of one tag."""
 MAX_VALUE: Final = 20_000
-"""Characters of one element that are kept; addresses have at most 2,048."""
+"""Characters of one element; the rest is dropped. Addresses have at most 2,048."""
 MAX_CATEGORIES: Final = 100
 
 _ROOT: Final = re.compile(rb"<(?:[\w.-]+:)?(urlset|sitemapindex)(?=[\s>/])")
@@ -43,7 +43,7 @@ _WIDE: Final = (codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)
 _BARE_AMPERSAND: Final = re.compile(rb"&(?!(?:#\d{1,8}|#[xX][0-9a-fA-F]{1,8}|amp|lt|gt|quot|apos);)")
 _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r"))
 
-# Where a value stands, from the root's child on, and the name we keep it under.
+# The path of a value below the root, and our name for it.
 _PLACES: Final[Mapping[tuple[str, ...], str]] = {
     ("url", "loc"): "loc",
     ("url", "lastmod"): "lastmod",
@@ -59,7 +59,7 @@ _PLACES: Final[Mapping[tuple[str, ...], str]] = {
 
 
 class _Refused(Exception):
-    """The document is made to exhaust us, or beyond what a sitemap may be."""
+    """The document exceeds the bounds of a sitemap."""
 
     def __init__(self, kind: FailureKind, detail: str) -> None:
         super().__init__(kind, detail)
@@ -68,26 +68,26 @@ class _Refused(Exception):
 
 
 def is_sitemap(body: bytes) -> bool:
-    """Whether its root is a sitemap's or an index's; a warning of PHP may stand before it."""
+    """Whether the root is that of a sitemap or an index; text such as a PHP warning may precede it."""
     root = _ANY_ROOT.search(body[:8_192].replace(b"\0", b""))
     return root is not None and root[1] in (b"urlset", b"sitemapindex")
 
 
 def parse_sitemap(body: bytes, *, url: str) -> ParsedFeed | Failed:
-    """What the sitemap at ``url`` said; a value for every input, never an exception but ``MemoryError``."""
+    """Parse the sitemap at ``url``; returns a value for every input, and raises ``MemoryError`` alone."""
     warnings: list[str] = []
     reader = _Reader(url)
     prepared = _prepare(body, warnings)
     try:
-        broken = reader.read(prepared)
-        if broken is not None and _BARE_AMPERSAND.search(prepared):
+        error = reader.read(prepared)
+        if error is not None and _BARE_AMPERSAND.search(prepared):
             warnings.append("addresses with a bare & in them")
             reader = _Reader(url)
-            broken = reader.read(_BARE_AMPERSAND.sub(b"&amp;", prepared))
+            error = reader.read(_BARE_AMPERSAND.sub(b"&amp;", prepared))
     except _Refused as refused:
         return Failed(kind=refused.kind, detail=refused.detail, sample=body[:SAMPLE_BYTES])
-    if broken is not None:
-        warnings.append(f"not well-formed: {broken}")
+    if error is not None:
+        warnings.append(f"not well-formed: {error}")
         if not reader.entries and not reader.children:
             detail = f"no entries, and {warnings[-1]}"
             return Failed(kind=FailureKind.UNPARSABLE, detail=detail, sample=body[:SAMPLE_BYTES])
@@ -109,14 +109,14 @@ def parse_sitemap(body: bytes, *, url: str) -> ParsedFeed | Failed:
 
 
 def _prepare(body: bytes, warnings: list[str]) -> bytes:
-    """The document from its root on, as expat reads it: in UTF-8 without a declaration, or in UTF-16 as it stands."""
+    """The document from its root on, for expat: in UTF-8 without a declaration, or unchanged in UTF-16."""
     if body.startswith(_WIDE):
         return body
     root = _ROOT.search(body)
     start = root.start() if root is not None else 0
     declared = _DECLARED.search(body, 0, start)
     doctype = body.find(b"<!DOCTYPE", 0, start)
-    if doctype >= 0:  # kept for its entities to be refused
+    if doctype >= 0:  # kept, so that its entities are refused
         start = doctype
     document = body[start:].translate(None, _CONTROLS)
     try:
@@ -124,17 +124,17 @@ def _prepare(body: bytes, warnings: list[str]) -> bytes:
     except UnicodeDecodeError:
         name = declared[1].decode().lower() if declared else "utf-8"
         try:
-            found = document.decode(name, "replace")
+            decoded = document.decode(name, "replace")
         except LookupError:
-            name, found = "utf-8", document.decode("utf-8", "replace")
-        if "\ufffd" in found:
+            name, decoded = "utf-8", document.decode("utf-8", "replace")
+        if "\ufffd" in decoded:
             warnings.append(f"it is not all {name}")
-        return found.encode("utf-8", "replace")
+        return decoded.encode("utf-8", "replace")
     return document
 
 
 class _Reader:
-    """One pass over a document."""
+    """Handlers of one pass over a document."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -147,27 +147,27 @@ class _Reader:
         self.entries: list[Entry] = []
         self.children: list[SitemapLink] = []
         self.pages = 0
-        """Addresses that are no news."""
+        """Addresses without ``news:news``."""
 
     def read(self, body: bytes) -> str | None:
-        """What is wrong with its form, if anything is; what stands before that is kept.
+        """Parse the document up to its first error, and return that error.
 
         Raises:
-            _Refused
+            _Refused: the document exceeds a bound.
         """
         parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._said
-        parser.EntityDeclHandler = self._declared
+        parser.CharacterDataHandler = self._append_text
+        parser.EntityDeclHandler = self._refuse_entity
         try:
             parser.Parse(body, True)
         except expat.ExpatError as error:
             return text(str(error))[:200]
         return None
 
-    def _declared(self, *_: object) -> None:
+    def _refuse_entity(self, *_: object) -> None:
         raise _Refused(FailureKind.UNPARSABLE, "it declares entities, which no sitemap needs")
 
     def _start(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -186,10 +186,10 @@ class _Reader:
         self._text = [] if tuple(self._path[1:]) in _PLACES else None
         self._size = 0
 
-    def _said(self, said: str) -> None:
+    def _append_text(self, piece: str) -> None:
         if self._text is not None and self._size < MAX_VALUE:
-            self._text.append(said)
-            self._size += len(said)
+            self._text.append(piece)
+            self._size += len(piece)
 
     def _end(self, _name: str) -> None:
         if self._text is not None:
@@ -197,19 +197,19 @@ class _Reader:
             self._values.setdefault(place, "".join(self._text)[:MAX_VALUE])
             self._text = None
         if len(self._path) == 2:
-            self._settle(self._path[1])
+            self._add(self._path[1])
         self._path.pop()
 
-    def _settle(self, what: str) -> None:
-        """An element below the root is over."""
+    def _add(self, element: str) -> None:
+        """Add the element below the root that has just ended."""
         address = absolute(self._values.get("loc", ""), base=self._url) if self._values.get("loc") else None
         if address is None:
             return
-        if what == "sitemap" and self.is_index:
+        if element == "sitemap" and self.is_index:
             self.children.append(SitemapLink(url=address, updated=read_date(self._values.get("lastmod"))))
-        elif what == "url" and self._news:
+        elif element == "url" and self._news:
             self.entries.append(self._entry(address))
-        elif what == "url":
+        elif element == "url":
             self.pages += 1
         if len(self.entries) + len(self.children) + self.pages > MAX_ENTRIES:
             raise _Refused(
@@ -217,26 +217,28 @@ class _Reader:
             )
 
     def _entry(self, address: str) -> Entry:
-        said = self._values
-        published_raw = optional(said.get("published"))
-        keywords = [optional(each) for each in (said.get("keywords") or "").split(",", MAX_CATEGORIES)]
-        image = said.get("image")
+        values = self._values
+        published_raw = optional(values.get("published"))
+        keywords = [
+            optional(keyword) for keyword in (values.get("keywords") or "").split(",", MAX_CATEGORIES)
+        ]
+        image = values.get("image")
         return Entry(
             guid=None,
             link=address,
-            title=_plain(said.get("title")),
+            title=_plain(values.get("title")),
             summary=None,
             content=None,
-            categories=tuple(dict.fromkeys([each for each in keywords[:MAX_CATEGORIES] if each is not None])),
+            categories=tuple(dict.fromkeys([name for name in keywords[:MAX_CATEGORIES] if name is not None])),
             published=read_date(published_raw),
             published_raw=published_raw,
-            updated=optional_date(said.get("lastmod")),
-            language=optional(said.get("language")),
-            source_title=_plain(said.get("publication")),
+            updated=optional_date(values.get("lastmod")),
+            language=optional(values.get("language")),
+            source_title=_plain(values.get("publication")),
             image=absolute(image, base=self._url) if image else None,
         )
 
 
 def _plain(value: str | None) -> str | None:
-    found = optional(value)
-    return None if found is None else html.escape(html.unescape(found), quote=False)
+    plain = optional(value)
+    return None if plain is None else html.escape(html.unescape(plain), quote=False)

@@ -1,4 +1,4 @@
-"""What every format shares: its bounds, texts that can be stored, and dates as people write them."""
+"""Values that all formats share: bounds, texts that can be stored, and dates in their many spellings."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 SAMPLE_BYTES: Final = 2_048
-"""Of a document that could not be read, kept with its failure."""
+"""Bytes of an unparsable document that are stored with its failure."""
 MAX_HUBS: Final = 8
-"""Of one feed; those that have several have two or three, the best first."""
+"""Hubs of one feed. Feeds with several have two or three, the best first."""
 OLDEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
-"""There is no older news feed; dates before it are clocks that were never set (docs/polling.md, case 72)."""
+"""No news feed is older: earlier dates come from clocks that were never set (docs/polling.md, case 72)."""
 LONGEST_DATE: Final = 100
-"""Characters; what is longer is none."""
+"""Longest text that is read as a date, in characters."""
 
 _UNWANTED: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
 _UNWANTED_BYTES: Final = re.compile(rb"\xc2[\x80-\x84\x86-\x9f]|\xef\xb7[\x90-\xaf]|\xef\xbf[\xbe\xbf]")
-"""Those of them that are not ASCII, in UTF-8."""
+"""The non-ASCII characters of ``_UNWANTED``, in UTF-8."""
 _CONTROLS_AND_DELETE: Final = bytes({*range(32), 0x7F} - set(b"\t\n\r"))
 _SLASHED: Final = re.compile(r"(\d{4})/(\d{1,2})/(\d{1,2})(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
 _EPOCH: Final = re.compile(r"(\d{9,10})(\d{3})?(?:\.\d{1,9})?")
@@ -29,7 +29,7 @@ _LONG_FRACTION: Final = re.compile(r"(?<=[.,]\d{6})\d+")
 
 
 def optional(value: object) -> str | None:
-    """A text without what cannot be stored; None for an empty one, and for what is no text."""
+    """A text without characters that cannot be stored; None for an empty text and for other types."""
     if not isinstance(value, str):
         return None
     if value.isascii() and value.isprintable():
@@ -38,10 +38,10 @@ def optional(value: object) -> str | None:
 
 
 def text(value: str) -> str:
-    """``value`` without control characters, halves of pairs and what else is no character."""
+    """``value`` without control characters, lone surrogates and non-characters."""
     if value.isascii() and value.isprintable():
         return value
-    # The same as the expression says, ten times faster: most texts have nothing that it could be.
+    # The same test as the expression's, ten times faster: most texts have no such character.
     try:
         plain = value.encode()
     except UnicodeEncodeError:
@@ -54,32 +54,34 @@ def text(value: str) -> str:
 
 
 def optional_date(value: object) -> datetime | None:
-    """As :func:`read_date` has it, of what may be no text."""
+    """As :func:`read_date`, of a value of any type."""
     return read_date(optional(value))
 
 
 def read_date(raw: str | None) -> datetime | None:
-    """A date of RFC 3339 or ISO 8601, of RFC 2822, with slashes, or in seconds or milliseconds since 1970, in UTC; None
-    where it is missing, unreadable or absurd. Without a zone it is UTC."""
-    given = (raw or "").strip()
-    if not given or len(given) > LONGEST_DATE:
+    """A date in UTC; None where it is missing, unreadable or implausible. A date without a zone is taken for UTC.
+
+    Accepted: RFC 3339, ISO 8601, RFC 2822, dates with slashes, and seconds or milliseconds since 1970.
+    """
+    date_text = (raw or "").strip()
+    if not date_text or len(date_text) > LONGEST_DATE:
         return None
     try:
-        date = _read(given)
+        date = _read(date_text)
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
     return date if date >= OLDEST else None
 
 
-def _read(given: str) -> datetime:
-    epoch = _EPOCH.fullmatch(given)
+def _read(date_text: str) -> datetime:
+    epoch = _EPOCH.fullmatch(date_text)
     if epoch and (epoch[2] is None or len(epoch[1]) == 10):
         return datetime.fromtimestamp(int(epoch[1]), UTC)
-    slashed = _SLASHED.fullmatch(given)
+    slashed = _SLASHED.fullmatch(date_text)
     if slashed:
         return datetime(*(int(part or 0) for part in slashed.groups()), tzinfo=UTC)  # type: ignore[misc,arg-type]
-    leap = _LEAP.search(given) is not None
-    shorter = _LONG_FRACTION.sub("", _LEAP.sub(":59", given))
+    leap = _LEAP.search(date_text) is not None
+    shorter = _LONG_FRACTION.sub("", _LEAP.sub(":59", date_text))
     try:
         date = datetime.fromisoformat(shorter)
     except ValueError:

@@ -1,182 +1,100 @@
-"""What goes between the service and its parsers, and how it is packed: builtin types, as ``marshal`` takes them."""
+"""Messages between the service and its parser processes: a length, then a tagged value in MessagePack.
+
+Both ends run the same code, so the messages carry our own types as they are.
+"""
 
 from __future__ import annotations
 
-import marshal
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
-from ingest.types import (
-    Article,
-    DocumentSummary,
-    Message,
-    ParsedFeed,
-    PollHints,
-    Seen,
-    SiteIdentity,
-    SitemapLink,
-)
-from ingest.wire import encode
+import msgspec
+
+from ingest.document import Document, PageBody, ParsedDocument
+from ingest.types import Failed, Message, Seen
 
 LENGTH_BYTES: Final = 8
-"""Before each frame, big-endian: how many bytes it has."""
+"""Size of the length before each frame, big-endian."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
-    """A body to read, and what there is to know about it."""
-
-    feed_id: int
-    feed_url: str
-    poll_id: int
-    seen_at: datetime
-    url: str
-    """Where it came from, after redirects: the base of its relative addresses."""
-    content_type: str | None
-    language: str | None
-    body: bytes
-    first: bool = False
-    """Nothing of the feed was ever seen: there is nothing to look up."""
-    pushed: bool = False
-    """A hub sent it: it may be a part of the feed, and its entries may say less than the feed's own."""
+class ReadDocument(msgspec.Struct, frozen=True, tag=True):
+    document: Document
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageBody:
-    """An article's page to read, and the article as its feed has it."""
-
-    article: Article
-    page_id: int
-    seen_at: datetime
-    url: str
-    content_type: str | None
-    body: bytes
+class ReadPage(msgspec.Struct, frozen=True, tag=True):
+    page: PageBody
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RejectedEntry:
-    """One entry that could not be made an article: its original as JSON, and why."""
+class SeenRows(msgspec.Struct, frozen=True, tag=True):
+    """The rows that a :class:`SeenQuery` requested."""
 
-    key: str
-    value: bytes
-    error: str
-    detail: str
+    rows: tuple[Seen, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedDocument:
-    """What a document came to: the messages to append, and what to remember once they are durable."""
-
-    reading: DocumentSummary
-    messages: tuple[Message, ...]
-    rejected: tuple[RejectedEntry, ...]
-    keys: tuple[bytes, ...] = ()
-    """Of all its entries, where a hub sent it."""
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The worker has imported its parsers and accepts requests."""
 
 
-def pack(document: Document) -> bytes:
-    return marshal.dumps(
-        (
-            document.feed_id,
-            document.feed_url,
-            document.poll_id,
-            document.seen_at.timestamp(),
-            document.url,
-            document.content_type,
-            document.language,
-            document.body,
-            document.first,
-            document.pushed,
+class SeenQuery(msgspec.Struct, frozen=True, tag=True):
+    """A document needs rows of its feed's seen-set: by key, or by article."""
+
+    keys: tuple[bytes, ...]
+    article_ids: tuple[UUID, ...]
+
+
+class DocumentRead(msgspec.Struct, frozen=True, tag=True):
+    document: ParsedDocument
+
+
+class PageRead(msgspec.Struct, frozen=True, tag=True):
+    message: Message
+
+
+class Rejected(msgspec.Struct, frozen=True, tag=True):
+    failed: Failed
+
+
+Request: TypeAlias = ReadDocument | ReadPage | SeenRows
+Reply: TypeAlias = Ready | SeenQuery | DocumentRead | PageRead | Rejected
+
+_encoder: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
+_requests: Final = msgspec.msgpack.Decoder(Request)
+_replies: Final = msgspec.msgpack.Decoder(Reply)
+
+
+def encode(message: Request | Reply) -> bytearray:
+    """The frame of ``message``. Lone surrogates, which headers may contain, are replaced by ``?``."""
+    frame = bytearray(LENGTH_BYTES)
+    try:
+        _encoder.encode_into(message, frame, LENGTH_BYTES)
+    except UnicodeEncodeError:
+        _encoder.encode_into(_without_surrogates(message), frame, LENGTH_BYTES)
+    frame[:LENGTH_BYTES] = (len(frame) - LENGTH_BYTES).to_bytes(LENGTH_BYTES, "big")
+    return frame
+
+
+def decode_request(payload: bytes) -> Request:
+    request: Request = _requests.decode(payload)
+    return request
+
+
+def decode_reply(payload: bytes) -> Reply:
+    reply: Reply = _replies.decode(payload)
+    return reply
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, tuple):
+        return tuple([_without_surrogates(item) for item in value])
+    if isinstance(value, msgspec.Struct):
+        names = value.__struct_fields__
+        return msgspec.structs.replace(
+            value, **{name: _without_surrogates(getattr(value, name)) for name in names}
         )
-    )
-
-
-def pack_page(page: PageBody) -> bytes:
-    value = encode(page.article).value
-    seen_at = page.seen_at.timestamp()
-    return marshal.dumps(("page", value, page.page_id, seen_at, page.url, page.content_type, page.body))
-
-
-def pack_seen(seen: Mapping[bytes, Seen]) -> bytes:
-    return marshal.dumps(
-        {key: (row.content_hash, row.article_id.bytes, row.entry_fingerprint) for key, row in seen.items()}
-    )
-
-
-def unpack(answer: tuple[Any, ...]) -> ParsedDocument:
-    (_, title, entries, created, duplicates, whole, known, dates, asked, about, *rest) = answer
-    name, hosts, language = about
-    messages, seen, unreadable, children, fresh, hubs, self_url, keys = rest
-    return ParsedDocument(
-        reading=DocumentSummary(
-            title=title,
-            entries=entries,
-            appended=len(messages),
-            created=created,
-            duplicates=duplicates,
-            complete=whole,
-            has_seen_entries=known,
-            dates=tuple([datetime.fromtimestamp(date, UTC) for date in dates]),
-            poll_hints=_unpack_asked(asked),
-            site_identity=SiteIdentity(title=name, hosts=hosts, language=language),
-            new_entry_keys=fresh,
-            hubs=hubs,
-            self_url=self_url,
-            seen=tuple(
-                [
-                    Seen(
-                        key=key,
-                        content_hash=digest,
-                        article_id=UUID(bytes=article_id),
-                        entry_fingerprint=marks,
-                    )
-                    for key, digest, article_id, marks in seen
-                ]
-            ),
-            children=_unpack_children(children),
-        ),
-        messages=tuple([Message(key=key, value=value, headers=headers) for key, value, headers in messages]),
-        rejected=tuple(
-            [
-                RejectedEntry(key=key, value=value, error=error, detail=detail)
-                for key, value, error, detail in unreadable
-            ]
-        ),
-        keys=keys,
-    )
-
-
-def pack_asked(asked: PollHints) -> tuple[Any, ...]:
-    every = None if asked.interval is None else asked.interval.total_seconds()
-    return every, sorted(asked.skip_hours), sorted(asked.skip_days)
-
-
-def _unpack_asked(packed: tuple[Any, ...]) -> PollHints:
-    every, hours, days = packed
-    return PollHints(
-        interval=None if every is None else timedelta(seconds=every),
-        skip_hours=frozenset(hours),
-        skip_days=frozenset(days),
-    )
-
-
-def pack_children(parsed: ParsedFeed) -> list[tuple[str, float | None]] | None:
-    if parsed.version != "sitemapindex":
-        return None
-    return [
-        (child.url, None if child.updated is None else child.updated.timestamp()) for child in parsed.children
-    ]
-
-
-def _unpack_children(packed: list[tuple[str, float | None]] | None) -> tuple[SitemapLink, ...] | None:
-    if packed is None:
-        return None
-    return tuple(
-        [
-            SitemapLink(url=url, updated=None if at is None else datetime.fromtimestamp(at, UTC))
-            for url, at in packed
-        ]
-    )
+    if is_dataclass(value) and not isinstance(value, type):
+        changes = {field.name: _without_surrogates(getattr(value, field.name)) for field in fields(value)}
+        return replace(value, **changes)
+    return value

@@ -1,64 +1,80 @@
-"""Whose fault it is that a host cannot be reached: its own, or our network's or resolver's.
+"""Decide whether a host that cannot be reached has failed, or our own network or resolver.
 
 ::
 
-    answered by any host lately ─▶ theirs
-    nobody answers, and several hosts fail together ─▶ ours
-    else ─▶ not clear yet: what other polls meet will tell
+    a host responded lately                            ─▶ that host failed
+    no host responds, and several hosts fail together  ─▶ our network failed
+    else                                               ─▶ unclear, until other polls add evidence
 
-A failure of ours is nobody's error: no feed is polled less often for it (docs/polling.md, case 21).
+A failure of our own network is no feed's failure: no feed is polled less often because of it (docs/polling.md, case
+21).
 """
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from ingest.types import Failed
 
-LATELY: Final = timedelta(seconds=30)
-"""An answer this long ago still says that our network works."""
+logger = logging.getLogger(__name__)
+
+RECENT: Final = timedelta(seconds=30)
+"""A response proves for this long that our network works."""
 TOGETHER: Final = timedelta(minutes=5)
-"""Hosts that fail this far apart, with no answer in between, fail together."""
+"""Hosts that fail within this time, with no response in between, fail together."""
 SEVERAL: Final = 3
-"""So many hosts do not fail together by chance while nobody answers."""
-SEVERAL_WITH_SIGNS: Final = 2
-"""Nor so many where the error says that the way there, or the resolver, is missing. One alone may be a host that has
-another kind of address than we, or a domain whose own servers are dead."""
-REMEMBERED: Final = 1000
+"""This many hosts do not fail together by chance while no host responds."""
+SEVERAL_LOCAL: Final = 2
+"""The same where the error says that the route or the resolver is missing. One host alone is no evidence: it may have
+another kind of address than we, or its domain may have lost its name servers."""
+MAX_UNREACHABLE: Final = 1000
 
 
 class Blame(StrEnum):
-    """Whose failure it is."""
+    """The side whose failure made a host unreachable."""
 
     THEIRS = "theirs"
     OURS = "ours"
     UNCLEAR = "unclear"
 
 
-class Outage:
-    """What the polls of one poller met lately. Hosts on loopback say nothing of a network and are left out."""
+class OutageDetector:
+    """Evidence that the polls of one poller collected lately. Callers leave out hosts on loopback, which say nothing
+    about a network."""
 
     def __init__(self) -> None:
-        self._answered_at: datetime | None = None
-        self._silent: dict[str, datetime] = {}
+        self._last_response_at: datetime | None = None
+        self._unreachable: dict[str, datetime] = {}
+        self.active = False
+        """Our own network is taken to be down."""
 
     def host_reachable(self, *, now: datetime) -> None:
-        """Some host answered, whatever it said."""
-        self._answered_at = now
-        self._silent.clear()
+        """Note that a host responded, with whatever status. Ends an outage."""
+        self._last_response_at = now
+        self._unreachable.clear()
+        if self.active:
+            logger.warning("hosts can be reached again")
+            self.active = False
 
     def host_unreachable(self, host: str, *, now: datetime) -> None:
-        """``host`` could not be reached."""
-        self._silent = {each: at for each, at in self._silent.items() if now - at <= TOGETHER}
-        if len(self._silent) < REMEMBERED:
-            self._silent[host] = now
+        """Note that ``host`` could not be reached."""
+        self._unreachable = {name: at for name, at in self._unreachable.items() if now - at <= TOGETHER}
+        if len(self._unreachable) < MAX_UNREACHABLE:
+            self._unreachable[host] = now
 
     def blame(self, failed: Failed, *, now: datetime) -> Blame:
-        """Whose fault a failure to reach a host is, as far as is known now."""
-        if self._answered_at is not None and now - self._answered_at <= LATELY:
+        """Judge a failure to reach a host by the evidence so far."""
+        if self._last_response_at is not None and now - self._last_response_at <= RECENT:
             return Blame.THEIRS
-        if len(self._silent) >= (SEVERAL_WITH_SIGNS if failed.is_local else SEVERAL):
+        if len(self._unreachable) >= (SEVERAL_LOCAL if failed.is_local else SEVERAL):
             return Blame.OURS
         return Blame.UNCLEAR
+
+    def begin(self, failed: Failed) -> None:
+        """Take our own network to be down, until a host responds."""
+        if not self.active:
+            logger.warning("no host can be reached: our own network seems to be down (%s)", failed.detail)
+            self.active = True

@@ -1,15 +1,15 @@
-"""When an article's page is tried again, and when it is given up. Pure.
+"""Decide when an article's page is tried again, and when it is given up. Pure.
 
 ::
 
-    text in the log                              taken
-    a redirect                                   waiting, for the page it leads to: its host's budget and robots.txt
-    a host whose robots.txt was asked for first  waiting, not tried
-    our own network is down                      waiting, not tried
-    404, robots.txt says no, no page at all …    given up
-    else                                         waiting 10 minutes, an hour, six hours; then given up
+    the text is in the log                          taken
+    a redirect                                      waiting, for the target under its own host's limits and robots.txt
+    the slot was used to fetch robots.txt           waiting, not counted as a try
+    our own network is down                         waiting, not counted as a try
+    404, disallowed by robots.txt, no HTML page …   given up
+    else                                            waiting 10 minutes, an hour, six hours; then given up
 
-Whatever it comes to, the article is stored and on its streams with its feed's text since before the page was asked for.
+In every case the article is stored and on its streams with its feed's text since before the page was fetched.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from ingest.schedule.durations import format_duration
 from ingest.types import Failed, FailureKind, Pause
 
 RETRIES: Final = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
-"""After the first try that failed, the second …"""
+"""The delay after the first failed try, after the second …"""
 MAX_TRIES: Final = len(RETRIES) + 1
-MAX_HOPS: Final = 5
-TWICE: Final = frozenset({FailureKind.NO_BETTER, FailureKind.PARSE_LIMIT})
-"""What is looked at once more: a page may not have been finished when it was announced, or our machine was busy."""
-LONGEST_WAIT: Final = timedelta(days=1)
-FINAL: Final = frozenset(
+MAX_REDIRECTS: Final = 5
+RETRIED_ONCE: Final = frozenset({FailureKind.NO_BETTER, FailureKind.PARSE_LIMIT})
+"""Failures after which a page gets one more try: it may have been unfinished when announced, or our machine busy."""
+MAX_WAIT: Final = timedelta(days=1)
+PERMANENT_FAILURES: Final = frozenset(
     {
         FailureKind.ADDRESS,
         FailureKind.NOT_HTML,
@@ -39,11 +39,11 @@ FINAL: Final = frozenset(
         FailureKind.UNPARSABLE,
     }
 )
-FINAL_STATUSES: Final = frozenset({404, 410, 451})
+PERMANENT_STATUSES: Final = frozenset({404, 410, 451})
 
 
 class PageState(StrEnum):
-    """Where a page is on its way."""
+    """The state of a page."""
 
     WAITING = "waiting"
     TAKEN = "taken"  # its text is in the log
@@ -52,15 +52,15 @@ class PageState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageOutcome:
-    """What one lease of a page came to."""
+    """The outcome of one lease on a page."""
 
     state: PageState
     due_at: datetime | None = None
-    """When it is tried next, where it waits."""
+    """When a waiting page is tried next."""
     tried: bool = True
-    """False: it does not count as one of its tries."""
+    """False: the lease does not count as a try."""
     url: str | None = None
-    """Where it redirects to."""
+    """The target of a redirect."""
     status: int | None = None
     failure: FailureKind | None = None
     detail: str | None = None
@@ -68,31 +68,34 @@ class PageOutcome:
 
 
 def taken(*, status: int) -> PageOutcome:
-    """Its text is in the log."""
+    """Return the outcome of a page whose text is in the log."""
     return PageOutcome(state=PageState.TAKEN, status=status)
 
 
-def asked_robots(*, now: datetime) -> PageOutcome:
-    """The turn at its host went to robots.txt; the page has to wait for another."""
+def after_robots_fetch(*, now: datetime) -> PageOutcome:
+    """Return the outcome of a lease whose slot was used to fetch robots.txt: the page waits for another slot."""
     return PageOutcome(
-        state=PageState.WAITING, due_at=now, tried=False, detail="robots.txt was asked for first"
+        state=PageState.WAITING, due_at=now, tried=False, detail="robots.txt was fetched first"
     )
 
 
-def moved(url: str, *, status: int | None, hops: int, now: datetime) -> PageOutcome:
-    """It is at ``url``, which has a host's budget and robots.txt of its own. ``hops``: redirects before this one."""
-    if hops >= MAX_HOPS:
+def after_redirect(url: str, *, status: int | None, hops: int, now: datetime) -> PageOutcome:
+    """Return the outcome of a redirect to ``url``, whose host has limits and a robots.txt of its own.
+
+    ``hops``: the number of redirects before this one.
+    """
+    if hops >= MAX_REDIRECTS:
         return PageOutcome(
             state=PageState.GIVEN_UP,
             failure=FailureKind.REDIRECT,
             status=status,
-            detail=f"more than {MAX_HOPS} redirects",
+            detail=f"more than {MAX_REDIRECTS} redirects",
         )
     return PageOutcome(state=PageState.WAITING, due_at=now, tried=False, url=url, status=status)
 
 
-def failed_page(url: str, failed: Failed, *, tries: int, outage: bool, now: datetime) -> PageOutcome:
-    """What follows from a try that failed. ``tries``: this one counted; ``outage``: our own network is down."""
+def after_failure(url: str, failed: Failed, *, tries: int, outage: bool, now: datetime) -> PageOutcome:
+    """Return the outcome of a failed try. ``tries``: counts this one; ``outage``: our own network is down."""
     detail = failed.detail
     if outage and failed.unreachable:
         return PageOutcome(
@@ -102,14 +105,14 @@ def failed_page(url: str, failed: Failed, *, tries: int, outage: bool, now: date
             failure=FailureKind.OUTAGE,
             detail=f"our own network seems to be down: {detail}",
         )
-    final = (
-        failed.kind in FINAL
-        or failed.status in FINAL_STATUSES
+    permanent = (
+        failed.kind in PERMANENT_FAILURES
+        or failed.status in PERMANENT_STATUSES
         or tries >= MAX_TRIES
         or (failed.kind is FailureKind.ROBOTS and failed.retry_after is None)
-        or (failed.kind in TWICE and tries > 1)
+        or (failed.kind in RETRIED_ONCE and tries > 1)
     )
-    if final:
+    if permanent:
         detail += f" (tried {tries} times)" if tries > 1 else ""
         return PageOutcome(
             state=PageState.GIVEN_UP,
@@ -119,10 +122,10 @@ def failed_page(url: str, failed: Failed, *, tries: int, outage: bool, now: date
             pause=pause_for(url, failed, now=now),
         )
     wait = RETRIES[min(tries, len(RETRIES)) - 1]
-    if failed.kind in TWICE:
+    if failed.kind in RETRIED_ONCE:
         wait = max(RETRIES[1], wait)
     if failed.retry_after is not None:
-        wait = min(max(wait, failed.retry_after), LONGEST_WAIT)
+        wait = min(max(wait, failed.retry_after), MAX_WAIT)
     return PageOutcome(
         state=PageState.WAITING,
         due_at=now + wait,

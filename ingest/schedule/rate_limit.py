@@ -1,17 +1,19 @@
-"""What we may ask of one host: so much at once, so often, and nothing while it asks us to slow down. Pure.
+"""Rate limits per host: concurrent requests, the spacing between requests, and pauses that the host asks for. Pure.
 
 ::
 
-    feeds that are due ─admit─┬─ room at their host, and nobody waits there ─▶ admitted
-                              └─ else ─▶ a place in the host's queue: due again when its turn comes
+    feeds that are due ─admit─┬─ the host has capacity, and no feed waits for it ─▶ admitted
+                              └─ else ─▶ a slot in the host's queue: due again when the slot comes
 
-All pollers share a host's state through the database, so its budget holds for all of them together. A feed waits
-in the order it came; it is moved once, to its turn, however long the queue is. Pacing is a virtual clock (GCRA,
-ITU-T I.371): each admission moves ``next_slot_at`` on by the spacing, and the clock may run ahead by as many as may be
-under way at once, so that a poller that looks once a second keeps up with a spacing of half a second.
+All pollers share a host's state through the database, so its limits hold for all of them together. Feeds wait in the
+order in which they came. A feed is moved once, to its slot, however long the queue is.
 
-Pages of articles are asked for out of the same budget (:func:`admit_pages`), behind all feeds: they have a queue of
-their own, which no feed waits for.
+Pacing is a virtual clock (GCRA, ITU-T I.371): each admission advances ``next_slot_at`` by the spacing. The clock may
+run ahead by the number of requests that may be in flight at once. A poller that queries once a second therefore keeps
+up with a spacing of half a second.
+
+Pages of articles count against the same limits (:func:`admit_pages`), behind all feeds: they have a queue of their own,
+and no feed waits for that queue.
 """
 
 from __future__ import annotations
@@ -23,20 +25,20 @@ from typing import Final
 
 from ingest.urls import is_loopback
 
-LEAST_WAIT: Final = timedelta(seconds=1)
-"""Until a feed that found its host busy is looked at again."""
+MIN_WAIT: Final = timedelta(seconds=1)
+"""The minimum delay of a feed that found its host busy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostLimits:
-    """Of every host that has no other; of this machine there is none: it is our own."""
+    """Limits of every host without settings of its own. This machine has none, because it is ours."""
 
     concurrency: int = 2
-    """Polls under way at once."""
+    """Requests in flight at once."""
     spacing: timedelta = timedelta(seconds=1)
-    """Between two polls, on average."""
+    """Between two requests, on average."""
     spare_loopback: bool = True
-    """Ask loopback addresses without bounds."""
+    """Send requests to loopback addresses without limits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,123 +47,132 @@ class DueFeed:
 
     feed_id: int
     host: str
-    turn_came: bool = False
-    """It waited in its host's queue, and this is its turn."""
+    has_slot: bool = False
+    """The feed waited in its host's queue, and its slot has come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """What all pollers know of one host."""
+    """The state of one host that all pollers share."""
 
     next_slot_at: datetime
-    """Admissions so far, as time: when the next one is in step with the spacing."""
+    """The virtual clock: the time of the next admission that is in step with the spacing."""
     queue_end: datetime
-    """The first turn that nobody has; in the past where nobody waits."""
+    """The first slot that is free; in the past where no feed waits."""
     paused_until: datetime | None = None
     spacing: timedelta | None = None
-    """An operator's, for this host; None: the budget's."""
+    """Set by an operator for this host; None: that of the limits."""
     in_flight: int = 0
     crawl_delay: timedelta | None = None
-    """What its robots.txt asks for."""
+    """Declared by the host's robots.txt."""
     page_queue_end: datetime | None = None
-    """The first turn of a page that no page has; None, or in the past, where none waits."""
+    """The first slot for a page that is free; None, or in the past, where no page waits."""
 
-    def pace(self, budget: HostLimits) -> tuple[timedelta, int]:
-        """The time between two requests, and how many may be under way. A host that names its own pace in robots.txt
-        is asked one thing after the other; an operator's spacing goes before all."""
+    def pace(self, host_limits: HostLimits) -> tuple[timedelta, int]:
+        """Return the time between two requests, and the number that may be in flight.
+
+        A host whose robots.txt declares a longer crawl delay gets one request at a time. An operator's spacing has
+        priority over both.
+        """
         if self.spacing is not None:
-            return self.spacing, budget.concurrency
-        if self.crawl_delay is not None and self.crawl_delay > budget.spacing:
+            return self.spacing, host_limits.concurrency
+        if self.crawl_delay is not None and self.crawl_delay > host_limits.spacing:
             return self.crawl_delay, 1
-        return budget.spacing, budget.concurrency
+        return host_limits.spacing, host_limits.concurrency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """Who may go now, who is to come again when, and what is then known of the hosts."""
+    """A decision over feeds or pages that are due, and the resulting state of their hosts."""
 
     admitted: tuple[int, ...]
     slots: Mapping[int, datetime]
+    """When the rest is due again."""
     hosts: Mapping[str, Host]
-    """Those that changed."""
+    """Only hosts whose state changed."""
 
 
 def admit(
-    waiting: Sequence[DueFeed], hosts: Mapping[str, Host], *, now: datetime, budget: HostLimits
+    due: Sequence[DueFeed], hosts: Mapping[str, Host], *, now: datetime, host_limits: HostLimits
 ) -> Admission:
     """Decide over feeds that are due, in their order. ``hosts`` has every host that :func:`is_bounded`."""
     admitted: list[int] = []
-    turns: dict[int, datetime] = {}
+    slots: dict[int, datetime] = {}
     changed: dict[str, Host] = {}
-    for feed in waiting:
-        if not is_bounded(feed.host, budget=budget):
+    for feed in due:
+        if not is_bounded(feed.host, host_limits=host_limits):
             admitted.append(feed.feed_id)
             continue
         host = changed.get(feed.host) or hosts[feed.host]
-        spacing, concurrency = host.pace(budget)
-        if _has_room(host, feed, spacing=spacing, now=now, concurrency=concurrency):
+        spacing, concurrency = host.pace(host_limits)
+        if _has_capacity(host, feed, spacing=spacing, now=now, concurrency=concurrency):
             admitted.append(feed.feed_id)
-            next_slot_at = max(host.next_slot_at, now) + spacing
-            changed[feed.host] = replace(host, next_slot_at=next_slot_at, in_flight=host.in_flight + 1)
+            changed[feed.host] = _after_admission(host, spacing=spacing, now=now)
         else:
-            turns[feed.feed_id] = turn = _turn(host, now=now)
-            changed[feed.host] = replace(host, queue_end=turn + spacing)
-    return Admission(admitted=tuple(admitted), slots=turns, hosts=changed)
+            slots[feed.feed_id] = slot = _free_slot(host, now=now)
+            changed[feed.host] = replace(host, queue_end=slot + spacing)
+    return Admission(admitted=tuple(admitted), slots=slots, hosts=changed)
 
 
 def admit_pages(
-    waiting: Sequence[DueFeed], hosts: Mapping[str, Host], *, now: datetime, budget: HostLimits
+    due: Sequence[DueFeed], hosts: Mapping[str, Host], *, now: datetime, host_limits: HostLimits
 ) -> Admission:
-    """As :func:`admit`, for pages (their ids stand in ``feed_id``): one is admitted where no feed waits for the host
-    and no page is before it; the others get turns that no feed waits for."""
+    """Decide over pages that are due, in their order; ``feed_id`` holds their ids.
+
+    A page is admitted where no feed waits for its host and no page is before it. The rest gets slots for which no feed
+    waits.
+    """
     admitted: list[int] = []
-    turns: dict[int, datetime] = {}
+    slots: dict[int, datetime] = {}
     changed: dict[str, Host] = {}
-    for page in waiting:
-        if not is_bounded(page.host, budget=budget):
+    for page in due:
+        if not is_bounded(page.host, host_limits=host_limits):
             admitted.append(page.feed_id)
             continue
         host = changed.get(page.host) or hosts[page.host]
-        spacing, concurrency = host.pace(budget)
-        last = host.page_queue_end or now
-        behind = replace(page, turn_came=False)  # of the feeds' queue, in which it has no turn
-        first = page.turn_came or last <= now
-        if first and _has_room(host, behind, spacing=spacing, now=now, concurrency=concurrency):
+        spacing, concurrency = host.pace(host_limits)
+        queue_end = host.page_queue_end or now
+        behind_feeds = replace(page, has_slot=False)  # a page's slot is not one in the feeds' queue
+        is_first = page.has_slot or queue_end <= now
+        if is_first and _has_capacity(host, behind_feeds, spacing=spacing, now=now, concurrency=concurrency):
             admitted.append(page.feed_id)
-            next_slot_at = max(host.next_slot_at, now) + spacing
-            changed[page.host] = replace(host, next_slot_at=next_slot_at, in_flight=host.in_flight + 1)
+            changed[page.host] = _after_admission(host, spacing=spacing, now=now)
             continue
-        following = _turn(host, now=now)
-        # One whose turn came and that a feed went before stays in front of those who wait behind it.
-        turns[page.feed_id] = turn = following if page.turn_came else max(last, following)
-        changed[page.host] = replace(host, page_queue_end=max(last, turn + spacing))
-    return Admission(admitted=tuple(admitted), slots=turns, hosts=changed)
+        free_slot = _free_slot(host, now=now)
+        # A page whose slot a feed took stays in front of the pages that wait behind it.
+        slots[page.feed_id] = slot = free_slot if page.has_slot else max(queue_end, free_slot)
+        changed[page.host] = replace(host, page_queue_end=max(queue_end, slot + spacing))
+    return Admission(admitted=tuple(admitted), slots=slots, hosts=changed)
 
 
-def soonest(host: Host, *, now: datetime, budget: HostLimits) -> datetime:
-    """When a feed that is due ``now`` would be polled: at once, or at the turn that :func:`admit` would give it."""
-    waiting = DueFeed(feed_id=0, host="")
-    spacing, concurrency = host.pace(budget)
-    if _has_room(host, waiting, spacing=spacing, now=now, concurrency=concurrency):
+def next_slot(host: Host, *, now: datetime, host_limits: HostLimits) -> datetime:
+    """Return when a feed that is due ``now`` is polled: at once, or at the slot that :func:`admit` would assign."""
+    feed = DueFeed(feed_id=0, host="")
+    spacing, concurrency = host.pace(host_limits)
+    if _has_capacity(host, feed, spacing=spacing, now=now, concurrency=concurrency):
         return now
-    return _turn(host, now=now)
+    return _free_slot(host, now=now)
 
 
-def is_bounded(host: str, *, budget: HostLimits) -> bool:
-    """Whether a host has a budget."""
-    return not (budget.spare_loopback and is_loopback(host))
+def is_bounded(host: str, *, host_limits: HostLimits) -> bool:
+    """Whether a host has limits."""
+    return not (host_limits.spare_loopback and is_loopback(host))
 
 
-def _turn(host: Host, *, now: datetime) -> datetime:
-    """Of the next one that waits."""
-    return max(host.queue_end, host.next_slot_at, now + LEAST_WAIT, host.paused_until or now)
+def _after_admission(host: Host, *, spacing: timedelta, now: datetime) -> Host:
+    next_slot_at = max(host.next_slot_at, now) + spacing
+    return replace(host, next_slot_at=next_slot_at, in_flight=host.in_flight + 1)
 
 
-def _has_room(host: Host, feed: DueFeed, *, spacing: timedelta, now: datetime, concurrency: int) -> bool:
+def _free_slot(host: Host, *, now: datetime) -> datetime:
+    return max(host.queue_end, host.next_slot_at, now + MIN_WAIT, host.paused_until or now)
+
+
+def _has_capacity(host: Host, feed: DueFeed, *, spacing: timedelta, now: datetime, concurrency: int) -> bool:
     if host.paused_until is not None and host.paused_until > now:
         return False
     if host.in_flight >= concurrency:
         return False
-    if not feed.turn_came and host.queue_end > now:
+    if not feed.has_slot and host.queue_end > now:
         return False
     return host.next_slot_at - now <= spacing * (concurrency - 1)

@@ -1,4 +1,4 @@
-"""One running program of the tree: its process, its process group, its output and its end."""
+"""A child process: its process group, its output and its exit."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import IO, Final
 
 from ingest.supervise import parent_death
 
-LONGEST_LINE: Final = 64 * 1024
-"""Bytes after which a line of output is passed on in pieces."""
-LONGEST_LAST_WORDS: Final = 500
+MAX_LINE_BYTES: Final = 64 * 1024
+"""A longer line of output is passed on in pieces."""
+MAX_SUMMARY_CHARACTERS: Final = 500
 _READ_SIZE: Final = 64 * 1024
-_LAST_READS: Final = 64
-"""A pipe holds 64 KiB; whoever writes on after the end of its part is not listened to for ever."""
+_FINAL_READS: Final = 64
+"""Reads after the exit. A pipe holds 64 KiB, and a descendant may write to it without end."""
 
 
 class Pipe:
-    """One output of a program, in lines."""
+    """One output stream of a process, split into lines."""
 
     def __init__(self, file: IO[bytes] | None) -> None:
         if file is None:
@@ -36,17 +36,17 @@ class Pipe:
         return self._file.fileno()
 
     def read(self) -> list[str]:
-        """The lines that have come; none when nothing has. At the end an unfinished line counts."""
+        """Return the lines received so far. At the end of the stream an unfinished line counts as a line."""
         try:
             piece = os.read(self.fileno(), _READ_SIZE)
         except BlockingIOError:
             return []
         self.ended = not piece
-        *whole, self._rest = (self._rest + piece).split(b"\n")
-        if self._rest and (self.ended or len(self._rest) > LONGEST_LINE):
-            whole.append(self._rest)
+        *complete, self._rest = (self._rest + piece).split(b"\n")
+        if self._rest and (self.ended or len(self._rest) > MAX_LINE_BYTES):
+            complete.append(self._rest)
             self._rest = b""
-        lines = [line.decode("utf-8", "replace").rstrip("\r") for line in whole]
+        lines = [line.decode("utf-8", "replace").rstrip("\r") for line in complete]
         self.last_line = next((line for line in reversed(lines) if line.strip()), self.last_line)
         return lines
 
@@ -55,12 +55,12 @@ class Pipe:
 
 
 class Child:
-    """A program, started now, tied to this process and leading a process group of its own."""
+    """A process that leads its own process group and dies with this process; the constructor starts it."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        tied = [sys.executable, "-I", "-S", parent_death.__file__, str(os.getpid()), *command]
+        launcher = [sys.executable, "-I", "-S", parent_death.__file__, str(os.getpid()), *command]
         self._process = subprocess.Popen(  # noqa: S603 - the commands are ours, and there is no shell
-            tied,
+            launcher,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -75,28 +75,28 @@ class Child:
         return self._process.pid
 
     @property
-    def gone(self) -> bool:
+    def exited(self) -> bool:
         return self._process.poll() is not None
 
     def terminate(self) -> None:
-        """Ask it to stop; how its own processes stop is its business."""
+        """Send SIGTERM to the process alone; it stops its own children."""
         self._process.terminate()
 
     def kill(self) -> None:
-        """End it and everything it started, now."""
-        # The group's number stays taken while it has members, so this cannot meet strangers.
+        """Kill the process and all its descendants."""
+        # The kernel does not reuse a group id while the group has members, so no other process is hit.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
     def reap(self) -> int:
-        """Sweep what it left running; its exit code (negative: the signal that ended it)."""
+        """Kill its descendants and return its exit code (negative: the signal that ended it)."""
         self.kill()
         return self._process.wait()
 
     def last_output(self) -> Iterator[str]:
-        """The lines still on their way when it ended."""
+        """Yield the lines that were still in the pipes at the exit."""
         for pipe in self.pipes:
-            for _ in range(_LAST_READS):
+            for _ in range(_FINAL_READS):
                 lines = pipe.read()
                 yield from lines
                 if pipe.ended or not lines:
@@ -106,16 +106,17 @@ class Child:
         for pipe in self.pipes:
             pipe.close()
 
-    def exit_summary(self, how: str | None = None) -> str:
-        """``how`` it ended (by default from its exit code), and its last words on standard error."""
-        said = self._errors.last_line.strip()[:LONGEST_LAST_WORDS]
-        return f"{how or describe_end(self._process.wait())}{f'; its last words: {said}' if said else ''}"
+    def exit_summary(self, reason: str | None = None) -> str:
+        """Describe the exit: ``reason`` (default: from the exit code) and the last line of standard error."""
+        last_error = self._errors.last_line.strip()[:MAX_SUMMARY_CHARACTERS]
+        suffix = f"; last error output: {last_error}" if last_error else ""
+        return f"{reason or describe_exit(self._process.wait())}{suffix}"
 
 
-def describe_end(code: int) -> str:
-    """In words, for a sentence that begins with the name of a part."""
+def describe_exit(code: int) -> str:
+    """Describe an exit code, as the predicate of a sentence with the process's name as subject."""
     if code < 0:
         return f"was killed by {signal.Signals(-code).name}"
     if code == 0:
-        return "ended with exit code 0, which nobody asked for"
-    return f"ended with exit code {code}"
+        return "exited with code 0 without a stop request"
+    return f"exited with code {code}"

@@ -1,12 +1,12 @@
-"""Run a program that cannot outlive the process that asked for it.
+"""Launcher of a program that the kernel kills when its parent process dies.
 
-``python -I -S tether.py PARENT PROGRAM [ARGUMENT…]`` becomes PROGRAM, after asking the kernel to kill it as
-soon as the process PARENT is gone, however that ended. The request survives ``execve`` and costs the program
-nothing; making it here, in a process of its own, keeps Python code out of the moment between ``fork`` and
-``execve`` of a parent that has threads. It imports nothing of ours, because it is run by its path.
+``python -I -S parent_death.py PARENT PROGRAM [ARGUMENT…]`` requests SIGKILL for the death of the process PARENT, and
+then replaces itself with PROGRAM. The request survives ``execve`` and costs the program nothing. Making it in this
+separate process avoids Python code between ``fork`` and ``execve`` of a parent that has threads. The module imports
+nothing of ``ingest``, because it is run by its path.
 
-Only Linux has this (``prctl(2)``, PR_SET_PDEATHSIG). It watches the *thread* that started us, so that thread
-has to live as long as the parent.
+Only Linux supports this (``prctl(2)``, PR_SET_PDEATHSIG). The kernel watches the parent's *thread* that started this
+process, so that thread must live as long as the parent.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ def main() -> None:
     parent = int(sys.argv[1])
     program = sys.argv[2:]
     if sys.platform == "linux":
-        wish = (ctypes.c_int(_PR_SET_PDEATHSIG), ctypes.c_ulong(signal.SIGKILL))
-        if ctypes.CDLL(None).prctl(*wish) != 0:
-            raise SystemExit("tether: the kernel refuses to tie us to our parent")
-    if os.getppid() != parent:  # it died before the request was made
-        raise SystemExit(f"tether: process {parent} is gone")
+        request = (ctypes.c_int(_PR_SET_PDEATHSIG), ctypes.c_ulong(signal.SIGKILL))
+        if ctypes.CDLL(None).prctl(*request) != 0:
+            raise SystemExit("parent_death: the kernel refused PR_SET_PDEATHSIG")
+    if os.getppid() != parent:  # the parent died before the request
+        raise SystemExit(f"parent_death: process {parent} is gone")
     try:
-        os.execvp(program[0], program)  # noqa: S606 - becoming that program is what this is for
+        os.execvp(program[0], program)  # noqa: S606 - replacing this process is the purpose
     except OSError as error:
         raise SystemExit(f"{program[0]}: {error.strerror}") from None
 

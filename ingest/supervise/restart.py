@@ -1,4 +1,4 @@
-"""When something that died is started again; a pure decision."""
+"""Restart policy: a pure decision."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestartPolicy:
-    """At most ``restarts`` in ``within``; the delay doubles from ``first_delay`` up to ``longest_delay``."""
+    """At most ``max_restarts`` within ``window``; the delay doubles from ``initial_delay`` up to ``max_delay``."""
 
-    restarts: int = 5
-    within: timedelta = timedelta(seconds=60)
-    first_delay: timedelta = timedelta(seconds=0.5)
-    longest_delay: timedelta = timedelta(seconds=8)
+    max_restarts: int = 5
+    window: timedelta = timedelta(seconds=60)
+    initial_delay: timedelta = timedelta(seconds=0.5)
+    max_delay: timedelta = timedelta(seconds=8)
 
     def delay(self, failures: Sequence[float], *, now: float) -> float | None:
-        """Seconds until the next start, or None to give up.
+        """Return the seconds until the next start, or None to give up.
 
-        ``failures`` are the times (in seconds, on the clock of ``now``) of all failures, this one included.
+        ``failures`` are the times of all failures including this one, in seconds on the clock of ``now``.
         """
-        recent = sum(1 for at in failures if now - at < self.within.total_seconds())
-        if recent > self.restarts:
+        recent = sum(1 for at in failures if now - at < self.window.total_seconds())
+        if recent > self.max_restarts:
             return None
-        doubled = self.first_delay.total_seconds() * 2.0 ** max(recent - 1, 0)
-        return min(doubled, self.longest_delay.total_seconds())
+        doubled = self.initial_delay.total_seconds() * 2.0 ** max(recent - 1, 0)
+        return min(doubled, self.max_delay.total_seconds())

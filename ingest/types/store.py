@@ -49,32 +49,6 @@ class StoredArticle:
     versions_by_text: Mapping[bytes, Sequence[bytes]] = field(default_factory=dict)
     """Content hashes of the versions that name authors, in revision order, by their hash without authors."""
 
-    @property
-    def shows_page(self) -> bool:
-        """Its current text is a page's."""
-        return self.revision in self.pages.values()
-
-    def number_of(self, digest: bytes) -> int | None:
-        """The revision that a feed's version is shown as: its page's, where there is one; None: it is unknown."""
-        return self.pages.get(digest, self.revisions.get(digest))
-
-    def version_of(self, digest: bytes, told: bytes) -> bytes:
-        """The version that a feed's version is taken for: its own, or one of the same title and text (``told``: their
-        digest). Of those the one that is shown, else the last.
-
-        One whose page was read stands for all of them, or an edited byline would bring the feed's few words back. And
-        a version that names nobody takes no author away.
-        """
-        alike = [
-            version for version in (told, *self.versions_by_text.get(told, ())) if version in self.revisions
-        ]
-        read = [version for version in alike if version in self.pages]
-        if digest in self.pages or not (read or (alike and digest == told)):
-            return digest
-        candidates = read or alike
-        shown = (version for version in candidates if self.number_of(version) == self.revision)
-        return next(shown, candidates[-1])
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArticleChange:

@@ -23,4 +23,4 @@ class Match:
 
     topic: str
     explanation: Mapping[str, Any]
-    """``{"rule": …, "found": [{"where": "title"|"text", "phrase": …, "at": offset, "quote": …}, …]}``"""
+    """``{"rule": …, "matches": [{"field": "title"|"text", "phrase": …, "offset": …, "quote": …}, …]}``"""

@@ -6,6 +6,10 @@ pollers before the upgrade: a poll in progress loses its flags.
 
 The article log holds records whose ``digest`` fields are now ``content_hash``. On the embedded log this migration
 rewrites them. On Kafka the consumers must have read every record before the upgrade (docs/operations.md).
+
+Explanations of matches get new keys, in ``matches`` and in the events of the topics' streams. The stored events are
+rewritten, so that a subscriber who reads from an older cursor gets one format. Cursors and order stay. Events that the
+relay appended to Kafka before are immutable and keep their former keys.
 """
 
 from __future__ import annotations
@@ -177,9 +181,13 @@ def upgrade() -> None:
         op.alter_column(table, column, comment=comment)
     _rename_in_records("digest", "content_hash")
     _rename_alert_kind("drifted", "site-changed")
+    _rename_in_explanations({"found": "matches", "where": "field", "at": "offset"})
+    _rename_in_events({"found": "matches", "where": "field", "at": "offset"})
 
 
 def downgrade() -> None:
+    _rename_in_events({"matches": "found", "field": "where", "offset": "at"})
+    _rename_in_explanations({"matches": "found", "field": "where", "offset": "at"})
     _rename_alert_kind("site-changed", "drifted")
     _rename_in_records("content_hash", "digest")
     op.drop_column("feeds", "config_version")
@@ -224,6 +232,34 @@ def _rename_alert_kind(old: str, new: str) -> None:
     )
     op.execute(
         f"UPDATE log_records SET value = {value}, headers = {headers} WHERE topic_id = ({alerts})"  # noqa: S608
+    )
+
+
+def _rename_in_explanations(names: dict[str, str]) -> None:
+    (old_list, new_list), (old_field, new_field), (old_offset, new_offset) = names.items()
+    op.execute(
+        f"""
+        UPDATE matches SET explanation = jsonb_build_object('rule', explanation -> 'rule', '{new_list}', (
+            SELECT coalesce(jsonb_agg(each - '{old_field}' - '{old_offset}' || jsonb_build_object(
+                '{new_field}', each -> '{old_field}', '{new_offset}', each -> '{old_offset}') ORDER BY number), '[]')
+            FROM jsonb_array_elements(explanation -> '{old_list}') WITH ORDINALITY AS quotes(each, number)))
+        WHERE explanation ? '{old_list}'"""  # noqa: S608
+    )
+
+
+def _rename_in_events(names: dict[str, str]) -> None:
+    """Rename the keys of the explanations in stored events.
+
+    A quote inside a JSON string is escaped, so the patterns match keys alone. ``at`` is also the time of the event,
+    which is a string: only a number before ``quote`` is an offset.
+    """
+    (old_list, new_list), (old_field, new_field), (old_offset, new_offset) = names.items()
+    op.execute(
+        f"""
+        UPDATE log_records SET value = decode(regexp_replace(replace(replace(encode(value, 'escape'),
+                '"{old_list}":[', '"{new_list}":['), '{{"{old_field}":"', '{{"{new_field}":"'),
+                '"{old_offset}":([0-9]+),"quote":"', '"{new_offset}":\\1,"quote":"', 'g'), 'escape')
+        WHERE topic_id IN (SELECT id FROM log_topics WHERE name LIKE 'news.topic.%')"""  # noqa: S608
     )
 
 

@@ -25,7 +25,7 @@ def titles(answer: httpx.Response) -> list[str]:
 
 @pytest.fixture(scope="module")
 def stocked(postgres: Postgres) -> Iterator[httpx.Client]:
-    """A server over four articles, for tests that only ask."""
+    """Start a server over four articles, for tests that only read."""
     url = postgres.create()
     engine = open_engine(url, name="test")
     _stock(Library(engine))
@@ -256,7 +256,7 @@ def test_the_ledger_tells_what_travelled_but_is_not_stored_yet(
     article_id = library.seen(feed_id, link="https://a.example/1", poll_id=9)
     ledger = client.get("/v1/ledger", params={"url": "https://a.example/1"}).raise_for_status().json()
     assert ledger["articles"] == []
-    assert ledger["travelled"] == [
+    assert ledger["entries"] == [
         {
             "feed_id": feed_id,
             "feed_url": "https://news.example/feed.xml",

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from ingest.api.openapi import document
-from ingest.db.article_search import QUERY_PARAMETERS
+from ingest.query import QUERY_PARAMETERS
 from ingest.types import EventKind
 from tests.library import Library
 

@@ -27,7 +27,7 @@ from ingest.errors import Refused, Unavailable
 from ingest.log.api import ALERTS_STREAM
 from ingest.log.postgres import PostgresLog
 from ingest.runtime import Stop
-from ingest.schedule.websub import Offer
+from ingest.schedule.hub_offer import Offer
 from tests.api.conftest import running
 from tests.conftest import Postgres
 from tests.library import NOON, Library, event
@@ -358,11 +358,11 @@ def test_a_stop_that_was_requested_before_is_honoured(database: Engine) -> None:
 
 
 def test_answers_do_not_wait_for_the_clients_acknowledgement(client: httpx.Client) -> None:
-    # Nagle's algorithm and delayed acknowledgements cost each answer 40 ms (Linux: TCP_DELACK_MIN); the quickest
-    # of twenty is far from that on the slowest machine, unless all of them wait.
-    taken = []
-    for _ in range(20):
+    # Nagle's algorithm and delayed acknowledgements cost each answer 40 ms (Linux: TCP_DELACK_MIN). A busy machine
+    # slows down many answers, never all of two thousand.
+    for _ in range(2_000):
         begun = time.perf_counter()
         client.get("/healthz").raise_for_status()
-        taken.append(time.perf_counter() - begun)
-    assert min(taken) < 0.035
+        if time.perf_counter() - begun < 0.035:
+            return
+    pytest.fail("each answer took 35 ms or more")

@@ -30,7 +30,8 @@ from ingest.db.feeds import add_feeds, make_due
 from ingest.db.tables import feeds, polls
 from ingest.fetch import Limits
 from ingest.log.postgres import PostgresLog
-from ingest.poll import Poller
+from ingest.poll import PollSettings
+from ingest.poll_process import PollProcess
 from ingest.runtime import Stop
 from ingest.schedule import Policy
 from ingest.schedule.rate_limit import HostLimits
@@ -105,13 +106,13 @@ class Peaks:
 
 
 @contextmanager
-def watched(poller: Poller) -> Iterator[Peaks]:
+def watched(poller: PollProcess) -> Iterator[Peaks]:
     peaks, done, own = Peaks(), threading.Event(), psutil.Process()
 
     def look() -> None:
         while not done.wait(SAMPLE_SECONDS):
             peaks.poller = max(peaks.poller, own.memory_info().rss)
-            for pid in poller.parsers.pids:
+            for pid in poller.resources.parsers.pids:
                 try:
                     peaks.workers = max(peaks.workers, psutil.Process(pid).memory_info().rss)
                 except psutil.NoSuchProcess:
@@ -126,7 +127,7 @@ def watched(poller: Poller) -> Iterator[Peaks]:
         watcher.join()
 
 
-def rate(engine: Engine, poller: Poller, world: WorldProcess, good: Sequence[str]) -> float:
+def rate(engine: Engine, poller: PollProcess, world: WorldProcess, good: Sequence[str]) -> float:
     """Good feeds a second, all with something new, from all due to the last recorded; all others are due too."""
     world.advance_all()
     begun, moment = time.perf_counter(), runtime.now()
@@ -182,15 +183,17 @@ def measure(figures: Figures, options: argparse.Namespace) -> None:
     with WorldProcess(arguments) as world, WorldProcess() as den, database() as (_, engine):
         good = world.urls()
         add_feeds(engine, [(url, None) for url in good], now=runtime.now(), interval=timedelta(days=1))
-        with Poller(
+        with PollProcess(
             engine,
             PostgresLog(engine),
             PostgresLog(engine),
+            PollSettings(
+                policy=Policy(interval=timedelta(days=1), adaptive=False),
+                host_limits=HostLimits(),
+                lease=timedelta(minutes=5),
+                concurrency=CONCURRENCY,
+            ),
             user_agent="news-ingest-bench/1",
-            budget=HostLimits(),
-            policy=Policy(interval=timedelta(days=1), adaptive=False),
-            lease=timedelta(minutes=5),
-            concurrency=CONCURRENCY,
             limits=LIMITS,
             allow_private_addresses=True,
             parse_workers=psutil.cpu_count() or 1,
@@ -227,7 +230,7 @@ def measure(figures: Figures, options: argparse.Namespace) -> None:
         figures.add("hostile_poller_growth", growth, "MB", floor=POLLER_GROWTH, lower_is_better=True)
         limit = PARSE_MEMORY / 1e6
         figures.add("hostile_parser_peak", among.workers / 1e6, "MB", floor=limit, lower_is_better=True)
-        figures.add("hostile_parsers_lost", poller.parsers.lost, "parsers")
+        figures.add("hostile_parsers_lost", poller.resources.parsers.lost, "parsers")
         figures.add("hostile_unexpected", len(wrong), "polls", floor=0, lower_is_better=True)
 
 

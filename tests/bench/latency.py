@@ -1,4 +1,4 @@
-"""From publishing to the subscriber: how long an article takes from its append to the log to an SSE client.
+"""Measure the time of an article from its append to the log to an SSE client.
 
 ``python -m tests.bench.latency [--rate N] [--seconds S] [--log postgres|kafka|both] [--json FILE]``
 
@@ -31,16 +31,16 @@ from tests.bench.service import (
     EVERYTHING,
     corpus_messages,
     database,
-    free_port,
     load_topics,
     process,
     wait_until_served,
 )
 from tests.kafka_broker import Broker, fetch_jars
+from tests.ports import reserve_ports
 
 
 class Follower(threading.Thread):
-    """An SSE client of the stream of everything; notes when it saw which article."""
+    """An SSE client of the stream of all articles that records the time of each article's first event."""
 
     def __init__(self, port: int) -> None:
         super().__init__(daemon=True)
@@ -60,7 +60,7 @@ class Follower(threading.Thread):
 
 
 def publish(log: Log, messages: Sequence[Message], *, rate: float) -> dict[str, float]:
-    """Append one at a time at a steady rate; when each was about to be appended, by article id."""
+    """Append one message at a time at a steady rate; return the times before the appends, by article id."""
     begun = time.perf_counter()
     published: dict[str, float] = {}
     for number, message in enumerate(messages):
@@ -82,7 +82,11 @@ def measure(
 ) -> None:
     url, engine = stack.enter_context(database())
     load_topics(engine, [EVERYTHING])
-    environment = {"INGEST_DATABASE_URL": url, "INGEST_API_PORT": str(free_port()), "INGEST_LOG": log_name}
+    environment = {
+        "INGEST_DATABASE_URL": url,
+        "INGEST_API_PORT": str(reserve_ports(1)[0]),
+        "INGEST_LOG": log_name,
+    }
     settings = Settings(log=log_name)
     if log_name == "kafka":
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ingest-bench-kafka-")))

@@ -1,12 +1,12 @@
-"""Our parser beside plain feedparser, over every recorded poll in its order, with every field compared.
+"""Compare our parser with plain feedparser over every recorded poll in order, in time and field by field.
 
 ``python -m tests.bench.parse [--every N] [--parses N] [--only PART] [--corpus DIR] [--json FILE]``
 
-``amortised``  each recorded poll as a worker reads it (with what it remembers of earlier polls), against plain
-               feedparser over every N-th of them; and, untimed, against the reference lane, field by field.
-``cold``       the wild feeds, nothing remembered: MB/s, and how many take the fast lane.
+``amortised``  each recorded poll with a worker's entry cache, against plain feedparser over every N-th poll; and,
+               untimed, against our parser without the fast path, field by field.
+``cold``       the wild feeds without a cache: MB/s, and the share that takes the fast path.
 ``large``      a feed of five megabytes, in seconds.
-``memory``     what the process grows by over 100,000 parses, after a tenth of them as warm-up.
+``memory``     growth of the process over 100,000 parses, after a tenth of them as warm-up.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import feedparser
 import psutil
 
 from ingest.parse import EntryCache, parse_feed
-from ingest.parse.xml import takes_the_fast_lane
-from ingest.parse_pool import ENTRY_CACHE
+from ingest.parse.xml import takes_fastpath
+from ingest.parse_pool import ENTRY_CACHE_BYTES
 from ingest.types import Failed, ParsedFeed
 from tests.bench.figures import CorpusAbsentError, Figures, corpus_dir
 from tests.feedworld.recorded import Recording
@@ -36,29 +36,29 @@ _T = TypeVar("_T")
 
 
 def plain(body: bytes) -> None:
-    """feedparser as it comes, with its sanitising and its addresses."""
+    """feedparser with its defaults: it sanitises HTML and resolves addresses."""
     feedparser.parse(body)  # type: ignore[attr-defined,no-untyped-call]
 
 
 def timed(work: Callable[[], _T]) -> tuple[_T, float]:
-    """The answer, and the seconds of this process's own CPU that it took."""
+    """The result, and this process's CPU time in seconds."""
     begun = time.process_time()
-    answer = work()
-    return answer, time.process_time() - begun
+    result = work()
+    return result, time.process_time() - begun
 
 
-def difference(one: ParsedFeed | Failed, other: ParsedFeed | Failed) -> str | None:
-    """The first field in which two readings differ, and how; None where every field is equal."""
-    if one == other:
+def difference(ours: ParsedFeed | Failed, theirs: ParsedFeed | Failed) -> str | None:
+    """The first field in which two parsed feeds differ, with both values; None where every field is equal."""
+    if ours == theirs:
         return None
-    if not (isinstance(one, ParsedFeed) and isinstance(other, ParsedFeed)):
-        return f"{one!r:.300} is not {other!r:.300}"
+    if not (isinstance(ours, ParsedFeed) and isinstance(theirs, ParsedFeed)):
+        return f"{ours!r:.300} is not {theirs!r:.300}"
     for name in ("title", "link", "language", "warnings", "version", "hints"):
-        if getattr(one, name) != getattr(other, name):
-            return f"{name}: {getattr(one, name)!r:.200} is not {getattr(other, name)!r:.200}"
-    if len(one.entries) != len(other.entries):
-        return f"{len(one.entries)} entries are not {len(other.entries)}"
-    for number, (entry, another) in enumerate(zip(one.entries, other.entries, strict=True), 1):
+        if getattr(ours, name) != getattr(theirs, name):
+            return f"{name}: {getattr(ours, name)!r:.200} is not {getattr(theirs, name)!r:.200}"
+    if len(ours.entries) != len(theirs.entries):
+        return f"{len(ours.entries)} entries are not {len(theirs.entries)}"
+    for number, (entry, another) in enumerate(zip(ours.entries, theirs.entries, strict=True), 1):
         for name in entry.__slots__:
             if getattr(entry, name) != getattr(another, name):
                 return f"entry {number}, {name}: {getattr(entry, name)!r:.200} is not {getattr(another, name)!r:.200}"
@@ -66,9 +66,9 @@ def difference(one: ParsedFeed | Failed, other: ParsedFeed | Failed) -> str | No
 
 
 def measure_amortised(figures: Figures, corpus: Path, *, every: int) -> None:
-    cache = EntryCache(ENTRY_CACHE)
+    cache = EntryCache(ENTRY_CACHE_BYTES)
     polls = Recording.open(corpus).polls
-    size = sampled = quick = 0
+    size = sampled = fast = 0
     seconds = sampled_seconds = reference_seconds = 0.0
     different = 0
     for number, poll in enumerate(polls):
@@ -80,13 +80,13 @@ def measure_amortised(figures: Figures, corpus: Path, *, every: int) -> None:
         if number % every == 0:
             sampled += len(body)
             sampled_seconds += timed(lambda body=body: plain(body))[1]  # type: ignore[misc]
-        theirs, took = timed(lambda body=body, url=url: parse_feed(body, url=url, quick=False))  # type: ignore[misc]
+        theirs, took = timed(lambda body=body, url=url: parse_feed(body, url=url, use_fastpath=False))  # type: ignore[misc]
         reference_seconds += took
-        quick += takes_the_fast_lane(body, url=url)
-        found = difference(ours, theirs)
-        if found is not None:
+        fast += takes_fastpath(body, url=url)
+        differing = difference(ours, theirs)
+        if differing is not None:
             different += 1
-            print(f"{poll.path.parent.name}/{poll.path.name}: {found}", file=sys.stderr)
+            print(f"{poll.path.parent.name}/{poll.path.name}: {differing}", file=sys.stderr)
         if number % 500 == 499:
             print(f"{number + 1} polls", file=sys.stderr)
     rate = size / 1e6 / seconds
@@ -96,13 +96,13 @@ def measure_amortised(figures: Figures, corpus: Path, *, every: int) -> None:
     figures.add("parse_reference_lane", size / 1e6 / reference_seconds, "MB/s")
     figures.add("parse_amortised_of_plain", rate / plain_rate, "times", floor=4, goal=10)
     figures.add("parse_known_entries", cache.hits / max(1, cache.hits + cache.misses), "of all")
-    figures.add("parse_lane_recorded", quick / len(polls), "of the polls", floor=0.9)
+    figures.add("parse_lane_recorded", fast / len(polls), "of the polls", floor=0.9)
     figures.add("parse_different", different, "polls", floor=0, lower_is_better=True)
 
 
 def measure_cold(figures: Figures, corpus: Path) -> None:
     feeds = read_wild(corpus)
-    size = different = quick = 0
+    size = different = fast = 0
     seconds = plain_seconds = 0.0
     for wild in feeds:
         body = wild.path.read_bytes()
@@ -111,19 +111,19 @@ def measure_cold(figures: Figures, corpus: Path) -> None:
         ours, took = timed(lambda body=body, url=url: parse_feed(body, url=url))  # type: ignore[misc]
         seconds += took
         plain_seconds += timed(lambda body=body: plain(body))[1]  # type: ignore[misc]
-        quick += takes_the_fast_lane(body, url=url)
-        found = difference(ours, parse_feed(body, url=url, quick=False))
-        if found is not None:
+        fast += takes_fastpath(body, url=url)
+        differing = difference(ours, parse_feed(body, url=url, use_fastpath=False))
+        if differing is not None:
             different += 1
-            print(f"{wild.name}: {found}", file=sys.stderr)
+            print(f"{wild.name}: {differing}", file=sys.stderr)
     figures.add("parse_cold", size / 1e6 / seconds, "MB/s")
     figures.add("parse_cold_of_plain", plain_seconds / seconds, "times", floor=2)
-    figures.add("parse_lane_wild", quick / len(feeds), "of the feeds", floor=0.8)
+    figures.add("parse_lane_wild", fast / len(feeds), "of the feeds", floor=0.8)
     figures.add("parse_cold_different", different, "feeds", floor=0, lower_is_better=True)
 
 
 def large_feed(size: int = LARGE_BYTES) -> bytes:
-    """A feed of about so many bytes: some thousand entries of some hundred words, no two alike."""
+    """A feed of about ``size`` bytes: thousands of different entries of some hundred words."""
     words = LARGE_TEXT.split()
     parts = [b'<?xml version="1.0"?><rss version="2.0"><channel><title>News</title>']
     total, number = len(parts[0]), 0
@@ -143,23 +143,23 @@ def large_feed(size: int = LARGE_BYTES) -> bytes:
 def measure_large(figures: Figures, _corpus: Path) -> None:
     body = large_feed()
     url = "https://news.example/feed.xml"
-    cache = EntryCache(ENTRY_CACHE)
+    cache = EntryCache(ENTRY_CACHE_BYTES)
     ours, seconds = timed(lambda: parse_feed(body, url=url, cache=cache))
-    again, known = timed(lambda: parse_feed(body, url=url, cache=cache))
+    again, cached_seconds = timed(lambda: parse_feed(body, url=url, cache=cache))
     if not (isinstance(ours, ParsedFeed) and ours == again):
         raise RuntimeError(f"the large feed was not read as it is: {ours!r:.300}")
     figures.add("parse_large", seconds, "s", floor=1, lower_is_better=True)
-    figures.add("parse_large_again", known, "s")
+    figures.add("parse_large_again", cached_seconds, "s")
     figures.add("parse_large_plain", timed(lambda: plain(body))[1], "s")
 
 
-def memory_growth(bodies: Sequence[bytes], *, parses: int, remembered: int = 4 * 1024**2) -> float:
-    """Megabytes by which this process grows over so many parses of these documents, in turn, by both lanes.
+def memory_growth(bodies: Sequence[bytes], *, parses: int, cache_bytes: int = 4 * 1024**2) -> float:
+    """Megabytes by which this process grows over ``parses`` parses of these documents, in turn.
 
-    After a tenth of them as warm-up. In each parse one entry is another one, so that the memory of entries
-    is written anew all the time; it has its bound within the warm-up.
+    The first tenth is warm-up, within which the cache reaches its limit. Each parse changes one entry, so that the
+    cache is always written.
     """
-    cache = EntryCache(remembered)
+    cache = EntryCache(cache_bytes)
     process = psutil.Process()
     before = 0
     for number in range(parses):
@@ -173,7 +173,7 @@ def memory_growth(bodies: Sequence[bytes], *, parses: int, remembered: int = 4 *
 
 
 def small_feeds(corpus: Path, *, most: int = 12_000) -> list[bytes]:
-    """The wild feeds and one recorded poll of each feed, those of few bytes, whichever lane reads them."""
+    """The small ones of the wild feeds and of the latest recorded poll of each feed."""
     recording = Recording.open(corpus)
     paths = [wild.path for wild in read_wild(corpus)] + [
         recording.of(feed)[-1].path for feed in recording.feeds

@@ -1,4 +1,4 @@
-"""How well the shipped topic *Russia–North Korea relations* tells what is on it: precision, recall, F1.
+"""Measure precision, recall and F1 of the shipped topic *Russia–North Korea relations*.
 
 ``./run quality [--corpus DIR] [--json FILE] [--show N]``
 
@@ -24,24 +24,23 @@ TOPIC: Final = "russia-north-korea"
 
 def matches(classifier: Classifier, row: Mapping[str, Any]) -> bool:
     title = str(row.get("title") or row.get("headline") or "")
-    found = classifier.matches(title, str(row.get("text") or ""))
-    return any(match.topic == TOPIC for match in found)
+    return any(match.topic == TOPIC for match in classifier.matches(title, str(row.get("text") or "")))
 
 
 def confusion(classifier: Classifier, rows: Iterable[Mapping[str, Any]]) -> tuple[Counter[str], list[str]]:
-    """Counts of ``tp fp fn tn``, and a line for each row that came out wrong."""
+    """Return the counts of ``tp fp fn tn``, and a line for each misclassified row."""
     counts: Counter[str] = Counter()
     wrong = []
     for row in rows:
         if row["label"] not in ("main", "none"):
             continue
-        found, wanted = matches(classifier, row), row["label"] == "main"
+        matched, expected = matches(classifier, row), row["label"] == "main"
         name = {(True, True): "tp", (True, False): "fp", (False, True): "fn", (False, False): "tn"}[
-            found, wanted
+            matched, expected
         ]
         counts[name] += 1
-        if found is not wanted:
-            wrong.append(f"{'too many' if found else 'missed'}: [{row.get('lang')}] {row.get('title')}")
+        if matched is not expected:
+            wrong.append(f"{'too many' if matched else 'missed'}: [{row.get('lang')}] {row.get('title')}")
     return counts, wrong
 
 
@@ -71,8 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         own, _ = confusion(classifier, [row for row in labelled if str(row.get("lang")) == language])
         if own["tp"] + own["fn"] >= 10:
             figures.add(f"topic_recall_{language}", own["tp"] / (own["tp"] + own["fn"]), f"ratio_of_{count}")
-    found = sum(matches(classifier, row) for row in chronology)
-    figures.add("chronology_recall", found / max(1, len(chronology)), f"ratio_of_{len(chronology)}")
+    matched = sum(matches(classifier, row) for row in chronology)
+    figures.add("chronology_recall", matched / max(1, len(chronology)), f"ratio_of_{len(chronology)}")
     for line in wrong[: options.show]:
         print(line, file=sys.stderr)
     figures.write_json(options.json)

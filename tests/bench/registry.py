@@ -75,7 +75,7 @@ def cycles(engine: Engine, *, now: datetime) -> tuple[float, float]:
     for number in range(CALLS + 1):
         at = now + timedelta(seconds=number)
         begun = time.perf_counter()
-        found = lease_due(engine, now=at, limit=BATCH, lease=LEASE, budget=WIDE)
+        found = lease_due(engine, now=at, limit=BATCH, lease=LEASE, host_limits=WIDE)
         leases.append(time.perf_counter() - begun)
         if len(found) != BATCH:
             raise RuntimeError(f"{len(found)} of {BATCH} feeds were leased")
@@ -134,7 +134,7 @@ def blocked(engine: Engine) -> float:
                 {"due": at - timedelta(days=300), "host": BLOCKED_HOST},
             )
         begun = time.perf_counter()
-        leases = lease_due(engine, now=at, limit=BATCH, lease=LEASE, budget=WIDE)
+        leases = lease_due(engine, now=at, limit=BATCH, lease=LEASE, host_limits=WIDE)
         found.append(time.perf_counter() - begun)
         if len(leases) != BATCH or any(BLOCKED_HOST in lease.url for lease in leases):
             raise RuntimeError(f"{len(leases)} were leased, and none should be of {BLOCKED_HOST}")

@@ -31,7 +31,8 @@ from ingest.db.feeds import add_feeds, make_due
 from ingest.fetch import Limits
 from ingest.log.postgres import PostgresLog
 from ingest.parse_pool import Document, ParsedDocument, ParserPool
-from ingest.poll import Poller
+from ingest.poll import PollSettings
+from ingest.poll_process import PollProcess
 from ingest.runtime import Stop
 from ingest.schedule import Policy
 from ingest.schedule.rate_limit import HostLimits
@@ -64,7 +65,7 @@ async def bare_loop(urls: Sequence[str], etags: dict[str, str], *, concurrency: 
         return len(urls) / (time.perf_counter() - begun)
 
 
-def polled(engine: Engine, poller: Poller, feeds: int) -> float:
+def polled(engine: Engine, poller: PollProcess, feeds: int) -> float:
     """Polls a second, from the moment all feeds are due to the moment the last outcome is recorded."""
     before = poller.counts.recorded
     make_due(engine, now=runtime.now())
@@ -89,22 +90,24 @@ def measure_polls(figures: Figures, options: argparse.Namespace) -> None:
         etags: dict[str, str] = {}
         asyncio.run(bare_loop(urls, etags, concurrency=options.concurrency))
         workers = options.workers
-        with Poller(
+        with PollProcess(
             engine,
             PostgresLog(engine),
             PostgresLog(engine),
+            PollSettings(
+                policy=Policy(interval=timedelta(days=1), adaptive=False),
+                host_limits=HostLimits(),
+                lease=timedelta(minutes=5),
+                concurrency=options.concurrency,
+            ),
             user_agent="news-ingest-bench/1",
-            budget=HostLimits(),
-            policy=Policy(interval=timedelta(days=1), adaptive=False),
-            lease=timedelta(minutes=5),
-            concurrency=options.concurrency,
             limits=Limits(),
             allow_private_addresses=True,
             parse_workers=workers,
             parse_deadline=timedelta(seconds=60),
             parse_memory=1024**3,
         ) as poller:
-            pids = poller.parsers.pids
+            pids = poller.resources.parsers.pids
             before, own = cpu_seconds(pids), resource.getrusage(resource.RUSAGE_SELF)
             begun = time.perf_counter()
             rate = polled(engine, poller, len(urls))
@@ -119,7 +122,7 @@ def measure_polls(figures: Figures, options: argparse.Namespace) -> None:
             # On a machine that is ours alone the first is the number of workers; the second says the same where
             # others take their part of it.
             figures.add("polls_all_new_parser_cores", sum(used) / wall, "cores")
-            busy = poller.parsers.busy_seconds / (wall * workers)
+            busy = poller.resources.parsers.busy_seconds / (wall * workers)
             figures.add("polls_all_new_parsers_busy", busy, "of the time", floor=0.75)
             figures.add("polls_all_new_poller_cores", parent / wall, "cores")
             even = min(used) / (sum(used) / workers)

@@ -1,12 +1,12 @@
-"""Articles a second from the log into the store, beside COPY of the very rows it wrote into the same tables.
+"""Measure articles per second from the log into the store, beside COPY of the same rows into the same tables.
 
 ``python -m tests.bench.store [--articles N] [--rounds R] [--kafka] [--corpus DIR] [--json FILE]``
 
-Product and limit run in turn in one process, on one server, over tables emptied in between. The limit has nothing to
-decide: no decoding, no identity, no topics, no events, one COPY a table, the full-text index alike.
+Product and limit run in turn in one process, on one server, over emptied tables. The limit decides nothing: no
+decoding, identity, topics or events, only one COPY per table. Both update the full-text index.
 
-The figures in ms are processor time for an article, ours and PostgreSQL's: other work on the machine changes them less
-than it changes rates. *feeds*: articles as feeds from the wild bring them, short ones; the others are full texts.
+The figures in ms are processor time per article, of Python and of PostgreSQL: other load on the machine changes them
+less than rates. *feeds* are the short articles of recorded feeds; the others are full texts.
 """
 
 from __future__ import annotations
@@ -43,24 +43,24 @@ TABLES: Final = {
     table.name: ", ".join(f'"{column.name}"' for column in table.columns if column.computed is None)
     for table in (tables.articles, tables.revisions, tables.sightings)
 }
-"""Their columns that are written, as a list."""
+"""The columns to write, by table, as a list in SQL."""
 BATCH: Final = 500
 IDLE_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One way from the log into the store."""
+    """The result of one run from the log into the store."""
 
     rate: float
-    """Articles a second."""
+    """Articles per second."""
     python: float
-    """Milliseconds of processor time for an article."""
+    """Milliseconds of processor time per article."""
     postgres: float
 
 
 def postgres_seconds(engine: Engine) -> float:
-    """Processor time of the server's processes, those that ended included."""
+    """Return the processor time of the server's processes, including those that ended."""
     with transaction(engine) as connection:
         pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
     postmaster = psutil.Process(pid).parent()
@@ -76,9 +76,9 @@ def postgres_seconds(engine: Engine) -> float:
 
 
 def measure_store(engine: Engine, log: Log, messages: Sequence[Message]) -> Measured:
-    """Articles a second, and what they cost: out of the log, decoded, decided, written and committed to the group.
+    """Consume all messages with a new group: poll, decode, classify, decide, write, commit.
 
-    A new group starts at the beginning, so on Kafka it reads what the first round appended: the same messages.
+    A new group starts at the beginning, so on Kafka it reads the messages that the first round appended.
     """
     for first in range(0, len(messages), BATCH):
         log.append(ARTICLES, messages[first : first + BATCH])
@@ -104,7 +104,7 @@ def measure_store(engine: Engine, log: Log, messages: Sequence[Message]) -> Meas
 
 
 def measure_copy(engine: Engine) -> float:
-    """Articles a second of the limit: the rows that are in the tables now, COPYed into the same tables, emptied."""
+    """Return articles per second of a COPY of the present rows into the same tables, emptied."""
     with transaction(engine) as connection:
         driver = driver_of(connection)
         rows = {}
@@ -172,11 +172,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rounds["feeds"].append(measure_store(engine, logs["embedded"], of_feeds))
     limit = median(copied)
     figures.add("store_copy_limit", limit, "articles/s")
-    for name, found in rounds.items():
-        rate = median(each.rate for each in found)
+    for name, measured in rounds.items():
+        rate = median(each.rate for each in measured)
         figures.add(f"store_{name}", rate, "articles/s")
-        figures.add(f"store_{name}_python", median(each.python for each in found), "ms")
-        figures.add(f"store_{name}_postgres", median(each.postgres for each in found), "ms")
+        figures.add(f"store_{name}_python", median(each.python for each in measured), "ms")
+        figures.add(f"store_{name}_postgres", median(each.postgres for each in measured), "ms")
         if name != "feeds":
             figures.add(f"store_{name}_of_copy", rate / limit, "ratio", floor=0.40, goal=0.60)
     figures.add("store_feeds_normalising", normalising, "ms")

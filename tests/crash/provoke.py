@@ -12,8 +12,8 @@ import httpx
 from sqlalchemy import text
 
 from ingest.app import article_log
-from ingest.db import article_store, topics
 from ingest.db import migrate as migrations
+from ingest.db import quarantine, topics
 from ingest.db.engine import transaction
 from ingest.errors import IngestError
 from ingest.identity import article_id, content_hash
@@ -173,7 +173,7 @@ def _replay(rig: Rig, published: Published) -> None:
             headers=message.headers,
             appended_at=now(),
         )
-        article_store.quarantine(
+        quarantine.insert_record(
             connection, record, stage="persist", error=ValueError("set aside"), now=now()
         )
         number = connection.scalar(text("SELECT max(id) FROM quarantine"))

@@ -23,7 +23,8 @@ from tests.crash.parts import Kafka, Part, Postgres
 from tests.crash.plan import Cycle, Strike, Target
 from tests.crash.processes import UNAVAILABLE_EXIT, End, Service, command
 from tests.crash.steps import Reached, Steps
-from tests.kafka_broker import Broker, _free_ports
+from tests.kafka_broker import Broker
+from tests.ports import reserve_ports
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 PARTITIONS: Final = 4
@@ -73,7 +74,7 @@ class Rig:
         self.steps = steps
         self.paired = pairs
         self.timing = PAIRED if pairs else ALONE
-        self.port = _free_ports(1)[0]
+        self.port = reserve_ports(1)[0]
         self.kills: Counter[Target] = Counter()
         self.struck: set[str] = set()
         self._chance = chance

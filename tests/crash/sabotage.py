@@ -46,7 +46,7 @@ SABOTAGES: Final = {
             Rewrite(
                 file="ingest/poll/recorder.py",
                 old="outcomes, refused = self._append(batch)\n",
-                new="outcomes, refused = [ended.outcome for ended in batch], []\n",
+                new="outcomes, refused = [poll.outcome for poll in batch], []\n",
             ),
             Rewrite(
                 file="ingest/poll/recorder.py",
@@ -69,7 +69,7 @@ SABOTAGES: Final = {
                 old='        failpoint("persist.stored")\n',
                 new='        failpoint("persist.stored")\n'
                 "        with transaction(self._engine) as connection:\n"
-                "            for topic, messages in sorted(events(changes, now=now).items()):\n"
+                "            for topic, messages in sorted(stream_events(changes, now=now).items()):\n"
                 "                self._outbox.append_in(connection, topic, messages)\n",
             ),
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -77,7 +78,9 @@ def test_downgrading_to_nothing_leaves_nothing_and_upgrading_again_works(empty: 
 @pytest.mark.parametrize("to", ["nope", "0005", "-1", ""])
 def test_a_migration_that_is_not_there_to_go_back_to_is_refused_by_name(empty: Engine, to: str) -> None:
     migrate.upgrade(empty, to="0004")
-    with pytest.raises(Refused, match="expected head, base, or one from 0001 to 0004, where the") as refused:
+    with pytest.raises(
+        Refused, match="expected head, base, or a migration from 0001 to 0004, the"
+    ) as refused:
         migrate.downgrade(empty, to=to)
     assert f"--to: {to!r} is not accepted" in str(refused.value)
     assert migrate.current(empty) == "0004"
@@ -306,6 +309,70 @@ _ROWS_BEFORE_0016 = (
     VALUES (now(), 'persist', 'news.articles', 0, 1, 'k', convert_to('{"digest"\:"zz"}', 'UTF8'), '{}',
         'Unusable', 'd')""",
 )
+
+
+_OLD_EXPLANATION = (
+    '{"rule":"any","found":[{"where":"title","phrase":"a","at":12,"quote":"b"},'
+    '{"where":"text","phrase":"c","at":0,"quote":"d"}]}'
+)
+_NEW_EXPLANATION = (
+    '{"rule":"any","matches":[{"field":"title","phrase":"a","offset":12,"quote":"b"},'
+    '{"field":"text","phrase":"c","offset":0,"quote":"d"}]}'
+)
+_TITLE = r"\"found\":[ {\"where\":\" \"at\":1,\"quote\":\" ü"
+
+
+def _event(explanation: str) -> bytes:
+    return f'{{"v":1,"at":"2026-03-01T12:00:00+00:00","article":{{"title":"{_TITLE}"}},"match":{explanation}}}'.encode()
+
+
+def test_explanations_get_standard_keys_in_matches_and_stored_events(empty: Engine) -> None:
+    migrate.upgrade(empty, to="0015")
+    article_id = "00000000-0000-0000-0000-000000000001"
+    nothing = '{"rule":"everything: true","found":[]}'
+    values = [_event(explanation) for explanation in (_OLD_EXPLANATION, nothing, "null")]
+    with transaction(empty) as connection:
+        connection.execute(
+            text(
+                """INSERT INTO articles (id, revision, latest, story_id, feed_id, source, first_seen_at, revised_at,
+                    revised_feed_id, revised_poll_id, sort_at)
+                VALUES (:id, 1, 1, :id, 1, 'a.example', now(), now(), 1, 1, now())"""
+            ),
+            {"id": article_id},
+        )
+        for slug, explanation in (("a", _OLD_EXPLANATION), ("b", nothing)):
+            connection.execute(
+                text("INSERT INTO topics (slug, title, rule, changed_at) VALUES (:slug, 'T', '{}', now())"),
+                {"slug": slug},
+            )
+            connection.execute(
+                text("INSERT INTO matches VALUES (:slug, :id, 1, :explanation, now())"),
+                {"slug": slug, "id": article_id, "explanation": explanation},
+            )
+        connection.execute(text("INSERT INTO log_topics (name) VALUES ('news.topic.a')"))
+        for offset, value in enumerate(values, 1):
+            connection.execute(
+                text(
+                    """INSERT INTO log_records (topic_id, "offset", key, value, appended_at)
+                    VALUES (1, :offset, :key, :value, now())"""
+                ),
+                {"offset": offset, "key": article_id, "value": value},
+            )
+        before = {table: _rows(connection, table) for table in ("matches", "log_records")}
+    migrate.upgrade(empty)
+    with transaction(empty) as connection:
+        assert [row["explanation"] for row in _rows(connection, "matches")] == [
+            json.loads(_NEW_EXPLANATION),
+            {"rule": "everything: true", "matches": []},
+        ]
+        assert [row["value"] for row in _rows(connection, "log_records")] == [
+            _event(_NEW_EXPLANATION),
+            _event('{"rule":"everything: true","matches":[]}'),
+            _event("null"),
+        ]
+    migrate.downgrade(empty, to="0015")
+    with transaction(empty) as connection:
+        assert {table: _rows(connection, table) for table in before} == before
 
 
 def _rows(connection: Connection, table: str) -> list[dict[str, object]]:

@@ -101,7 +101,7 @@ def test_the_address_of_a_webhook_is_not_logged(
     library.alerts(1)
     with notifying(settings(database_url, hook)):
         eventually(lambda: cursors(hook) == [1])
-    assert "the webhook did not take an alert (redirect); again in " in caplog.text
+    assert "the webhook did not accept an alert (redirect); next try in " in caplog.text
     assert "/hook" not in caplog.text
 
 
@@ -167,7 +167,7 @@ def test_a_private_address_is_not_connected_to_unless_allowed(
 ) -> None:
     library.alerts(1)
     with notifying(settings(database_url, hook, alert_webhook_private=False)):
-        eventually(lambda: "did not take an alert" in caplog.text)
+        eventually(lambda: "did not accept an alert" in caplog.text)
     assert world.connections_opened == 0
 
 

@@ -23,15 +23,10 @@ from psycopg import sql
 
 from ingest.db import embedded
 from tests.deploy.composefile import PROJECT, Service
+from tests.ports import reserve_ports
 
 NOT_BROKER_SETTINGS: Final = frozenset({"KAFKA_HEAP_OPTS"})
 HEALTHY_SECONDS: Final = 90.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Program:
@@ -74,8 +69,7 @@ class Native:
         self.folder = folder
         self.services = services
         self._more = more
-        self._api_port = free_port()
-        self._kafka_port, self._controller_port = free_port(), free_port()
+        self._api_port, self._kafka_port, self._controller_port = reserve_ports(3)
         self._database: embedded.EmbeddedPostgres | None = None
         self.programs: list[Program] = []
 

@@ -31,7 +31,7 @@ def lease(
     *,
     etag: str | None = None,
     last_modified: str | None = None,
-    request: RequestOptions = DEFAULT_REQUEST,
+    request_options: RequestOptions = DEFAULT_REQUEST,
 ) -> Lease:
     return Lease(
         feed_id=1,
@@ -42,7 +42,7 @@ def lease(
         memory=FeedMemory(
             interval=timedelta(minutes=15), validators=Validators(etag=etag, last_modified=last_modified)
         ),
-        request_options=request,
+        request_options=request_options,
     )
 
 

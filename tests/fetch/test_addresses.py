@@ -8,7 +8,7 @@ import pytest
 
 from ingest.demo.feeds import WorldFeed
 from ingest.demo.world import FeedWorld
-from ingest.fetch import refusal
+from ingest.fetch import address_refusal
 from ingest.types import Failed, FailureKind, Fetched
 from tests.fetch.conftest import fetch
 
@@ -47,12 +47,12 @@ PRIVATE = [
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_a_public_address_may_be_connected_to(address: str) -> None:
-    assert refusal(address) is None
+    assert address_refusal(address) is None
 
 
 @pytest.mark.parametrize("address", PRIVATE)
 def test_another_may_not(address: str) -> None:
-    assert address in str(refusal(address))
+    assert address in str(address_refusal(address))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_name_is_judged_each_time_it_is_connected_to(
     assert isinstance(result, Failed)
     assert result.kind is FailureKind.ADDRESS
     assert result.detail == (
-        "127.0.0.1 is not a public address; INGEST_ALLOW_PRIVATE_ADDRESSES=true allows such too"
+        "127.0.0.1 is not a public address; INGEST_ALLOW_PRIVATE_ADDRESSES=true allows private addresses"
     )
 
 
@@ -105,8 +105,10 @@ def test_a_redirect_inwards_is_not_followed(
 
     door = world.feed("/door", host="127.0.0.2")
     door.redirect(feed.url)
-    real = module.refusal
-    monkeypatch.setattr(module, "refusal", lambda address: None if address == "127.0.0.2" else real(address))
+    real = module.address_refusal
+    monkeypatch.setattr(
+        module, "address_refusal", lambda address: None if address == "127.0.0.2" else real(address)
+    )
     result = fetch(door.url, private=False)
     assert isinstance(result, Failed)
     assert result.kind is FailureKind.ADDRESS

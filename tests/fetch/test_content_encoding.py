@@ -86,7 +86,7 @@ def test_a_bomb_gives_no_more_than_its_limit_in_one_piece(name: str) -> None:
     assert len(bomb) < 100_000
     decoder = Decoder(name, limit=1_000_000)
     biggest = 0
-    undo = decoder._undos[0]
+    undo = decoder._decompressors[0]
     feed = undo.feed
 
     def watched(piece: bytes, limit: int) -> bytes:

@@ -17,7 +17,7 @@ from ingest.demo.feeds import WorldFeed
 from ingest.demo.responses import Answer, Fault, Pause, Request, Script, honest
 from ingest.demo.world import FeedWorld
 from ingest.fetch import Limits
-from ingest.fetch.failures import failure
+from ingest.fetch.failures import failed_from
 from ingest.types import Failed, FailureKind, Fetched, NotModified
 from tests.feedworld import faults
 from tests.fetch.conftest import BODY, LIMITS, USER_AGENT, fetch, fetch_all, lease
@@ -210,7 +210,7 @@ def test_who_is_not_reached_is_told_in_words() -> None:
 )
 def test_a_name_that_leads_nowhere_is_told_in_words(error: OSError, said: str) -> None:
     key = cast(ConnectionKey, None)  # the message has nothing of it
-    failed = failure(ClientConnectorDNSError(key, error))
+    failed = failed_from(ClientConnectorDNSError(key, error))
     assert (failed.kind, failed.detail) == (FailureKind.DNS, said)
 
 
@@ -226,7 +226,7 @@ def test_a_name_that_leads_nowhere_is_told_in_words(error: OSError, said: str) -
     ],
 )
 def test_an_address_that_does_not_answer_is_told_in_words(error: OSError, said: str) -> None:
-    failed = failure(ClientConnectorError(cast(ConnectionKey, None), error))
+    failed = failed_from(ClientConnectorError(cast(ConnectionKey, None), error))
     assert (failed.kind, failed.detail) == (FailureKind.CONNECT, said)
 
 
@@ -249,7 +249,7 @@ def test_one_deadline_stands_over_everything(feed: WorldFeed, fault: Fault) -> N
     feed.fail_always(fault)
     result = fetch(feed.url, limits=Limits(deadline=timedelta(seconds=0.5)))
     assert isinstance(result, Failed)
-    assert (result.kind, result.detail) == (FailureKind.TIMEOUT, "not done within 0.5 s")
+    assert (result.kind, result.detail) == (FailureKind.TIMEOUT, "not completed within 0.5 s")
 
 
 def test_an_announced_size_beyond_the_cap_is_not_read(world: FeedWorld, feed: WorldFeed) -> None:
@@ -474,11 +474,11 @@ def test_a_fetch_is_one_request(feed: WorldFeed) -> None:
 @pytest.mark.parametrize(
     ("code", "headers", "who"),
     [
-        (403, {"cf-mitigated": "challenge"}, "Cloudflare's"),
-        (503, {"cf-mitigated": "challenge"}, "Cloudflare's"),
-        (200, {"CF-Mitigated": "challenge"}, "Cloudflare's"),
-        (202, {"x-amzn-waf-action": "challenge"}, "AWS's firewall"),
-        (405, {"x-amzn-waf-action": "captcha"}, "AWS's firewall"),
+        (403, {"cf-mitigated": "challenge"}, "Cloudflare"),
+        (503, {"cf-mitigated": "challenge"}, "Cloudflare"),
+        (200, {"CF-Mitigated": "challenge"}, "Cloudflare"),
+        (202, {"x-amzn-waf-action": "challenge"}, "AWS WAF"),
+        (405, {"x-amzn-waf-action": "captcha"}, "AWS WAF"),
     ],
 )
 def test_a_challenge_is_called_one(feed: WorldFeed, code: int, headers: dict[str, str], who: str) -> None:
@@ -486,7 +486,7 @@ def test_a_challenge_is_called_one(feed: WorldFeed, code: int, headers: dict[str
     result = fetch(feed.url)
     assert isinstance(result, Failed)
     assert (result.kind, result.status) == (FailureKind.CHALLENGED, code)
-    assert result.detail == f"{code}: a challenge of {who}, which only a browser passes"
+    assert result.detail == f"{code}: a challenge by {who}, which only a browser passes"
     assert result.sample == b"<html>Just a moment</html>"
 
 

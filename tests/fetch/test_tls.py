@@ -33,9 +33,9 @@ def test_no_certificate_is_taken_that_nobody_trusted_signed(authority: trustme.C
     assert isinstance(result, Failed)
     assert result.kind is FailureKind.TLS
     assert result.detail == (
-        "nobody that this machine trusts signed its certificate, or it leaves out one between the two "
-        "(unable to get local issuer certificate); `ingest feeds set` with --ca-file with the certificate that is "
-        "missing lets it pass for this feed"
+        "no trusted authority signed the server's certificate, or the server omits an intermediate certificate "
+        "(unable to get local issuer certificate); `ingest feeds set` with --ca-file and the missing "
+        "certificate allows it for this feed"
     )
     assert server.heads == []
 
@@ -53,8 +53,8 @@ def test_an_authority_of_ones_own_does_not_excuse_another_name_or_time(authority
     """Where ``unverified`` would."""
     past = datetime.now(UTC) - timedelta(days=1)
     wrong = {
-        "its certificate is one of another name (": authority.issue_cert("www.example.org"),
-        "its certificate is past its time (certificate has expired); `ingest feeds set` with --tls unverified ": (
+        "the server's certificate is for another name (": authority.issue_cert("www.example.org"),
+        "the server's certificate has expired (certificate has expired); `ingest feeds set` with --tls unverified ": (
             authority.issue_cert("localhost", not_after=past)
         ),
     }
@@ -71,7 +71,7 @@ def test_an_address_in_place_of_a_name_is_another_name(authority: trustme.CA) ->
     with TlsServer(serving(authority.issue_cert("localhost")), host="127.0.0.1") as server:
         result = ask_with(server.url, ca=pem(authority))
     assert isinstance(result, Failed)
-    assert result.detail.startswith("its certificate is one of another name (IP address mismatch")
+    assert result.detail.startswith("the server's certificate is for another name (IP address mismatch")
 
 
 def test_a_certificate_that_is_missing_between_may_be_given_by_hand(authority: trustme.CA) -> None:
@@ -80,7 +80,7 @@ def test_a_certificate_that_is_missing_between_may_be_given_by_hand(authority: t
         missing = ask_with(server.url, ca=pem(authority))
         given = ask_with(server.url, ca=pem(between))
     assert isinstance(missing, Failed)
-    assert "it leaves out one between the two" in missing.detail
+    assert "the server omits an intermediate certificate" in missing.detail
     assert isinstance(given, Fetched)
 
 
@@ -95,7 +95,7 @@ def test_old_versions_are_spoken_with_one_feed_alone(authority: trustme.CA) -> N
         passed = ask_with(server.url, ca=pem(authority), tls=frozenset({TlsException.OLD_VERSIONS}))
     assert isinstance(refused, Failed)
     assert refused.kind is FailureKind.TLS
-    assert refused.detail.startswith("it speaks nothing newer than TLS 1.1 (")
+    assert refused.detail.startswith("the server supports nothing newer than TLS 1.1 (")
     assert "--tls tls1.0" in refused.detail
     assert isinstance(passed, Fetched)
 
@@ -109,7 +109,7 @@ def test_weak_keys_pass_for_one_feed_alone() -> None:
         refused = ask_with(server.url, ca=pem(authority))
         passed = ask_with(server.url, ca=pem(authority), tls=frozenset({TlsException.WEAK}))
     assert isinstance(refused, Failed)
-    assert refused.detail.startswith("it takes none of our ciphers (")
+    assert refused.detail.startswith("the server accepts none of our ciphers (")
     assert isinstance(passed, Fetched)
 
 
@@ -121,8 +121,8 @@ def test_a_server_from_before_secure_renegotiation_is_named_and_passes_for_one_f
     assert isinstance(refused, Failed)
     assert refused.kind is FailureKind.TLS
     assert refused.detail == (
-        "it does not know secure renegotiation (RFC 5746) (UNSAFE_LEGACY_RENEGOTIATION_DISABLED); "
-        "`ingest feeds set` with --tls legacy-renegotiation lets it pass for this feed"
+        "the server does not support secure renegotiation (RFC 5746) (UNSAFE_LEGACY_RENEGOTIATION_DISABLED); "
+        "`ingest feeds set` with --tls legacy-renegotiation allows it for this feed"
     )
     assert isinstance(further, Failed)
     assert "renegotiation" not in further.detail.lower()

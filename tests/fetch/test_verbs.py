@@ -135,7 +135,7 @@ def test_one_deadline_stands_over_all_verbs(page: WorldFeed, fault: Fault, verb:
     page.fail_always(fault)
     result = ask(BOTH[verb](page.url), limits=Limits(deadline=timedelta(seconds=0.5)))
     assert isinstance(result, Failed)
-    assert (result.kind, result.detail) == (FailureKind.TIMEOUT, "not done within 0.5 s")
+    assert (result.kind, result.detail) == (FailureKind.TIMEOUT, "not completed within 0.5 s")
 
 
 @pytest.mark.parametrize("verb", BOTH)
@@ -156,8 +156,10 @@ def test_no_verb_is_led_inwards(
 
     door = world.feed("/door", host="127.0.0.2")
     door.redirect(page.url, status=307)
-    real = module.refusal
-    monkeypatch.setattr(module, "refusal", lambda address: None if address == "127.0.0.2" else real(address))
+    real = module.address_refusal
+    monkeypatch.setattr(
+        module, "address_refusal", lambda address: None if address == "127.0.0.2" else real(address)
+    )
     result = ask(BOTH[verb](door.url), private=False)
     assert isinstance(result, Failed)
     assert result.kind is FailureKind.ADDRESS

@@ -23,17 +23,15 @@ if TYPE_CHECKING:
 PARTITIONS: Final = 3
 SESSION: Final = timedelta(seconds=6)
 """A broker does not accept less unless it is told to."""
-PATIENCE: Final = timedelta(seconds=60)
+TIMEOUT: Final = timedelta(seconds=60)
 ARRIVAL_SECONDS: Final = 30.0
 """Nothing takes this long; it only keeps a broken log from hanging the suite."""
 
 
-def kafka_log(bootstrap: str, *, patience: timedelta = PATIENCE) -> KafkaLog:
+def kafka_log(bootstrap: str, *, timeout: timedelta = TIMEOUT) -> KafkaLog:
     from ingest.log.kafka import KafkaLog  # slow to import, and not needed where there is no broker
 
-    return KafkaLog(
-        bootstrap, partitions=PARTITIONS, replication=1, patience=patience, session_timeout=SESSION
-    )
+    return KafkaLog(bootstrap, partitions=PARTITIONS, replication=1, timeout=timeout, session_timeout=SESSION)
 
 
 def open_log(backend: str, address: str) -> Log:

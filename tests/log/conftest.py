@@ -50,6 +50,6 @@ def mortal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mortal]:
         server.stop()
         return
     broker = request.getfixturevalue("start_broker")()
-    log = kafka_log(broker.bootstrap, patience=timedelta(seconds=2))
+    log = kafka_log(broker.bootstrap, timeout=timedelta(seconds=2))
     yield Mortal(log=log, kill=broker.kill, restart=broker.start)
     log.close()

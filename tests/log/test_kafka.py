@@ -240,14 +240,14 @@ def test_appending_and_reading_go_on_over_a_killed_and_restarted_broker(
 
 def test_a_broker_that_says_nothing_is_unavailable(start_broker: Callable[[], Broker], topic: str) -> None:
     broker = start_broker()
-    log = kafka_log(broker.bootstrap, patience=timedelta(seconds=2))
+    log = kafka_log(broker.bootstrap, timeout=timedelta(seconds=2))
     log.append(topic, messages("a"))
     with log.subscribe(topic, group="g") as subscription:
         take(subscription, 1)
         broker.pause()
         with pytest.raises(Unavailable):
             log.append(topic, messages("b"))
-        with pytest.raises(Unavailable, match="no answer"):
+        with pytest.raises(Unavailable, match="no response"):
             take(subscription, 1)
         broker.resume()
     log.close()

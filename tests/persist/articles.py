@@ -11,7 +11,7 @@ from ingest.wire import encode
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 LONG_TEXT = " ".join(f"word{number}" for number in range(60))
-"""Long enough to be a story of its own that copies can join."""
+"""Long enough for a story id of its own, so that copies can join the story."""
 
 
 AUTHORS = ("Ann Author", "Bo Byline")
@@ -25,7 +25,7 @@ def article(
     text: str = "Text.",
     authors: tuple[str, ...] = AUTHORS,
 ) -> Article:
-    """One version of the article at ``url`` as poll ``poll_id`` brought it; later polls are a minute apart."""
+    """Return the version of the article at ``url`` that poll ``poll_id`` brought; polls are a minute apart."""
     return Article(
         id=article_id(url=url, feed_url="https://news.example/feed", title=title),
         feed_id=7,

@@ -1,4 +1,4 @@
-"""A batch is stored once, whole or not at all, whatever is repeated, broken or done by another consumer meanwhile."""
+"""A batch is stored once and whole, or not at all, despite repeats, unusable records and concurrent consumers."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ import pytest
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, Engine, text
 
+from ingest.classify import Classifier
 from ingest.db.article_store import driver_of
 from ingest.db.engine import transaction
 from ingest.identity import content_hash
 from ingest.log.postgres import PostgresLog
 from ingest.persist import BatchCounts, Persister
-from ingest.types import Article, Message, PageSource, Record
+from ingest.types import Article, Match, Message, PageSource, Record
 from tests.persist.articles import LONG_TEXT, START, article, record, records
 
 pytestmark = pytest.mark.store
 
 
 class World:
-    """A store with two topics: everything, and articles that say "summit"."""
+    """A store with two topics: all articles, and articles with the word "summit"."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -49,7 +50,7 @@ class World:
         return value
 
     def stream(self, topic: str) -> list[tuple[int, str, str, int]]:
-        """(cursor, kind, title, revision) of every event."""
+        """Return (cursor, kind, title, revision) of every event."""
         found = []
         for event in self.log.read(f"news.topic.{topic}", after=0, limit=1000):
             body = json.loads(event.value)
@@ -77,8 +78,8 @@ def test_a_new_article_is_stored_matched_and_streamed(world: World) -> None:
     ]
     assert world.rows("SELECT effect, log_position FROM sightings") == [("created", "news.articles/0/1")]
     assert world.stream("all") == world.stream("summits") == [(1, "created", "Summit opens", 1)]
-    (found,) = world.one("SELECT explanation FROM matches WHERE topic = 'summits'")["found"]
-    assert (found["where"], found["phrase"]) == ("title", "summit")
+    (phrase,) = world.one("SELECT explanation FROM matches WHERE topic = 'summits'")["matches"]
+    assert (phrase["field"], phrase["phrase"]) == ("title", "summit")
 
 
 def test_a_repeated_record_changes_nothing(world: World) -> None:
@@ -141,7 +142,7 @@ def test_an_edited_author_is_a_revision_and_an_update_on_the_stream(world: World
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
 def test_who_says_nothing_of_the_authors_takes_none_away(world: World, size: int) -> None:
-    """Another feed of the outlet, before and after the one that names them, and after they changed twice."""
+    """Another feed of the outlet names no authors, before and after the feed that does, and after two changes."""
     ann, both = ("Ann Author",), ("Ann Author", "Bo Byline")
     came = records(
         *(
@@ -168,7 +169,7 @@ def test_who_says_nothing_of_the_authors_takes_none_away(world: World, size: int
 
 
 def test_a_title_alone_from_another_feed_takes_no_text_away(world: World) -> None:
-    """A news sitemap beside the same publisher's feed; docs/polling.md, case 84."""
+    """A publisher has a news sitemap beside its feed; docs/polling.md, case 84."""
     bare = replace(article(title="Summit", text="", poll_id=3), feed_id=8)
     assert world.persist(records(bare)) == BatchCounts(created=1)
     assert world.persist(records(article(title="Summit", poll_id=4), first=2)) == BatchCounts(updated=1)
@@ -286,7 +287,7 @@ def test_a_value_the_database_cannot_hold_is_found_in_the_batch_and_set_aside_al
 
 
 class FailingOutbox:
-    """The real outbox, which breaks down after the rows and the first stream are written."""
+    """The real outbox, which fails after the rows and the first stream are written."""
 
     def __init__(self, log: PostgresLog) -> None:
         self.log = log
@@ -336,6 +337,56 @@ def test_two_consumers_of_the_same_records_store_them_once(world: World) -> None
     assert [cursor for cursor, *_ in world.stream("all")] == list(range(1, 51))
 
 
+class Classifications:
+    """Counts the texts that are classified, and calls ``during`` with each."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, during: Callable[[], None] = lambda: None) -> None:
+        self.titles: list[str] = []
+        classify = Classifier.matches
+
+        def matches(classifier: Classifier, title: str, text: str) -> tuple[Match, ...]:
+            self.titles.append(title)
+            during()
+            return classify(classifier, title, text)
+
+        monkeypatch.setattr(Classifier, "matches", matches)
+
+
+def test_repeats_and_stored_texts_are_not_classified(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = records(article(title="A"), article(title="B", poll_id=2))
+    world.persist(first)
+    classified = Classifications(monkeypatch)
+    back, new = article(title="A", poll_id=3), article(title="C", poll_id=4)
+    copy = article("https://news.example/copy", title="C", poll_id=4)
+    counts = world.persist([*first, *records(back, new, copy, first=3)])
+    assert counts == BatchCounts(repeated=2, unchanged=0, updated=1, created=1)
+    assert classified.titles == ["C"], "a text is classified once, and only if it is new"
+
+
+def test_no_other_consumer_waits_while_articles_are_classified(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.persist(records(article(title="A", text=LONG_TEXT)))
+    held: list[tuple[Any, ...]] = []
+
+    def look() -> None:
+        held.extend(world.rows("SELECT * FROM pg_locks WHERE locktype = 'advisory'"))
+        held.extend(world.rows("SELECT * FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"))
+
+    classified = Classifications(monkeypatch, look)
+    world.persist(records(article(title="B", text=LONG_TEXT, poll_id=2), first=2))
+    assert (classified.titles, held) == (["B"], [])
+
+
+def test_a_text_that_was_not_classified_beforehand_is_classified_with_the_same_topics(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another consumer may change the article between the look-up and the transaction."""
+    monkeypatch.setattr("ingest.persist.articles_to_classify", lambda *_arguments, **_stored: [])
+    world.persist(records(article(title="Summit")))
+    assert world.stream("summits") == [(1, "created", "Summit", 1)]
+
+
 def test_changed_topics_are_in_force_a_second_later(world: World) -> None:
     world.persist(records(article(title="A harbour")))
     with transaction(world.engine) as connection:
@@ -380,7 +431,7 @@ def test_what_an_earlier_record_of_a_batch_left_is_left(world: World) -> None:
 
 
 def page_of(feeds: Article, text: str, *, page_id: int) -> Article:
-    """The article with its page's text, as it is stored once the feed's version is."""
+    """Return the article with the text of its page."""
     page = PageSource(id=page_id, content_hash=feeds.content_hash, url="https://news.example/a")
     whole = f"{feeds.summary}\n{text}"
     return replace(feeds, text=text, content_hash=content_hash(feeds.title, whole, feeds.authors), page=page)
@@ -388,7 +439,7 @@ def page_of(feeds: Article, text: str, *, page_id: int) -> Article:
 
 @pytest.fixture
 def full_text(database: Engine) -> None:
-    """Feed 7 wants the texts of its articles' pages."""
+    """Insert feed 7 with full text."""
     with transaction(database) as connection:
         connection.execute(
             text(
@@ -478,7 +529,7 @@ def some_of_them_late(chance: random.Random) -> list[Article]:
 
 
 def some_with_their_pages(chance: random.Random) -> list[Article]:
-    """Pages of feed 7, as it alone wants them: of each title and text one, for the others of them are then not read."""
+    """Add pages of feed 7, which alone has full text; each title and text has at most one page."""
     came, pages = some_polls(chance, range(1, 19)), set()
     for feeds in tuple(came):
         told = (feeds.id, feeds.title, feeds.text)
@@ -545,7 +596,7 @@ def test_a_record_from_before_the_stored_text_does_not_become_current(world: Wor
 
 
 def test_a_record_from_before_its_text_came_back_does_not_become_current(world: World) -> None:
-    """Each is a batch of its own: what came back is as new as the poll that said so, not as its revision."""
+    """Each record is a batch. A reverted text is as new as the poll that brought it again, not as its revision."""
     for poll_id, title in ((1, "Summit opens"), (2, "Summit ends"), (6, "Summit opens"), (4, "It rains")):
         world.persist(records(article(title=title, poll_id=poll_id), first=poll_id))
     assert world.rows("SELECT title, current FROM revisions ORDER BY number") == [

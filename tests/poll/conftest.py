@@ -1,10 +1,11 @@
-"""A poller over the real database, the embedded log and a feed world."""
+"""A poll process over the real database, the embedded log and a feed world."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from sqlalchemy import Engine, select
@@ -17,7 +18,8 @@ from ingest.demo.world import FeedWorld
 from ingest.fetch import Limits
 from ingest.log.api import ARTICLES
 from ingest.log.postgres import PostgresLog
-from ingest.poll import Appender, PollCounts, Poller
+from ingest.poll import Appender, PollCounts, PollSettings
+from ingest.poll_process import PollProcess
 from ingest.runtime import Stop
 from ingest.schedule import Policy
 from ingest.schedule.rate_limit import HostLimits
@@ -43,7 +45,7 @@ class Clock:
 class Desk:
     """One poller with its world: what a test needs to publish, poll and look."""
 
-    def __init__(self, engine: Engine, world: FeedWorld, poller: Poller, clock: Clock) -> None:
+    def __init__(self, engine: Engine, world: FeedWorld, poller: PollProcess, clock: Clock) -> None:
         self.engine = engine
         self.world = world
         self.poller = poller
@@ -88,23 +90,31 @@ class Desk:
             return len(rows.all())
 
 
-def make_poller(engine: Engine, log: Appender, clock: Clock, **changes: Any) -> Poller:
-    return Poller(
+SETTINGS: Final = PollSettings(
+    policy=Policy(interval=INTERVAL),
+    host_limits=HostLimits(),
+    lease=timedelta(minutes=5),
+    concurrency=10,
+    grace=timedelta(seconds=20),
+)
+
+
+def make_poller(engine: Engine, log: Appender, clock: Clock, **changes: Any) -> PollProcess:
+    """A poll process with these ``changes`` to its settings and arguments."""
+    names = {field.name for field in fields(PollSettings)}
+    settings = replace(SETTINGS, **{name: changes.pop(name) for name in names & changes.keys()})
+    return PollProcess(
         engine,
         log,
         PostgresLog(engine),
+        settings,
         **{
             "user_agent": "news-ingest-tests/1 (+https://example.org/bot)",
-            "policy": Policy(interval=INTERVAL),
-            "budget": HostLimits(),
-            "lease": timedelta(minutes=5),
-            "concurrency": 10,
             "limits": Limits(deadline=timedelta(seconds=20), max_bytes=4 * 1024**2, max_redirects=5),
             "allow_private_addresses": True,
             "parse_workers": 1,
             "parse_deadline": timedelta(seconds=30),
             "parse_memory": 1024**3,
-            "grace": timedelta(seconds=20),
             "clock": clock,
             **changes,
         },
@@ -133,7 +143,7 @@ def desk(database: Engine, world: FeedWorld, clock: Clock) -> Iterator[Desk]:
 @pytest.fixture
 def make_desk(database: Engine, world: FeedWorld, clock: Clock) -> Iterator[Callable[..., Desk]]:
     """Desks whose pollers differ; each argument is one of the poller's."""
-    made: list[Poller] = []
+    made: list[PollProcess] = []
 
     def make(*, log: Appender | None = None, **changes: Any) -> Desk:
         poller = make_poller(database, log or PostgresLog(database), clock, **changes)

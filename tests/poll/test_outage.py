@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingest.db.feeds import add_feeds, list_feeds
-from ingest.poll.outage import LATELY, SEVERAL, SEVERAL_WITH_SIGNS, TOGETHER, Blame, Outage
+from ingest.poll.outage import RECENT, SEVERAL, SEVERAL_LOCAL, TOGETHER, Blame, OutageDetector
 from ingest.types import Failed, FailureKind
 from tests.feedworld import WorldFeed
 from tests.feedworld.names import Names
@@ -21,23 +21,23 @@ NO_RESOLVER = Failed(kind=FailureKind.DNS, detail="no answer", unreachable=True,
 
 
 def test_whose_failure_it_is() -> None:
-    outage = Outage()
+    outage = OutageDetector()
     for number in range(SEVERAL):
         assert outage.blame(NO_NAME, now=NOW) is Blame.UNCLEAR
         assert outage.blame(NO_RESOLVER, now=NOW) is (
-            Blame.OURS if number >= SEVERAL_WITH_SIGNS else Blame.UNCLEAR
+            Blame.OURS if number >= SEVERAL_LOCAL else Blame.UNCLEAR
         )
         for _ in range(9):  # one host that fails often is one host
             outage.host_unreachable(f"{number}.example", now=NOW)
     assert outage.blame(NO_NAME, now=NOW) is Blame.OURS
     outage.host_reachable(now=NOW)
     for failed in (NO_NAME, NO_RESOLVER):
-        assert outage.blame(failed, now=NOW + LATELY) is Blame.THEIRS
-        assert outage.blame(failed, now=NOW + 2 * LATELY) is Blame.UNCLEAR
+        assert outage.blame(failed, now=NOW + RECENT) is Blame.THEIRS
+        assert outage.blame(failed, now=NOW + 2 * RECENT) is Blame.UNCLEAR
 
 
 def test_hosts_that_fail_far_apart_do_not_fail_together() -> None:
-    outage = Outage()
+    outage = OutageDetector()
     for number in range(9):
         outage.host_unreachable(f"{number}.example", now=NOW + number * 0.6 * TOGETHER)
     assert outage.blame(NO_NAME, now=NOW + 9 * TOGETHER) is Blame.UNCLEAR
@@ -68,13 +68,13 @@ def test_while_our_resolver_is_down_no_feed_counts_a_failure_and_all_resume(
     for _ in range(10):
         desk.poll_due()
         desk.clock.pass_by(timedelta(minutes=1, seconds=10))
-    assert desk.poller.outage
+    assert desk.poller.poller.outage
     assert all(feed.failures == 0 for feed in list_feeds(desk.engine))
     assert {feed.last_reason for feed in list_feeds(desk.engine)} == {"our own network seems to be down"}
     assert sum(feed.request_count for feed in feeds) == 0
     names.failing = None
     desk.poll_due()
-    assert not desk.poller.outage
+    assert not desk.poller.poller.outage
     assert [feed.request_count for feed in feeds] == [1] * 12
     assert sorted(desk.titles()) == sorted(f"f{number}" for number in range(12))
 
@@ -88,7 +88,7 @@ def test_a_host_that_is_gone_while_others_answer_has_failed(make_desk: Callable[
     add_feeds(desk.engine, [(f"http://gone.example:{port}/", None)], now=desk.clock(), interval=INTERVAL)
     desk.poll_due()
     assert sorted(feed.failures for feed in list_feeds(desk.engine)) == [0, 1]
-    assert not desk.poller.outage
+    assert not desk.poller.poller.outage
 
 
 @pytest.mark.store

@@ -17,9 +17,9 @@ from sqlalchemy import Engine, select, text, update
 
 from ingest.alerts import append_alerts
 from ingest.cli import root
-from ingest.db import hosts, ledger
+from ingest.db import hosts
+from ingest.db.article_history import History, find_article
 from ingest.db.feeds import make_due, mute, remove_feed, set_full_text, unmute
-from ingest.db.ledger import History
 from ingest.db.page_fetch import finish, lease_pages, release
 from ingest.db.polls import lease_due
 from ingest.db.status import read_status
@@ -104,7 +104,7 @@ class Press:
     def article(self) -> History:
         with self.desk.engine.connect() as connection:
             (found,) = connection.scalars(text("SELECT id FROM articles WHERE url LIKE '%/news/breakwater'"))
-        history = ledger.article(self.desk.engine, found)
+        history = find_article(self.desk.engine, found)
         assert history is not None
         return history
 
@@ -253,7 +253,7 @@ def test_robots_txt_is_asked_for_once_a_day_and_not_for_every_page(press: Press)
 def test_a_page_that_moved_is_fetched_where_it_is_if_robots_may_go_there(
     make_desk: Callable[..., Desk],
 ) -> None:
-    desk = make_desk(resolver=Names(), budget=HostLimits(spacing=timedelta(0)))
+    desk = make_desk(resolver=Names(), host_limits=HostLimits(spacing=timedelta(0)))
     press = Press(desk, host="gazette.test")
     for host, rules in (("open.test", b""), ("closed.test", b"User-agent: news-ingest-tests\nDisallow: /\n")):
         desk.world.feed("/robots.txt", host=host).publish(rules, "text/plain")
@@ -418,7 +418,7 @@ def test_a_page_whose_pollers_all_die_is_given_up(press: Press) -> None:
 def far(make_desk: Callable[..., Desk]) -> Press:
     """A press whose host is not this machine by its name, and so has a budget."""
     return Press(
-        make_desk(resolver=Names(), budget=HostLimits(concurrency=2, spacing=timedelta(seconds=10))),
+        make_desk(resolver=Names(), host_limits=HostLimits(concurrency=2, spacing=timedelta(seconds=10))),
         host="gazette.test",
     )
 
@@ -678,22 +678,36 @@ def test_an_article_does_not_leave_a_topic_because_its_feed_says_less_than_its_p
 
 def test_pages_under_way_count_among_what_a_host_is_asked_at_once(far: Press) -> None:
     engine, clock = far.desk.engine, far.desk.clock
-    budget, lease = HostLimits(concurrency=2, spacing=timedelta(seconds=1)), timedelta(minutes=10)
+    host_limits, lease = HostLimits(concurrency=2, spacing=timedelta(seconds=1)), timedelta(minutes=10)
     far.show(links=3)
     far.desk.poll()
     far.persist()
     clock.pass_by(timedelta(minutes=1))
-    leased = lease_pages(engine, now=clock(), limit=9, lease=lease, budget=budget)
+    leased = lease_pages(engine, now=clock(), limit=9, lease=lease, host_limits=host_limits)
     assert len(leased) == 2
     clock.pass_by(timedelta(minutes=5))
     make_due(engine, now=clock())
-    assert lease_due(engine, now=clock(), limit=9, lease=lease, budget=budget) == []
+    assert lease_due(engine, now=clock(), limit=9, lease=lease, host_limits=host_limits) == []
     release(engine, leased)
     clock.pass_by(timedelta(minutes=1))
-    assert len(lease_due(engine, now=clock(), limit=9, lease=lease, budget=budget)) == 1
+    assert len(lease_due(engine, now=clock(), limit=9, lease=lease, host_limits=host_limits)) == 1
     # What was given back was not tried.
-    (again, *_) = lease_pages(engine, now=clock(), limit=9, lease=lease, budget=budget)
+    (again, *_) = lease_pages(engine, now=clock(), limit=9, lease=lease, host_limits=host_limits)
     assert again.tries == 1
+
+
+def wait_for_lock_wait(engine: Engine) -> None:
+    """Return when a connection waits for a lock that another one holds."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    deadline = time.monotonic() + 30
+    while True:
+        with engine.connect() as connection:
+            if connection.scalar(waiting):
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_recording_pages_that_the_consumer_stores_in_the_other_order_is_tried_again(press: Press) -> None:
@@ -702,7 +716,7 @@ def test_recording_pages_that_the_consumer_stores_in_the_other_order_is_tried_ag
     press.desk.poll()
     press.persist()
     clock.pass_by(timedelta(seconds=1))
-    leased = lease_pages(engine, now=clock(), limit=9, lease=timedelta(minutes=10), budget=HostLimits())
+    leased = lease_pages(engine, now=clock(), limit=9, lease=timedelta(minutes=10), host_limits=HostLimits())
     first, second = sorted(leased, key=lambda lease: lease.id)
     touch = "UPDATE pages SET detail = 'seen' WHERE id = :id"
     ended = [(each, taken(status=200)) for each in (first, second)]
@@ -710,7 +724,7 @@ def test_recording_pages_that_the_consumer_stores_in_the_other_order_is_tried_ag
     with engine.connect() as consumer:
         consumer.execute(text(touch), {"id": second.id})
         recording.start()
-        time.sleep(0.3)  # it holds the first and waits for the second
+        wait_for_lock_wait(engine)  # it holds the first and waits for the second
         consumer.execute(text(touch), {"id": first.id})
         consumer.commit()
     recording.join()

@@ -1,4 +1,4 @@
-"""Parser processes: one that is stuck, bloated or dead costs its one document, and nobody outlives the poller."""
+"""Parser processes: a stuck, bloated or dead one loses a single document, and none outlives the poller."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ import pytest
 from ingest.errors import Unavailable
 from ingest.parse_pool import Document, ParsedDocument, ParserPool
 from ingest.parse_pool import pool as pool_module
-from ingest.parse_pool.pool import PATIENCE, _Idle
+from ingest.parse_pool.idle import PATIENCE, IdleWorkers
 from ingest.types import Failed, FailureKind, Seen
 from tests.poll.conftest import rss
 
 T = TypeVar("T")
 BIG = rss(*(f"n{number}" for number in range(12_000)))
-"""Takes seconds, and 40 MB, to read."""
+"""Takes seconds and 40 MB of memory to parse."""
 MEMORY = 1024**3
 
 
@@ -56,6 +56,21 @@ def in_pool(
             return await use(pool)
 
     return asyncio.run(run())
+
+
+async def begin_reading(pool: ParserPool) -> asyncio.Task[ParsedDocument | Failed]:
+    """Return when the only worker works on a document that it takes seconds to read."""
+    (pid,) = pool.pids
+    worker = psutil.Process(pid)
+    idle = sum(worker.cpu_times()[:2])
+
+    def wait_until_busy() -> None:
+        while sum(worker.cpu_times()[:2]) < idle + 0.1:
+            time.sleep(0.01)
+
+    reading = asyncio.create_task(pool.parse(document(BIG)))
+    await asyncio.to_thread(wait_until_busy)
+    return reading
 
 
 def titles(answer: ParsedDocument | Failed) -> int:
@@ -130,8 +145,7 @@ def test_a_worker_that_dies_between_two_documents_costs_none() -> None:
 
 def test_a_worker_that_dies_over_a_document_costs_that_one() -> None:
     async def use(pool: ParserPool) -> None:
-        reading = asyncio.create_task(pool.parse(document(BIG)))
-        await asyncio.sleep(0.3)
+        reading = await begin_reading(pool)
         os.kill(pool.pids[0], signal.SIGKILL)
         assert limited(await reading) == "the parser ended over it"
         assert titles(await pool.parse(document(rss("one")))) == 1
@@ -155,8 +169,7 @@ def test_a_worker_is_replaced_after_its_share_of_documents(monkeypatch: pytest.M
 
 def test_a_cancelled_document_leaves_the_pool_whole() -> None:
     async def use(pool: ParserPool) -> None:
-        reading = asyncio.create_task(pool.parse(document(BIG)))
-        await asyncio.sleep(0.2)
+        reading = await begin_reading(pool)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
@@ -243,7 +256,7 @@ def test_a_document_asks_for_its_own_keys_and_what_is_known_of_them_counts() -> 
             for body in (rss("one", "two"), rss("two", "three"), rss()):
                 answer = await pool.parse(document(body, 7))
                 assert isinstance(answer, ParsedDocument), answer
-                remembered.update({row.key: row for row in answer.reading.seen})
+                remembered.update({row.key: row for row in answer.summary.seen})
                 counts.append(len(answer.messages))
             await pool.parse(replace(document(rss("four")), first=True))
         return counts
@@ -287,14 +300,14 @@ def test_a_document_of_another_format_with_a_warning_is_whole_unless_it_was_cut(
         for body, whole in bodies.items():
             answer = await pool.parse(document(body))
             assert isinstance(answer, ParsedDocument), answer
-            assert (answer.reading.complete, len(answer.messages)) == (whole, 1)
+            assert (answer.summary.complete, len(answer.messages)) == (whole, 1)
 
     in_pool(use)
 
 
 def test_a_feeds_documents_go_to_the_worker_that_knows_it() -> None:
     async def run() -> list[int]:
-        idle = _Idle()
+        idle: IdleWorkers[None] = IdleWorkers()
         for number in range(3):
             idle.put(number, None)
         taken = []
@@ -309,7 +322,7 @@ def test_a_feeds_documents_go_to_the_worker_that_knows_it() -> None:
 
 def test_no_document_waits_for_a_worker_while_another_one_is_free() -> None:
     async def run() -> list[int]:
-        idle = _Idle()
+        idle: IdleWorkers[None] = IdleWorkers()
         idle.put(0, None)
         idle.put(1, None)
         return [(await idle.take(1))[0], (await idle.take(1))[0]]
@@ -319,7 +332,7 @@ def test_no_document_waits_for_a_worker_while_another_one_is_free() -> None:
 
 def test_a_free_worker_takes_its_own_feeds_first_but_passes_nobody_over_for_long() -> None:
     async def run() -> list[str]:
-        idle = _Idle()
+        idle: IdleWorkers[None] = IdleWorkers()
         served: list[str] = []
 
         async def ask(own: int, name: str) -> None:
@@ -341,7 +354,7 @@ def test_a_free_worker_takes_its_own_feeds_first_but_passes_nobody_over_for_long
 
 def test_a_worker_given_to_one_who_no_longer_waits_is_free_again() -> None:
     async def run() -> int:
-        idle = _Idle()
+        idle: IdleWorkers[None] = IdleWorkers()
         waiting = asyncio.create_task(idle.take(0))
         await asyncio.sleep(0)
         idle.put(0, None)

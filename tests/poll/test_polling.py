@@ -365,7 +365,7 @@ def test_one_feeds_trouble_is_no_others(desk: Desk) -> None:
 
 
 def test_a_host_that_says_slow_down_is_left_alone_by_all_its_feeds(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(budget=HostLimits(concurrency=1, spacing=timedelta(0), spare_loopback=False))
+    desk = make_desk(host_limits=HostLimits(concurrency=1, spacing=timedelta(0), spare_loopback=False))
     feeds = [desk.world.feed(f"/{name}.xml") for name in "abc"]
     for feed in feeds:
         feed.publish(rss(feed.path[1]))

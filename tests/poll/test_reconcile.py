@@ -88,10 +88,6 @@ MUTED: dict[str, Any] = {
     "state_since": NOON + timedelta(seconds=1),
     "state_reason": "by hand",
 }
-    "state": FeedState.MUTED,
-    "state_since": NOON + timedelta(seconds=1),
-    "state_reason": "by hand",
-}
 RESUMED: dict[str, Any] = {**MUTED, "state": FeedState.HEALTHY}
 CONFIRMED: dict[str, Any] = {"site_identity": None, "site_changed_reason": None}
 REQUEST: dict[str, Any] = {"etag": None, "validators_unreliable": True, "user_agent_trial": None}

@@ -1,4 +1,4 @@
-"""The user's sample, from an aggregator's feed to the stream of its topic and to search."""
+"""The sample article travels from an aggregator's feed to the stream of its topic and to search."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.corpus, pytest.mark.store]
 
 @pytest.fixture
 def sample() -> tuple[str, str]:
-    """Title and body."""
+    """Title and body of the sample."""
     try:
         text = (corpus_dir() / "sample-article.txt").read_text("utf-8")
     except CorpusAbsentError as absent:
@@ -68,7 +68,7 @@ def test_the_sample_ends_on_its_topics_stream_and_is_found(
     desk.poll()
 
     def ours(record: Record) -> bool:
-        """Tests share a broker, and its log topic."""
+        """Whether the record is this test's own: tests share a broker and its log topic."""
         return feed.url.encode() in record.value
 
     persist = Persister(database, PostgresLog(database), clock=desk.clock)
@@ -89,7 +89,7 @@ def test_the_sample_ends_on_its_topics_stream_and_is_found(
     assert event["kind"] == "created"
     assert event["article"]["publisher"] == "Natural News"  # type: ignore[index]
     assert event["article"]["authors"] == ["Richard Brown"]  # type: ignore[index]
-    phrases = {place["phrase"] for place in event["match"]["found"]}  # type: ignore[index]
+    phrases = {place["phrase"] for place in event["match"]["matches"]}  # type: ignore[index]
     assert len(phrases) > 1
     page = said("articles", "search", "mutual defense pact", "--topic", "russia-north-korea")
     assert [each["title"] for each in page if "title" in each] == [title.strip()]

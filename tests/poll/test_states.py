@@ -350,7 +350,7 @@ def test_an_outcome_that_came_after_its_lease_or_for_a_muted_feed_tells_nothing(
     minutes = timedelta(minutes=5)
 
     def leased(now: datetime) -> Lease:
-        (found,) = polls.lease_due(desk.engine, now=now, limit=9, lease=minutes, budget=HostLimits())
+        (found,) = polls.lease_due(desk.engine, now=now, limit=9, lease=minutes, host_limits=HostLimits())
         return found
 
     late, now = leased(desk.clock()), desk.clock() + 2 * minutes
@@ -397,7 +397,7 @@ def test_a_feed_that_moved_for_good_has_its_new_address_after_a_week(desk: Desk,
 @pytest.mark.store
 def test_what_was_set_for_its_old_server_does_not_go_to_the_new_one(make_desk: Callable[..., Desk]) -> None:
     """The buyer of a domain could redirect us for a week and receive the token of the feed."""
-    desk = make_desk(resolver=Names(), budget=HostLimits(spacing=timedelta(0)))
+    desk = make_desk(resolver=Names(), host_limits=HostLimits(spacing=timedelta(0)))
     old, new = desk.world.feed("/old.xml", host="old.test"), desk.world.feed("/new.xml", host="new.test")
     new.publish(rss("one"))
     desk.add(old)

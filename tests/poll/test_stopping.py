@@ -12,6 +12,8 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest.db.feeds import add_feeds
+from ingest.demo.responses import Answer, Fault, Pause, Script, Step
+from ingest.fetch import Limits
 from ingest.poll import PollCounts
 from ingest.runtime import Stop
 from tests.feedworld import faults
@@ -71,7 +73,8 @@ def test_a_feed_added_while_the_poller_runs_is_polled_and_a_stop_ends_it(make_de
 
 
 def test_a_stop_gives_back_what_was_not_finished_and_records_what_was(make_desk: MakeDesk) -> None:
-    desk = make_desk(concurrency=3, grace=timedelta(seconds=0.5))
+    hours = Limits(deadline=timedelta(hours=1), max_bytes=4 * 1024**2, max_redirects=5)
+    desk = make_desk(concurrency=3, grace=timedelta(seconds=0.5), limits=hours)
     stalled = [desk.world.feed(f"/stalled/{number}") for number in range(3)]
     quick = desk.world.feed("/quick")
     quick.publish(rss("one"))
@@ -89,9 +92,7 @@ def test_a_stop_gives_back_what_was_not_finished_and_records_what_was(make_desk:
             feed.wait_for_requests(1)
         wait_until(lambda: desk.feed(quick).polled_at is not None)
         desk.stop.request()
-        began = time.monotonic()
         counts = end()
-        assert time.monotonic() - began < 5
     assert (counts.leased, counts.recorded, counts.released) == (8, 1, 7)
     assert desk.titles() == ["one"]
     for feed in (*stalled, *waiting):
@@ -138,11 +139,27 @@ def test_a_stopped_poller_may_be_run_with_another_stop(make_desk: MakeDesk) -> N
     assert desk.titles() == ["one"]
 
 
+def held_until(claim: Callable[[], bool]) -> Fault:
+    """The honest response, as soon as the claim holds."""
+
+    def steps(answer: Answer) -> Iterator[Step]:
+        while not claim():
+            yield Pause(0.01)
+        yield answer.encoded()
+
+    return lambda truth: Script(status=truth.answer.status, steps=steps(truth.answer))
+
+
 def test_two_pollers_poll_each_feed_once(make_desk: MakeDesk, database: Engine) -> None:
     one, two = make_desk(concurrency=4), make_desk(concurrency=4)
     feeds = [one.world.feed(f"/{number}.xml") for number in range(80)]
+
+    def both_poll() -> bool:  # the first response waits for the fifth request, and one poller sends four
+        return sum(feed.request_count for feed in feeds) > 4
+
     for number, feed in enumerate(feeds):
         feed.publish(rss(f"n{number}"))
+        feed.fail_next(held_until(both_poll))
     with running(one) as end_one, running(two) as end_two:
         rows = [(feed.url, None) for feed in feeds]
         add_feeds(database, rows, now=one.clock(), interval=INTERVAL)
@@ -157,7 +174,7 @@ def test_two_pollers_poll_each_feed_once(make_desk: MakeDesk, database: Engine) 
 
 
 def test_what_one_poller_lost_another_takes_over(make_desk: MakeDesk) -> None:
-    one, two = make_desk(), make_desk()
+    one, two = make_desk(grace=timedelta(seconds=0.1)), make_desk()
     feed = one.world.feed("/a.xml")
     feed.publish(rss("one"))
     feed.fail_next(faults.stall())
@@ -168,7 +185,6 @@ def test_what_one_poller_lost_another_takes_over(make_desk: MakeDesk) -> None:
         two.clock.pass_by(timedelta(minutes=5))
         two.poll_due()
         assert two.titles() == ["one"]
-        one.poller._grace = 0.1
     assert [(poll.result, poll.failure) for poll in two.polls(feed)] == [
         ("failed", "abandoned"),
         ("fetched", None),

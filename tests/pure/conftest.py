@@ -1,4 +1,4 @@
-"""The corpus, for those who need it; where it is absent they are skipped and say so."""
+"""The evaluation corpus; tests that need it are skipped with a message where it is absent."""
 
 from __future__ import annotations
 

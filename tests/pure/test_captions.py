@@ -1,4 +1,4 @@
-"""What Media RSS says of a picture is not what the entry says (met in the feeds of three newspapers)."""
+"""Captions in Media RSS are not the text of an entry (seen in the feeds of three newspapers)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules say what they say, in every script, and a rule that is none is refused by place."""
+"""Rules match in every script, and an invalid rule is refused with its place in the file."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ def test_an_explanation_quotes_the_places_and_names_the_alternative() -> None:
     )
     (match,) = compile_topics([topic]).matches("A Summit", "They sign the pact today.")
     assert match.explanation["rule"] == "all: [pact, summit]"
-    assert [(found["where"], found["phrase"], found["at"]) for found in match.explanation["found"]] == [
+    assert [(span["field"], span["phrase"], span["offset"]) for span in match.explanation["matches"]] == [
         ("title", "summit", 2),
         ("text", "pact", 14),
     ]
-    assert match.explanation["found"][1]["quote"] == "They sign the pact today."
+    assert match.explanation["matches"][1]["quote"] == "They sign the pact today."
 
 
 @pytest.mark.parametrize(
@@ -93,21 +93,21 @@ def test_an_explanation_quotes_the_places_and_names_the_alternative() -> None:
 def test_a_quote_is_not_cut_within_a_word(text: str, quote: str) -> None:
     topic = Topic(slug="t", title="T", description="", rule={"rule": "pact"})
     (match,) = compile_topics([topic]).matches("", text)
-    assert match.explanation["found"][0]["quote"] == quote
+    assert match.explanation["matches"][0]["quote"] == quote
 
 
 def test_places_are_those_of_the_text_where_its_quotes_and_dashes_are_set() -> None:
     topic = Topic(slug="t", title="T", description="", rule={"any": ["pact"]})
     (match,) = compile_topics([topic]).matches("“One” title", "Russia’s — or “their” — pact…")
-    assert match.explanation["found"] == [
-        {"where": "text", "phrase": "pact", "at": 24, "quote": "Russia’s — or “their” — pact…"}
+    assert match.explanation["matches"] == [
+        {"field": "text", "phrase": "pact", "offset": 24, "quote": "Russia’s — or “their” — pact…"}
     ]
 
 
 def test_letters_that_grow_when_folded_do_not_shift_the_quotes() -> None:
     topic = Topic(slug="t", title="T", description="", rule={"any": ["pact"]})
     (match,) = compile_topics([topic]).matches("", "İstanbul Straße ﬁn: the pact")
-    assert match.explanation["found"][0]["at"] == 24
+    assert match.explanation["matches"][0]["offset"] == 24
 
 
 @pytest.mark.parametrize(

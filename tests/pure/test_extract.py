@@ -1,4 +1,4 @@
-"""Which pages are read, and in which encoding."""
+"""Extraction: the bodies that count as pages, and their encodings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fast lane and the reference say the same of every document that the lane takes."""
+"""The fast path and feedparser read equal values from every document that the fast path takes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from ingest.parse import EntryCache, feedparser_adapter, parse_feed
 from ingest.parse.dates import read_date
+from ingest.parse.entry_fields import _date
 from ingest.parse.fastpath.entries import ENTRY_HANDLERS
 from ingest.parse.fastpath.splitting import MARK
 from ingest.parse.fastpath.values import _CP1252
-from ingest.parse.xml import _date, takes_the_fast_lane
+from ingest.parse.xml import takes_fastpath
 from ingest.types import Entry, ParsedFeed
 from tests.bench.parse import difference
 
@@ -60,8 +61,8 @@ SHAPES = (rss, atom, rdf)
 
 
 def same(body: bytes) -> ParsedFeed:
-    """What the document says, by every way to read it."""
-    expected = parse_feed(body, url=FEED, quick=False)
+    """The values of the document, compared over every way to read it."""
+    expected = parse_feed(body, url=FEED, use_fastpath=False)
     assert isinstance(expected, ParsedFeed), expected
     assert difference(parse_feed(body, url=FEED), expected) is None
     cache = EntryCache(1024**2)
@@ -71,7 +72,7 @@ def same(body: bytes) -> ParsedFeed:
 
 
 def taken(body: bytes) -> ParsedFeed:
-    assert takes_the_fast_lane(body, url=FEED)
+    assert takes_fastpath(body, url=FEED)
     return same(body)
 
 
@@ -223,7 +224,7 @@ def test_an_entry_is_not_remembered_for_a_document_in_which_its_prefix_means_not
     beside = f"<rss version='2.0'><channel><image{space}/>{inner}</channel></rss>".encode()
     cache = EntryCache(1024**2)
     for body in (whole, beside):
-        expected = parse_feed(body, url=FEED, quick=False)
+        expected = parse_feed(body, url=FEED, use_fastpath=False)
         assert difference(parse_feed(body, url=FEED, cache=cache), expected) is None
     assert "not well-formed" in parse_feed(beside, url=FEED, cache=cache).warnings[0]  # type: ignore[union-attr]
 
@@ -250,13 +251,13 @@ OUTSIDE = {
 
 @pytest.mark.parametrize("body", OUTSIDE.values(), ids=OUTSIDE.keys())
 def test_what_only_the_reference_reads_rightly_is_left_to_it(body: bytes) -> None:
-    assert not takes_the_fast_lane(body, url=FEED)
-    expected = parse_feed(body, url=FEED, quick=False)
+    assert not takes_fastpath(body, url=FEED)
+    expected = parse_feed(body, url=FEED, use_fastpath=False)
     assert parse_feed(body, url=FEED, cache=EntryCache(1024**2)) == expected
 
 
 def test_every_element_that_means_something_to_the_reference_is_read_or_refused() -> None:
-    """A feedparser that learns a new element must not find it read here as one without meaning."""
+    """A future feedparser may support a new element, which the fast path must not ignore."""
     read = {*ENTRY_HANDLERS, "item", "entry", "rss", "feed", "channel"}
     refused = (
         "abstract body cc_license cloud creativecommons_license dcterms_valid feedburner_browserfriendly geom "
@@ -369,7 +370,7 @@ DOCUMENTS = st.builds(
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(DOCUMENTS)
 def test_generated_documents_are_read_as_the_reference_reads_them(body: bytes) -> None:
-    expected = parse_feed(body, url=FEED, quick=False)
+    expected = parse_feed(body, url=FEED, use_fastpath=False)
     cache = EntryCache(1024**2)
     for found in (parse_feed(body, url=FEED), *(parse_feed(body, url=FEED, cache=cache) for _ in range(2))):
         assert difference(found, expected) is None
@@ -388,7 +389,7 @@ def test_damaged_documents_are_read_as_the_reference_reads_them(
     for start, length, put in damages:
         at = start % (len(body) + 1)
         body = body[:at] + put + body[at + length :]
-    expected = parse_feed(body, url=FEED, quick=False)
+    expected = parse_feed(body, url=FEED, use_fastpath=False)
     assert difference(parse_feed(body, url=FEED, cache=EntryCache(1024**2)), expected) is None
 
 

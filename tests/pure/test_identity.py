@@ -1,4 +1,4 @@
-"""What is the same article, as any process tells it."""
+"""Every process computes the same identity for an article."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""JSON Feeds as the specification has them, as real ones are, and as hostile ones would be."""
+"""JSON Feeds: by the specification, from real servers, and hostile."""
 
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.normalise import draft
+from ingest.normalise import draft_entries
 from ingest.parse import parse_feed
 from ingest.parse.jsonfeed import MAX_ENTRIES
 from ingest.types import Entry, Failed, FailureKind, ParsedFeed
+from tests.speed import cpu_limit
 
 FEED = "https://news.example/feeds/world.json"
 VERSION = "https://jsonfeed.org/version/1.1"
@@ -215,9 +215,8 @@ HOSTILE = {
 
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_documents_fail_fast(body: bytes) -> None:
-    begun = time.process_time()
-    found = failed(body)
-    assert time.process_time() - begun < 1
+    with cpu_limit(1):
+        found = failed(body)
     assert found.kind in (FailureKind.UNPARSABLE, FailureKind.NOT_A_FEED)
     assert len(found.detail) <= 300
 
@@ -226,7 +225,7 @@ def test_a_number_of_a_million_digits_is_no_name_of_ours() -> None:
     body = b'{"version": "https://jsonfeed.org/version/1", "items": [{"id": 1%s, "title": "T"}]}' % (
         b"0" * 10**6
     )
-    assert draft(parsed(body), feed_url=FEED).drafts[0].title == "T"
+    assert draft_entries(parsed(body), feed_url=FEED).drafts[0].title == "T"
 
 
 def test_a_document_of_too_many_entries_is_refused_and_the_last_one_allowed_is_read() -> None:
@@ -261,7 +260,7 @@ def test_whatever_stands_in_a_field_the_feed_is_read_and_its_articles_made(
 ) -> None:
     found = parsed(entries, **head)
     assert len(found.entries) == sum(isinstance(each, dict) for each in entries)
-    drafted = draft(found, feed_url=FEED)
+    drafted = draft_entries(found, feed_url=FEED)
     assert len(drafted.drafts) + len(drafted.unusable) == len(found.entries)
 
 

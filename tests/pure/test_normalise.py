@@ -1,4 +1,4 @@
-"""Which article an entry is, and what of it is new."""
+"""Normalising: the article of each entry, and whether the article is new or changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingest.normalise import CUT, MAX_NAMES, MAX_TEXT_CHARACTERS, MAX_TITLE_CHARACTERS, Normalised, normalise
+from ingest.normalise import (
+    MAX_NAMES,
+    MAX_TEXT_CHARACTERS,
+    MAX_TITLE_CHARACTERS,
+    TRUNCATION_MARK,
+    Normalised,
+    normalise,
+)
 from ingest.normalise.markup import plain_text, sanitise, single_line
 from ingest.types import Article, Entry, ParsedFeed, Seen
 
@@ -140,7 +147,10 @@ def test_an_entry_that_says_nothing_is_unusable_by_number() -> None:
         (an_entry("1", LINK, "Why i <b was never closed"), "Why i <b was never closed"),
         (an_entry("1", LINK, None, "Before <object data='x.swf'>behind a film"), "Before behind a film"),
         (an_entry("1", LINK, None), LINK),
-        (an_entry("1", LINK, "x" * 5000), "x" * (MAX_TITLE_CHARACTERS - len(CUT)) + CUT),
+        (
+            an_entry("1", LINK, "x" * 5000),
+            "x" * (MAX_TITLE_CHARACTERS - len(TRUNCATION_MARK)) + TRUNCATION_MARK,
+        ),
     ],
     ids=["entities", "markup", "no tag", "from the text", "open object", "from the link", "too long"],
 )
@@ -157,9 +167,9 @@ def test_everything_is_bounded_and_says_so() -> None:
         )
     )
     assert len(found.text) <= MAX_TEXT_CHARACTERS
-    assert found.text.endswith(CUT)
+    assert found.text.endswith(TRUNCATION_MARK)
     assert len(found.authors) == MAX_NAMES
-    assert found.categories[0].endswith(CUT)
+    assert found.categories[0].endswith(TRUNCATION_MARK)
 
 
 def test_source_publisher_and_language_fall_back_in_order() -> None:

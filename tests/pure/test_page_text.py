@@ -1,4 +1,4 @@
-"""Whether a page's text is better than its feed's, and what follows from each try, as tables."""
+"""Tables: when a page's text replaces the feed's, and the outcome of each attempt to fetch a page."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingest.identity import content_hash
-from ingest.normalise.page_text import LEAST_CHARACTERS, merge_page_text, no_better
+from ingest.normalise.page_text import MIN_CHARACTERS, merge_page_text, no_better
 from ingest.schedule.page_fetch import (
-    LONGEST_WAIT,
-    MAX_HOPS,
+    MAX_REDIRECTS,
     MAX_TRIES,
+    MAX_WAIT,
     RETRIES,
     PageState,
-    asked_robots,
-    failed_page,
-    moved,
+    after_failure,
+    after_redirect,
+    after_robots_fetch,
 )
 from ingest.types import Article, Failed, FailureKind
 from tests.persist.articles import article
@@ -44,7 +44,7 @@ VERDICTS: dict[str, tuple[str, str, str, bool]] = {
     "the same text": (TITLE, STORY, STORY, False),
     "hardly longer": (TITLE, STORY, STORY + " Read on.", False),
     "less": (TITLE, STORY, TEASER * 3, False),
-    "a few words": (TITLE, "", "x" * (LEAST_CHARACTERS - 1), False),
+    "a few words": (TITLE, "", "x" * (MIN_CHARACTERS - 1), False),
     "a wall": (TITLE, TEASER, "Please accept cookies and subscribe to read this newspaper online. " * 20, False),
     "another article": (TITLE, TEASER, "The football club has a new trainer, who wants to win the cup. " * 20, False),
     "the feed's whole text and more": (TITLE, STORY * 3, STORY * 3 + "\nThe winter timetable is unchanged." * 40, True),
@@ -143,14 +143,14 @@ TRIES: dict[str, tuple[Failed, int, timedelta | None]] = {
     "no better": (failure(FailureKind.NO_BETTER, 200), 1, HOUR),
     "still no better": (failure(FailureKind.NO_BETTER, 200), 2, None),
     "asked to wait": (failure(FailureKind.STATUS, 503, retry_after=2 * HOUR), 1, 2 * HOUR),
-    "asked to wait for ever": (failure(FailureKind.STATUS, 503, retry_after=900 * HOUR), 1, LONGEST_WAIT),
+    "asked to wait for ever": (failure(FailureKind.STATUS, 503, retry_after=900 * HOUR), 1, MAX_WAIT),
 }
 
 
 @pytest.mark.parametrize("case", TRIES)
 def test_what_follows_from_a_try_that_failed(case: str) -> None:
     failed, tries, wait = TRIES[case]
-    found = failed_page(URL, failed, tries=tries, outage=False, now=NOW)
+    found = after_failure(URL, failed, tries=tries, outage=False, now=NOW)
     assert found.state is (PageState.GIVEN_UP if wait is None else PageState.WAITING)
     assert found.due_at == (None if wait is None else NOW + wait)
     assert (found.tried, found.failure, found.status) == (True, failed.kind, failed.status)
@@ -160,19 +160,22 @@ def test_what_follows_from_a_try_that_failed(case: str) -> None:
 
 def test_an_outage_of_ours_is_no_try() -> None:
     gone = failure(FailureKind.DNS, unreachable=True)
-    found = failed_page(URL, gone, tries=MAX_TRIES, outage=True, now=NOW)
+    found = after_failure(URL, gone, tries=MAX_TRIES, outage=True, now=NOW)
     assert (found.state, found.tried, found.failure) == (PageState.WAITING, False, FailureKind.OUTAGE)
     # A refusal comes from somebody, whatever our network does.
     refused = failure(FailureKind.STATUS, 403)
-    assert failed_page(URL, refused, tries=1, outage=True, now=NOW).tried
+    assert after_failure(URL, refused, tries=1, outage=True, now=NOW).tried
 
 
 def test_neither_robots_txt_nor_a_redirect_is_a_try() -> None:
-    first = asked_robots(now=NOW)
+    first = after_robots_fetch(now=NOW)
     assert (first.state, first.due_at, first.tried) == (PageState.WAITING, NOW, False)
-    there = moved("https://b.example/a", status=301, hops=MAX_HOPS - 1, now=NOW)
+    there = after_redirect("https://b.example/a", status=301, hops=MAX_REDIRECTS - 1, now=NOW)
     assert (there.state, there.url, there.tried) == (PageState.WAITING, "https://b.example/a", False)
-    assert moved("https://b.example/a", status=301, hops=MAX_HOPS, now=NOW).state is PageState.GIVEN_UP
+    assert (
+        after_redirect("https://b.example/a", status=301, hops=MAX_REDIRECTS, now=NOW).state
+        is PageState.GIVEN_UP
+    )
 
 
 @pytest.mark.parametrize(
@@ -182,6 +185,6 @@ def test_too_many_requests_is_said_for_the_host(
     status: int, retry_after: timedelta | None, pauses: bool
 ) -> None:
     failed = failure(FailureKind.STATUS, status, retry_after=retry_after)
-    found = failed_page(URL, failed, tries=1, outage=False, now=NOW)
+    found = after_failure(URL, failed, tries=1, outage=False, now=NOW)
     assert (found.pause is not None) is pauses
     assert found.pause is None or found.pause.host == "news.example"

@@ -1,4 +1,4 @@
-"""From a feed's bytes to articles: what the parser makes of odd documents, and what normalising makes of entries."""
+"""From a feed's bytes to articles: parsing odd documents, and normalising their entries."""
 
 from __future__ import annotations
 

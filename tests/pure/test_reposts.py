@@ -1,4 +1,4 @@
-"""Who ran it first, and what is not part of the story."""
+"""Reposts: the declared origin of a text, and the boilerplate around a story."""
 
 from __future__ import annotations
 

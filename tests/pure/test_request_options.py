@@ -1,4 +1,4 @@
-"""What an operator may have a feed asked with, and what is shown of it."""
+"""Request options of a feed: accepted values, and the masked form for display."""
 
 from __future__ import annotations
 

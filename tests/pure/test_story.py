@@ -1,4 +1,4 @@
-"""Copies of one text meet; short texts never do."""
+"""Copies of one text have one story id; short texts never share one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The short way to a text's words goes where the long way goes, or says that it cannot."""
+"""The fast tokenizer finds the same words as the regular expression, or returns None."""
 
 from __future__ import annotations
 

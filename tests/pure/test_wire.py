@@ -1,4 +1,4 @@
-"""A record says again what the article said; whatever is not such a record is unusable, by name."""
+"""Decoding a record restores its article; an invalid record is unusable, and the reason names the field."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def changed(**fields: Any) -> Record:
 
 
 def test_digests_are_of_title_and_text_on_the_wire_and_of_the_authors_too_when_read() -> None:
-    """As pollers sent them before authors made a revision."""
+    """The wire keeps the hashes of pollers that did not count authors yet."""
     told = content_hash("A title", "Text.", ())
     page = PageSource(id=2, content_hash=article().content_hash, url="https://news.example/a")
     whole = replace(article(), content_hash=content_hash("A title", "Whole.", article().authors), page=page)

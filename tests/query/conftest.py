@@ -1,4 +1,4 @@
-"""The commands as a program calls them, over a fresh database."""
+"""Run the commands over a fresh database."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def library(database: Engine) -> Library:
 
 @pytest.fixture
 def run(database_url: str) -> Run:
-    """``run("articles", "search", "x")``: the command's result, in this process."""
+    """Run a command in this process, such as ``run("articles", "search", "x")``, and return its result."""
 
     def call(*arguments: str, input: str | None = None, color: bool = False) -> Result:  # noqa: A002 - as CliRunner has it
         environment = {"INGEST_DATABASE_URL": database_url, "INGEST_CONFIG": None}
@@ -35,7 +35,7 @@ def run(database_url: str) -> Run:
 
 @pytest.fixture
 def start(database_url: str) -> Callable[..., subprocess.Popen[str]]:
-    """The same in a process of its own, its output in a pipe."""
+    """Start a command in a process of its own, with its output in a pipe."""
 
     def call(*arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -275,7 +275,7 @@ def test_a_topics_file_is_told_all_that_is_wrong_with_it(run: Run, tmp_path: Pat
         found = run("topics", command, str(file))
         assert found.exit_code == 2
         first, *rest = found.stderr.splitlines()
-        assert first == "ingest: 10 things are not accepted:"
+        assert first == "ingest: 10 values are not accepted:"
         assert [
             re.split(" is not accepted|; expected", text.strip())[0].removeprefix(f"{file}, ")
             for text in rest
@@ -287,7 +287,7 @@ def test_a_topics_file_is_told_all_that_is_wrong_with_it(run: Run, tmp_path: Pat
             "topic football, rule.any[0].within: -1",
             "topic football, rule.any[1].title: 'both'",
             "topic 2, slug: 'A B'",
-            "topic 3 (chess), title: nothing is given",
+            "topic 3 (chess), title: no value",
             "topic 4, slug: 'football'",
             "topic hockey, rule: ['hockey']",
         ]

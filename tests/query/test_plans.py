@@ -1,4 +1,4 @@
-"""Hot queries use their indexes: the plans PostgreSQL makes over ten thousand articles, not the clock, are asked."""
+"""Frequent queries use their indexes: the tests read PostgreSQL's plans over ten thousand articles, not the clock."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
-from ingest.db import article_search, ledger
-from ingest.db.article_search import ArticleQuery, PageCursor
+from ingest.db import article_search
 from ingest.db.engine import open_engine
+from ingest.db.ledger import read_ledger
 from ingest.db.read_transaction import read_transaction
 from ingest.db.status import read_status
 from ingest.errors import Unavailable
+from ingest.query import ArticleQuery, PageCursor
 from tests.conftest import Postgres
 from tests.library import NOON, Library
 
@@ -74,7 +75,7 @@ def filled(postgres: Postgres) -> Iterator[Engine]:
 
 
 def plans(engine: Engine, call: Callable[[Engine], object]) -> list[str]:
-    """The plan of each SELECT that ``call`` makes, with the values it makes it with."""
+    """Return the plan of each SELECT that ``call`` executes, with its parameters."""
     made: list[tuple[str, Any]] = []
 
     def remember(_c: Any, _cursor: Any, statement: str, parameters: Any, _x: Any, _many: bool) -> None:
@@ -102,12 +103,12 @@ PLACE = PageCursor(sort_at=NOON - timedelta(days=57), id=SOME_ID)
     ("query", "index"),
     [
         (ArticleQuery(), "ix_articles_sort"),
-        (ArticleQuery(behind=PLACE), "ix_articles_sort"),
+        (ArticleQuery(after=PLACE), "ix_articles_sort"),
         (ArticleQuery(since=NOON - timedelta(days=55), until=NOON - timedelta(days=54)), "ix_articles_sort"),
         (ArticleQuery(source="h7.example"), "ix_articles_source"),
         (ArticleQuery(story=SOME_ID), "ix_articles_story"),
         (ArticleQuery(q="w" + "0" * 32), "ix_revisions_search"),
-        (ArticleQuery(q='"title h7.example/7"', behind=PLACE), "ix_revisions_search"),
+        (ArticleQuery(q='"title h7.example/7"', after=PLACE), "ix_revisions_search"),
         (ArticleQuery(topic="rare"), "pk_matches"),
         (ArticleQuery(topic="common"), "ix_articles_sort"),
     ],
@@ -119,8 +120,8 @@ def test_a_page_of_articles_is_found_by_an_index(filled: Engine, query: ArticleQ
     assert "Seq Scan on revisions" not in plan
     if index == "ix_articles_sort":
         assert "Sort Key: articles.sort_at" not in plan, "the index has this order"
-    if query.behind is not None and query.q is None:
-        assert "Index Cond: (ROW(sort_at, id) < ROW(" in plan, "the index begins behind the cursor"
+    if query.after is not None and query.q is None:
+        assert "Index Cond: (ROW(sort_at, id) < ROW(" in plan, "the scan begins after the cursor"
 
 
 def test_a_word_that_is_everywhere_is_found_by_time(filled: Engine) -> None:
@@ -131,7 +132,7 @@ def test_a_word_that_is_everywhere_is_found_by_time(filled: Engine) -> None:
 
 
 def test_an_article_and_its_ledger_read_no_table_through(filled: Engine) -> None:
-    made = plans(filled, lambda engine: ledger.ledger(engine, "https://h7.example/7"))
+    made = plans(filled, lambda engine: read_ledger(engine, "https://h7.example/7"))
     whole = "\n".join(made)
     assert len(made) >= 8
     for index in (
@@ -155,15 +156,15 @@ def test_status_counts_the_last_hour_of_polls_by_their_index(filled: Engine) -> 
 
 def test_pages_of_every_query_together_are_the_whole(filled: Engine) -> None:
     for query, total in ((ArticleQuery(source="h7.example"), 100), (ArticleQuery(topic="rare"), 9)):
-        found: list[UUID] = []
-        wanted = replace(query, limit=7)
+        ids: list[UUID] = []
+        next_query = replace(query, limit=7)
         while True:
-            page = article_search.find(filled, wanted)
-            found += [article.id for article in page.articles]
-            if page.behind is None:
+            page = article_search.find(filled, next_query)
+            ids += [article.id for article in page.articles]
+            if page.next_cursor is None:
                 break
-            wanted = replace(wanted, behind=page.behind)
-        assert len(found) == len(set(found)) == total
+            next_query = replace(next_query, after=page.next_cursor)
+        assert len(ids) == len(set(ids)) == total
 
 
 def test_a_query_that_takes_too_long_ends(database: Engine) -> None:

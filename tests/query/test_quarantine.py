@@ -1,4 +1,4 @@
-"""``ingest quarantine``: nothing set aside is lost, and it can be handed in again."""
+"""``ingest quarantine``: no record in quarantine is lost, and records can be replayed."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_replay_hands_in_the_original_bytes_and_marks_it(
 def test_a_wrong_number_among_many_replays_none(library: Library, run: Run, database: Engine) -> None:
     number = library.quarantine()
     assert run("quarantine", "replay", str(number), "99").exit_code == 2
-    assert "NUMBERS: nothing is given; expected the numbers" in run("quarantine", "replay").output
+    assert "NUMBERS: no value; expected the numbers" in run("quarantine", "replay").output
     assert PostgresLog(database).read("news.articles", after=0, limit=10) == []
 
 
@@ -77,27 +77,27 @@ def test_an_entry_of_a_feed_is_not_replayed_for_the_log_never_had_it(
 
 def test_a_crash_between_append_and_mark_only_repeats(library: Library, run: Run, database: Engine) -> None:
     number = library.quarantine(b"one")
-    one = quarantine.one(database, number)
+    one = quarantine.find_record(database, number)
     assert one is not None
     PostgresLog(database).append(one.topic, [one.message()])  # and then the process died
     run("quarantine", "replay", "--all")
     records = PostgresLog(database).read("news.articles", after=0, limit=10)
     assert [bytes(r.value) for r in records] == [b"one", b"one"]
-    assert quarantine.waiting(database) == ()
+    assert quarantine.replayable_ids(database) == ()
 
 
 def test_drop_asks_and_deletes(library: Library, run: Run, database: Engine) -> None:
     number = library.quarantine()
     assert run("quarantine", "drop", str(number), input="n\n").exit_code == 0
-    assert quarantine.one(database, number) is not None
+    assert quarantine.find_record(database, number) is not None
     assert run("quarantine", "drop", str(number), "--yes").output == f"{number} dropped\n"
-    assert quarantine.one(database, number) is None
+    assert quarantine.find_record(database, number) is None
 
 
 def test_lists_come_in_pages(library: Library, database: Engine) -> None:
     numbers = [library.quarantine(offset=n) for n in range(5)]
     quarantine.mark_replayed(database, numbers[2], now=NOON)
-    first = quarantine.listed(database, limit=2)
+    first = quarantine.list_records(database, limit=2)
     assert [one.id for one in first] == [numbers[4], numbers[3]]
-    rest = quarantine.listed(database, limit=9, behind=first[-1].id)
+    rest = quarantine.list_records(database, limit=9, below=first[-1].id)
     assert [one.id for one in rest] == [numbers[1], numbers[0]]

@@ -1,4 +1,4 @@
-"""``ingest tail``: from a cursor, to the end, and on."""
+"""``ingest tail``: from a cursor to the end, then new events."""
 
 from __future__ import annotations
 

@@ -45,14 +45,14 @@ def feeds(database_url: str) -> Feeds:
 
 def poll(engine: Engine) -> None:
     """Record two polls of the first feed."""
-    (lease,) = lease_due(engine, now=now(), limit=1, lease=timedelta(minutes=5), budget=HostLimits())
+    (lease,) = lease_due(engine, now=now(), limit=1, lease=timedelta(minutes=5), host_limits=HostLimits())
     fetched = Fetched(url=lease.url, status=200, body=b"x", content_type=None, etag=None, last_modified=None)
     reading = DocumentSummary(
         title="Its own", entries=30, appended=29, created=20, duplicates=1, seen=(), complete=True
     )
     record(engine, [decide_outcome(lease, fetched, reading, now=now(), policy=Policy())], now=now())
     later = now() + timedelta(hours=1)
-    (lease,) = lease_due(engine, now=later, limit=1, lease=timedelta(minutes=5), budget=HostLimits())
+    (lease,) = lease_due(engine, now=later, limit=1, lease=timedelta(minutes=5), host_limits=HostLimits())
     failed = Failed(kind=FailureKind.STATUS, detail="503 Service Unavailable", status=503)
     record(engine, [decide_outcome(lease, failed, None, now=later, policy=Policy())], now=later)
 
@@ -81,7 +81,7 @@ def test_who_adds_a_feed_is_told_where_no_poller_runs(
         assert feeds("add", "https://b.example/").stderr == ""
     poller.dispose()
     assert feeds("add", "https://c.example/").stderr == NO_POLLER
-    (lease,) = lease_due(database, now=now(), limit=1, lease=timedelta(minutes=5), budget=HostLimits())
+    (lease,) = lease_due(database, now=now(), limit=1, lease=timedelta(minutes=5), host_limits=HostLimits())
     assert feeds("add", "https://d.example/").stderr == ""
     failed = Failed(kind=FailureKind.STATUS, detail="503", status=503)
     record(database, [decide_outcome(lease, failed, None, now=now(), policy=Policy())], now=now())
@@ -287,7 +287,7 @@ def test_a_feed_is_muted_and_resumed(feeds: Feeds, database: Engine) -> None:
     feeds("add", "https://a.example/", "https://b.example/")
     assert feeds("mute", "1").output == "muted: 1 https://a.example/\n"
     assert feeds("mute", "1").output == "already muted: 1 https://a.example/\n"
-    leased = lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), budget=HostLimits())
+    leased = lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), host_limits=HostLimits())
     assert [lease.url for lease in leased] == ["https://b.example/"]
     assert "1  muted" in feeds("list").output
     assert (
@@ -300,7 +300,7 @@ def test_a_feed_is_muted_and_resumed(feeds: Feeds, database: Engine) -> None:
         == "0 polled sooner\n1 https://a.example/  next poll none while it is muted\n"
     )
     assert feeds("resume", "https://a.example/").output == "resumed: 1 https://a.example/\n"
-    (lease,) = lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), budget=HostLimits())
+    (lease,) = lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), host_limits=HostLimits())
     assert lease.url == "https://a.example/"
     assert feeds("mute", "99").exit_code == 2
 
@@ -311,7 +311,7 @@ def test_a_feed_is_polled_sooner_when_asked_by_hand(feeds: Feeds, database: Engi
     assert early.stdout == "0 polled sooner\n"  # new feeds are due at once
     assert early.stderr == NO_POLLER
     at = now() - timedelta(minutes=10)
-    leases = lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), budget=HostLimits())
+    leases = lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), host_limits=HostLimits())
     busy = Failed(kind=FailureKind.STATUS, detail="503", status=503, retry_after=timedelta(hours=2))
     unchanged = NotModified(url="u", etag=None, last_modified=None)
     for lease in leases:
@@ -335,7 +335,9 @@ def test_a_feed_is_polled_sooner_when_asked_by_hand(feeds: Feeds, database: Engi
 
 def test_refresh_tells_when_the_host_has_room(feeds: Feeds, database: Engine) -> None:
     feeds("add", "https://a.example/1", "https://a.example/2")
-    told, other = lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), budget=HostLimits())
+    told, other = lease_due(
+        database, now=now(), limit=9, lease=timedelta(minutes=5), host_limits=HostLimits()
+    )
     at = now()
     unchanged = NotModified(url=other.url, etag=None, last_modified=None)
     long_ago = at - timedelta(minutes=10)
@@ -352,11 +354,11 @@ def test_refresh_tells_when_the_host_has_room(feeds: Feeds, database: Engine) ->
 
 def test_a_feed_that_has_its_turn_is_told_it_and_no_later_one(feeds: Feeds, database: Engine) -> None:
     feeds("add", *(f"https://a.example/{n}" for n in range(4)))
-    lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), budget=HostLimits())
+    lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), host_limits=HostLimits())
     waiting = find_feed(database, url="https://a.example/3")
     assert waiting is not None
     assert (
-        f"next poll  {when(waiting.next_poll_at)}  because: its turn at a.example, which is not asked more often\n"
+        f"next poll  {when(waiting.next_poll_at)}  because: waits for a slot at a.example, which is rate-limited\n"
     ) in feeds("show", "4").output
 
 
@@ -364,7 +366,7 @@ def test_a_poll_under_way_is_told(feeds: Feeds, database: Engine) -> None:
     feeds("add", "https://a.example/")
     began = now()
     minutes = timedelta(minutes=5)
-    (lease,) = lease_due(database, now=began, limit=1, lease=minutes, budget=HostLimits())
+    (lease,) = lease_due(database, now=began, limit=1, lease=minutes, host_limits=HostLimits())
     takes = f"if it has not ended by {when(began + minutes)} another poller takes the feed"
     assert f"next poll  under way since {when(began)}; {takes}\n" in feeds("show", "1").output
     assert f"0 polled sooner\n1 https://a.example/  next poll under way since {when(began)}" in (
@@ -380,14 +382,14 @@ def test_a_poll_under_way_is_told(feeds: Feeds, database: Engine) -> None:
     feeds("add", "https://b.example/")
     with database.begin() as connection:
         connection.execute(text("UPDATE feeds SET next_poll_at = :at WHERE id = 2"), {"at": lost - minutes})
-    lease_due(database, now=lost, limit=1, lease=minutes, budget=HostLimits())
+    lease_due(database, now=lost, limit=1, lease=minutes, host_limits=HostLimits())
     said = f"next poll  {when(began)}  because: the one that began at {when(lost)} has not ended\n"
     assert said in feeds("show", "2").output
 
 
 def test_a_feed_that_was_just_polled_is_not_asked_again_at_once(feeds: Feeds, database: Engine) -> None:
     feeds("add", "https://a.example/")
-    (lease,) = lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), budget=HostLimits())
+    (lease,) = lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), host_limits=HostLimits())
     unchanged = NotModified(url="u", etag=None, last_modified=None)
     polled = now()
     record(database, [decide_outcome(lease, unchanged, None, now=polled, policy=Policy())], now=polled)

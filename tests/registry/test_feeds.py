@@ -64,10 +64,10 @@ def test_a_removed_feed_takes_its_seen_set_along(database: Engine) -> None:
 def test_feeds_are_made_due_unless_they_are_being_polled(database: Engine) -> None:
     for number in range(3):
         add_feed(database, f"https://{number}.example/", now=NOW + timedelta(days=number), interval=INTERVAL)
-    lease_due(database, now=NOW, limit=1, lease=INTERVAL, budget=HostLimits())
+    lease_due(database, now=NOW, limit=1, lease=INTERVAL, host_limits=HostLimits())
     assert make_due(database, now=NOW) == 2
     assert [
-        lease.url for lease in lease_due(database, now=NOW, limit=9, lease=INTERVAL, budget=HostLimits())
+        lease.url for lease in lease_due(database, now=NOW, limit=9, lease=INTERVAL, host_limits=HostLimits())
     ] == [
         "https://1.example/",
         "https://2.example/",

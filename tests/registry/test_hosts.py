@@ -17,7 +17,7 @@ from sqlalchemy import Engine, text
 from ingest.cli import root
 from ingest.db import hosts
 from ingest.db.feeds import add_feeds, find_feed, make_due
-from ingest.db.hosts import Room
+from ingest.db.hosts import BusyHost
 from ingest.db.polls import lease_due, record, release
 from ingest.schedule import Policy, decide_outcome
 from ingest.schedule.rate_limit import HostLimits
@@ -36,9 +36,9 @@ def add(engine: Engine, *hosts_: str, each: int) -> None:
 
 
 def lease(
-    engine: Engine, now: datetime = NOW, *, limit: int = 100, budget: HostLimits = BUDGET
+    engine: Engine, now: datetime = NOW, *, limit: int = 100, host_limits: HostLimits = BUDGET
 ) -> list[Lease]:
-    return lease_due(engine, now=now, limit=limit, lease=LEASE, budget=budget)
+    return lease_due(engine, now=now, limit=limit, lease=LEASE, host_limits=host_limits)
 
 
 def refused(engine: Engine, leased: Lease, *, now: datetime, wait: timedelta | None = None) -> None:
@@ -100,7 +100,7 @@ def test_a_feed_that_waits_says_for_what(database: Engine) -> None:
     lease(database)
     waiting = find_feed(database, url="https://a.example/2")
     assert waiting is not None
-    assert waiting.last_reason == "its turn at a.example, which is not asked more often"
+    assert waiting.last_reason == "waits for a slot at a.example, which is rate-limited"
     assert waiting.next_poll_at == NOW + 20 * SECOND
 
 
@@ -112,7 +112,7 @@ def test_a_feed_whose_host_is_paused_says_until_when_and_why(database: Engine) -
     waiting = find_feed(database, url="https://a.example/1")
     assert waiting is not None
     assert waiting.last_reason == (
-        "its turn at a.example, which is left alone until 2026-11-24 12:05:00Z: "
+        "waits for a slot at a.example, which is paused until 2026-11-24 12:05:00Z: "
         "429 for https://a.example/0, Retry-After 5m"
     )
     assert waiting.next_poll_at == NOW + 5 * MINUTE
@@ -129,12 +129,12 @@ def test_when_a_host_has_room_for_a_feed_is_known_without_asking_it(database: En
         interval=MINUTE,
     )
     # Two feeds of each host are polled now. The third has a slot, and the new feed gets the next one.
-    busy = Room(at=NOW + 30 * SECOND, pause_reason=None)
+    busy = BusyHost(at=NOW + 30 * SECOND, pause_reason=None)
     expected = {f"https://{name}/{path}" for name in ("a.example", "b.example") for path in ("0", "1", "new")}
     assert rooms(database, NOW) == dict.fromkeys(expected, busy)
     told = next(each for each in asked if each.url == "https://b.example/0")
     refused(database, told, now=NOW, wait=5 * MINUTE)
-    paused = Room(at=NOW + 5 * MINUTE, pause_reason="429 for https://b.example/0, Retry-After 5m")
+    paused = BusyHost(at=NOW + 5 * MINUTE, pause_reason="429 for https://b.example/0, Retry-After 5m")
     assert [rooms(database, NOW)[f"https://b.example/{path}"] for path in ("2", "new")] == [paused, paused]
     assert "https://a.example/2" not in rooms(database, NOW)
     lease(database, NOW + SECOND)
@@ -148,11 +148,11 @@ def test_when_a_host_has_room_for_a_feed_is_known_without_asking_it(database: En
     assert rooms(database, NOW)["https://b.example/2"] == paused
 
 
-def rooms(database: Engine, now: datetime) -> dict[str, Room]:
+def rooms(database: Engine, now: datetime) -> dict[str, BusyHost]:
     """By the feeds' addresses."""
     with database.connect() as connection:
         known = connection.execute(text("SELECT id, host, url FROM feeds")).all()
-    found = hosts.rooms(database, {row.id: row.host for row in known}, now=now, budget=BUDGET)
+    found = hosts.busy_hosts(database, {row.id: row.host for row in known}, now=now, host_limits=BUDGET)
     return {row.url: found[row.id] for row in known if row.id in found}
 
 
@@ -166,20 +166,20 @@ def test_asking_by_hand_respects_the_budget(database: Engine) -> None:
 def test_too_many_requests_for_one_feed_pauses_all_of_its_host(database: Engine) -> None:
     add(database, "a.example", "b.example", each=2)
     fast = replace(BUDGET, spacing=timedelta(0), concurrency=9)
-    told, *_ = lease(database, limit=1, budget=fast)
+    told, *_ = lease(database, limit=1, host_limits=fast)
     refused(database, told, now=NOW, wait=5 * MINUTE)
-    assert [each.url for each in lease(database, budget=fast)] == [
+    assert [each.url for each in lease(database, host_limits=fast)] == [
         "https://b.example/0",
         "https://b.example/1",
     ]
-    assert lease(database, NOW + 4 * MINUTE, budget=fast) == []
-    later = lease(database, NOW + 5 * MINUTE, budget=fast)
+    assert lease(database, NOW + 4 * MINUTE, host_limits=fast) == []
+    later = lease(database, NOW + 5 * MINUTE, host_limits=fast)
     assert {each.url for each in later} >= {"https://a.example/1"}
 
 
 def test_a_longer_pause_is_not_cut_by_a_shorter_one(database: Engine) -> None:
     add(database, "a.example", each=2)
-    one, other = lease(database, budget=replace(BUDGET, spacing=timedelta(0)))
+    one, other = lease(database, host_limits=replace(BUDGET, spacing=timedelta(0)))
     refused(database, one, now=NOW, wait=10 * MINUTE)
     refused(database, other, now=NOW, wait=2 * MINUTE)
     (host,) = hosts.list_hosts(database)
@@ -202,10 +202,10 @@ def test_loopback_has_no_budget_and_a_feed_that_waited_carries_no_lease_into_the
     assert len(lease(database)) == 50
     add(database, "a.example", each=2)
     one = replace(BUDGET, concurrency=1)
-    assert len(lease(database, budget=one)) == 1
+    assert len(lease(database, host_limits=one)) == 1
     # Its lease ran out while the host was full; it waits for its turn, and then its first poll is abandoned.
     late = NOW + LEASE + SECOND
-    assert len(lease(database, late, budget=one, limit=1)) == 1
+    assert len(lease(database, late, host_limits=one, limit=1)) == 1
 
 
 @pytest.fixture
@@ -269,17 +269,17 @@ def test_a_loopback_address_is_listed_as_without_a_budget_and_has_none_to_set(
 def test_feeds_that_wait_behind_a_pause_are_polled_when_it_is_ended(database: Engine) -> None:
     add(database, "a.example", each=6)
     one = replace(BUDGET, concurrency=1, spacing=SECOND)
-    (told,) = lease(database, limit=1, budget=one)
+    (told,) = lease(database, limit=1, host_limits=one)
     refused(database, told, now=NOW, wait=30 * MINUTE)
-    assert lease(database, NOW + MINUTE, budget=one) == []
+    assert lease(database, NOW + MINUTE, host_limits=one) == []
     assert hosts.unpause(database, "a.example", now=NOW + MINUTE)
     found = [each for n in range(60, 75) for each in lease_and_end(database, NOW + n * SECOND, one)]
     assert len(found) == 5
 
 
-def lease_and_end(engine: Engine, now: datetime, budget: HostLimits) -> list[Lease]:
+def lease_and_end(engine: Engine, now: datetime, host_limits: HostLimits) -> list[Lease]:
     """Those that may be polled now; each is done at once."""
-    found = lease(engine, now, budget=budget)
+    found = lease(engine, now, host_limits=host_limits)
     unchanged = NotModified(url="u", etag=None, last_modified=None)
     record(
         engine, [decide_outcome(each, unchanged, None, now=now, policy=Policy()) for each in found], now=now

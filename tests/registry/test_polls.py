@@ -76,7 +76,7 @@ def add(engine: Engine, count: int = 1) -> None:
 
 
 def lease_one(engine: Engine, now: datetime = NOW) -> Lease:
-    (lease,) = lease_due(engine, now=now, limit=1, lease=LEASE, budget=HostLimits())
+    (lease,) = lease_due(engine, now=now, limit=1, lease=LEASE, host_limits=HostLimits())
     return lease
 
 
@@ -102,12 +102,14 @@ def results(engine: Engine, lease: Lease) -> Sequence[tuple[int, str, str | None
 
 def test_a_leased_feed_is_not_given_to_another(database: Engine) -> None:
     add(database, 3)
-    first = lease_due(database, now=NOW, limit=2, lease=LEASE, budget=HostLimits())
-    second = lease_due(database, now=NOW, limit=2, lease=LEASE, budget=HostLimits())
+    first = lease_due(database, now=NOW, limit=2, lease=LEASE, host_limits=HostLimits())
+    second = lease_due(database, now=NOW, limit=2, lease=LEASE, host_limits=HostLimits())
     assert (len(first), len(second)) == (2, 1)
     assert {lease.url for lease in (*first, *second)} == {f"https://{n}.example/" for n in range(3)}
     assert (
-        lease_due(database, now=NOW + LEASE - timedelta(seconds=1), limit=9, lease=LEASE, budget=HostLimits())
+        lease_due(
+            database, now=NOW + LEASE - timedelta(seconds=1), limit=9, lease=LEASE, host_limits=HostLimits()
+        )
         == []
     )
 
@@ -125,7 +127,7 @@ def test_pollers_that_ask_at_once_share_the_feeds(database: Engine) -> None:
 
     def drain(_: int) -> list[int]:
         ids: list[int] = []
-        while leases := lease_due(database, now=NOW, limit=10, lease=LEASE, budget=HostLimits()):
+        while leases := lease_due(database, now=NOW, limit=10, lease=LEASE, host_limits=HostLimits()):
             ids += [lease.feed_id for lease in leases]
         return ids
 
@@ -138,11 +140,12 @@ def test_pollers_that_ask_at_once_share_the_feeds(database: Engine) -> None:
 def test_a_feed_that_is_not_due_or_not_enabled_is_not_leased(database: Engine) -> None:
     add(database)
     assert (
-        lease_due(database, now=NOW - timedelta(seconds=1), limit=9, lease=LEASE, budget=HostLimits()) == []
+        lease_due(database, now=NOW - timedelta(seconds=1), limit=9, lease=LEASE, host_limits=HostLimits())
+        == []
     )
     with database.begin() as connection:
         connection.exec_driver_sql("UPDATE feeds SET enabled = false")
-    assert lease_due(database, now=NOW, limit=9, lease=LEASE, budget=HostLimits()) == []
+    assert lease_due(database, now=NOW, limit=9, lease=LEASE, host_limits=HostLimits()) == []
 
 
 def test_an_outcome_is_stored_with_its_feed_and_its_history(database: Engine) -> None:
@@ -233,7 +236,7 @@ def test_each_value_of_the_memory_has_one_column(path: str) -> None:
 
 def test_many_outcomes_are_stored_at_once_and_nulls_stay_nulls(database: Engine) -> None:
     add(database, 500)
-    leases = lease_due(database, now=NOW, limit=500, lease=LEASE, budget=HostLimits())
+    leases = lease_due(database, now=NOW, limit=500, lease=LEASE, host_limits=HostLimits())
     failed = Failed(kind=FailureKind.DNS, detail="no\0such \ud800 name", sample=b"\0\xff")
     outcomes = [
         read(lease) if lease.feed_id % 2 else decide_outcome(lease, failed, None, now=NOW, policy=Policy())
@@ -314,7 +317,7 @@ def test_a_lease_is_the_first_until_a_poll_was_recorded(database: Engine) -> Non
 
 def test_a_released_feed_is_due_again_and_its_poll_has_ended(database: Engine) -> None:
     add(database, 2)
-    kept, given = lease_due(database, now=NOW, limit=2, lease=LEASE, budget=HostLimits())
+    kept, given = lease_due(database, now=NOW, limit=2, lease=LEASE, host_limits=HostLimits())
     release(database, [given], now=NOW + timedelta(seconds=9))
     assert results(database, given) == [(given.poll_id, "failed", "abandoned")]
     again = lease_one(database, NOW)
@@ -355,7 +358,7 @@ def test_what_cannot_be_used_is_quarantined_once(database: Engine) -> None:
 
 def test_old_polls_are_forgotten(database: Engine) -> None:
     add(database, 2)
-    old, new = lease_due(database, now=NOW, limit=2, lease=LEASE, budget=HostLimits())
+    old, new = lease_due(database, now=NOW, limit=2, lease=LEASE, host_limits=HostLimits())
     record(database, [read(old), read(new, now=NOW + timedelta(days=9))], now=NOW)
     assert prune_polls(database, before=NOW + timedelta(days=1)) == 1
     assert results(database, old) == []
@@ -368,7 +371,7 @@ def test_hosts_that_nobody_asks_any_more_are_forgotten_but_for_those_with_a_spac
         hosts.set_crawl_delay(connection, "old.example", LEASE, now=NOW - month)
         hosts.set_crawl_delay(connection, "paused.example", LEASE, now=NOW - month)
         pause = Pause(host="paused.example", at=NOW - month, until=NOW + LEASE, reason="429")
-        hosts.leave_alone(connection, [pause])
+        hosts.pause_hosts(connection, [pause])
     hosts.set_spacing(database, "set.example", LEASE, now=NOW - month)
     add(database)
     lease_one(database)

@@ -44,8 +44,8 @@ def feeds(database_url: str) -> Feeds:
 
 def asked_with(engine: Engine) -> RequestOptions:
     """Return the request options of the only feed's next poll."""
-    budget = HostLimits(concurrency=100, spacing=timedelta(0))
-    (lease,) = lease_due(engine, now=now(), limit=1, lease=timedelta(0), budget=budget)
+    host_limits = HostLimits(concurrency=100, spacing=timedelta(0))
+    (lease,) = lease_due(engine, now=now(), limit=1, lease=timedelta(0), host_limits=host_limits)
     return lease.request_options
 
 
@@ -141,7 +141,7 @@ def test_adding_a_feed_that_is_there_leaves_it_as_it_is_asked(feeds: Feeds, data
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "what to set: nothing is given; expected at least one option"),
+        ([], "what to set: no value; expected at least one option"),
         (["--header", f"Bearer {SECRET}"], "expected Name: value"),
         (["--header", f"Cookie: {SECRET}"], "no poll sends cookies"),
         (["--header", "User-Agent: x"], "it has an option of its own"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from ingest import relay, runtime
@@ -12,8 +13,10 @@ from ingest.log.postgres import PostgresStreamSource
 
 def main() -> None:
     database_url, bootstrap, name = sys.argv[1:]
+    if runtime.CRASH_SOCKET in os.environ:
+        runtime.connect_crash_harness(os.environ[runtime.CRASH_SOCKET])
     stop = runtime.Stop()
-    stop.on_signals()
+    stop.install_signal_handlers()
     engine = open_engine(database_url)
     with (
         PostgresStreamSource(engine) as source,

@@ -20,7 +20,7 @@ from ingest import relay
 from ingest.errors import Unavailable
 from ingest.log.kafka import KafkaStreamTarget
 from ingest.log.kafka.library import KafkaAdminClient, TopicPartition
-from ingest.log.kafka.streams import _bounded
+from ingest.log.kafka.streams import _call_with_timeout
 from ingest.log.postgres import PostgresStreamSource
 from ingest.relay import Relay
 from ingest.runtime import Stop
@@ -63,7 +63,7 @@ def forgotten(world: World, *, name: str | None = None) -> Forgotten:
         world.bootstrap,
         replication=1,
         transactional_id=name or world.name,
-        patience=timedelta(seconds=5),
+        timeout=timedelta(seconds=5),
     )
 
 
@@ -97,8 +97,8 @@ def test_what_hangs_is_aborted_and_comes_again_once(world: World, caplog: pytest
     world.append(1)
     relay_all(world)
     assert world.cursors() == [1, 2, 3, 4, 5, 6]
-    assert f"{world.topic()}: aborting what hangs, from offset 3 on" in caplog.text
-    assert f"{world.topic()}: Kafka has lost or never shown the events 3–5" in caplog.text
+    assert f"{world.topic()}: aborting a hanging transaction from offset 3 on" in caplog.text
+    assert f"{world.topic()}: Kafka lost the events 3–5 or never made them visible" in caplog.text
 
 
 def test_the_first_events_of_a_stream_may_hang_too(world: World) -> None:
@@ -178,7 +178,7 @@ def test_a_running_relay_notices_what_hangs_and_ends(world: World) -> None:
         PostgresStreamSource(world.engine) as source,
         pytest.raises(Unavailable, match=f"{world.topic()}: a committed transaction hangs at offset 0"),
     ):
-        relay.run(source, target, Stop(), prove_every=timedelta(seconds=0.1))
+        relay.run(source, target, Stop(), verify_interval=timedelta(seconds=0.1))
 
 
 def test_what_another_producer_left_hanging_is_said(world: World) -> None:
@@ -186,18 +186,18 @@ def test_what_another_producer_left_hanging_is_said(world: World) -> None:
     hang(world, name=f"{world.name}-other")
     with forgotten(world) as target:
         target.fence()
-        with pytest.raises(Unavailable, match=r"at offset 0 hangs a transaction that is not ours"):
+        with pytest.raises(Unavailable, match=r"a transaction of another producer hangs at offset 0"):
             target.last_cursor(world.topic())
 
 
 def test_what_is_committed_proves_good_and_a_broker_away_is_unavailable(world: World, broker: Broker) -> None:
     with world.target() as target:
         target.fence()
-        target.prove()  # nothing was sent
+        target.verify_visible()  # nothing was sent
         for _ in range(3):
             world.append(2)
             copy_all(world, target)
-            target.prove()
+            target.verify_visible()
     with forgotten(world) as target:
         target.fence()
         world.append(1)
@@ -230,5 +230,5 @@ def test_a_stream_that_somebody_deleted_in_kafka_is_noticed_and_made_again(world
 
 
 def test_nothing_that_ends_a_transaction_passes_for_success() -> None:
-    with pytest.raises(Unavailable, match="ended with ZeroDivisionError"):
-        _bounded(lambda: 1 / 0, 60)
+    with pytest.raises(Unavailable, match="failed with ZeroDivisionError"):
+        _call_with_timeout(lambda: 1 / 0, 60)

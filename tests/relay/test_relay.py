@@ -159,7 +159,7 @@ class Interrupted:
     def __init__(self, target: Any, world: World) -> None:
         self._target = target
         self._world = world
-        self.takes = target.takes
+        self.accepts = target.accepts
         self.fence = target.fence
         self.last_cursor = target.last_cursor
         self.verify_visible = target.verify_visible
@@ -262,7 +262,7 @@ def test_events_that_retention_took_before_they_were_relayed_are_said(
         connection.execute(text("UPDATE log_topics SET first_offset = 5"))
     copy_all(world)
     assert world.cursors() == [1, 2, 5]
-    assert f"{world.topic()}: retention took 2 events before they were relayed" in caplog.text
+    assert f"{world.topic()}: retention deleted 2 events before they were relayed" in caplog.text
 
 
 def test_a_target_emptied_by_retention_is_not_filled_again(world: World) -> None:

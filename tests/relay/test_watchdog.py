@@ -20,11 +20,11 @@ def wait_for_ever():
     threading.Event().wait()
 
 logging.basicConfig()
-with Watchdog(timedelta(seconds=0.5), doing="waiting") as watchdog:
-    for _ in range(10):
-        watchdog.alive()
+with Watchdog(timedelta(seconds=1.5), activity="waiting") as watchdog:
+    for _ in range(20):
+        watchdog.heartbeat()
         time.sleep(0.1)
-    print("was alive for longer than the limit", flush=True)
+    print("ran longer than the timeout", flush=True)
     wait_for_ever()
 """
 UNHEARD = """
@@ -33,7 +33,7 @@ from datetime import timedelta
 from ingest.runtime import Watchdog
 
 logging.basicConfig()
-with Watchdog(timedelta(seconds=0.5), doing="waiting"):
+with Watchdog(timedelta(seconds=0.5), activity="waiting"):
     logging.getLogger().handlers[0].acquire()
     threading.Event().wait()
 """
@@ -42,7 +42,7 @@ import time
 from datetime import timedelta
 from ingest.runtime import Watchdog
 
-with Watchdog(timedelta(milliseconds=200), doing="nothing"):
+with Watchdog(timedelta(milliseconds=200), activity="nothing"):
     pass
 time.sleep(0.5)
 """
@@ -56,7 +56,7 @@ from ingest.settings import read_settings
 logging.basicConfig(level=logging.INFO)
 app.RELAY_SILENCE = timedelta(seconds=3)
 stop = Stop()
-stop.on_signals()
+stop.install_signal_handlers()
 database_url, bootstrap = sys.argv[1:]
 settings = {"DATABASE_URL": database_url, "LOG": "kafka", "KAFKA_BOOTSTRAP": bootstrap, "KAFKA_REPLICATION": "1"}
 app.run_relay(read_settings({f"INGEST_{name}": value for name, value in settings.items()}), stop)
@@ -68,8 +68,8 @@ def test_a_stuck_process_ends_and_says_where_each_thread_was() -> None:
         [sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=60, check=False
     )
     assert ended.returncode == Unavailable.exit_code
-    assert ended.stdout == "was alive for longer than the limit\n"
-    assert "waiting: nothing went on for 0.5 s" in ended.stderr
+    assert ended.stdout == "ran longer than the timeout\n"
+    assert "waiting: no progress for 1.5 s" in ended.stderr
     assert "thread MainThread:" in ended.stderr
     assert "in wait_for_ever" in ended.stderr
     assert "in _watch" not in ended.stderr
@@ -101,7 +101,7 @@ def test_a_relay_ends_when_stuck_and_stays_when_idle(world: World) -> None:
             connection.execute(text("LOCK TABLE log_topics"))
             _, said = relay.communicate(timeout=60)
         assert relay.returncode == Unavailable.exit_code
-        assert "relaying: nothing went on for 3 s" in said
+        assert "relaying: no progress for 3 s" in said
         assert "in streams" in said
     finally:
         relay.kill()

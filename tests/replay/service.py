@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from ingest import app, runtime
 from ingest.consume import GROUP
@@ -32,6 +32,7 @@ LogName = Literal["postgres", "kafka"]
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 DRAIN_SECONDS: Final = 120.0
 """Without any progress; then the consumer hangs."""
+START_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 60.0
 LAST_WORDS: Final = 3000
 
@@ -94,7 +95,7 @@ class Service:
             self._engine = open_engine(settings.database_url or "", name="replay")
             stack.callback(self._engine.dispose)
             log = stack.enter_context(app.article_log(settings, self._engine))
-            self._poller = stack.enter_context(app.open_poller(settings, self._engine, log))
+            self._poller = stack.enter_context(app.open_poll_process(settings, self._engine, log))
             self._start_consumer()
             stack.callback(self._stop_consumer)
             self._running = stack.pop_all()
@@ -164,6 +165,7 @@ class Service:
 
     def _stop_consumer(self) -> None:
         if self._consumer is not None:
+            self._wait_until_it_works()  # before that, SIGTERM ends a process that has not installed its handler
             self._consumer.send_signal(signal.SIGTERM)
             code = self._consumer.wait(timeout=STOP_SECONDS)
             self._consumer = None
@@ -171,6 +173,18 @@ class Service:
                 raise StoppedError(
                     f"the consumer was asked to stop and ended with {code}:\n{self._last_words()}"
                 )
+
+    def _wait_until_it_works(self) -> None:
+        connected = text("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ingest consume'")
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            with self._engine.connect() as connection:
+                if connection.scalar(connected):
+                    return
+            self._see_that_it_runs()
+            if time.monotonic() > deadline:
+                raise StoppedError(f"the consumer does not connect:\n{self._last_words()}")
+            time.sleep(0.05)
 
     def _see_that_it_runs(self) -> None:
         if self._consumer is not None and (code := self._consumer.poll()) is not None:

@@ -78,7 +78,7 @@ def add_crowd(figures: Figures, run: Run, *, size: int) -> None:
     _, promises = simulate(
         replace(host, a_minute=None, outages=(), _begins=()),
         policy=run.policy,
-        budget=run.budget,
+        host_limits=run.host_limits,
         days=crowd.days,
         seed=run.seed,
     )
@@ -88,7 +88,7 @@ def add_crowd(figures: Figures, run: Run, *, size: int) -> None:
     if promises.waits:
         figures.add("crowd_wait_p50", float(np.quantile(promises.waits, 0.5)), "s")
         # One that finds all places taken when its turn comes waits for another one, behind all others.
-        most = 2 * size * run.budget.spacing.total_seconds()
+        most = 2 * size * run.host_limits.spacing.total_seconds()
         longest = float(np.max(promises.waits))
         figures.add("crowd_wait_longest", longest, "s", floor=most, lower_is_better=True)
 

@@ -146,7 +146,7 @@ def simulate(
     host: HostWorld,
     *,
     policy: Policy,
-    budget: HostLimits,
+    host_limits: HostLimits,
     days: float,
     seed: int,
     granted: HostLimits | None = None,
@@ -160,7 +160,17 @@ def simulate(
     random = Random(f"{seed}/{host.number}/ours")
     feeds = [_begin(world, place, random, policy=policy) for place, world in enumerate(host.feeds)]
     log, tally, promises = HostLog(), Tally(days=days), Promises()
-    _play(host, feeds, log, tally, promises, policy=policy, budget=budget, end=days * DAY, random=random)
+    _play(
+        host,
+        feeds,
+        log,
+        tally,
+        promises,
+        policy=policy,
+        host_limits=host_limits,
+        end=days * DAY,
+        random=random,
+    )
     tally.count_polls(np.array(log.admitted), weight=host.weight)
     tally.simulated = len(log.admitted)
     for feed in feeds:
@@ -169,7 +179,7 @@ def simulate(
         if not feed.world.dead and feed.due > days * DAY + policy.maximum.total_seconds() * 1.1 + DAY:
             tally.lost += host.weight
     kept = policy if longest is None else replace(policy, maximum=longest)
-    promises.add(broken_promises(log, feeds, budget=granted or budget, policy=kept, end=days * DAY))
+    promises.add(broken_promises(log, feeds, host_limits=granted or host_limits, policy=kept, end=days * DAY))
     return tally, promises
 
 
@@ -203,7 +213,7 @@ def _play(
     promises: Promises,
     *,
     policy: Policy,
-    budget: HostLimits,
+    host_limits: HostLimits,
     end: float,
     random: Random,
 ) -> None:
@@ -236,9 +246,9 @@ def _play(
             due.append((feeds[place], turn_came))
             places[feeds[place].world.id] = place
         now = START + timedelta(seconds=look)
-        offered = [DueFeed(feed_id=f.world.id, host=host.name, turn_came=turn) for f, turn in due]
+        offered = [DueFeed(feed_id=f.world.id, host=host.name, has_slot=turn) for f, turn in due]
         known = replace(known, in_flight=len(under_way))
-        admission = admit(offered, {host.name: known}, now=now, budget=budget)
+        admission = admit(offered, {host.name: known}, now=now, host_limits=host_limits)
         known = admission.hosts.get(host.name, known)
         for feed_id, turn in admission.slots.items():
             feeds[places[feed_id]].due = _seconds(turn)
@@ -372,23 +382,23 @@ def _end(ended: _UnderWay, at: float, *, policy: Policy) -> PollOutcome:
 
 
 def broken_promises(
-    log: HostLog, feeds: list[_Feed], *, budget: HostLimits, policy: Policy, end: float
+    log: HostLog, feeds: list[_Feed], *, host_limits: HostLimits, policy: Policy, end: float
 ) -> Promises:
     """Count the requests that should not have been made."""
     broken = Promises()
     if not log.admitted:
         return broken
-    spacing = budget.spacing.total_seconds()
+    spacing = host_limits.spacing.total_seconds()
     at = np.array(log.admitted)
     # As many polls as may be under way can come at once; beyond them each must have its spacing from the first of
     # any stretch: of no n polls may the last come sooner than (n - concurrency) spacings after the first.
     steps = at - spacing * np.arange(len(at))
     broken.early = int(
-        (steps < np.maximum.accumulate(steps) - spacing * (budget.concurrency - 1) - SLACK).sum()
+        (steps < np.maximum.accumulate(steps) - spacing * (host_limits.concurrency - 1) - SLACK).sum()
     )
     ended = np.sort(np.array(log.ended))
     under_way = np.arange(1, len(at) + 1) - np.searchsorted(ended, at, side="right")
-    broken.crowded = int((under_way > budget.concurrency).sum())
+    broken.crowded = int((under_way > host_limits.concurrency).sum())
     for begin, until in log.pauses:
         broken.paused += bisect_left(log.admitted, until - SLACK) - bisect_right(log.admitted, begin + SLACK)
     broken.busiest = float(np.bincount((at // 3600).astype(np.int64)).max() * spacing / 3600)

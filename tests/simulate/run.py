@@ -45,12 +45,12 @@ class Run:
     days: float
     seed: int
     policy: Policy = Policy()
-    budget: HostLimits = HostLimits(spare_loopback=False)
+    host_limits: HostLimits = HostLimits(spare_loopback=False)
 
 
 def play_ours(run: Run, chosen: Chosen) -> tuple[Tally, Promises]:
     host = make_host(chosen.number, chosen.size, weight=chosen.weight, seed=run.seed, days=run.days)
-    return simulate(host, policy=run.policy, budget=run.budget, days=run.days, seed=run.seed)
+    return simulate(host, policy=run.policy, host_limits=run.host_limits, days=run.days, seed=run.seed)
 
 
 def play_others(run: Run, fixed: Sequence[float], polite: float, chosen: Chosen) -> dict[str, Tally]:

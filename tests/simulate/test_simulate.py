@@ -133,8 +133,8 @@ def crowded() -> HostWorld:
 
 
 def test_a_host_of_many_feeds_is_never_asked_beyond_its_budget() -> None:
-    budget = replace(BUDGET, concurrency=1, spacing=timedelta(seconds=5))
-    tally, promises = simulate(crowded(), policy=Policy(), budget=budget, days=4, seed=1)
+    host_limits = replace(BUDGET, concurrency=1, spacing=timedelta(seconds=5))
+    tally, promises = simulate(crowded(), policy=Policy(), host_limits=host_limits, days=4, seed=1)
     assert promises.broken == 0
     assert promises.busiest > 0.1
     assert promises.waits
@@ -151,27 +151,29 @@ def test_a_host_of_many_feeds_is_never_asked_beyond_its_budget() -> None:
 )
 def test_a_poll_beyond_the_budget_is_seen(given: HostLimits, kind: str) -> None:
     granted = replace(BUDGET, concurrency=1, spacing=timedelta(seconds=5))
-    _, promises = simulate(crowded(), policy=Policy(), budget=given, granted=granted, days=4, seed=1)
+    _, promises = simulate(crowded(), policy=Policy(), host_limits=given, granted=granted, days=4, seed=1)
     assert getattr(promises, kind) > 0
 
 
 def test_a_poll_in_a_pause_is_seen() -> None:
     log = HostLog(admitted=[10.0, 70.0, 200.0], ended=[11.0, 71.0, 201.0], pauses=[(11.0, 131.0)])
-    assert broken_promises(log, [], budget=BUDGET, policy=Policy(), end=DAY).paused == 1
+    assert broken_promises(log, [], host_limits=BUDGET, policy=Policy(), end=DAY).paused == 1
 
 
 def test_a_policy_that_forgets_feeds_is_seen() -> None:
     quiet = host(feed(-10.0, -5.0))
     slow = Policy(maximum=timedelta(days=3))
-    assert simulate(quiet, policy=slow, budget=BUDGET, days=8, seed=1)[1].silent == 0
-    tally, promises = simulate(quiet, policy=slow, budget=BUDGET, days=8, seed=1, longest=timedelta(hours=2))
+    assert simulate(quiet, policy=slow, host_limits=BUDGET, days=8, seed=1)[1].silent == 0
+    tally, promises = simulate(
+        quiet, policy=slow, host_limits=BUDGET, days=8, seed=1, longest=timedelta(hours=2)
+    )
     assert (tally.simulated > 0, promises.silent) == (True, 1)
 
 
 def test_a_feed_whose_validators_stand_still_is_found_out_by_us_and_lost_to_who_believes_them() -> None:
     published = np.arange(-20, 24 * 12) * HOUR
     stuck = host(feed(*published, window=20, stuck=3 * DAY))
-    ours, _ = simulate(stuck, policy=Policy(), budget=BUDGET, days=12, seed=1)
+    ours, _ = simulate(stuck, policy=Policy(), host_limits=BUDGET, days=12, seed=1)
     peer = simulate_peer(stuck, "miniflux_round_robin", days=12, seed=1)
     assert ours.missed + ours.unseen == 0
     assert (peer.unseen, peer.lost) == (ours.entries - 2 * 24, 1)

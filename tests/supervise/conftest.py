@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest.db import embedded
+from tests.scratch import scratch_parent
 
 
 @pytest.fixture
@@ -17,14 +18,14 @@ def fresh_dir() -> Iterator[Path]:
 
     Not pytest's own: for root the server runs as another user, whom each start of another pytest locks out.
     """
-    with tempfile.TemporaryDirectory(prefix="ingest-supervise-") as folder:
+    with tempfile.TemporaryDirectory(prefix="ingest-supervise-", dir=scratch_parent()) as folder:
         yield Path(folder)
 
 
 @pytest.fixture(scope="module")
 def prepared() -> Iterator[Path]:
     """A data folder whose server was initialised once and is not running."""
-    with tempfile.TemporaryDirectory(prefix="ingest-supervise-") as folder:
+    with tempfile.TemporaryDirectory(prefix="ingest-supervise-", dir=scratch_parent()) as folder:
         assert embedded.start(Path(folder)).stop()
         yield Path(folder)
 

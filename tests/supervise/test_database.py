@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tenacity import stop_after_attempt
 
 from ingest.db import embedded
 from ingest.errors import Unavailable
@@ -54,7 +55,7 @@ def test_a_killed_database_is_started_again_and_parts_that_fell_with_it_are_not_
     data_dir: Path, tmp_path: Path
 ) -> None:
     server = embedded.start(data_dir)
-    twice = RestartPolicy(restarts=2, first_delay=timedelta(seconds=0.05))
+    twice = RestartPolicy(max_restarts=2, initial_delay=timedelta(seconds=0.05))
     parts = [*_parts(server, tmp_path / "ends"), program("calm", SLEEPER)]
     with tree(parts, database=server, policy=twice) as running:
         for kills in (1, 2):
@@ -91,7 +92,7 @@ def test_a_database_that_somebody_else_uses_is_left_running(data_dir: Path) -> N
 def test_a_database_that_cannot_come_back_brings_the_tree_down_with_its_reason(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "TRIES", 1)
+    monkeypatch.setattr(embedded, "START_RETRY", embedded.START_RETRY.copy(stop=stop_after_attempt(1)))
     server = embedded.start(data_dir)
     main = data_dir / "postgres" / "postgresql.conf"
     good = main.read_text()
@@ -102,6 +103,6 @@ def test_a_database_that_cannot_come_back_brings_the_tree_down_with_its_reason(
         wait_until(running.ended)
     main.write_text(good)
     assert isinstance(running.error, Unavailable)
-    assert running.error.part == "embedded PostgreSQL"
-    assert "its log says" in running.error.why
+    assert running.error.component == "embedded PostgreSQL"
+    assert "its log says" in running.error.reason
     assert running.state("poll").status is Status.STOPPED

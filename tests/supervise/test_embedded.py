@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from tenacity import stop_after_attempt
 
-from ingest.db import embedded
+from ingest.db import embedded, postmaster
 from ingest.errors import Refused, Unavailable
 from tests.supervise.trees import wait_until
 
@@ -145,8 +146,8 @@ def test_a_dead_server_that_its_parent_did_not_bury_is_not_running(tmp_path: Pat
         zombie = psutil.Process(ended.pid)
         wait_until(lambda: zombie.status() == psutil.STATUS_ZOMBIE)
         assert zombie.is_running()
-        postmaster = embedded._Postmaster(process=zombie, socket_dir="", port="", ready=True)
-        assert not embedded.EmbeddedPostgres(tmp_path, postmaster, share).running
+        dead = postmaster.Postmaster(process=zombie, socket_dir="", port="", ready=True)
+        assert not embedded.EmbeddedPostgres(tmp_path, dead, share).running
 
 
 def test_an_initialisation_that_was_killed_leaves_nothing_in_the_way(fresh_dir: Path) -> None:
@@ -163,7 +164,7 @@ def test_an_initialisation_that_was_killed_leaves_nothing_in_the_way(fresh_dir: 
 def test_a_server_that_does_not_start_says_what_its_log_says(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "TRIES", 1)
+    monkeypatch.setattr(embedded, "START_RETRY", embedded.START_RETRY.copy(stop=stop_after_attempt(1)))
     main = data_dir / "postgres" / "postgresql.conf"
     good = main.read_text()
     main.write_text(good + "\nno_such_setting = 1\n")
@@ -205,7 +206,9 @@ def test_letters_are_letters_whatever_the_environment_says(
 @pytest.mark.parametrize(
     ("path", "content", "why"),
     [
-        pytest.param("postgres/PG_VERSION", "16\n", "a folder of ours", id="another major version's files"),
+        pytest.param(
+            "postgres/PG_VERSION", "16\n", "a data folder of news-ingest", id="another major version's files"
+        ),
         pytest.param("postgres/novel.txt", "Once…", "not empty", id="somebody's files"),
         pytest.param(
             "postgres", "a file", "File exists|Not a directory", id="a file where the folder belongs"
@@ -225,7 +228,7 @@ def test_a_folder_that_is_not_ours_is_refused_and_left_as_it_is(
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(Refused, match=r"INGEST_DATA_DIR.*a folder we may write"):
+    with pytest.raises(Refused, match=r"INGEST_DATA_DIR.*a writable folder"):
         embedded.start(tmp_path / "file" / "below")
 
 

@@ -16,16 +16,16 @@ from tests.supervise.trees import wait_until
 SUPERVISES_ONE = """
 import os, sys
 from ingest.runtime import Stop
-from ingest.supervise import Part, Supervisor
+from ingest.supervise import Process, Supervisor
 source = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
-part = Part(name="poll", command=[sys.executable, "-c", source], environment=dict(os.environ), stop_order=1)
+part = Process(name="poll", command=[sys.executable, "-c", source], environment=dict(os.environ), stop_order=1)
 stop = Stop()
-stop.on_signals()
+stop.install_signal_handlers()
 Supervisor([part], stop=stop, echo=lambda line: print(line, flush=True)).run()
 """
 
 
-def _tethered(parent: int, *command: str) -> subprocess.CompletedProcess[str]:
+def _launched(parent: int, *command: str) -> subprocess.CompletedProcess[str]:
     tied = [sys.executable, "-I", "-S", parent_death.__file__, str(parent), *command]
     return subprocess.run(tied, capture_output=True, text=True, timeout=60, check=False)
 
@@ -60,7 +60,7 @@ def test_a_supervisor_that_is_told_to_stop_stops_its_parts_and_ends_well() -> No
 
 
 def test_a_program_becomes_exactly_what_was_asked_for() -> None:
-    done = _tethered(
+    done = _launched(
         os.getpid(), sys.executable, "-c", "import sys; print(sys.argv[1:]); sys.exit(7)", "a b", ""
     )
     assert done.returncode == 7
@@ -69,7 +69,7 @@ def test_a_program_becomes_exactly_what_was_asked_for() -> None:
 
 def test_a_program_whose_parent_is_gone_already_does_not_start(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
-    done = _tethered(os.getpid() + 100_000, sys.executable, "-c", f"open({str(mark)!r}, 'w')")
+    done = _launched(os.getpid() + 100_000, sys.executable, "-c", f"open({str(mark)!r}, 'w')")
     assert done.returncode == 1
     assert "is gone" in done.stderr
     assert not mark.exists()

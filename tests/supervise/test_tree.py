@@ -83,7 +83,7 @@ def test_what_a_part_said_just_before_its_end_is_not_lost() -> None:
         wait_until(running.ended)
     assert "poll | " + "x" * 50_000 in said
     assert "poll | the end" in said
-    assert str(running.error).endswith("its last words: the end")
+    assert str(running.error).endswith("last error output: the end")
 
 
 def test_parts_stop_one_after_the_other_in_the_written_order(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_parts_start_in_the_reverse_order_each_when_the_one_before_is_ready(tmp_
 
 
 def test_a_part_that_never_becomes_ready_has_failed() -> None:
-    part = program("serve", SLEEPER, ready=lambda: False, ready_within=timedelta(seconds=0.2))
+    part = program("serve", SLEEPER, ready=lambda: False, ready_timeout=timedelta(seconds=0.2))
     with tree([part]) as running:
         wait_until(running.ended)
     assert isinstance(running.error, Unavailable)
@@ -141,10 +141,10 @@ def test_a_killed_part_is_started_again_and_the_others_are_left_alone() -> None:
     ("source", "reason"),
     [
         ("import sys; print('the disk is full', file=sys.stderr); sys.exit(3)",
-         "ended with exit code 3; its last words: the disk is full"),
+         "exited with code 3; last error output: the disk is full"),
         ("raise LookupError('no such thing')",
-         "ended with exit code 1; its last words: LookupError: no such thing"),
-        ("pass", "ended with exit code 0, which nobody asked for"),
+         "exited with code 1; last error output: LookupError: no such thing"),
+        ("pass", "exited with code 0 without a stop request"),
     ],
     ids=["unavailable", "a bug", "a clean end that nobody asked for"],
 )  # fmt: skip
@@ -160,7 +160,7 @@ def test_a_part_that_fails_too_often_brings_the_tree_down_with_its_reason(
     with tree(parts) as running:
         wait_until(running.ended)
     assert str(running.error) == f"poll is not available: it {reason}"
-    assert starts.read_text() == "x" * (QUICK.restarts + 1)
+    assert starts.read_text() == "x" * (QUICK.max_restarts + 1)
     assert running.state("serve").status is Status.STOPPED
 
 
@@ -171,7 +171,7 @@ def test_a_part_that_needs_an_operator_is_not_tried_again(tmp_path: Path, code: 
     )
     with tree([program("poll", source, tmp_path / "starts")]) as running:
         wait_until(running.ended)
-    assert f"exit code {code}" in str(running.error)
+    assert f"exited with code {code}" in str(running.error)
     assert running.error is not None
     assert running.error.exit_code == code  # so that systemd does not start the tree again either
     assert (tmp_path / "starts").read_text() == "x"
@@ -192,7 +192,7 @@ def test_a_part_that_does_not_stop_in_time_is_killed_and_the_rest_still_stops_in
         program("deaf", DEAF, stop_order=1),
         program("serve", NOTES_ITS_END, ends, "serve", stop_order=2),
     ]
-    with tree(parts, stop_within=timedelta(seconds=0.3)) as running:
+    with tree(parts, stop_timeout=timedelta(seconds=0.3)) as running:
         wait_until(lambda: len(running.lines) == 2)
         deaf = psutil.Process(running.pid("deaf"))
     assert not deaf.is_running()
@@ -201,7 +201,7 @@ def test_a_part_that_does_not_stop_in_time_is_killed_and_the_rest_still_stops_in
 
 
 def test_a_stop_during_the_wait_for_a_restart_does_not_wait_for_it() -> None:
-    patient = RestartPolicy(first_delay=timedelta(hours=1), longest_delay=timedelta(hours=1))
+    patient = RestartPolicy(initial_delay=timedelta(hours=1), max_delay=timedelta(hours=1))
     with tree([program("poll", "raise SystemExit(1)")], policy=patient) as running:
         wait_until(lambda: running.state("poll").restarts == 1)
         began = time.monotonic()

@@ -17,10 +17,10 @@ from ingest.runtime import Stop
 from ingest.supervise import Process, ProcessState, RestartPolicy, Supervisor
 
 QUICK = RestartPolicy(
-    restarts=3,
-    within=timedelta(seconds=60),
-    first_delay=timedelta(seconds=0.02),
-    longest_delay=timedelta(seconds=0.05),
+    max_restarts=3,
+    window=timedelta(seconds=60),
+    initial_delay=timedelta(seconds=0.02),
+    max_delay=timedelta(seconds=0.05),
 )
 
 SLEEPER = "import time\nprint('at work', flush=True)\ntime.sleep(600)"

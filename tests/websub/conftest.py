@@ -77,7 +77,7 @@ class Press(Desk):
         """As hubs earn it: with good pushes."""
         for number in range(3):
             self.push(feed, f"earned-{number}")
-        assert self.known(feed).covers
+        assert self.known(feed).reliable
 
     @property
     def client(self) -> httpx.Client:
@@ -116,7 +116,7 @@ def make_press(database: Engine, clock: Clock, hub: Hub) -> Iterator[Callable[..
         server = stack.enter_context(running(database, push=True, push_bytes=100_000, clock=clock))
 
         def make(*, log: Appender | None = None, **changes: Any) -> Press:
-            given = {"public_url": server.url, "backup": BACKUP, **changes}
+            given = {"public_url": server.url, "interval_with_hub": BACKUP, **changes}
             poller = make_poller(database, log or PostgresLog(database), clock, **given)
             stack.enter_context(poller)
             return Press(Desk(database, world, poller, clock), hub, server)

@@ -207,7 +207,7 @@ def test_the_feed_tells_of_its_hub_and_nothing_that_only_the_hub_may_know(
     press.push(feed, "two")
     answer = client.get(f"/v1/feeds/{press.feed(feed).id}")
     told = answer.json()["feed"]["subscription"]
-    assert (told["hub"], told["state"], told["push_count"], told["covers"]) == (
+    assert (told["hub"], told["state"], told["push_count"], told["reliable"]) == (
         press.hub.url,
         "active",
         1,

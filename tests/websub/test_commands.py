@@ -14,7 +14,8 @@ from ingest.db import feeds
 from ingest.db.websub import subscriptions
 from ingest.runtime import now
 from ingest.schedule import websub
-from ingest.schedule.websub import Offer, State, Subscription
+from ingest.schedule.hub_offer import Offer
+from ingest.schedule.websub import Subscription, SubscriptionState
 
 pytestmark = pytest.mark.store
 PUBLIC = "https://news.example.org"
@@ -35,14 +36,14 @@ def ingest(database_url: str) -> Ingest:
 def feed_id(database: Engine) -> int:
     """A feed with an active subscription."""
     for url in (FEED, "https://b.example/feed"):
-        feeds.add_feed(database, url, now=now(), interval=websub.RETRY_MOST)
+        feeds.add_feed(database, url, now=now(), interval=websub.MAX_RETRY)
     found = feeds.find_feed(database, url=FEED)
     assert found is not None
     offer = Offer(hubs=("https://hub.example/",), topic=FEED)
     subscriptions.offer(database, found.id, offer, token="the-token", secret="the-secret", now=now())
 
     def verify(known: Subscription) -> Subscription:
-        return websub.verified(known, "7200", now=now())
+        return websub.after_verification(known, "7200", now=now())
 
     assert subscriptions.change(database, verify, feed_id=found.id, now=now())
     return found.id
@@ -89,14 +90,14 @@ def test_renewing_asks_now_and_cancelling_asks_no_more(
 ) -> None:
     assert ingest("subscriptions", "renew", "--all").stdout == "1 asked again\n"
     renewed = state(database, feed_id)
-    assert renewed.state is State.ACTIVE
+    assert renewed.state is SubscriptionState.ACTIVE
     assert renewed.next_try_at is not None
     assert renewed.next_try_at <= now()
     assert ingest("subscriptions", "cancel", str(feed_id)).stdout == "1 cancelled\n"
-    assert state(database, feed_id).state is State.CANCELLED
+    assert state(database, feed_id).state is SubscriptionState.CANCELLED
     assert ingest("subscriptions", "renew", "--all").stdout == "0 asked again\n"
     assert ingest("subscriptions", "renew", FEED).stdout == "1 asked again\n"
-    assert state(database, feed_id).state is State.WANTED
+    assert state(database, feed_id).state is SubscriptionState.WANTED
     without = ingest("subscriptions", "cancel", "https://b.example/feed")
     assert without.stdout == "0 cancelled\n"
     assert without.stderr == "feed 2 has no subscription; `ingest subscriptions list` shows them\n"

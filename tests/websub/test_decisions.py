@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingest.schedule import Policy, decide_outcome, websub
-from ingest.schedule.websub import HubResponse, Offer, State, Subscription
+from ingest.schedule.hub_offer import Offer, find_offer, lags_behind_hub
+from ingest.schedule.websub import HubResponse, Subscription
+from ingest.schedule.websub import SubscriptionState as State
 from ingest.types import NotModified, PublishRate
 from tests.memories import make_lease
 
@@ -19,18 +21,16 @@ DAY = timedelta(days=1)
 FEED = "https://news.example/feed"
 HUB, OTHER = "https://hub.example/", "https://other.example/hub"
 OFFER = Offer(hubs=(HUB, OTHER), topic=FEED)
-WANTED = websub.begun(1, OFFER, token="t", secret="s", now=NOW)
-PENDING, _ = websub.due(WANTED, now=NOW)
-ACTIVE = websub.verified(PENDING, "7200", now=NOW)
+WANTED = websub.new_subscription(1, OFFER, token="t", secret="s", now=NOW)
+PENDING, _ = websub.begin_request(WANTED, now=NOW)
+ACTIVE = websub.after_verification(PENDING, "7200", now=NOW)
 TRUSTED = replace(ACTIVE, trust=0.9)
 
 
 def offer(
     link: str | None = None, hubs: tuple[str, ...] = (), own: str | None = None, feed_url: str = FEED
 ) -> Offer | None:
-    return websub.offered(
-        feed_url=feed_url, url="https://cdn.example/x/feed", link=link, hubs=hubs, self_url=own
-    )
+    return find_offer(feed_url=feed_url, url="https://cdn.example/x/feed", link=link, hubs=hubs, self_url=own)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_where_a_feed_can_be_subscribed_to(
 )
 def test_youtube_has_a_hub_that_its_feeds_do_not_name(feed_url: str, channel: str | None) -> None:
     found = offer(feed_url=feed_url, own=feed_url)
-    assert websub.is_stale_after_push(feed_url) is (channel is not None)
+    assert lags_behind_hub(feed_url) is (channel is not None)
     if channel is None:
         assert found is None
         return
@@ -103,15 +103,15 @@ def test_youtube_has_a_hub_that_its_feeds_do_not_name(feed_url: str, channel: st
     ],
 )
 def test_how_long_a_lease_is_believed_to_be(said: str | None, expected: timedelta) -> None:
-    assert websub.granted(said) == expected
-    active = websub.verified(PENDING, said, now=NOW)
+    assert websub.granted_lease(said) == expected
+    active = websub.after_verification(PENDING, said, now=NOW)
     assert active.lease_until == NOW + expected
     assert active.next_try_at == NOW + expected / 2
 
 
 ANSWERS: list[tuple[HubResponse, State, timedelta, str]] = [
-    (HubResponse(status=202, text=""), State.PENDING, websub.VERIFY_WITHIN, "accepted"),
-    (HubResponse(status=204, text=""), State.PENDING, websub.VERIFY_WITHIN, "accepted"),
+    (HubResponse(status=202, text=""), State.PENDING, websub.VERIFY_TIMEOUT, "accepted"),
+    (HubResponse(status=204, text=""), State.PENDING, websub.VERIFY_TIMEOUT, "accepted"),
     (HubResponse(status=400, text="no such\ntopic"), State.WANTED, 5 * MINUTE, "400 no such topic"),
     (HubResponse(status=503, text="", retry_after=timedelta(hours=2)), State.WANTED, timedelta(hours=2), "503"),
     (HubResponse(status=429, text="", retry_after=timedelta(days=90)), State.WANTED, DAY, "429"),
@@ -124,27 +124,27 @@ ANSWERS: list[tuple[HubResponse, State, timedelta, str]] = [
 
 @pytest.mark.parametrize(("said", "state", "wait", "detail"), ANSWERS)
 def test_what_an_answer_means(said: HubResponse, state: State, wait: timedelta, detail: str) -> None:
-    changed = websub.answered(PENDING, said, now=NOW)
+    changed = websub.after_response(PENDING, said, now=NOW)
     assert (changed.state, changed.next_try_at) == (state, NOW + wait)
     assert detail in (changed.detail or "")
     # Of what is active nothing is lost by a hub that does not answer; but it is not relied on.
-    asked, ask = websub.due(TRUSTED, now=NOW)
+    asked, ask = websub.begin_request(TRUSTED, now=NOW)
     assert ask
-    renewed = websub.answered(asked, said, now=NOW)
+    renewed = websub.after_response(asked, said, now=NOW)
     assert renewed.state is State.ACTIVE
-    assert websub.covers(renewed, now=NOW) is (renewed.failures == 0)
+    assert websub.is_reliable(renewed, now=NOW) is (renewed.failures == 0)
 
 
 def test_an_answer_that_comes_after_the_verification_changes_nothing() -> None:
-    assert websub.answered(ACTIVE, HubResponse(status=500, text="oops"), now=NOW) == ACTIVE
+    assert websub.after_response(ACTIVE, HubResponse(status=500, text="oops"), now=NOW) == ACTIVE
 
 
 def test_a_hub_is_asked_ever_later_and_then_the_next_one() -> None:
     known, waits, hubs = WANTED, [], []
     for _ in range(11):
-        known, ask = websub.due(known, now=NOW)
+        known, ask = websub.begin_request(known, now=NOW)
         assert ask
-        known = websub.failed(known, "silent", now=NOW)
+        known = websub.after_failure(known, "silent", now=NOW)
         assert known.next_try_at is not None
         waits.append((known.next_try_at - NOW) / MINUTE)
         hubs.append(known.hub)
@@ -153,28 +153,32 @@ def test_a_hub_is_asked_ever_later_and_then_the_next_one() -> None:
 
 
 def test_a_hub_that_denies_leaves_it_to_the_next_and_all_together_to_next_week() -> None:
-    first = websub.denied(PENDING, "no", now=NOW)
+    first = websub.after_denial(PENDING, "no", now=NOW)
     assert (first.state, first.hub, first.next_try_at) == (State.WANTED, OTHER, NOW)
-    second = websub.denied(first, None, now=NOW)
-    assert (second.state, second.hub, second.next_try_at) == (State.DENIED, HUB, NOW + timedelta(days=7))
+    second = websub.after_denial(first, None, now=NOW)
+    assert (second.state, second.hub, second.next_try_at) == (
+        State.DENIED,
+        HUB,
+        NOW + timedelta(days=7),
+    )
 
 
 def test_an_active_one_lapses_when_its_lease_is_over_and_is_asked_again() -> None:
-    lapsed, ask = websub.due(TRUSTED, now=NOW + timedelta(hours=2))
+    lapsed, ask = websub.begin_request(TRUSTED, now=NOW + timedelta(hours=2))
     assert ask
     assert lapsed.state is State.PENDING
-    assert not websub.covers(TRUSTED, now=NOW + timedelta(hours=2))
-    assert websub.failed(lapsed, "silent", now=NOW).state is State.LAPSED
-    again = websub.verified(lapsed, "7200", now=NOW + timedelta(hours=3))
+    assert not websub.is_reliable(TRUSTED, now=NOW + timedelta(hours=2))
+    assert websub.after_failure(lapsed, "silent", now=NOW).state is State.LAPSED
+    again = websub.after_verification(lapsed, "7200", now=NOW + timedelta(hours=3))
     assert again.verified_at == NOW + timedelta(hours=3)
 
 
 def test_a_renewal_keeps_since_when_it_is_active() -> None:
-    assert websub.verified(TRUSTED, "7200", now=NOW + timedelta(hours=1)).verified_at == NOW
+    assert websub.after_verification(TRUSTED, "7200", now=NOW + timedelta(hours=1)).verified_at == NOW
 
 
 @pytest.mark.parametrize(
-    ("known", "covers"),
+    ("known", "reliable"),
     [
         (None, False),
         (WANTED, False),
@@ -184,26 +188,26 @@ def test_a_renewal_keeps_since_when_it_is_active() -> None:
         (replace(TRUSTED, failures=1), False),
         (replace(TRUSTED, lease_until=NOW), False),
         (replace(TRUSTED, state=State.CANCELLED), False),
-        (websub.after_missed(TRUSTED, 1), False),
+        (websub.after_missed_entries(TRUSTED, 1), False),
         (websub.after_push(ACTIVE, at=NOW), False),
         (websub.after_push(websub.after_push(ACTIVE, at=NOW), at=NOW), True),
     ],
 )
 def test_only_a_hub_that_is_verified_renewed_and_proven_makes_polls_rare(
-    known: Subscription | None, covers: bool
+    known: Subscription | None, reliable: bool
 ) -> None:
-    assert websub.covers(known, now=NOW) is covers
+    assert websub.is_reliable(known, now=NOW) is reliable
 
 
 def test_trust_is_lost_faster_than_it_is_gained_and_never_out_of_bounds() -> None:
     known = ACTIVE
     for _ in range(1000):
         known = websub.after_push(known, at=NOW)
-    assert websub.TRUSTED < known.trust <= 1
-    known = websub.after_missed(known, 10**6)
+    assert websub.TRUST_THRESHOLD < known.trust <= 1
+    known = websub.after_missed_entries(known, 10**6)
     assert 0 <= known.trust < 0.001
     pushes = 0
-    while not websub.covers(known, now=NOW):
+    while not websub.is_reliable(known, now=NOW):
         known = websub.after_push(known, at=NOW)
         pushes += 1
     assert 4 <= pushes <= 6
@@ -228,17 +232,17 @@ def test_what_was_a_hubs_to_bring(
 
 
 def test_what_is_cancelled_is_told_to_the_hub_a_few_times_and_then_let_be() -> None:
-    assert websub.cancelled(WANTED, now=NOW).next_try_at is None
-    known = websub.cancelled(ACTIVE, now=NOW)
+    assert websub.cancel(WANTED, now=NOW).next_try_at is None
+    known = websub.cancel(ACTIVE, now=NOW)
     tries = 0
     while known.next_try_at is not None:
-        known, ask = websub.due(known, now=NOW)
+        known, ask = websub.begin_request(known, now=NOW)
         assert ask
         tries += 1
-        known = websub.failed(known, "silent", now=NOW)
+        known = websub.after_failure(known, "silent", now=NOW)
         assert known.state is State.CANCELLED
-    assert tries == websub.TRIES_OF_A_HUB
-    assert websub.wanted_again(known, now=NOW).state is State.WANTED
+    assert tries == websub.TRIES_PER_HUB
+    assert websub.retry_now(known, now=NOW).state is State.WANTED
 
 
 @pytest.mark.parametrize("adaptive", [True, False])

@@ -15,8 +15,9 @@ from ingest.alerts import append_alerts
 from ingest.db import feeds, tables
 from ingest.db.websub import pushes, subscriptions
 from ingest.schedule import websub
+from ingest.schedule.hub_offer import Offer
 from ingest.schedule.rate_limit import HostLimits
-from ingest.schedule.websub import Offer, State
+from ingest.schedule.websub import SubscriptionState
 from tests.feedworld import Version
 from tests.feedworld.hub import Hub
 from tests.poll.conftest import rss
@@ -33,7 +34,7 @@ def test_a_feed_that_names_a_hub_is_subscribed_to(press: Press) -> None:
     feed = press.subscribe("one")
     (asked,) = press.hub.requests
     known = press.subscription(feed)
-    assert known.state is State.ACTIVE
+    assert known.state is SubscriptionState.ACTIVE
     assert known.lease_until == press.clock() + timedelta(days=10)
     assert asked["hub.mode"] == "subscribe"
     assert asked["hub.topic"] == feed.url
@@ -55,7 +56,7 @@ def test_the_hub_of_the_link_headers_goes_before_that_of_the_document(press: Pre
     press.poll()
     press.tend()
     assert [asked["hub.topic"] for asked in hub.requests] == [press.world.url("/its-name")]
-    assert press.subscription(feed).state is State.ACTIVE
+    assert press.subscription(feed).state is SubscriptionState.ACTIVE
 
 
 def test_without_a_public_address_no_hub_is_asked_and_none_is_relied_on(
@@ -141,7 +142,7 @@ def test_a_lease_is_renewed_at_half_of_its_time(press: Press) -> None:
     press.tend()
     assert [asked["hub.callback"].endswith(token) for asked in press.hub.requests] == [True, True]
     known = press.subscription(feed)
-    assert (known.state, known.lease_until) == (State.ACTIVE, press.clock() + timedelta(hours=2))
+    assert (known.state, known.lease_until) == (SubscriptionState.ACTIVE, press.clock() + timedelta(hours=2))
 
 
 def test_a_hub_that_is_down_when_its_lease_is_renewed_brings_the_ordinary_polls_back(press: Press) -> None:
@@ -155,14 +156,14 @@ def test_a_hub_that_is_down_when_its_lease_is_renewed_brings_the_ordinary_polls_
     requests = feed.request_count
     press.tend()
     known = press.subscription(feed)
-    assert (known.state, known.failures) == (State.ACTIVE, 1)
-    assert not press.known(feed).covers
+    assert (known.state, known.failures) == (SubscriptionState.ACTIVE, 1)
+    assert not press.known(feed).reliable
     assert feed.request_count == requests + 1  # at once
     assert press.feed(feed).next_poll_at < press.clock() + BACKUP / 2
     press.hub.down = False
-    press.clock.pass_by(websub.RETRY_FIRST + MINUTE)
+    press.clock.pass_by(websub.MIN_RETRY + MINUTE)
     press.tend()
-    assert press.known(feed).covers
+    assert press.known(feed).reliable
 
 
 def test_a_lease_that_ran_out_is_asked_for_again_and_what_comes_late_is_taken(press: Press) -> None:
@@ -172,13 +173,13 @@ def test_a_lease_that_ran_out_is_asked_for_again_and_what_comes_late_is_taken(pr
     for _ in range(12):
         press.clock.pass_by(10 * MINUTE)
         press.tend()
-    assert press.subscription(feed).state is State.LAPSED
+    assert press.subscription(feed).state is SubscriptionState.LAPSED
     assert press.push(feed, "late") == [204]
     assert "late" in press.titles()
     press.hub.down = False
-    press.clock.pass_by(websub.RETRY_MOST)
+    press.clock.pass_by(websub.MAX_RETRY)
     press.tend()
-    assert press.subscription(feed).state is State.ACTIVE
+    assert press.subscription(feed).state is SubscriptionState.ACTIVE
 
 
 def test_what_a_poll_finds_and_the_hub_never_sent_lowers_its_trust(press: Press) -> None:
@@ -191,16 +192,16 @@ def test_what_a_poll_finds_and_the_hub_never_sent_lowers_its_trust(press: Press)
     press.poll()
     assert press.known(feed).missed_entries == 0  # it may still come
     assert press.feed(feed).next_poll_at > press.clock() + BACKUP / 2
-    press.clock.pass_by(websub.GRACE + MINUTE)
+    press.clock.pass_by(websub.PUSH_GRACE + MINUTE)
     press.tend()
     known = press.known(feed)
-    assert (known.missed_entries, known.covers) == (2, False)
+    assert (known.missed_entries, known.reliable) == (2, False)
     assert known.trust < 0.25
     assert press.feed(feed).next_poll_at < press.clock() + BACKUP / 2
     press.hub.delivers = True
     for number in range(5):
         press.push(feed, f"again-{number}")
-    assert press.known(feed).covers
+    assert press.known(feed).reliable
 
 
 def test_what_the_hub_sends_within_the_grace_was_not_missed(press: Press) -> None:
@@ -209,7 +210,7 @@ def test_what_the_hub_sends_within_the_grace_was_not_missed(press: Press) -> Non
     feed.publish(press.document(feed, "one", "slow"))
     press.poll()
     press.push(feed, "slow")
-    press.clock.pass_by(websub.GRACE + MINUTE)
+    press.clock.pass_by(websub.PUSH_GRACE + MINUTE)
     press.tend()
     assert press.known(feed).missed_entries == 0
 
@@ -218,7 +219,7 @@ def test_entries_from_before_the_hub_was_verified_are_not_held_against_it(press:
     feed = press.subscribe("one")
     feed.publish(press.document(feed, "one", "from-in-between"))
     press.poll()
-    press.clock.pass_by(websub.GRACE + MINUTE)
+    press.clock.pass_by(websub.PUSH_GRACE + MINUTE)
     press.tend()
     assert press.known(feed).missed_entries == 0
 
@@ -231,7 +232,7 @@ def test_an_empty_push_makes_the_feed_due_and_what_the_poll_then_finds_was_told(
     press.clock.pass_by(MINUTE)
     press.tend()
     assert press.titles() == ["one", "two"]
-    press.clock.pass_by(websub.GRACE + MINUTE)
+    press.clock.pass_by(websub.PUSH_GRACE + MINUTE)
     press.tend()
     assert press.known(feed).missed_entries == 0
 
@@ -279,7 +280,7 @@ def test_a_push_that_cannot_be_read_waits_for_the_poll_that_is_under_way(press: 
     assert press.waiting() == 1
     with press.engine.begin() as connection:
         connection.execute(statement.values(lease_poll_id=None, leased_at=None))
-    press.clock.pass_by(pushes.AGAIN)
+    press.clock.pass_by(pushes.REREAD_DELAY)
     press.tend()
     assert press.waiting() == 0
     assert feed.request_count == 2
@@ -302,13 +303,13 @@ def test_after_a_push_youtubes_feed_is_polled_when_it_has_caught_up(make_press: 
         press.engine, known.feed_id, here, token="t" * 43, secret="s" * 64, now=press.clock()
     )
     press.tend()
-    assert press.subscription(feed).state is State.ACTIVE
+    assert press.subscription(feed).state is SubscriptionState.ACTIVE
     press.push(feed, "two")
     assert press.titles() == ["one", "two"]  # the feed has not got it yet
     due = press.feed(feed).next_poll_at
-    assert due == press.clock() + websub.STALE
+    assert due == press.clock() + websub.YOUTUBE_LAG
     requests = feed.request_count
-    press.clock.pass_by(websub.STALE - timedelta(seconds=1))
+    press.clock.pass_by(websub.YOUTUBE_LAG - timedelta(seconds=1))
     press.tend()
     assert feed.request_count == requests
     press.clock.pass_by(timedelta(seconds=1))
@@ -337,7 +338,7 @@ def test_a_hub_that_knows_the_feed_by_another_name_is_asked_for_that(press: Pres
         "https://canonical.example/feed",
     ]
     known = press.subscription(feed)
-    assert (known.state, known.topic) == (State.ACTIVE, "https://canonical.example/feed")
+    assert (known.state, known.topic) == (SubscriptionState.ACTIVE, "https://canonical.example/feed")
     press.push(feed, "two")
     assert press.titles() == ["one", "two"]
     feed.publish(press.document(feed, "one", "two", "three"))  # it still calls itself as before
@@ -358,12 +359,12 @@ def test_a_hub_that_denies_is_asked_again_in_a_week(press: Press) -> None:
     press.hub.denies = "members only"
     feed = press.subscribe("one")
     known = press.subscription(feed)
-    assert (known.state, known.next_try_at) == (State.DENIED, press.clock() + timedelta(days=7))
+    assert (known.state, known.next_try_at) == (SubscriptionState.DENIED, press.clock() + timedelta(days=7))
     assert "members only" in (known.detail or "")
     press.hub.denies = None
     press.clock.pass_by(timedelta(days=7))
     press.tend()
-    assert press.subscription(feed).state is State.ACTIVE
+    assert press.subscription(feed).state is SubscriptionState.ACTIVE
 
 
 def test_a_hub_that_takes_an_active_subscription_back_is_relied_on_no_more(press: Press) -> None:
@@ -372,7 +373,7 @@ def test_a_hub_that_takes_an_active_subscription_back_is_relied_on_no_more(press
     press.poll()
     press.hub.denies = "moved out"
     press.hub._ask_back(press.hub.requests[0])
-    assert press.subscription(feed).state is State.DENIED
+    assert press.subscription(feed).state is SubscriptionState.DENIED
     press.tend()
     assert press.feed(feed).next_poll_at < press.clock() + BACKUP / 2
 
@@ -380,12 +381,12 @@ def test_a_hub_that_takes_an_active_subscription_back_is_relied_on_no_more(press
 def test_a_hub_that_accepts_and_never_verifies_counts_as_silent(press: Press) -> None:
     press.hub.verifies = False
     feed = press.subscribe("one")
-    assert press.subscription(feed).state is State.PENDING
-    press.clock.pass_by(websub.VERIFY_WITHIN)
+    assert press.subscription(feed).state is SubscriptionState.PENDING
+    press.clock.pass_by(websub.VERIFY_TIMEOUT)
     press.tend()
     known = press.subscription(feed)
-    assert (known.state, known.failures) == (State.WANTED, 1)
-    assert known.next_try_at == press.clock() + websub.RETRY_FIRST
+    assert (known.state, known.failures) == (SubscriptionState.WANTED, 1)
+    assert known.next_try_at == press.clock() + websub.MIN_RETRY
 
 
 def test_a_hub_that_asks_to_wait_is_left_alone_so_long(press: Press) -> None:
@@ -406,12 +407,12 @@ def test_the_next_hub_is_asked_where_the_first_stays_silent(press: Press) -> Non
         press.add(feed)
         press.hub.down = True
         press.poll()
-        for _ in range(websub.TRIES_OF_A_HUB + 1):
+        for _ in range(websub.TRIES_PER_HUB + 1):
             press.tend()
             other.settle()
             press.clock.pass_by(timedelta(hours=1))
         known = press.subscription(feed)
-        assert (known.state, known.hub) == (State.ACTIVE, other.url)
+        assert (known.state, known.hub) == (SubscriptionState.ACTIVE, other.url)
 
 
 def test_a_feed_that_changes_its_hub_gets_another_callback_and_secret(press: Press) -> None:
@@ -423,7 +424,7 @@ def test_a_feed_that_changes_its_hub_gets_another_callback_and_secret(press: Pre
         press.tend()
         other.settle()
         after = press.subscription(feed)
-        assert (after.hub, after.state) == (other.url, State.ACTIVE)
+        assert (after.hub, after.state) == (other.url, SubscriptionState.ACTIVE)
         assert after.token != before.token
         assert after.secret != before.secret
         assert press.hub.publish(feed.url, press.document(feed, "three")) == [410]
@@ -448,7 +449,7 @@ def test_a_feed_of_another_hub_order_keeps_its_subscription(press: Press) -> Non
 
 def test_a_cancelled_subscription_is_ended_at_the_hub_and_not_begun_again(press: Press) -> None:
     feed = press.subscribe("one")
-    cancel = lambda known: websub.cancelled(known, now=press.clock())  # noqa: E731
+    cancel = lambda known: websub.cancel(known, now=press.clock())  # noqa: E731
     subscriptions.change(press.engine, cancel, feed_id=press.feed(feed).id, now=press.clock())
     callback = press.hub.requests[0]["hub.callback"]
     press.tend()
@@ -500,7 +501,7 @@ def test_what_a_poller_knows_of_subscriptions_goes_with_its_polls(press: Press) 
     press.subscribe("two", path="/b.xml")
     press.poll()
     assert press.poller.websub is not None
-    assert not press.poller.websub._known
+    assert not press.poller.websub._subscriptions
 
 
 def test_a_feed_that_is_removed_takes_its_subscription_along(press: Press) -> None:
@@ -574,8 +575,8 @@ def test_a_hub_at_an_address_that_is_not_public_is_not_connected_to(make_press: 
 
 
 def test_hubs_are_asked_within_the_budgets_of_their_hosts(make_press: MakePress) -> None:
-    budget = HostLimits(concurrency=1, spacing=timedelta(seconds=30), spare_loopback=False)
-    press = make_press(budget=budget)
+    host_limits = HostLimits(concurrency=1, spacing=timedelta(seconds=30), spare_loopback=False)
+    press = make_press(host_limits=host_limits)
     for number in range(3):
         feed = press.world.feed(f"/{number}.xml")
         press.add(feed)
@@ -604,7 +605,7 @@ def test_of_many_pollers_one_asks_a_hub(press: Press, database: Engine) -> None:
         )
 
     def claim(_: int) -> list[int]:
-        found = subscriptions.claim_due(database, now=press.clock(), limit=15, budget=HostLimits())
+        found = subscriptions.claim_due(database, now=press.clock(), limit=15, host_limits=HostLimits())
         return [each.feed_id for each in found]
 
     with ThreadPoolExecutor(4) as threads:

@@ -1,12 +1,12 @@
-"""What hubs sent: durable before the hub is told that we have it, forgotten when its articles are in the log.
+"""Pushes from hubs: stored before we respond to the hub, deleted when their articles are in the log.
 
 ::
 
-    store ─▶ lease ─▶ (read, appended to the log) ─▶ record    history, seen-set, trust; the push is forgotten
-                └───▶ release                                   when the poller stops; else the lease runs out
+    store ─▶ lease ─▶ (parsed, appended to the log) ─▶ record    history, seen-set, trust; the push is deleted
+                └───▶ release                                     when the poller stops; else the lease expires
 
-A push has a poll id from the start: however often it is read, its articles come from one "poll". A feed's pushes are
-read one after the other, in the order they came.
+A push gets a poll id when it is stored. However often it is read, its articles therefore come from one "poll". A feed's
+pushes are read one after the other, in the order of arrival.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
@@ -26,12 +27,12 @@ from ingest.db.websub import subscriptions
 from ingest.schedule import websub
 from ingest.types import FailureKind, PollResult, Seen
 
-WAITING_AT_MOST: Final = 100
-WAITING_BYTES: Final = 64 * 1024**2
-"""Of one feed; what comes beyond is not taken, so its hub keeps it and sends it again."""
-AGAIN: Final = timedelta(seconds=10)
+MAX_WAITING: Final = 100
+MAX_WAITING_BYTES: Final = 64 * 1024**2
+"""Limits per feed. Pushes beyond them are refused, so the hub sends them again later."""
+REREAD_DELAY: Final = timedelta(seconds=10)
 
-_STORE: Final = """
+_INSERT: Final = """
     WITH waiting AS (
         SELECT count(*) AS pushes, coalesce(sum(octet_length(body)), 0) AS bytes FROM websub_pushes
         WHERE feed_id = %(feed)s
@@ -41,7 +42,8 @@ _STORE: Final = """
     WHERE feeds.id = %(feed)s AND waiting.pushes < %(most)s
         AND (waiting.pushes = 0 OR waiting.bytes + %(size)s <= %(bytes)s)
     RETURNING id"""
-# The oldest of each feed. One without bytes asks for a poll: while one is under way it may have come too early.
+# The oldest push of each feed. A push without entries starts a poll; a poll in flight may have begun before the change,
+# so the push waits for its end.
 _LEASE: Final = """
     WITH next AS (
         SELECT p.id FROM websub_pushes p JOIN feeds f ON f.id = p.feed_id
@@ -55,27 +57,27 @@ _LEASE: Final = """
     WHERE p.id = next.id AND f.id = p.feed_id
     RETURNING p.id, p.feed_id, f.url, f.enabled, coalesce(s.hub, '') AS hub, p.received_at, p.content_type, p.language,
         p.body"""
-# A poll under way may have come too early for what the push says, and would overwrite when the next one is.
-_AGAIN: Final = """
-    UPDATE websub_pushes p SET lease_until = %(again)s FROM feeds WHERE p.id = %(id)s AND p.lease_until = %(until)s
+# A poll in flight may have begun before the change that the push announces, and would overwrite the next due time.
+_POSTPONE: Final = """
+    UPDATE websub_pushes p SET lease_until = %(retry_at)s FROM feeds WHERE p.id = %(id)s AND p.lease_until = %(until)s
         AND feeds.id = p.feed_id AND feeds.lease_poll_id IS NOT NULL"""
-_FORGET: Final = "DELETE FROM websub_pushes WHERE id = %(id)s AND lease_until = %(until)s"
-_HISTORY: Final = f"""
+_DELETE: Final = "DELETE FROM websub_pushes WHERE id = %(id)s AND lease_until = %(until)s"
+_INSERT_POLL: Final = f"""
     INSERT INTO polls (id, feed_id, started_at, finished_at, result, failure, detail, sample, body_bytes, entries,
         appended, created, duplicates, next_poll_at, reason)
     SELECT %(id)s, id, %(started)s, %(now)s, '{PollResult.PUSHED}', %(failure)s, %(detail)s, %(sample)s, %(size)s,
         %(entries)s, %(appended)s, %(created)s, %(duplicates)s, next_poll_at, %(reason)s
     FROM feeds WHERE id = %(feed)s ON CONFLICT (id) DO NOTHING"""  # noqa: S608
-# What a hub brought the feed published: without this it would look idle, and be polled as such once its hub is gone.
-_CADENCE: Final = (
+# Entries in pushes count as published. Otherwise the feed would look idle, and be polled rarely once its hub is gone.
+_COUNT_ENTRIES: Final = (
     "UPDATE feeds SET publish_rate_entries = publish_rate_entries + %(created)s WHERE id = %(feed)s"
 )
-_TOLD: Final = "DELETE FROM hub_misses WHERE feed_id = %(feed)s AND key = ANY(%(keys)b::bytea[])"
+_DELETE_MISSES: Final = "DELETE FROM hub_misses WHERE feed_id = %(feed)s AND key = ANY(%(keys)b::bytea[])"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
-    """What a hub sent, ours to read until ``until``."""
+    """A push that is leased to this poller until ``until``."""
 
     id: int
     feed_id: int
@@ -92,7 +94,7 @@ class Push:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushOutcome:
-    """What a push came to; ``keys`` are those of all its entries, ``seen`` the rows that are new or other."""
+    """The outcome of a push. ``keys``: of all its entries; ``seen``: rows of the seen-set that are new or changed."""
 
     push: Push
     finished_at: datetime
@@ -106,7 +108,7 @@ class PushOutcome:
     keys: tuple[bytes, ...] = ()
     seen: tuple[Seen, ...] = ()
     poll_at: datetime | None = None
-    """When the feed is polled because of it; None: when it would be anyway."""
+    """When the push makes the feed due; None: the schedule stays."""
 
     @property
     def feed_id(self) -> int:
@@ -126,36 +128,36 @@ def store(
     language: str | None,
     now: datetime,
 ) -> bool:
-    """Keep what a hub sent; False: so much of this feed waits that it has to come again.
+    """Store a push. False: too many pushes of this feed wait, so the hub has to send it again.
 
     Raises:
-        Unavailable: the database; it is not kept, or nobody knows.
+        Unavailable: the database; the push was not stored, or the result is unknown.
     """
-    given: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "feed": feed_id,
         "now": now,
         "type": pg_text(content_type),
         "language": pg_text(language),
         "body": body,
         "size": len(body),
-        "most": WAITING_AT_MOST,
-        "bytes": WAITING_BYTES,
+        "most": MAX_WAITING,
+        "bytes": MAX_WAITING_BYTES,
     }
     return (
-        run_with_retry(engine, lambda connection: connection.exec_driver_sql(_STORE, given).first())
+        run_with_retry(engine, lambda connection: connection.exec_driver_sql(_INSERT, parameters).first())
         is not None
     )
 
 
 def lease(engine: Engine, *, now: datetime, limit: int, lease: timedelta) -> list[Push]:
-    """Up to ``limit`` pushes, one of a feed, ours until ``now + lease``.
+    """Lease up to ``limit`` pushes until ``now + lease``, at most one per feed.
 
     Raises:
         Unavailable: the database.
     """
-    given = {"now": now, "until": now + lease, "limit": limit}
+    parameters = {"now": now, "until": now + lease, "limit": limit}
     rows = run_with_retry(
-        engine, lambda connection: connection.exec_driver_sql(_LEASE, given).mappings().all()
+        engine, lambda connection: connection.exec_driver_sql(_LEASE, parameters).mappings().all()
     )
     return [
         Push(
@@ -177,75 +179,73 @@ def lease(engine: Engine, *, now: datetime, limit: int, lease: timedelta) -> lis
 def record(
     engine: Engine, outcome: PushOutcome, *, quarantined: Sequence[QuarantineItem] = (), now: datetime
 ) -> bool:
-    """Store what a push came to, and forget it; False: it was somebody else's by then, or asks for a poll while one is
-    under way and is read again after ``AGAIN``.
+    """Store the outcome of a push and delete the push. Call it only when all its messages are durable in the log.
 
-    To be called only when every message of it is durable in the log. What is remembered of the feed's own answers
-    (validators, hash, when it last answered) stays: a push is none.
+    False: the lease has expired; or the push starts a poll while one is in flight, and is read again after
+    ``REREAD_DELAY``. The feed's memory of its server's responses (validators, hash, time of the last response) stays,
+    because a push is no such response.
 
     Raises:
-        Unavailable: the database; all of it was stored, or nothing.
+        Unavailable: the database; all was stored, or nothing.
     """
     return run_with_retry(engine, lambda connection: _record(connection, outcome, quarantined, now))
 
 
 def _record(
-    connection: Connection, outcome: PushOutcome, unpolled: Sequence[QuarantineItem], now: datetime
+    connection: Connection, outcome: PushOutcome, quarantined: Sequence[QuarantineItem], now: datetime
 ) -> bool:
-    pushed, feed_id = outcome.push, outcome.feed_id
-    tells = outcome.failure is None and outcome.entries > 0
-    if outcome.poll_at is not None and not tells:
-        again = {"id": pushed.id, "until": pushed.until, "again": now + AGAIN}
-        if connection.exec_driver_sql(_AGAIN, again).rowcount:
+    push, feed_id = outcome.push, outcome.feed_id
+    has_entries = outcome.failure is None and outcome.entries > 0
+    if outcome.poll_at is not None and not has_entries:
+        parameters = {"id": push.id, "until": push.until, "retry_at": now + REREAD_DELAY}
+        if connection.exec_driver_sql(_POSTPONE, parameters).rowcount:
             return False
-    if connection.exec_driver_sql(_FORGET, {"id": pushed.id, "until": pushed.until}).rowcount == 0:
+    if connection.exec_driver_sql(_DELETE, {"id": push.id, "until": push.until}).rowcount == 0:
         return False
-    after = websub.after_push if tells else websub.after_ping
-    subscriptions.change_in(connection, feed_id, lambda known: after(known, at=pushed.received_at), now=now)
+    after = websub.after_push if has_entries else websub.after_ping
+    subscriptions.change_in(connection, feed_id, partial(after, at=push.received_at), now=now)
     if outcome.keys:
-        connection.exec_driver_sql(_TOLD, {"feed": feed_id, "keys": list(outcome.keys)})
+        connection.exec_driver_sql(_DELETE_MISSES, {"feed": feed_id, "keys": list(outcome.keys)})
     if outcome.created:
-        connection.exec_driver_sql(_CADENCE, {"feed": feed_id, "created": outcome.created})
+        connection.exec_driver_sql(_COUNT_ENTRIES, {"feed": feed_id, "created": outcome.created})
     if outcome.poll_at is not None:
-        reason = (
-            "its hub says that there is something" if not tells else "its document follows what its hub sent"
-        )
+        reason = "its document lags behind its hub" if has_entries else "its hub announced a change"
         subscriptions.poll_now(connection, feed_id, at=outcome.poll_at, reason=reason)
     connection.exec_driver_sql(
-        _HISTORY,
+        _INSERT_POLL,
         {
-            "id": pushed.id,
+            "id": push.id,
             "feed": feed_id,
-            "started": pushed.received_at,
+            "started": push.received_at,
             "now": outcome.finished_at,
             "failure": None if outcome.failure is None else outcome.failure.value,
             "detail": pg_text(outcome.detail),
             "sample": outcome.sample,
-            "size": len(pushed.body),
+            "size": len(push.body),
             "entries": outcome.entries,
             "appended": outcome.appended,
             "created": outcome.created,
             "duplicates": outcome.duplicates,
-            "reason": f"sent by {pushed.hub}" if pushed.hub else "sent by its hub",
+            "reason": f"pushed by {push.hub}" if push.hub else "pushed by its hub",
         },
     )
     remember(connection, [outcome])
-    insert_items(connection, unpolled, now=now)
+    insert_items(connection, quarantined, now=now)
     return True
 
 
-def release(engine: Engine, given_back: Sequence[Push]) -> None:
-    """Let others read these at once.
+def release(engine: Engine, leased: Sequence[Push]) -> None:
+    """Give back leases on pushes that were not read.
 
     Raises:
-        Unavailable: the database; they are given to others when their leases run out.
+        Unavailable: the database; the pushes are leased again when the leases expire.
     """
 
-    def give_back(connection: Connection) -> None:
-        for each in given_back:
+    def end_leases(connection: Connection) -> None:
+        for push in leased:
             statement = websub_pushes.update().where(
-                websub_pushes.c.id == each.id, websub_pushes.c.lease_until == each.until
+                websub_pushes.c.id == push.id, websub_pushes.c.lease_until == push.until
             )
             connection.execute(statement.values(lease_until=None))
 
-    run_with_retry(engine, give_back)
+    run_with_retry(engine, end_leases)

@@ -2,13 +2,13 @@
 
 ::
 
-    append          one idempotent producer, acks of all in-sync replicas, every message's own future asked
-    poll            a group member: the partitions are shared by range, offsets committed by hand, the first
-                    offset of all for a new group, and nothing of a transaction that did not commit
-    transaction     of the relay: one producer under a fixed name; a newer one fences an older one for good
+    append          one idempotent producer, acks of all in-sync replicas; the future of every message is checked
+    poll            a member of a consumer group: range assignment, manual offset commits, reads from the earliest
+                    offset for a new group, and read-committed isolation
+    transaction     for the relay: one producer under a fixed transactional id; a newer one fences an older one
 
-A broker that is away is waited for, ``patience`` long; then calls raise :class:`ingest.errors.Unavailable`. One that
-refuses our log-in is not waited for.
+Calls wait for an absent broker up to ``timeout`` and then raise :class:`ingest.errors.Unavailable`. They do not wait
+for a broker that refuses our credentials.
 """
 
 from ingest.log.kafka.client import MAX_MESSAGE_BYTES

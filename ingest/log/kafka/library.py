@@ -1,4 +1,4 @@
-"""kafka-python, imported once: on Python 3.11 and 3.12 it reads its schemas through a deprecated function."""
+"""The only import of kafka-python: on Python 3.11 and 3.12 the library loads its schemas by a deprecated function."""
 
 import warnings
 

@@ -1,16 +1,16 @@
-"""The log in Postgres: the embedded log, and in every mode the streams (the outbox of ``persist``).
+"""The log in PostgreSQL: the embedded log, and in every mode the streams (the outbox of ``persist``).
 
 ::
 
-    append_in(tx)   UPDATE log_topics … RETURNING   the counter row: held until the caller commits,
+    append_in(tx)   UPDATE log_topics … RETURNING   the counter row: locked until the caller commits,
                     COPY log_records                so offsets are gapless and become visible in order
-                    NOTIFY ingest_log               delivered by the commit, to whoever waits
-    poll            one session per member: an advisory lock makes it the active member of its group,
-                    LISTEN wakes it, a look every second is the safety net, and its reads and commits go
-                    through that same session: whoever loses the lock can do neither
+                    NOTIFY ingest_log               delivered by the commit, to all listening sessions
+    poll            one session per member: an advisory lock makes the member the active one of its group,
+                    LISTEN wakes it, and polling every second is the safety net. Its reads and commits use
+                    the same session, so a member that lost the lock can do neither
 
-The counter row makes appends to one log topic wait for each other from their UPDATE to their commit: keep
-such transactions short, and append to several log topics in the order of their names, or two may deadlock.
+The counter row serialises appends to one log topic from their UPDATE to their commit. Keep such transactions
+short, and append to several log topics in the order of their names; otherwise two transactions may deadlock.
 Transactions must be READ COMMITTED, the default.
 """
 

@@ -1,4 +1,4 @@
-"""What any number of threads may share: appending, reading without a group, and pruning."""
+"""The thread-safe part of the log: appending, reading without a group, and pruning."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ingest.log.postgres.session import driver_of
 from ingest.types import Message, Record
 
 PRUNE_BATCH: Final = 10_000
-"""Rows deleted in one transaction."""
+"""Rows per deleting transaction."""
 
 
 class PostgresLog:
     """:class:`ingest.log.api.Log` over ``log_topics``, ``log_records`` and ``log_groups``; shared by threads.
 
-    Every log topic has one partition, 0, and offsets from 1. It comes into being with its first append.
+    Every log topic has one partition, 0, and offsets from 1. The first append creates the log topic.
     """
 
     def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = runtime.now) -> None:
@@ -33,26 +33,28 @@ class PostgresLog:
         self._clock = clock
 
     def append(self, topic: str, messages: Sequence[Message]) -> None:
-        """Return when all are committed. On any error but a connection lost in the commit, none is.
+        """Append messages; return when all are committed.
+
+        An error means that none is committed, unless the connection was lost in the commit.
 
         Raises:
-            Unusable: a message that this log cannot hold.
-            Unavailable: the server is gone; whether they were committed is then unknown.
+            Unusable: this log cannot store a message.
+            Unavailable: the server is gone; the result of the commit is unknown.
         """
         if messages:
             with transaction(self._engine) as connection:
                 self.append_in(connection, topic, messages)
 
     def append_in(self, connection: Connection, topic: str, messages: Sequence[Message]) -> range:
-        """Append in the caller's transaction; the offsets. Readers see the records when it commits.
+        """Append in the caller's transaction and return the offsets. Readers see the records after its commit.
 
-        The driver's errors come through as they are: :func:`ingest.db.engine.transaction` translates them.
+        Driver errors are not translated here; :func:`ingest.db.engine.transaction` does that.
 
         Raises:
-            Unusable: a message that this log cannot hold; nothing was sent to the server yet.
+            Unusable: this log cannot store a message; nothing was sent to the server.
         """
         if not connection.in_transaction():
-            raise RuntimeError("append_in takes part in a transaction: begin one first")
+            raise RuntimeError("append_in needs an open transaction")
         for message in messages:
             records.check_message(message)
         if not messages:
@@ -61,17 +63,17 @@ class PostgresLog:
             return records.append(driver, topic, messages, self._clock())
 
     def read(self, topic: str, *, after: int, limit: int) -> list[Record]:
-        """Up to ``limit`` records behind offset ``after``, in order; no group is involved.
+        """Return up to ``limit`` records behind offset ``after``, in order, without a consumer group.
 
-        A first record that is not ``after + 1`` means that retention took the ones between (:meth:`bounds`).
-        Fewer than ``limit`` may come where they are large (``READ_BYTES``), at least one if there is any.
+        If the first record is not ``after + 1``, retention deleted the records between (:meth:`bounds`). Large records
+        reduce the number of records returned (``READ_BYTES``), to no fewer than one.
         """
         with self._driver() as driver:
             topic_id = records.find_topic(driver, topic)
             return [] if topic_id is None else records.read(driver, topic, topic_id, after=after, limit=limit)
 
     def bounds(self, topic: str) -> tuple[int, int]:
-        """The first offset still held and the next to be given; ``(1, 1)`` for a log topic that is new."""
+        """Return the first retained offset and the next free one; ``(1, 1)`` for a new log topic."""
         with self._driver() as driver:
             row = driver.execute(
                 "SELECT first_offset, next_offset FROM log_topics WHERE name = %s", (topic,)
@@ -79,25 +81,25 @@ class PostgresLog:
         return (1, 1) if row is None else (row[0], row[1])
 
     def position(self, topic: str, *, group: str) -> int:
-        """The next offset that ``group`` reads of ``topic``."""
+        """Return the next offset of ``topic`` that ``group`` reads."""
         with self._driver() as driver:
             return records.group_position(driver, records.ensure_topic(driver, topic), group)
 
     def stream_bounds(self) -> dict[str, tuple[int, int]]:
-        """The bounds of every stream, by the name of its log topic."""
+        """Return the bounds of every stream, by the name of its log topic."""
         with self._driver() as driver:
             return records.stream_bounds(driver)
 
     def subscribe(self, topic: str, *, group: str) -> AbstractContextManager[PostgresSubscription]:
-        """Join ``group`` on ``topic``, with a session of its own beside the engine's pool."""
+        """Join ``group`` on ``topic``, with a dedicated session outside the engine's pool."""
         return PostgresSubscription(self._engine, topic, group)
 
     def prune(self, *, now: datetime, retention: timedelta, streams: timedelta) -> int:
-        """Delete what is past its time, oldest first; how many records that was.
+        """Delete expired records, oldest first, and return their number.
 
-        A stream loses what is older than ``streams``; any other log topic what is older than ``retention``
-        and was read by each of its groups, so one that nobody ever read keeps everything. ``first_offset``
-        moves before the records go: a reader that misses some finds the reason in :meth:`bounds`.
+        Records of a stream expire after ``streams``. Records of any other log topic expire after ``retention`` if every
+        consumer group has read them; a log topic without a group keeps all records. ``first_offset`` advances before
+        the records are deleted, so a reader that misses records sees the reason in :meth:`bounds`.
         """
         removed = 0
         with self._driver() as driver:
@@ -105,15 +107,15 @@ class PostgresLog:
         for topic_id, name in topics:
             streamed = is_stream(name)
             oldest = now - (streams if streamed else retention)
-            first = self._move_first(topic_id, oldest, unread_too=streamed)
+            first = self._advance_first(topic_id, oldest, include_unread=streamed)
             runtime.failpoint("prune.first-moved")
             while count := self._delete(topic_id, first):
                 removed += count
         return removed
 
-    def _move_first(self, topic_id: int, oldest: datetime, *, unread_too: bool) -> int:
-        # What may go is decided in one snapshot, before the row is taken: an UPDATE that waited for an
-        # appender would meet the new next_offset beside the old records, and take the new ones for expired.
+    def _advance_first(self, topic_id: int, oldest: datetime, *, include_unread: bool) -> int:
+        # The new bound is computed in one snapshot, before the row is locked. An UPDATE that waited for an appender
+        # would see the new next_offset beside the old records, and treat the new records as expired.
         with self._driver() as driver:
             row = driver.execute(
                 """SELECT greatest(t.first_offset, least(
@@ -123,7 +125,7 @@ class PostgresLog:
                         (SELECT min(next_offset) FROM log_groups g WHERE g.topic_id = t.id), t.first_offset)
                     END))
                 FROM log_topics t WHERE t.id = %s""",
-                (oldest, unread_too, topic_id),
+                (oldest, include_unread, topic_id),
             ).fetchone()
             first = 0 if row is None else int(row[0])
             driver.execute(
@@ -143,6 +145,6 @@ class PostgresLog:
 
     @contextmanager
     def _driver(self) -> Iterator[Driver]:
-        """A pooled connection for one transaction."""
+        """Yield a pooled connection in one transaction."""
         with transaction(self._engine) as connection, driver_of(connection) as driver:
             yield driver

@@ -1,4 +1,4 @@
-"""Those who read through a session of their own, one at a time: a group's member, and the relay."""
+"""Exclusive readers with a dedicated session: a member of a consumer group, and the relay."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ingest.log.postgres.session import SAFETY_SECONDS, DedicatedSession
 from ingest.types import Record
 
 TAKEOVER_SECONDS: Final = 0.25
-"""A member in waiting tries to become the active one this often."""
+"""Interval at which a standby member tries to become the active one."""
 RELAY_GROUP: Final = "relay"
 
 
-class _Member:
-    """Holds a session for the length of a ``with`` block."""
+class _SessionHolder:
+    """Holds a dedicated session for the length of a ``with`` block."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -39,10 +39,10 @@ class _Member:
         return self._session
 
 
-class PostgresSubscription(_Member):
-    """:class:`ingest.log.api.Subscription`; reads only while it is the active member of its group.
+class PostgresSubscription(_SessionHolder):
+    """:class:`ingest.log.api.Subscription` that reads only while it is the active member of its consumer group.
 
-    For one thread. Leaving the ``with`` block, or the end of the process, makes room for another member.
+    For one thread. When the ``with`` block or the process ends, another member can become active.
     """
 
     def __init__(self, engine: Engine, topic: str, group: str) -> None:
@@ -50,11 +50,11 @@ class PostgresSubscription(_Member):
         self._topic = topic
         self._group = group
         self._topic_id = 0
-        self._next: int | None = None  # the next offset to read; None while we are not the active member
+        self._next: int | None = None  # the next offset to read; None while this member is not active
 
     @property
     def active(self) -> bool:
-        """Whether this is the member that the group's records go to."""
+        """Whether this member receives the group's records."""
         return self._next is not None
 
     def poll(self, *, timeout: float, limit: int) -> list[Record]:
@@ -65,12 +65,12 @@ class PostgresSubscription(_Member):
                 self._try_to_become_active(session)
             if self._next is not None:
                 with session.use() as driver:
-                    found = records.read(
+                    batch = records.read(
                         driver, self._topic, self._topic_id, after=self._next - 1, limit=limit
                     )
-                if found:
-                    self._next = found[-1].offset + 1
-                    return found
+                if batch:
+                    self._next = batch[-1].offset + 1
+                    return batch
             remaining = deadline - time.monotonic()
             if remaining <= 0:
                 return []
@@ -79,18 +79,18 @@ class PostgresSubscription(_Member):
             else:
                 self._wait(session, min(remaining, SAFETY_SECONDS))
 
-    def commit(self, done: Sequence[Record]) -> None:
+    def commit(self, batch: Sequence[Record]) -> None:
         session = self._open()
-        if not done or self._next is None:
+        if not batch or self._next is None:
             return
         with session.use() as driver:
-            following = max(record.offset for record in done) + 1
-            records.move_groups(driver, self._group, {self._topic: following})
+            next_offset = max(record.offset for record in batch) + 1
+            records.advance_groups(driver, self._group, {self._topic: next_offset})
 
     def _wait(self, session: DedicatedSession, seconds: float) -> None:
-        """Until our log topic grew; the growth of others is no reason to look."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and self._topic not in session.wait(left):
+        """Wait until this log topic grows or the time is over; ignore other log topics."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and self._topic not in session.wait(left):
             pass
 
     def _try_to_become_active(self, session: DedicatedSession) -> None:
@@ -100,37 +100,37 @@ class PostgresSubscription(_Member):
                 self._next = records.group_position(driver, self._topic_id, self._group)
 
 
-class PostgresStreamSource(_Member):
-    """The streams as ``relay`` reads them: by one process at a time, through one session.
+class PostgresStreamSource(_SessionHolder):
+    """The streams as ``relay`` reads them: one process at a time, through one session.
 
-    Whoever loses the session has lost the right to relay, and can neither read nor mark.
+    A process that loses the session loses its lock, and can neither read nor mark.
     """
 
     def acquire(self) -> bool:
-        """Try to become the only relay; True if this one is."""
+        """Try to become the active relay; return whether this process is."""
         return self._open().try_lock("relay")
 
     def streams(self) -> dict[str, tuple[int, int]]:
-        """For every stream by its log topic: the first offset still held, and the next to be given."""
+        """Return the first retained and the next free offset of every stream, by log topic."""
         with self._open().use() as driver:
             return records.stream_bounds(driver)
 
     def read(self, topic: str, *, after: int, limit: int) -> list[Record]:
-        """As :meth:`PostgresLog.read`."""
+        """Read records as :meth:`PostgresLog.read` does."""
         with self._open().use() as driver:
             return records.read(driver, topic, records.ensure_topic(driver, topic), after=after, limit=limit)
 
     def relayed(self, topic: str) -> int:
-        """The last cursor that was marked; 0 where none was. What the target shows may be ahead of it, or behind."""
+        """Return the last marked cursor, 0 if none. The target may be ahead of this cursor, or behind it."""
         with self._open().use() as driver:
             return records.group_position(driver, records.ensure_topic(driver, topic), RELAY_GROUP) - 1
 
     def mark(self, cursors: Mapping[str, int]) -> None:
-        """Note, by log topic, the last cursor whose commit the target answered."""
+        """Record, by log topic, the last cursor whose commit the target acknowledged."""
         with self._open().use() as driver:
-            following = {topic: cursor + 1 for topic, cursor in cursors.items()}
-            records.move_groups(driver, RELAY_GROUP, following)
+            next_offsets = {topic: cursor + 1 for topic, cursor in cursors.items()}
+            records.advance_groups(driver, RELAY_GROUP, next_offsets)
 
     def wait(self, seconds: float) -> None:
-        """Return when a log topic may have grown, at the latest after ``seconds``."""
+        """Wait until a log topic may have grown, for at most ``seconds``."""
         self._open().wait(seconds)

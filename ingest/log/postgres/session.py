@@ -1,4 +1,4 @@
-"""Sessions of our own beside the engine's pool: they listen, may hold advisory locks, and never heal."""
+"""Dedicated sessions outside the engine's pool: they listen, may hold advisory locks, and never reconnect."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from ingest.errors import Unavailable
 from ingest.log.postgres.records import CHANNEL, Driver
 
 SAFETY_SECONDS: Final = 1.0
-"""Whoever waits for notifications looks for himself this often, should one be missed."""
+"""Polling interval of a listener, in case a notification is missed."""
 _STOP_SECONDS: Final = 0.2
 _OPTIONS: Final = (
-    # A member whose machine vanished must not hold its lock for the two hours that TCP takes by default.
+    # Without keepalives, a member on a vanished machine would hold its lock for two hours, the default of TCP.
     "SET tcp_keepalives_idle = 10",
     "SET tcp_keepalives_interval = 5",
     "SET tcp_keepalives_count = 3",
@@ -32,7 +32,7 @@ _OPTIONS: Final = (
 
 @contextmanager
 def driver_of(connection: Connection) -> Iterator[Driver]:
-    """Psycopg's own connection: COPY and notifications are not among SQLAlchemy's words."""
+    """Yield the psycopg connection: SQLAlchemy has no interface for COPY and notifications."""
     driver = connection.connection.driver_connection
     if not isinstance(driver, psycopg.Connection):
         raise TypeError(f"a psycopg connection is needed, not {type(driver)}")
@@ -40,13 +40,13 @@ def driver_of(connection: Connection) -> Iterator[Driver]:
         yield driver
     except psycopg.Error:
         if driver.closed:
-            connection.invalidate()  # or the pool would go on with it
+            connection.invalidate()  # otherwise the pool would reuse the closed connection
         raise
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """As :func:`ingest.db.engine.transaction` translates, where there is no engine's transaction."""
+def translate_errors() -> Iterator[None]:
+    """Translate driver errors as :func:`ingest.db.engine.transaction` does, without a transaction."""
     try:
         yield
     except (DBAPIError, psycopg.Error, PoolTimeout) as error:
@@ -54,10 +54,10 @@ def translated() -> Iterator[None]:
 
 
 class DedicatedSession:
-    """A connection taken out of the pool for good, in autocommit, listening to the log. For one thread."""
+    """A connection detached from the pool, in autocommit mode, that listens to the log. For one thread."""
 
     def __init__(self, engine: Engine) -> None:
-        with translated():
+        with translate_errors():
             connection = engine.connect()
             self._connection = connection
             with driver_of(connection) as driver:
@@ -69,17 +69,17 @@ class DedicatedSession:
                     for option in _OPTIONS:
                         driver.execute(option)
                 except BaseException:
-                    driver.close()  # no pool would
+                    driver.close()  # the pool no longer closes a detached connection
                     raise
 
     @contextmanager
     def use(self) -> Iterator[Driver]:
-        """Psycopg's connection, its errors translated."""
-        with translated():
+        """Yield the psycopg connection and translate its errors."""
+        with translate_errors():
             yield self._driver
 
     def try_lock(self, name: str) -> bool:
-        """Hold the advisory lock ``name`` until this session ends; False while another session holds it."""
+        """Take the advisory lock ``name`` until this session ends; return False while another session holds it."""
         digest = blake2b(f"news-ingest {name}".encode(), digest_size=8).digest()
         key = int.from_bytes(digest, "big", signed=True)
         with self.use() as driver:
@@ -87,14 +87,14 @@ class DedicatedSession:
         return row is not None and row[0] is True
 
     def wait(self, seconds: float) -> set[str]:
-        """Wait for notifications, at most ``seconds``; the names of the log topics that grew."""
+        """Wait for notifications for at most ``seconds``; return the names of the log topics that grew."""
         with self.use() as driver:
             return {notice.payload for notice in driver.notifies(timeout=seconds, stop_after=1)}
 
     def close(self) -> None:
-        """End the session, and with it its locks."""
+        """End the session and release its locks."""
         with suppress(psycopg.Error):
-            # The server would see to it a moment later; the next member need not wait for that moment.
+            # The server releases the locks at disconnection, slightly later; the next member need not wait for that.
             self._driver.execute("SELECT pg_advisory_unlock_all()")
         with suppress(psycopg.Error, DBAPIError):
             self._driver.close()
@@ -105,10 +105,10 @@ class DedicatedSession:
 def listen(
     engine: Engine, *, on_growth: Callable[[str | None], None], on_failure: Callable[[Unavailable], None]
 ) -> Iterator[None]:
-    """Call ``on_growth(log topic)`` from a thread after each commit that made it grow, while inside.
+    """Call ``on_growth(log topic)`` from a thread after each commit that appended to it, for the length of the block.
 
-    ``on_growth(None)`` comes at the start and once a second: anything may have grown. ``on_failure`` is
-    called once, from the same thread, when the database went away; nothing is called after it.
+    ``on_growth(None)`` is called at the start and once a second: any log topic may have grown. ``on_failure`` is called
+    once, from the same thread, when the database is gone; no call follows it.
     """
     session = DedicatedSession(engine)
     stopped = Event()
@@ -117,8 +117,8 @@ def listen(
         try:
             while not stopped.is_set():
                 on_growth(None)
-                until = time.monotonic() + SAFETY_SECONDS
-                while not stopped.is_set() and (left := until - time.monotonic()) > 0:
+                deadline = time.monotonic() + SAFETY_SECONDS
+                while not stopped.is_set() and (left := deadline - time.monotonic()) > 0:
                     for topic in session.wait(min(left, _STOP_SECONDS)):
                         on_growth(topic)
         except Unavailable as error:

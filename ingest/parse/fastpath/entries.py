@@ -7,6 +7,7 @@ from typing import Any, Final
 from xml.etree import ElementTree as ET
 
 from ingest.parse.dates import read_date
+from ingest.parse.fastpath.state import ReaderState
 from ingest.parse.fastpath.values import (
     HTML_TYPES,
     NO_ATTRIBUTES,
@@ -19,17 +20,14 @@ from ingest.parse.fastpath.values import (
     text_of,
     with_href,
 )
-from ingest.parse.feedparser_adapter import HANDLED, join, looks_like_html, name_author, safe_base
-from ingest.parse.namespaces import AttributeNames, Names, NeedsFeedparser
+from ingest.parse.feedparser_adapter import HANDLED, name_author
+from ingest.parse.namespaces import Names, NeedsFeedparser
 from ingest.types import Entry
 
 MAX_DEPTH: Final = 60
-MAX_ATTRIBUTES: Final = 100
-"""Of one tag. Above it the reference is asked, which has its own limit."""
 AFTER_ENTRIES: Final = 1_000
-_SCOPE: Final = frozenset({"xml:base", "base", "xml:lang", "lang"})
 _DESCRIPTIONS: Final = frozenset({"description", "dc_description", "media_description"})
-# Names under which feedparser keeps its own: an element of that name would stand in their place.
+# Names of feedparser's own values, which an element of the same name would replace.
 TAKEN: Final = frozenset(
     {
         f"{name}_parsed"
@@ -46,69 +44,12 @@ TAKEN: Final = frozenset(
 _Handler = Callable[["EntryReader", ET.Element, Attributes, str, int], None]
 
 
-class EntryReader:
-    """Walks through entries as feedparser does, with its state in the same flags."""
+class EntryReader(ReaderState):
+    """One method for each kind of element within an entry."""
 
     def __init__(self, names: Names, *, make: Callable[[Mapping[str, Any]], Entry]) -> None:
-        self._names = names
-        self._make = make
-        self._attribute_names = AttributeNames()
+        super().__init__(names, make=make)
         self._handlers = Handlers(names)
-        self._shapes: dict[tuple[str, ...], tuple[bool, tuple[str, ...], bool]] = {}
-        self._found: list[Entry] = []
-        self._read = 0
-        # feedparser's own state, under its own names where they say something.
-        self.version = ""
-        self.in_image = False
-        self.in_input = False
-        self.title_depth = -1
-        self.has_content = False
-        self.base = ""
-        self.lang: str | None = None
-        self.entry: dict[str, Any] = {}
-        self.depths: dict[str, int] = {}
-        self.guid_is_link = False
-        self.in_author = False
-        self.timeless = True
-        """No date of the entry was read by what today is."""
-
-    def _enter(self, element: ET.Element) -> Attributes:
-        """Its attributes; from here on its base and language hold."""
-        if not element.attrib:
-            return NO_ATTRIBUTES
-        found = element.attrib
-        names = tuple(found)
-        shape = self._shapes.get(names)
-        if shape is None:
-            shape = self._shapes[names] = self._shape(names)
-        plain, kinds, scoped = shape
-        attributes: Attributes = found
-        if not plain:
-            attributes = {self._attribute_names[name]: value for name, value in found.items()}
-        for name in kinds:
-            kind = attributes[name]
-            lower = kind.lower()
-            if kind != lower:
-                attributes = {**attributes, name: lower}
-        if scoped:
-            base = attributes.get("xml:base", attributes.get("base"))
-            if base:
-                self.base = (safe_base(self.base, base) or self.base) if self.base else join("", base)
-                if self.base and safe_base(self.base, self.base) not in (self.base, ""):
-                    raise NeedsFeedparser
-            lang = attributes.get("xml:lang", attributes.get("lang"))
-            if lang is not None:
-                self.lang = lang or None
-        return attributes
-
-    def _shape(self, names: tuple[str, ...]) -> tuple[bool, tuple[str, ...], bool]:
-        """Whether feedparser has these names as they are, which values it has in lower case, and whether some
-        hold for what is within."""
-        if len(names) > MAX_ATTRIBUTES:
-            raise NeedsFeedparser
-        found = tuple([self._attribute_names[name] for name in names])
-        kinds = tuple([name for name in ("rel", "type") if name in found])
-        return found == names, kinds, not _SCOPE.isdisjoint(found)
 
     def _item(self, element: ET.Element, attributes: Attributes, depth: int) -> None:
         if "href" in attributes or "lastmod" in attributes:
@@ -121,8 +62,8 @@ class EntryReader:
         if about:
             self.entry["id"] = about
         self._children(element, depth + 1)
-        self._found.append(self._make(self.entry))
-        self._read += 1
+        self._entries.append(self._make(self.entry))
+        self._parsed_entries += 1
         self._after_entry(depth)
 
     def _after_entry(self, depth: int) -> None:
@@ -146,40 +87,8 @@ class EntryReader:
             else:
                 handler(self, child, NO_ATTRIBUTES, name, depth)
 
-    def put(self, key: str, value: object, depth: int) -> None:
-        """The last one counts, but none that is deeper down."""
-        old = self.depths.get(key)
-        if old is None or depth <= old:
-            self.depths[key] = depth
-            self.entry[key] = value
-
-    def detail(self, kind: str, value: str) -> dict[str, Any]:
-        language = self.lang.replace("_", "-") if self.lang else self.lang
-        return {"type": kind, "language": language, "base": self.base, "value": value}
-
-    def _kind(self, kind: str, value: str) -> str:
-        guess = (
-            kind == "text/plain" and ("<" in value or "&" in value) and not self.version.startswith("atom")
-        )
-        return "text/html" if guess and looks_like_html(value) else kind
-
-    def _resolved(self, text: str) -> str:
-        if self.base or ":///" in text:
-            return join(self.base, text) if text else text
-        return text
-
-    def _link(self, attributes: Attributes) -> Attributes:
-        link = dict(attributes)
-        rel = link.setdefault("rel", "alternate")
-        link.setdefault("type", "application/atom+xml" if rel == "self" else "text/html")
-        link = with_href(link)
-        if "href" in link:
-            href = link["href"]
-            link["href"] = join(self.base, href) if self.base or ":///" in href else href
-        return link
-
     def passed(self, element: ET.Element, _attributes: object, _name: str, depth: int) -> None:
-        """Of no interest, but for what may be in it."""
+        """An element that is ignored, but for its content."""
         if len(element):
             if depth > MAX_DEPTH:
                 raise NeedsFeedparser
@@ -189,11 +98,11 @@ class EntryReader:
         raise NeedsFeedparser
 
     def leaf(self, element: ET.Element, _attributes: object, _name: str, _depth: int) -> None:
-        """Of no interest."""
+        """An element that is ignored."""
         if len(element):
             raise NeedsFeedparser
 
-    def kept(self, element: ET.Element, attributes: Attributes, name: str, depth: int) -> None:
+    def keep(self, element: ET.Element, attributes: Attributes, name: str, depth: int) -> None:
         if attributes:
             self.entry[name] = attributes
             if len(element):
@@ -282,7 +191,7 @@ class EntryReader:
                 if len(child) or (tail and not tail.isspace()):
                     raise NeedsFeedparser
                 handler, _ = self._handlers[child.tag]
-                # Text of an element without a place of its own would be the author's.
+                # feedparser adds the text of any other element to the author's.
                 if handler is not EntryReader.author_part and child.text and not child.text.isspace():
                     raise NeedsFeedparser
             self._children(element, depth + 1)
@@ -340,8 +249,8 @@ class EntryReader:
         if attributes and name != "tags":
             return
         scheme = "http://www.itunes.com/" if name == "itunes_keywords" else None
-        for each in value.split(","):
-            term = each.strip()
+        for keyword in value.split(","):
+            term = keyword.strip()
             if term or name == "tags":
                 self.entry.setdefault("tags", [])
                 self._tag(term, scheme, None)
@@ -366,10 +275,10 @@ class EntryReader:
     def _date(self, value: str) -> object:
         if not value:
             return None
-        found = read_date(value)
-        if found is not None:
-            return found
-        self.timeless = False  # some of its readings take the year from today
+        date = read_date(value)
+        if date is not None:
+            return date
+        self.timeless = False  # feedparser may take the year from the current date
         return reference_date(value)
 
     def other_date(self, element: ET.Element, _attributes: object, _name: str, _depth: int) -> None:
@@ -416,14 +325,14 @@ class EntryReader:
             self.entry["image"] = {"href": href}
 
     def plain_text(self, element: ET.Element, attributes: Attributes, _name: str, _depth: int) -> None:
-        """A text that nobody reads; but of another type than text it would be decoded."""
+        """A text that is ignored; of another type than plain text it would be decoded."""
         content_type(attributes, "text/plain")
         if len(element):
             raise NeedsFeedparser
 
 
 class Handlers(dict[str, tuple[_Handler, str]]):
-    """An element's tag within an entry → what to do with it, and its name."""
+    """Maps an element's tag within an entry to its handler and its name."""
 
     def __init__(self, names: Names) -> None:
         super().__init__()
@@ -434,43 +343,45 @@ class Handlers(dict[str, tuple[_Handler, str]]):
         handler = ENTRY_HANDLERS.get(name)
         if handler is None:
             handler = EntryReader.refused if name in HANDLED or name in TAKEN else EntryReader.passed
-        found = self[tag] = (handler, name)
-        return found
+        item = self[tag] = (handler, name)
+        return item
 
 
-def _each(names: str, handler: _Handler) -> dict[str, _Handler]:
+def _for_each(names: str, handler: _Handler) -> dict[str, _Handler]:
     return dict.fromkeys(names.split(), handler)
 
 
 ENTRY_HANDLERS: Final[Mapping[str, _Handler]] = {
-    **_each("title dc_title media_title", EntryReader.title),
-    **_each("link", EntryReader.link),
-    **_each("guid id", EntryReader.guid),
-    **_each(
+    **_for_each("title dc_title media_title", EntryReader.title),
+    **_for_each("link", EntryReader.link),
+    **_for_each("guid id", EntryReader.guid),
+    **_for_each(
         "description dc_description media_description abstract summary itunes_summary", EntryReader.summary
     ),
-    **_each("content content_encoded fullitem", EntryReader.content),
-    **_each("author dc_creator dc_author itunes_author managingeditor", EntryReader.author),
-    **_each("name email uri url homepage itunes_name itunes_email", EntryReader.author_part),
-    **_each("contributor", EntryReader.contributor),
-    **_each("category dc_subject keywords media_category itunes_category", EntryReader.category),
-    **_each("tags media_keywords itunes_keywords", EntryReader.keywords),
-    **_each("pubdate published issued dcterms_issued", EntryReader.published),
-    **_each("updated modified lastbuilddate dc_date dcterms_modified", EntryReader.updated),
-    **_each("created dcterms_created expirationdate", EntryReader.other_date),
-    **_each("language dc_language", EntryReader.language),
-    **_each("source", EntryReader.source),
-    **_each("enclosure", EntryReader.enclosure),
-    **_each("media_content", EntryReader.media_content),
-    **_each("media_thumbnail", EntryReader.media_thumbnail),
-    **_each("media_group", EntryReader.passed),
-    **_each("image", EntryReader.image_of_entry),
-    **_each("itunes_image", EntryReader.itunes_image),
-    **_each("feedburner_origlink media_caption", EntryReader.kept),
-    **_each("subtitle tagline itunes_subtitle rights copyright dc_rights info", EntryReader.plain_text),
-    **_each("media_credit media_rating media_restriction media_license media_player", EntryReader.leaf),
-    **_each(
+    **_for_each("content content_encoded fullitem", EntryReader.content),
+    **_for_each("author dc_creator dc_author itunes_author managingeditor", EntryReader.author),
+    **_for_each("name email uri url homepage itunes_name itunes_email", EntryReader.author_part),
+    **_for_each("contributor", EntryReader.contributor),
+    **_for_each("category dc_subject keywords media_category itunes_category", EntryReader.category),
+    **_for_each("tags media_keywords itunes_keywords", EntryReader.keywords),
+    **_for_each("pubdate published issued dcterms_issued", EntryReader.published),
+    **_for_each("updated modified lastbuilddate dc_date dcterms_modified", EntryReader.updated),
+    **_for_each("created dcterms_created expirationdate", EntryReader.other_date),
+    **_for_each("language dc_language", EntryReader.language),
+    **_for_each("source", EntryReader.source),
+    **_for_each("enclosure", EntryReader.enclosure),
+    **_for_each("media_content", EntryReader.media_content),
+    **_for_each("media_thumbnail", EntryReader.media_thumbnail),
+    **_for_each("media_group", EntryReader.passed),
+    **_for_each("image", EntryReader.image_of_entry),
+    **_for_each("itunes_image", EntryReader.itunes_image),
+    **_for_each("feedburner_origlink media_caption", EntryReader.keep),
+    **_for_each("subtitle tagline itunes_subtitle rights copyright dc_rights info", EntryReader.plain_text),
+    **_for_each("media_credit media_rating media_restriction media_license media_player", EntryReader.leaf),
+    **_for_each(
         "itunes_block itunes_explicit dc_publisher webmaster dc_contributor cc_license", EntryReader.leaf
     ),
-    **_each("georss_point georss_line georss_polygon georss_box generator width height", EntryReader.leaf),
+    **_for_each(
+        "georss_point georss_line georss_polygon georss_box generator width height", EntryReader.leaf
+    ),
 }

@@ -1,4 +1,4 @@
-"""A document in UTF-8, cut into its entries' bytes and what stands around them, without reading it."""
+"""Split a document in UTF-8 into the bytes of its entries and the document around them, without parsing it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 from xml.etree import ElementTree as ET
 
 MARK: Final = "ingest-mark-3c1f"
-"""The element that stands where an entry was; a document that has the word in it is not cut."""
+"""Name of the element that replaces an entry; a document that contains this name is not split."""
 MARK_BYTES: Final = MARK.encode()
 _ROOT: Final = re.compile(rb"<(?:(rss|rdf:RDF)|(feed))[\s>]")
 _DECLARATION: Final = re.compile(rb"\A<\?xml[^>]*?>")
@@ -17,7 +17,7 @@ _COUNTS: Final = re.compile(
 
 
 def utf8(prepared: bytes, charset: str | None) -> bytes | None:
-    """The document in UTF-8 without its declaration, where there is no doubt about its encoding."""
+    """The document in UTF-8 without its declaration; None where its encoding is in doubt."""
     if prepared.startswith((b"\xfe\xff", b"\xff\xfe")) or b"\0" in prepared[:4]:
         return None
     if charset is None:
@@ -31,16 +31,16 @@ def utf8(prepared: bytes, charset: str | None) -> bytes | None:
             prepared = text.encode("utf-8")
         except (UnicodeError, LookupError):
             return None
-    # With a mark of its own, and behind it another: neither is text.
+    # A second byte order mark is not text either.
     return None if prepared.startswith(b"\xef\xbb\xbf") else _DECLARATION.sub(b"", prepared, count=1)
 
 
 class SplitError(Exception):
-    """The bytes of an entry are not those of one element."""
+    """The bytes between two marks are not one element."""
 
 
 class Split:
-    """A document with marks in its entries' places, and these."""
+    """A document with marks in place of its entries, and the entries."""
 
     __slots__ = ("around", "counted", "entries")
 
@@ -48,11 +48,11 @@ class Split:
         self.around = around
         self.entries = entries
         self.counted = counted
-        """Entries say how often their films were seen."""
+        """Entries contain view counts of their films."""
 
     @classmethod
     def of(cls, document: bytes) -> Split | None:
-        """None where nothing can be cut out."""
+        """Split a document; None where no entry can be separated."""
         root = _ROOT.search(document, 0, 8_192)
         if root is None or MARK_BYTES in document:
             return None
@@ -80,30 +80,30 @@ class Split:
 
 
 def without_counts(entry: bytes) -> bytes:
-    """An entry but for how often its film was seen: without that each poll of YouTube would be new from end to end.
+    """An entry without its film's view counts, which change with each poll of YouTube and are part of no field.
 
-    Only where it is mark-up for certain; then it means nothing to any field.
+    An entry with CDATA or comments stays as it is: there the counts may be text.
     """
     return entry if b"<!" in entry or b"<?" in entry else _COUNTS.sub(rb"<media:\1/>", entry)
 
 
 def tree(document: bytes) -> tuple[ET.Element, dict[ET.Element, list[tuple[str, str]]]]:
-    """The root, and which namespaces which element declares."""
-    # Bounded without defusing: no DOCTYPE comes here, and the caller bounds the attributes of a tag.
+    """The root element, and the namespaces that each element declares."""
+    # Safe without defusedxml: no DOCTYPE gets here, and the caller bounds the attributes of a tag.
     parser: ET.XMLPullParser[ET.Element] = ET.XMLPullParser(("start-ns", "start"))
     parser.feed(document)
     parser.close()
     root: ET.Element | None = None
     declared: dict[ET.Element, list[tuple[str, str]]] = {}
     waiting: list[tuple[str, str]] = []
-    found: Any
-    for event, found in parser.read_events():  # type: ignore[misc]
+    item: Any
+    for event, item in parser.read_events():  # type: ignore[misc]
         if event == "start-ns":
-            waiting.append(found)
+            waiting.append(item)
             continue
         if root is None:
-            root = found
+            root = item
         if waiting:
-            declared[found], waiting = waiting, []
+            declared[item], waiting = waiting, []
     assert root is not None
     return root, declared

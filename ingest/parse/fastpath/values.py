@@ -1,4 +1,4 @@
-"""Values as feedparser has them: texts, kinds of text, addresses in attributes, dates."""
+"""Values in feedparser's form: texts, content types, addresses in attributes, dates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Attributes = dict[str, str]
 NO_ATTRIBUTES: Final[Attributes] = {}
 HTML_TYPES: Final = frozenset({"html", "text/html", "xhtml", "application/xhtml+xml"})
 QUERY: Final = re.compile("&([A-Za-z0-9_]+);")
-"""What feedparser takes for an entity in the parameters of an address, and puts back."""
+"""Parameters of an address that feedparser takes for an entity, and restores."""
 _C1_LEAD: Final = b"\xc2"
 _C1: Final = re.compile("[\x80-\x9f]")
 _CP1252: Final = {
@@ -40,7 +40,7 @@ def text_of(element: ET.Element) -> str:
 
 
 def fixed(text: str) -> str:
-    """UTF-8 that was taken for Latin-1 once more, and windows-1252 for control characters, are mended."""
+    """Repair UTF-8 that was decoded as Latin-1, and control characters that are windows-1252."""
     if text.isascii():
         return text
     with suppress(UnicodeError):
@@ -69,9 +69,10 @@ def with_href(attributes: Attributes) -> Attributes:
 
 
 def reference_date(text: str) -> object:
-    """
+    """feedparser's reading of a date.
+
     Raises:
-        NeedsFeedparser: the reference fails over it, and with it over the whole document.
+        NeedsFeedparser: feedparser raises an error, and then fails on the whole document.
     """
     try:
         return parse_date(text)
@@ -80,6 +81,6 @@ def reference_date(text: str) -> object:
 
 
 def check_date(text: str) -> None:
-    """A date that nobody asks for."""
+    """Read a date that is not used, because feedparser fails on some dates."""
     if text and read_date(text) is None:
         reference_date(text)

@@ -27,8 +27,8 @@ from ingest.db import embedded
 from ingest.db.engine import open_engine
 from ingest.opml import write_opml
 from tests.bench.polling.passes import PeerAbsentError, settle, until
-from tests.bench.service import free_port
 from tests.feedworld.recorded import cache_dir
+from tests.ports import reserve_ports
 
 MODULE: Final = "miniflux.app/v2"
 _SOURCE: Final = Path(__file__).with_name("go")
@@ -103,7 +103,7 @@ class Miniflux:
             stack.callback(server.stop)
             self._engine = open_engine(server.url(), name="bench")
             stack.callback(self._engine.dispose)
-            self._port = free_port()
+            (self._port,) = reserve_ports(1)
             where = urlsplit(server.url())
             options = parse_qs(where.query)
             daemon = subprocess.Popen(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingest.fetch.redirects import Hop
+from ingest.fetch.redirects import RequestUrl
 from tests.registry.test_import_of_all import addresses
 
 HOSTS = (
@@ -38,7 +38,7 @@ REST = ("/..", "/a", "/~a", "%7E", "%zz", " ", "ü", "?", "?x=1&y=[2]", "#top", 
 PIECES = st.sampled_from([*HOSTS, *PREFIXES, *REST])
 
 
-def spelled(url: str) -> tuple[str, str, str] | None:
+def httpx_url(url: str) -> tuple[str, str, str] | None:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
@@ -46,12 +46,12 @@ def spelled(url: str) -> tuple[str, str, str] | None:
     return str(parsed), parsed.scheme, parsed.host
 
 
-def hopped(url: str) -> tuple[str, str, str] | None:
+def request_url(url: str) -> tuple[str, str, str] | None:
     try:
-        hop = Hop(url)
+        hop = RequestUrl(url)
     except httpx.InvalidURL:
         return None
-    return hop.spelled, hop.scheme, hop.host
+    return hop.text, hop.scheme, hop.host
 
 
 @given(st.lists(PIECES, max_size=6).map("".join) | st.text(max_size=30).map("https://a.example/".__add__))
@@ -62,21 +62,21 @@ def hopped(url: str) -> tuple[str, str, str] | None:
 @example("https://a.example:65536/")
 @example("https://127.0.0.1:8080/mixed/1.xml")
 @example("https://a.example/" + "x" * 70_000)
-def test_a_hop_is_what_httpx_makes_of_its_address(url: str) -> None:
-    assert hopped(url) == spelled(url)
+def test_a_request_url_equals_the_url_of_httpx(url: str) -> None:
+    assert request_url(url) == httpx_url(url)
 
 
-def test_most_addresses_are_not_taken_apart_until_their_parts_are_wanted() -> None:
-    hop = Hop("https://www.example.org/news/rss.xml?edition=uk&x=1")
-    assert hop._url is None
-    assert hop.url == httpx.URL(hop.spelled)
-    assert hop._url is not None
+def test_a_normalised_url_is_parsed_only_when_its_parts_are_used() -> None:
+    hop = RequestUrl("https://www.example.org/news/rss.xml?edition=uk&x=1")
+    assert hop._parsed is None
+    assert hop.parsed == httpx.URL(hop.text)
+    assert hop._parsed is not None
 
 
 @pytest.mark.corpus
-def test_each_of_64256_addresses_is_sent_as_httpx_spells_it() -> None:
-    given = addresses()
-    for url in given:
-        assert hopped(url) == spelled(url), url
-    plain = sum(1 for url in given if hopped(url) is not None and Hop(url)._url is None)
-    assert plain > 0.9 * len(given)
+def test_each_of_64256_urls_is_sent_as_httpx_spells_it() -> None:
+    urls = addresses()
+    for url in urls:
+        assert request_url(url) == httpx_url(url), url
+    plain = sum(1 for url in urls if request_url(url) is not None and RequestUrl(url)._parsed is None)
+    assert plain > 0.9 * len(urls)

@@ -1,8 +1,10 @@
-"""A document's tree → what its feed says of itself, and its entries, those that are known from the cache."""
+"""A document's tree → the feed's own values, and its entries; unchanged entries come from the cache."""
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
 from xml.etree import ElementTree as ET
@@ -10,7 +12,7 @@ from xml.sax.saxutils import quoteattr
 
 from ingest.parse.cache import EntryCache
 from ingest.parse.fastpath.entries import AFTER_ENTRIES, MAX_DEPTH, TAKEN, EntryReader
-from ingest.parse.fastpath.splitting import MARK, MARK_BYTES, Split, SplitError, tree, without_counts
+from ingest.parse.fastpath.splitting import MARK, MARK_BYTES, Split, SplitError, tree, utf8, without_counts
 from ingest.parse.fastpath.values import (
     HTML_TYPES,
     QUERY,
@@ -32,17 +34,48 @@ _HINTS: Final = frozenset({"ttl", "sy_updateperiod", "sy_updatefrequency", "skip
 _Handler = Callable[["Reader", ET.Element, Attributes, str, int], None]
 
 
-class Found:
-    """What the reference's answer would hold, as far as anyone asks for it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedContents:
+    """The part of feedparser's result that we use, with the entries as ours."""
 
-    __slots__ = ("entries", "feed", "read", "version")
+    version: str
+    feed: dict[str, Any]
+    entries: list[Entry]
+    parsed_entries: int
+    """Entries that the cache did not have."""
 
-    def __init__(self, *, version: str, feed: dict[str, Any], entries: list[Entry], read: int) -> None:
-        self.version = version
-        self.feed = feed
-        self.entries = entries
-        self.read = read
-        """Entries that were not known from an earlier document."""
+
+def read(
+    prepared: bytes,
+    *,
+    charset: str | None,
+    url: str,
+    make: Callable[[Mapping[str, Any]], Entry],
+    cache: EntryCache | None = None,
+) -> FeedContents | None:
+    """Read a document; None where only feedparser reads it correctly.
+
+    ``make`` turns an entry in feedparser's form into ours; it may depend on ``url``.
+    """
+    document = utf8(prepared, charset)
+    if document is None:
+        return None
+    # These objects form no cycles. A garbage collection meanwhile would only traverse the whole cache.
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        split = Split.of(document)
+        if split is not None:
+            try:
+                return Reader(split, url=url, make=make, cache=cache).document()
+            except (ET.ParseError, SplitError):
+                pass  # split at the wrong place, or not well-formed: only the whole document tells which
+        return Reader(Split(document, []), url=url, make=make, cache=None).document()
+    except (NeedsFeedparser, ET.ParseError, RecursionError):
+        return None
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class Reader(EntryReader):
@@ -62,25 +95,27 @@ class Reader(EntryReader):
         self._url = url
         self._cache = cache
         self._root, self._declared = tree(split.around)
-        self._declarations = [each for element in self._declared.values() for each in element]
+        self._declarations = [
+            declaration for declarations in self._declared.values() for declaration in declarations
+        ]
         super().__init__(Names(self._declarations), make=make)
         self._trees: dict[int, ET.Element] = {}
         self._keys: dict[int, bytes] = {}
-        self._known: dict[int, Entry] = {}
+        self._cached: dict[int, Entry] = {}
         self._state: tuple[object, ...] | None = None
         self._mark = ""
         self._spaces: dict[str, str] = {}
-        """Of the prefixes that reach into the entries."""
+        """Addresses of the namespace prefixes that apply to the entries."""
         # More of feedparser's own state.
         self.feed: dict[str, Any] = {}
         self.image: dict[str, Any] | None = None
         self.text_input: dict[str, Any] | None = None
         self.in_feed = False
 
-    def document(self) -> Found:
+    def document(self) -> FeedContents:
         """
         Raises:
-            NeedsFeedparser, ET.ParseError, SplitError: see :func:`ingest.parse.fastpath.read`.
+            NeedsFeedparser, ET.ParseError, SplitError: see :func:`read`.
         """
         root = self._root
         self._find_parent()
@@ -91,8 +126,10 @@ class Reader(EntryReader):
         attributes = self._enter(root)
         if name == "rss":
             if not self.version.startswith("rss"):
-                said = attributes.get("version", "")
-                self.version = _RSS_VERSIONS.get(said) or ("rss20" if said.startswith("2.") else "rss")
+                declared = attributes.get("version", "")
+                self.version = _RSS_VERSIONS.get(declared) or (
+                    "rss20" if declared.startswith("2.") else "rss"
+                )
         elif name == "feed":
             self.in_feed = True
             self.version = self.version or _ATOM_VERSIONS.get(attributes.get("version", ""), "atom")
@@ -108,20 +145,22 @@ class Reader(EntryReader):
                     raise NeedsFeedparser
                 self.in_feed, self.in_image, self.in_input = True, False, False
                 inner, inner_base = self.lang, self.base
-                for each in child:
-                    self._around(each, 3, inner_base)
+                for grandchild in child:
+                    self._around(grandchild, 3, inner_base)
                     self.lang = inner
                 self.in_feed = False
                 self.base = base or self.base
             else:
                 self._around(child, 2, base)
             self.lang = lang
-        if len(self._found) < len(self._split.entries):
+        if len(self._entries) < len(self._split.entries):
             raise SplitError
-        return Found(version=self.version, feed=self.feed, entries=self._found, read=self._read)
+        return FeedContents(
+            version=self.version, feed=self.feed, entries=self._entries, parsed_entries=self._parsed_entries
+        )
 
     def _find_parent(self) -> None:
-        """Where the marks are: all of them in one element that can hold entries, and in their order."""
+        """Find the element that contains all marks, in their order, and nothing but one that can contain entries."""
         if not self._split.entries:
             return
         wanted = [str(number) for number in range(len(self._split.entries))]
@@ -145,9 +184,9 @@ class Reader(EntryReader):
         return self.feed
 
     def _around(self, element: ET.Element, depth: int, outer: str) -> None:
-        """One element, and what is in it, outside of all entries; whoever calls restores the language.
+        """Read one element outside of all entries, with its content. The caller restores the language.
 
-        ``outer``: the base that its parent began with. Where that had none, the element's own outlives it.
+        ``outer`` is the base that its parent began with. If the parent had none, the element's base outlives it.
         """
         if depth > MAX_DEPTH:
             raise NeedsFeedparser
@@ -175,7 +214,7 @@ class Reader(EntryReader):
         self.base = outer or self.base
 
     def _container(self, element: ET.Element, attributes: Attributes, name: str, depth: int) -> None:
-        """An element that is kept, or passed over, with whatever is in it."""
+        """An element that is kept or ignored, and its content."""
         if name == "image":
             if self.image is None:
                 self.image = {}
@@ -206,7 +245,7 @@ class Reader(EntryReader):
     def around_title(self, element: ET.Element, attributes: Attributes, name: str, depth: int) -> None:
         content_type(attributes, "text/plain")
         value = text_of(element)
-        # After entries it is -1 or as deep as their parts: without a title of theirs, or with one.
+        # After entries the depth is -1, if they have no title, or else that of their elements.
         if self.title_depth >= AFTER_ENTRIES and depth > self.title_depth - AFTER_ENTRIES:
             raise NeedsFeedparser
         if self.in_feed and not -1 < self.title_depth <= depth:
@@ -254,7 +293,7 @@ class Reader(EntryReader):
         state = (self.version, self.base, self.lang, self.has_content, self.image is None, depth)
         if state != self._state:
             self._prepare(number, state)
-        entry = self._known.get(number)
+        entry = self._cached.get(number)
         if entry is None:
             tree = self._trees[number]
             base = self.base
@@ -265,37 +304,37 @@ class Reader(EntryReader):
             self.lang = lang
             self.base = outer or self.base
             if self.base != base:
-                # Its xml:base holds for those that follow too, so none of them is what it says alone.
+                # Its xml:base applies to the following entries too, so they depend on more than their own bytes.
                 self._cache = None
             elif self._cache is not None and self.timeless:
-                self._cache.put(self._keys[number], self._found[-1])
+                self._cache.put(self._keys[number], self._entries[-1])
         else:
-            self._found.append(entry)
+            self._entries.append(entry)
             self._after_entry(depth)
 
     def _prepare(self, first: int, state: tuple[object, ...]) -> None:
-        """Know, or read, every entry from ``first`` on, as they are in this state of the document."""
+        """Take every entry from ``first`` on from the cache, or parse it, for this state of the document."""
         self._state = state
         entries = self._split.entries
-        self._known.clear()
+        self._cached.clear()
         if self._cache is not None:
-            # Which prefixes reach into the entries is a part of it: elsewhere the same bytes may not be well-formed.
-            said = (state, self._url, self._declarations, self._spaces)
-            context = blake2b(repr(said).encode("utf-8", "replace"), digest_size=16)
+            # The prefixes that apply to entries are part of the key: without them the bytes may not be well-formed.
+            scope = (state, self._url, self._declarations, self._spaces)
+            context = blake2b(repr(scope).encode("utf-8", "replace"), digest_size=16)
             counted = self._split.counted
             for number in range(first, len(entries)):
                 hashed = context.copy()
                 hashed.update(without_counts(entries[number]) if counted else entries[number])
                 key = self._keys[number] = hashed.digest()
-                known = self._cache.get(key)
-                if known is not None:
-                    self._known[number] = known
-        new = [n for n in range(first, len(entries)) if n not in self._known and n not in self._trees]
+                cached = self._cache.get(key)
+                if cached is not None:
+                    self._cached[number] = cached
+        new = [n for n in range(first, len(entries)) if n not in self._cached and n not in self._trees]
         if new:
             self._trees.update(zip(new, self._read_entries([entries[n] for n in new]), strict=True))
 
     def _read_entries(self, entries: list[bytes]) -> list[ET.Element]:
-        """Their trees, each of them one element: marks tell where one ends (see the module)."""
+        """The trees of these entries. Marks between entries prove that each is one element (see the package)."""
         declared = "".join(
             f" xmlns:{prefix}={quoteattr(uri)}" if prefix else f" xmlns={quoteattr(uri)}"
             for prefix, uri in self._spaces.items()
@@ -312,35 +351,35 @@ class Reader(EntryReader):
                     raise NeedsFeedparser
         else:
             root = ET.fromstring(document)  # noqa: S314 - as in tree
-        found = root[::2]
-        if len(found) != len(entries) or any(each.tag != MARK or len(each) for each in root[1::2]):
+        elements, marks = root[::2], root[1::2]
+        if len(elements) != len(entries) or any(element.tag != MARK or len(element) for element in marks):
             raise SplitError
-        if any(self._names[each.tag] not in ("item", "entry") for each in found):
+        if any(self._names[element.tag] not in ("item", "entry") for element in elements):
             raise SplitError
-        return found
+        return elements
 
 
 def _names(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
-def _each(names: str, handler: _Handler) -> dict[str, _Handler]:
+def _for_each(names: str, handler: _Handler) -> dict[str, _Handler]:
     return dict.fromkeys(names.split(), handler)
 
 
 _AROUND_LEAVES: Final[Mapping[str, _Handler]] = {
-    **_each("title dc_title media_title", Reader.around_title),
-    **_each("link", Reader.around_link),
-    **_each("guid id", Reader.around_guid),
-    **_each("language dc_language", Reader.around_language),
-    **_each("summary itunes_summary description dc_description media_description", Reader.around_summary),
-    **_each("pubdate published issued dcterms_issued created dcterms_created", Reader.around_date),
-    **_each("updated modified lastbuilddate dc_date dcterms_modified expirationdate", Reader.around_date),
-    **_each("subtitle tagline itunes_subtitle rights copyright dc_rights info", Reader.around_text),
-    **_each("feedburner_browserfriendly", Reader.around_text),
-    **_each("media_credit media_rating media_restriction media_license media_player", Reader.leaf),
-    **_each("media_thumbnail width height cc_license admin_generatoragent", Reader.leaf),
-    **_each("georss_point georss_line georss_polygon georss_box admin_errorreportsto", Reader.leaf),
+    **_for_each("title dc_title media_title", Reader.around_title),
+    **_for_each("link", Reader.around_link),
+    **_for_each("guid id", Reader.around_guid),
+    **_for_each("language dc_language", Reader.around_language),
+    **_for_each("summary itunes_summary description dc_description media_description", Reader.around_summary),
+    **_for_each("pubdate published issued dcterms_issued created dcterms_created", Reader.around_date),
+    **_for_each("updated modified lastbuilddate dc_date dcterms_modified expirationdate", Reader.around_date),
+    **_for_each("subtitle tagline itunes_subtitle rights copyright dc_rights info", Reader.around_text),
+    **_for_each("feedburner_browserfriendly", Reader.around_text),
+    **_for_each("media_credit media_rating media_restriction media_license media_player", Reader.leaf),
+    **_for_each("media_thumbnail width height cc_license admin_generatoragent", Reader.leaf),
+    **_for_each("georss_point georss_line georss_polygon georss_box admin_errorreportsto", Reader.leaf),
 }
 _AROUND_PASSED: Final = _names(
     "author dc_creator dc_author itunes_author managingeditor name email uri url homepage itunes_name "

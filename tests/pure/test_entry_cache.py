@@ -1,4 +1,4 @@
-"""An entry whose bytes, and all they depend on, are those of an earlier document is not read again."""
+"""The entry cache: an entry with the bytes and the context of an earlier document is not parsed again."""
 
 from __future__ import annotations
 

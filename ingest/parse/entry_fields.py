@@ -1,0 +1,189 @@
+"""An entry as feedparser returns it → :class:`~ingest.types.Entry`. The fast path's entries have the same form."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from time import struct_time
+from typing import Any, Final
+
+from ingest.parse import feedparser_adapter
+from ingest.parse.text_values import OLDEST, optional, read_date
+from ingest.types import Entry
+from ingest.urls import MAX_URL_CHARACTERS, absolute
+
+_MARKUP: Final = re.compile(r"</[A-Za-z]\w*\s*>|<(?:br|hr|img|p)\b[^<>]*>|&#?\w{2,8};", re.IGNORECASE)
+_SLASHED_DATE: Final = re.compile(
+    r"\s*(\d{4})/(\d{1,2})/(\d{1,2})(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?\s*"
+)
+_EPOCH: Final = re.compile(r"\s*(\d{9,10})\s*")
+_ADDRESS: Final = re.compile(r"https?:|/", re.IGNORECASE)
+_NAME_WITH_MAILBOX: Final = re.compile(
+    r"[^\s@()<>]{1,100}@[^\s@()<>]{1,200}\s{0,9}\(([^()@]{1,500})\)"
+    r"|([^()<>@]{1,500}?)\s{0,9}[(<](?:mailto:)?[^\s@()<>]{1,100}@[^\s@()<>]{1,200}[)>]"
+    r"|[^\s@()<>]{1,100}@[^\s@()<>]{1,200}"
+)
+
+
+def to_entry(entry: Any, *, url: str) -> Entry:
+    # dict.get, because feedparser's own method returns another key's value, with a warning, for a missing key.
+    get = dict.get
+    published_raw = optional(get(entry, "published"))
+    updated_raw = optional(get(entry, "updated"))
+    contents = get(entry, "content") or ()
+    source = get(entry, "source") or {}
+    authors, author = get(entry, "authors") or (), optional(get(entry, "author"))
+    tags = get(entry, "tags")
+    return Entry(
+        guid=optional(get(entry, "id")),
+        link=_link(entry),
+        title=_as_html(entry.get("title"), get(entry, "title_detail")),
+        summary=_summary(entry),
+        # Several contents are alternatives of one text.
+        content=_longest([_as_html(content.get("value"), content) for content in contents])
+        if contents
+        else None,
+        authors=tuple(dict.fromkeys(_authors(authors, author))) if authors or author else (),
+        categories=tuple(dict.fromkeys(_categories(tags))) if tags else (),
+        published=_date(published_raw, get(entry, "published_parsed")),
+        published_raw=published_raw,
+        updated=_date(updated_raw, get(entry, "updated_parsed")),
+        language=optional(get(entry, "language"))
+        or next(filter(None, (optional(detail.get("language")) for detail in _details(entry))), None),
+        source_title=optional(get(source, "title")) if source else None,
+        source_url=(optional(get(source, "href")) or optional(get(source, "link"))) if source else None,
+        image=_image(entry),
+        base=_base(contents, get(entry, "summary_detail"), url),
+    )
+
+
+def alternate_link(element: Any) -> str | None:
+    """The ``rel=alternate`` link of a feed or entry, whatever its type; also under an undeclared prefix."""
+    for link in (*(dict.get(element, "links") or ()), dict.get(element, "atom_link") or {}):
+        if isinstance(link, Mapping) and link.get("rel") == "alternate":
+            return optional(link.get("href"))
+    return None
+
+
+def _summary(entry: Any) -> str | None:
+    """The entry's summary; where it has no text at all, the caption of its picture or film (YouTube's feeds)."""
+    summary = _as_html(dict.get(entry, "summary"), dict.get(entry, "summary_detail"))
+    if summary is None and not dict.get(entry, "content"):
+        caption = optional(dict.get(entry, "media_caption"))
+        return caption if caption is None or _MARKUP.search(caption) else html.escape(caption, quote=False)
+    return summary
+
+
+def _longest(values: Sequence[str | None]) -> str | None:
+    return max((value for value in values if value), key=len, default=None)
+
+
+def _link(entry: Any) -> str | None:
+    """The article's address: behind FeedBurner's counter, else the entry's link."""
+    original = optional(dict.get(entry, "feedburner_origlink"))
+    if original is not None and original.lower().startswith(("http://", "https://")):
+        return original
+    link = optional(dict.get(entry, "link"))
+    # feedparser takes a guid for a permalink unless it declares otherwise, even where it is no address.
+    is_a_name = link is not None and dict.get(entry, "guidislink") and not _ADDRESS.match(link)
+    return alternate_link(entry) if link is None or is_a_name else link
+
+
+def _details(entry: Any) -> tuple[Any, ...]:
+    """feedparser's details of the entry's texts: title, contents, summary."""
+    contents = dict.get(entry, "content") or ()
+    return (dict.get(entry, "title_detail") or {}, *contents, dict.get(entry, "summary_detail") or {})
+
+
+def _base(contents: Sequence[Any], summary: Any, url: str) -> str | None:
+    """``xml:base`` of the entry's HTML; None if it is the feed's own address."""
+    for detail in (*contents, summary) if summary else contents:
+        base = _absolute(optional(detail.get("base")) or "", url)
+        if base is not None and base != url:
+            return base
+    return None
+
+
+def _absolute(base: str, url: str) -> str | None:
+    return None if len(base) > MAX_URL_CHARACTERS else _cached_absolute(base, url)
+
+
+@lru_cache(maxsize=256)
+def _cached_absolute(base: str, url: str) -> str | None:
+    return absolute(base, base=url)
+
+
+def _authors(authors: Sequence[Any], author: str | None) -> Iterator[str]:
+    # feedparser separates a mailbox from a name only where it ends in four letters or less, and leaves "(mailto:".
+    match = _NAME_WITH_MAILBOX.fullmatch(author) if author and "@" in author else None
+    if match and len(authors) <= 1:
+        yield match[1] or match[2] or match[0]
+        return
+    if not authors and author:
+        yield author
+    for detail in authors:
+        name = optional(detail.get("name")) or optional(detail.get("email"))
+        if name is not None:
+            yield name
+
+
+def _categories(tags: Sequence[Any]) -> Iterator[str]:
+    for tag in tags:
+        name = optional(tag.get("label")) or optional(tag.get("term"))
+        if name is not None:
+            yield name
+
+
+def _image(entry: Any) -> str | None:
+    for name in ("media_thumbnail", "media_content"):
+        for media in dict.get(entry, name) or ():
+            kind = str(media.get("medium") or media.get("type") or "image")
+            address = optional(media.get("url"))
+            if address is not None and kind.startswith("image"):
+                return address
+    for link in dict.get(entry, "links") or ():
+        if link.get("rel") == "enclosure" and str(link.get("type") or "").startswith("image"):
+            return optional(link.get("href"))
+    picture = dict.get(entry, "image") or {}
+    return optional(picture.get("href")) if isinstance(picture, dict) else None
+
+
+def _as_html(value: object, detail: Any) -> str | None:
+    """``value`` as HTML: text that the feed declares as plain has its ``<`` and ``&`` escaped.
+
+    feedparser keeps the value of the first of several elements and the details of the last. ``detail`` counts only
+    where its value is this value.
+    """
+    text = optional(value)
+    if text is not None and detail and detail.get("type") == "text/plain" and detail.get("value") == value:
+        return html.escape(text, quote=False)
+    return text
+
+
+def _date(raw: str | None, parsed: struct_time | datetime | None) -> datetime | None:
+    """feedparser's date, except for the forms that it misreads; None if the date is missing or implausible."""
+    try:
+        if raw is not None and raw[0].isdigit():
+            if not raw.isascii():
+                parsed = feedparser_adapter.parse_local_date(raw)
+            slashed = _SLASHED_DATE.fullmatch(raw)
+            if slashed:  # feedparser#75: read as the first of some month
+                return _plausible(datetime(*(int(part or 0) for part in slashed.groups()), tzinfo=UTC))  # type: ignore[misc,arg-type]
+            epoch = _EPOCH.fullmatch(raw)
+            if epoch:
+                return _plausible(datetime.fromtimestamp(int(epoch[1]), UTC))
+        if parsed is None:  # mostly weekdays and zones in other languages
+            return read_date(raw)
+        if isinstance(parsed, datetime):
+            return _plausible(parsed)
+        leap = timedelta(seconds=max(0, parsed.tm_sec - 59))
+        return _plausible(datetime(*parsed[:5], min(parsed.tm_sec, 59), tzinfo=UTC) + leap)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _plausible(date: datetime) -> datetime | None:
+    return date if date >= OLDEST else None

@@ -1,0 +1,42 @@
+"""JSON bodies of stored objects, the same in the API and in ``--json`` output of commands."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from ingest.db.article_search import ArticleRow
+from ingest.db.ledger import Ledger
+from ingest.db.status import Status
+from ingest.db.topics import ListedTopic
+from ingest.jsonable import jsonable
+
+
+def article_body(article: ArticleRow) -> dict[str, Any]:
+    """Return an article of a result page; ``snippet`` is there only after a full-text search."""
+    body: dict[str, Any] = jsonable(article)
+    del body["sort_at"]  # internal; published_at and first_seen_at are there
+    if article.snippet is None:
+        del body["snippet"]
+    return body
+
+
+def ledger_body(ledger: Ledger) -> dict[str, Any]:
+    """Return the ledger of a URL."""
+    return {"known": ledger.is_known, **jsonable(ledger)}
+
+
+def topic_body(listed: ListedTopic) -> dict[str, Any]:
+    """Return a topic in one object with the state of its stream."""
+    body: dict[str, Any] = jsonable(listed)
+    topic = body.pop("topic")
+    return {**topic, **body}
+
+
+def status_body(status: Status) -> dict[str, Any]:
+    """Return the status of the service; durations are in seconds."""
+    body = {field.name: getattr(status, field.name) for field in fields(status)}
+    body["due_lag_seconds"] = body.pop("due_lag").total_seconds()
+    body["polls_last_hour"] = body.pop("polls")
+    body["pages_last_hour"] = body.pop("pages")
+    return body
