@@ -1,7 +1,7 @@
 """``./run bench [NAME…] [--corpus DIR] [--json FILE]``: rates and latencies, each beside its limit in the same run.
 
-Without a name all of them. ``--json FILE`` with several benches writes one object that holds the figures of all. A
-bench that is named alone takes arguments of its own: ``./run bench poll --help`` tells them.
+Without a name all benches run. ``--json FILE`` with several benches writes one object that holds the figures of all. A
+bench that is named alone takes arguments of its own, which ``./run bench poll --help`` lists.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Final
 from tests.bench.figures import CORPUS_VARIABLE
 
 BENCHES: Final = {
-    "feedworld": "requests a second the feed world answers",
-    "poll": "feeds a second, from bytes to articles that can be searched, beside Miniflux and lemon24/reader",
+    "feedworld": "responses a second of the feed world",
+    "poll": "feeds a second, from bytes to searchable articles, beside Miniflux and lemon24/reader",
     "stages": "the poller alone, beside a raw HTTP loop; the parsers alone, beside bare feedparser",
     "parse": "MB/s over every recorded poll beside plain feedparser, every field equal; 5 MB; memory over 100,000",
     "store": "articles a second from the log into the store, beside COPY",
-    "fulltext": "F1 of the article found in its page, beside all text of the page; pages a second",
-    "hostile": "good feeds beside hostile ones: their rate, the memory taken, and how each hostile poll ends",
+    "fulltext": "F1 of extracted articles, beside all text of the page; pages a second",
+    "hostile": "good feeds beside hostile ones: their rate, memory, and the result of each hostile poll",
     "registry": "leases and outcomes with ten thousand and with a million feeds",
     "latency": "from publishing to the subscriber, on both logs",
 }
@@ -33,7 +33,7 @@ _EXTRA: Final = {"store": ["--kafka"]}
 
 
 def module_of(name: str) -> ModuleType:
-    """The bench of this name; its ``main`` takes arguments, and returns an exit code."""
+    """Return the module of a bench; its ``main`` takes arguments and returns an exit code."""
     return importlib.import_module(f"tests.bench.{_MODULES.get(name, name)}")
 
 
@@ -56,7 +56,7 @@ def main() -> int:
     for name in options.names:
         if name not in BENCHES:
             parser.error(f"NAME: {name!r} is not accepted; expected one of {', '.join(BENCHES)}")
-    worst, found = 0, []
+    worst, results = 0, []
     for name in options.names or BENCHES:
         print(f"# {name}: {BENCHES[name]}", file=sys.stderr)
         bench = module_of(name)
@@ -67,9 +67,9 @@ def main() -> int:
                 arguments += ["--corpus", options.corpus]
             worst = max(worst, bench.main(arguments))
             if written.exists():
-                found.append(json.loads(written.read_text()))
+                results.append(json.loads(written.read_text()))
     if options.json:
-        Path(options.json).write_text(json.dumps({"benches": found}, indent=2) + "\n")
+        Path(options.json).write_text(json.dumps({"benches": results}, indent=2) + "\n")
     return worst
 
 

@@ -1,8 +1,8 @@
-"""How fast the feed world answers: it must never be what a poller waits for.
+"""Responses a second of the feed world, which must never be the bottleneck of a poller.
 
-The world runs in its own process; the client is raw sockets with keep-alive and one request under way on
-each, because any HTTP library would measure itself. The floor is on answers per second of the *server's*
-processor time, which neighbours on the machine hardly change; the wall-clock rate stands beside it.
+The world runs in its own process. The client uses raw keep-alive sockets with one request in flight on each, because
+an HTTP library would measure itself. The floor concerns responses per second of the *server's* CPU time, which other
+processes on the machine hardly change; the wall-clock rate is reported beside it.
 
 ``python -m tests.bench.feedworld_rate [--seconds 3] [--feeds 200] [--connections 32]``
 """
@@ -29,25 +29,26 @@ _LENGTH: Final = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 
 
 class Client:
-    """Keep-alive connections over one selector; counts whole answers by their status."""
+    """Keep-alive connections over one selector; counts complete responses by status."""
 
     def __init__(self, address: str, port: int, connections: int) -> None:
-        self.answers: dict[bytes, int] = {}
+        self.responses: dict[bytes, int] = {}
         self._selector = selectors.DefaultSelector()
         self._sockets = [socket.create_connection((address, port)) for _ in range(connections)]
-        for each in self._sockets:
-            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._selector.register(each, selectors.EVENT_READ)
+        for connection in self._sockets:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._selector.register(connection, selectors.EVENT_READ)
 
     def run(self, requests: list[bytes], until: Callable[[], bool]) -> int:
-        """Send the requests in turn until ``until()``, one at a time on each connection; count answers."""
-        self.answers = {}
-        asked = answered = 0
+        """Send the requests in turn until ``until()``, one at a time on each connection; return the number of
+        responses."""
+        self.responses = {}
+        sent = completed = 0
         buffers: dict[socket.socket, bytes] = {}
-        for each in self._sockets:
-            each.sendall(requests[asked % len(requests)])
-            asked += 1
-        while answered < asked:
+        for idle in self._sockets:
+            idle.sendall(requests[sent % len(requests)])
+            sent += 1
+        while completed < sent:
             going_on = not until()
             for key, _ in self._selector.select(timeout=10):
                 connection = key.fileobj
@@ -62,15 +63,15 @@ class Client:
                     continue
                 buffers[connection] = b""
                 status = buffer[9:12]
-                self.answers[status] = self.answers.get(status, 0) + 1
-                answered += 1
+                self.responses[status] = self.responses.get(status, 0) + 1
+                completed += 1
                 if going_on:
-                    connection.sendall(requests[asked % len(requests)])
-                    asked += 1
-        return answered
+                    connection.sendall(requests[sent % len(requests)])
+                    sent += 1
+        return completed
 
     def fetch(self, request: bytes) -> bytes:
-        """One answer, whole."""
+        """Return one complete response."""
         connection = self._sockets[0]
         connection.sendall(request)
         received = b""
@@ -80,8 +81,8 @@ class Client:
 
     def close(self) -> None:
         self._selector.close()
-        for each in self._sockets:
-            each.close()
+        for connection in self._sockets:
+            connection.close()
 
 
 def _is_whole(buffer: bytes) -> bool:
@@ -93,13 +94,13 @@ def _is_whole(buffer: bytes) -> bool:
 
 
 def processor_seconds(pid: int) -> float:
-    """User and system time a process has used."""
+    """Return the user and system time that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def request_for(url: str, *headers: str) -> bytes:
-    """A GET as httpx would send it, byte for byte alike in length."""
+    """Return a GET request with the headers that httpx sends."""
     split = urlsplit(url)
     lines = [
         f"GET {split.path} HTTP/1.1",
@@ -114,34 +115,34 @@ def request_for(url: str, *headers: str) -> bytes:
 
 
 def measure(figures: Figures, *, feeds: int, connections: int, seconds: float) -> None:
-    """Both kinds of answer a poller gets: the whole feed, gzipped, and 304."""
+    """Measure both kinds of response that a poller gets: the full feed, gzipped, and 304."""
     with WorldProcess(["--generated", str(feeds), "--window", "30", "--fresh", "5", "--show"]) as world:
         urls = world.urls()
         client = Client("127.0.0.1", world.port, connections)
         try:
-            whole = [request_for(url) for url in urls]
+            full = [request_for(url) for url in urls]
             unchanged = []
-            for url, request in zip(urls, whole, strict=True):
-                found = re.search(rb"\r\nETag: ([^\r]+)\r\n", client.fetch(request))
-                if found is None:
-                    raise RuntimeError(f"{url} was answered without an ETag")
-                unchanged.append(request_for(url, f"If-None-Match: {found[1].decode()}"))
-            for name, requests, status in (("unchanged", unchanged, b"304"), ("whole", whole, b"200")):
+            for url, request in zip(urls, full, strict=True):
+                etag = re.search(rb"\r\nETag: ([^\r]+)\r\n", client.fetch(request))
+                if etag is None:
+                    raise RuntimeError(f"{url} has no ETag in its response")
+                unchanged.append(request_for(url, f"If-None-Match: {etag[1].decode()}"))
+            for name, requests, status in (("unchanged", unchanged, b"304"), ("whole", full, b"200")):
                 used, started = processor_seconds(world.pid), time.monotonic()
                 end = started + seconds
-                answered = client.run(requests, lambda end=end: time.monotonic() >= end)  # type: ignore[misc]
+                completed = client.run(requests, lambda end=end: time.monotonic() >= end)  # type: ignore[misc]
                 wall, used = time.monotonic() - started, processor_seconds(world.pid) - used
-                if client.answers != {status: answered}:
-                    raise RuntimeError(f"expected only {status!r}, got {client.answers}")
-                figures.add(f"feedworld_{name}_per_core", answered / used, "answers/s", floor=FLOOR)
-                figures.add(f"feedworld_{name}_wall", answered / wall, "answers/s")
+                if client.responses != {status: completed}:
+                    raise RuntimeError(f"expected only {status!r}, got {client.responses}")
+                figures.add(f"feedworld_{name}_per_core", completed / used, "responses/s", floor=FLOOR)
+                figures.add(f"feedworld_{name}_wall", completed / wall, "responses/s")
         finally:
             client.close()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = Figures.options(argparse.ArgumentParser(prog="feedworld_rate", description=__doc__))
-    parser.add_argument("--seconds", type=float, default=3.0, help="for each kind of answer")
+    parser.add_argument("--seconds", type=float, default=3.0, help="for each kind of response")
     parser.add_argument("--feeds", type=int, default=200)
     parser.add_argument("--connections", type=int, default=32)
     options = parser.parse_args(arguments)

@@ -1,7 +1,7 @@
-"""What every measuring command shares: where the corpus is, how a figure is printed, when the command fails.
+"""Shared parts of every measuring command: location of the corpus, output of figures, exit code.
 
-One line a figure, ``name value unit``, as soon as it is known; the same as JSON at the end. A *floor* is
-not negotiable: a figure beyond it makes the exit code 1. A *goal* that is missed is only said.
+A figure is printed as one line, ``name value unit``, as soon as it is measured; the same figures are written as JSON at
+the end. A figure beyond its *floor* makes the exit code 1. A missed *goal* is only reported.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ CORPUS_VARIABLE: Final = "INGEST_CORPUS"
 DEFAULT_CORPUS: Final = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 ABSENT_EXIT: Final = 2
-"""The command could not measure: no corpus, or a file of it is missing."""
+"""Exit code when nothing could be measured: the corpus, or a file of it, is missing."""
 
 
 class CorpusAbsentError(FileNotFoundError):
-    """The evaluation corpus, or one file of it, is not where we looked."""
+    """The evaluation corpus, or a file of it, is not at the expected place."""
 
     def __init__(self, path: Path, came_from: str) -> None:
         super().__init__(path, came_from)
@@ -38,11 +38,11 @@ class CorpusAbsentError(FileNotFoundError):
 
 
 def corpus_dir(option: str | os.PathLike[str] | None = None) -> Path:
-    """The corpus folder: ``--corpus``, else ``$INGEST_CORPUS``, else ``../shared/data`` beside the checkout.
+    """Return the corpus folder: ``--corpus``, else ``$INGEST_CORPUS``, else ``../shared/data`` beside the checkout.
 
     Raises:
-        CorpusAbsentError: the first of these that is given is not a folder; a wrong path never falls
-        through.
+        CorpusAbsentError: the first of these that is set is not a folder. A wrong path does not fall through to the
+        next one.
     """
     if option is not None:
         path, came_from = Path(option), "--corpus"
@@ -56,10 +56,10 @@ def corpus_dir(option: str | os.PathLike[str] | None = None) -> Path:
 
 
 def corpus_file(corpus: Path, name: str) -> Path:
-    """One file of the corpus.
+    """Return the path of a file of the corpus.
 
     Raises:
-        CorpusAbsentError: it is not there.
+        CorpusAbsentError: the corpus has no such file.
     """
     path = corpus / name
     if not path.is_file():
@@ -68,7 +68,7 @@ def corpus_file(corpus: Path, name: str) -> Path:
 
 
 def read_jsonl_zst(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a ``.jsonl.zst`` file, one at a time."""
+    """Yield the objects of a ``.jsonl.zst`` file."""
     import io
 
     import zstandard
@@ -80,7 +80,7 @@ def read_jsonl_zst(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def read_tar_zst(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of each file in a ``.tar.zst`` archive, in its order, without unpacking it to disk."""
+    """Yield name and bytes of each file in a ``.tar.zst`` archive, in its order, without unpacking it to disk."""
     import tarfile
 
     import zstandard
@@ -99,7 +99,7 @@ def read_tar_zst(path: Path) -> Iterator[tuple[str, bytes]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One measured value. ``floor`` and ``goal`` are lower bounds, unless ``lower_is_better``."""
+    """A measured value. ``floor`` and ``goal`` are lower bounds, unless ``lower_is_better``."""
 
     name: str
     value: float
@@ -115,7 +115,7 @@ class Figure:
 
 
 class Figures:
-    """The figures of one run, printed as they come."""
+    """The figures of one run, printed as they are added."""
 
     def __init__(self, command: str) -> None:
         self.command = command
@@ -123,7 +123,7 @@ class Figures:
 
     @classmethod
     def options(cls, parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        """Give ``parser`` the two options every measuring command has."""
+        """Give ``parser`` the two options that every measuring command has."""
         parser.add_argument(
             "--corpus",
             metavar="DIR",
@@ -142,7 +142,7 @@ class Figures:
         goal: float | None = None,
         lower_is_better: bool = False,
     ) -> Self:
-        """Print one figure, and say on stderr when it misses its floor or goal."""
+        """Print a figure, and report on stderr when it misses its floor or goal."""
         figure = Figure(
             name=name, value=value, unit=unit, floor=floor, goal=goal, lower_is_better=lower_is_better
         )
@@ -159,11 +159,11 @@ class Figures:
         return {figure.name: figure.value for figure in self._figures}
 
     def missed(self) -> Sequence[Figure]:
-        """Those beyond their floor."""
+        """Return the figures beyond their floor."""
         return [figure for figure in self._figures if not figure.meets(figure.floor)]
 
     def write_json(self, path: str | os.PathLike[str] | None) -> None:
-        """Write ``{"command": …, "figures": [{name, value, unit, floor, goal, met}, …]}``; None: nothing."""
+        """Write ``{"command": …, "figures": [{name, value, unit, floor, goal, met}, …]}``, unless ``path`` is None."""
         if path is None:
             return
         figures = [
@@ -182,7 +182,7 @@ class Figures:
         )
 
     def exit_code(self) -> int:
-        """0, or 1 when a floor was missed."""
+        """Return 1 if a floor was missed, else 0."""
         return 1 if self.missed() else 0
 
 

@@ -1,10 +1,10 @@
-"""Good feeds among hostile ones: what that costs them, how much memory it takes, and how each hostile poll ends.
+"""Good feeds among hostile ones: throughput of the good feeds, memory, and the result of each hostile poll.
 
 ``python -m tests.bench.hostile [--feeds N] [--copies C] [--json FILE]``
 
-Bombs in all codings, bodies and headers without end, silence, drips, loops, and documents made to exhaust who reads
-them. All are due at once with the good feeds, which have something new. Rates are of the good feeds, from the moment
-all are due until the last of them is recorded, without and with the others in the same run.
+The hostile feeds are decompression bombs in all codings, endless bodies and headers, stalls, drips, redirect loops, and
+documents that exhaust a parser. All are due at once with the good feeds, which have new entries. Rates are those of the
+good feeds, from the moment all are due until the last of them is recorded, without and with hostile feeds in one run.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ PARSE_DEADLINE: Final = timedelta(seconds=20)
 PARSE_MEMORY: Final = 1024**3
 CONCURRENCY: Final = 100
 SHARE: Final = 0.25
-"""Of the rate that good feeds have alone; a stated bound (docs/polling.md)."""
+"""Least rate of the good feeds, relative to their rate alone; a documented bound (docs/polling.md)."""
 POLLER_GROWTH: Final = 600.0
-"""MB, of the poller's process: a stated bound."""
+"""Most growth of the poller's process in MB; a documented bound."""
 SAMPLE_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hostile:
-    """One kind of hostile feed, and how a poll of it may end."""
+    """A kind of hostile feed, with the permitted results of a poll."""
 
     ends: frozenset[str]
     fault: str | None = None
@@ -98,11 +98,11 @@ KINDS: Final[Mapping[str, Hostile]] = {
 
 @dataclass(slots=True)
 class Peaks:
-    """The most memory that was seen, bytes."""
+    """Peak memory in bytes."""
 
     poller: int = 0
     workers: int = 0
-    """Of the largest parser."""
+    """Peak of the largest parser process."""
 
 
 @contextmanager
@@ -128,93 +128,60 @@ def watched(poller: PollProcess) -> Iterator[Peaks]:
 
 
 def rate(engine: Engine, poller: PollProcess, world: WorldProcess, good: Sequence[str]) -> float:
-    """Good feeds a second, all with something new, from all due to the last recorded; all others are due too."""
+    """Return good feeds a second, all with new entries, from due to recorded; every other feed is due too."""
     world.advance_all()
     begun, moment = time.perf_counter(), runtime.now()
     make_due(engine, now=moment)
     poller.run(Stop(), until_idle=True)
-    whole = time.perf_counter() - begun
+    seconds_of_all = time.perf_counter() - begun
     with engine.connect() as connection:
-        ended = connection.execute(
+        rows = connection.execute(
             select(polls.c.finished_at, polls.c.result, polls.c.failure, polls.c.detail)
             .join(feeds, feeds.c.id == polls.c.feed_id)
             .where(feeds.c.url.in_(good), polls.c.started_at >= moment)
         ).all()
-    others = Counter(f"{row.result} {row.failure} {row.detail}" for row in ended if row.result != "fetched")
-    if others or len(ended) != len(good):
-        raise RuntimeError(f"not every good feed was read once: {len(ended)} polls of {len(good)}, {others}")
-    seconds: float = max((row.finished_at - moment).total_seconds() for row in ended)
-    print(f"the last good feed after {seconds:.1f} s, the last of all after {whole:.1f} s", file=sys.stderr)
+    failures = Counter(f"{row.result} {row.failure} {row.detail}" for row in rows if row.result != "fetched")
+    if failures or len(rows) != len(good):
+        raise RuntimeError(
+            f"not every good feed was polled once: {len(rows)} polls of {len(good)}, {failures}"
+        )
+    seconds: float = max((row.finished_at - moment).total_seconds() for row in rows)
+    print(
+        f"last good feed recorded after {seconds:.1f} s, last of all after {seconds_of_all:.1f} s",
+        file=sys.stderr,
+    )
     return len(good) / seconds
 
 
 def unexpected(engine: Engine, hostile: Mapping[str, str]) -> list[str]:
-    """Hostile feeds (URL → kind) whose one poll did not end as it may."""
+    """Describe the hostile feeds (URL → kind) whose only poll ended in a result that is not permitted."""
     with engine.connect() as connection:
         rows = connection.execute(
             select(feeds.c.url, polls.c.result, polls.c.failure, polls.c.detail).join(
                 polls, feeds.c.id == polls.c.feed_id
             )
         ).all()
-    found: dict[str, list[str]] = {url: [] for url in hostile}
+    results: dict[str, list[str]] = {url: [] for url in hostile}
     for row in rows:
-        if row.url in found:
-            found[row.url].append(row.failure or row.result)
+        if row.url in results:
+            results[row.url].append(row.failure or row.result)
     return [
         f"{hostile[url]}: {ends}"
-        for url, ends in found.items()
+        for url, ends in results.items()
         if len(ends) != 1 or ends[0] not in KINDS[hostile[url]].ends
     ]
 
 
 def measure(figures: Figures, options: argparse.Namespace) -> None:
-    arguments = [
-        "--generated",
-        str(options.feeds),
-        "--addresses",
-        "20",
-        "--window",
-        "30",
-        "--fresh",
-        "5",
-        "--rounds",
-        "4",
-    ]
-    with WorldProcess(arguments) as world, WorldProcess() as den, database() as (_, engine):
+    arguments = f"--generated {options.feeds} --addresses 20 --window 30 --fresh 5 --rounds 4".split()
+    with WorldProcess(arguments) as world, WorldProcess() as hostile_world, database() as (_, engine):
         good = world.urls()
         add_feeds(engine, [(url, None) for url in good], now=runtime.now(), interval=timedelta(days=1))
-        with PollProcess(
-            engine,
-            PostgresLog(engine),
-            PostgresLog(engine),
-            PollSettings(
-                policy=Policy(interval=timedelta(days=1), adaptive=False),
-                host_limits=HostLimits(),
-                lease=timedelta(minutes=5),
-                concurrency=CONCURRENCY,
-            ),
-            user_agent="news-ingest-bench/1",
-            limits=LIMITS,
-            allow_private_addresses=True,
-            parse_workers=psutil.cpu_count() or 1,
-            parse_deadline=PARSE_DEADLINE,
-            parse_memory=PARSE_MEMORY,
-        ) as poller:
+        with _poller(engine) as poller:
             rate(engine, poller, world, good)
             with watched(poller) as before:
                 alone = rate(engine, poller, world, good)
-            hostile: dict[str, str] = {}
-            for kind, what in KINDS.items():
-                for copy in range(options.copies):
-                    path = f"/hostile/{kind}/{copy}"
-                    url = den.publish(path, what.body)
-                    hostile[url] = kind
-                    if what.fault is not None:
-                        given = {**what.arguments} | ({"location": path} if kind == "loop" else {})
-                        den.fail_every(path, what.fault, every=1, **given)
-                    if copy == 0 and what.fault == "gzip_bomb":
-                        with urlopen(url, timeout=300) as packed:  # made once, before anyone waits for it
-                            packed.read()
+            hostile = publish_hostile(hostile_world, copies=options.copies)
             add_feeds(engine, [(url, None) for url in hostile], now=runtime.now(), interval=timedelta(days=1))
             with watched(poller) as among:
                 beside = rate(engine, poller, world, good)
@@ -234,12 +201,49 @@ def measure(figures: Figures, options: argparse.Namespace) -> None:
         figures.add("hostile_unexpected", len(wrong), "polls", floor=0, lower_is_better=True)
 
 
+def _poller(engine: Engine) -> PollProcess:
+    return PollProcess(
+        engine,
+        PostgresLog(engine),
+        PostgresLog(engine),
+        PollSettings(
+            policy=Policy(interval=timedelta(days=1), adaptive=False),
+            host_limits=HostLimits(),
+            lease=timedelta(minutes=5),
+            concurrency=CONCURRENCY,
+        ),
+        user_agent="news-ingest-bench/1",
+        limits=LIMITS,
+        allow_private_addresses=True,
+        parse_workers=psutil.cpu_count() or 1,
+        parse_deadline=PARSE_DEADLINE,
+        parse_memory=PARSE_MEMORY,
+    )
+
+
+def publish_hostile(world: WorldProcess, *, copies: int) -> dict[str, str]:
+    """Publish ``copies`` feeds of each kind; return the kind by URL."""
+    hostile: dict[str, str] = {}
+    for kind, feed in KINDS.items():
+        for copy in range(copies):
+            path = f"/hostile/{kind}/{copy}"
+            url = world.publish(path, feed.body)
+            hostile[url] = kind
+            if feed.fault is not None:
+                arguments = {**feed.arguments} | ({"location": path} if kind == "loop" else {})
+                world.fail_every(path, feed.fault, every=1, **arguments)
+            if copy == 0 and feed.fault == "gzip_bomb":
+                with urlopen(url, timeout=300) as packed:  # compressed once, before a poll waits for it
+                    packed.read()
+    return hostile
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = Figures.options(
         argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     )
-    parser.add_argument("--feeds", type=int, default=400, help="good ones")
-    parser.add_argument("--copies", type=int, default=4, help="of each hostile feed")
+    parser.add_argument("--feeds", type=int, default=400, help="good feeds")
+    parser.add_argument("--copies", type=int, default=4, help="copies of each hostile feed")
     options = parser.parse_args(arguments)
     figures = Figures("bench hostile")
     measure(figures, options)

@@ -1,15 +1,15 @@
-"""What leases and outcomes cost as the registry grows: no more with a million feeds than with ten thousand.
+"""Cost of leases and outcomes as the registry grows: a million feeds must cost no more than ten thousand.
 
 ``python -m tests.bench.registry [--sizes N,N…] [--corpus DIR] [--json FILE]``
 
 Hosts have as many feeds as in the corpus. Each size is measured three times over:
 
-quiet     as in a running service: a few thousand are due, the others later
-late      all are due at once, as after a week in which no poller ran
-blocked   the feeds that are due first are of one host that is paused: each is given its turn, and the next are found
+quiet     as in a running service: a few thousand feeds are due, the others later
+late      all feeds are due at once, as after a week without a poller
+blocked   the feeds due first belong to one host that is paused: each gets a slot, then other feeds are leased
 
-``lease`` is one call for 500 feeds, ``record`` stores the outcomes of as many. The median of several calls, of which
-the first is not counted. PostgreSQL's own upkeep runs as it comes.
+``lease`` is one call for 500 feeds, ``record`` stores the outcomes of as many. The figure is the median of several
+calls, without the first. PostgreSQL's autovacuum runs as usual.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ SIZES: Final = (10_000, 100_000, 1_000_000)
 BATCH: Final = 500
 CALLS: Final = 9
 BASE: Final = 10_000
-"""The size that the largest is compared with."""
+"""Size with which the largest one is compared."""
 RATIO: Final = 2.0
 NOW: Final = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LEASE: Final = timedelta(minutes=5)
 WIDE: Final = HostLimits(concurrency=1_000_000, spacing=timedelta(0))
-"""So that each call leases a whole batch; what budgets keep back is measured in ``blocked``."""
+"""Limits so wide that each call leases a whole batch; ``blocked`` measures the effect of limits."""
 BLOCKED_HOST: Final = "host0.example"
 
 
 def fill(engine: Engine, feeds: int, corpus: str | None) -> None:
-    """A registry of so many feeds, polled before, none of them due."""
+    """Fill a registry with this many feeds, polled before and not due."""
     sizes, _ = host_sizes(feeds, corpus)
     raw = engine.raw_connection()
     try:
@@ -56,10 +56,10 @@ def fill(engine: Engine, feeds: int, corpus: str | None) -> None:
         with cursor.copy(f"COPY feeds ({columns}) FROM STDIN") as copy:
             number = 0
             for host, size in enumerate(sizes):
-                for place in range(size):
+                for path in range(size):
                     number += 1
                     due = NOW + timedelta(hours=1, seconds=number * 7919 % 86_400)
-                    url = f"https://host{host}.example/{place}/feed.xml"
+                    url = f"https://host{host}.example/{path}/feed.xml"
                     row = (url, NOW, due, NOW, timedelta(minutes=15), 0, f'"{number}"', b"h" * 16, NOW, 20)
                     copy.write_row(row)
         raw.commit()
@@ -70,17 +70,17 @@ def fill(engine: Engine, feeds: int, corpus: str | None) -> None:
 
 
 def cycles(engine: Engine, *, now: datetime) -> tuple[float, float]:
-    """Median seconds of a lease and of a record, of batches that are all leased."""
+    """Return the median seconds of a lease and of a record, over batches of full size."""
     leases, records = [], []
     for number in range(CALLS + 1):
         at = now + timedelta(seconds=number)
         begun = time.perf_counter()
-        found = lease_due(engine, now=at, limit=BATCH, lease=LEASE, host_limits=WIDE)
+        leased = lease_due(engine, now=at, limit=BATCH, lease=LEASE, host_limits=WIDE)
         leases.append(time.perf_counter() - begun)
-        if len(found) != BATCH:
-            raise RuntimeError(f"{len(found)} of {BATCH} feeds were leased")
+        if len(leased) != BATCH:
+            raise RuntimeError(f"{len(leased)} of {BATCH} feeds were leased")
         outcomes = [
-            decide_outcome(lease, _unchanged(lease), None, now=at, policy=Policy()) for lease in found
+            decide_outcome(lease, _unchanged(lease), None, now=at, policy=Policy()) for lease in leased
         ]
         begun = time.perf_counter()
         record(engine, outcomes, now=at)
@@ -110,9 +110,9 @@ def late(engine: Engine) -> tuple[float, float]:
 
 
 def blocked(engine: Engine) -> float:
-    """Seconds until feeds of other hosts are leased, where the host with most feeds is paused and due first."""
+    """Return the seconds until feeds of other hosts are leased, where the largest host is paused and due first."""
     now = NOW + timedelta(days=20)
-    found = []
+    seconds = []
     for number in range(3):
         at = now + timedelta(days=number)
         with engine.begin() as connection:
@@ -128,35 +128,35 @@ def blocked(engine: Engine) -> float:
                 ),
                 {"host": BLOCKED_HOST, "now": at, "until": at + timedelta(hours=1)},
             )
-            # All of one page of the registry and more, at the head of what is due.
+            # More feeds than the registry reads at once, all at the head of the due ones.
             connection.execute(
                 text("UPDATE feeds SET next_poll_at = :due, slot_at = NULL WHERE host = :host"),
                 {"due": at - timedelta(days=300), "host": BLOCKED_HOST},
             )
         begun = time.perf_counter()
         leases = lease_due(engine, now=at, limit=BATCH, lease=LEASE, host_limits=WIDE)
-        found.append(time.perf_counter() - begun)
+        seconds.append(time.perf_counter() - begun)
         if len(leases) != BATCH or any(BLOCKED_HOST in lease.url for lease in leases):
-            raise RuntimeError(f"{len(leases)} were leased, and none should be of {BLOCKED_HOST}")
-    return median(found)
+            raise RuntimeError(f"{len(leases)} were leased, none of which may belong to {BLOCKED_HOST}")
+    return median(seconds)
 
 
 def measure(figures: Figures, sizes: Sequence[int], corpus: str | None) -> None:
-    taken: dict[str, dict[int, float]] = {}
+    by_name: dict[str, dict[int, float]] = {}
     with database() as (_, engine):
         for size in sizes:
             print(f"{size} feeds", file=sys.stderr)
             fill(engine, size, corpus)
-            found: dict[str, float] = {}
+            seconds_by_name: dict[str, float] = {}
             if size > (CALLS + 2) * BATCH:
-                found["quiet_lease"], found["quiet_record"] = quiet(engine)
-                found["late_lease"], found["late_record"] = late(engine)
-                found["blocked_lease"] = blocked(engine)
-            for name, seconds in found.items():
+                seconds_by_name["quiet_lease"], seconds_by_name["quiet_record"] = quiet(engine)
+                seconds_by_name["late_lease"], seconds_by_name["late_record"] = late(engine)
+                seconds_by_name["blocked_lease"] = blocked(engine)
+            for name, seconds in seconds_by_name.items():
                 figures.add(f"registry_{name}_{size}", 1000 * seconds, "ms")
-                taken.setdefault(name, {})[size] = seconds
+                by_name.setdefault(name, {})[size] = seconds
     largest = max(sizes)
-    for name, by_size in taken.items():
+    for name, by_size in by_name.items():
         if BASE in by_size and largest in by_size and largest > BASE and name != "blocked_lease":
             ratio = by_size[largest] / by_size[BASE]
             figures.add(f"registry_{name}_ratio", ratio, f"of {BASE}", floor=RATIO, lower_is_better=True)

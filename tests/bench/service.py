@@ -1,4 +1,4 @@
-"""Real parts for benches: a database of our own, articles of the corpus as messages, the service's own processes."""
+"""Real parts for benches: a database, articles of the corpus as messages, the service's own processes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ READY_SECONDS: Final = 60.0
 
 @contextmanager
 def database() -> Iterator[tuple[str, Engine]]:
-    """A migrated database on an embedded server of its own: its URL and an engine."""
+    """Yield URL and engine of a migrated database on an embedded server of its own."""
     with tempfile.TemporaryDirectory(prefix="ingest-bench-") as folder:
         server = embedded.start(Path(folder))
         engine = open_engine(server.url(), name="bench")
@@ -45,20 +45,22 @@ def database() -> Iterator[tuple[str, Engine]]:
             server.stop()
 
 
-def load_topics(engine: Engine, wanted: Sequence[Topic]) -> None:
-    topics.load(engine, wanted, now=datetime.now(UTC))
+def load_topics(engine: Engine, selection: Sequence[Topic]) -> None:
+    topics.load(engine, selection, now=datetime.now(UTC))
 
 
 def corpus_messages(corpus: Path, count: int) -> list[Message]:
-    """The first ``count`` AllSides articles (full texts, mean 970 words) as messages of ``news.articles``."""
+    """Return the first ``count`` AllSides articles (full texts, mean 970 words) as messages of ``news.articles``."""
     rows = islice(read_jsonl_zst(corpus_file(corpus, "allsides-articles.jsonl.zst")), count)
     return [encode(_article(number, row)) for number, row in enumerate(rows, 1)]
 
 
 def feed_messages(corpus: Path, count: int) -> tuple[list[Message], float]:
-    """The first ``count`` articles of feeds from the wild, each once, and the CPU milliseconds that a parsed
-    entry took to become a message: drafting, settling, encoding."""
-    found: dict[str, Message] = {}
+    """Return the first ``count`` articles of feeds from the wild, each once, and the CPU milliseconds for each entry.
+
+    The CPU time is that of turning a parsed entry into a message: normalising and encoding.
+    """
+    messages_by_key: dict[str, Message] = {}
     spent, entries = 0.0, 0
     now = datetime.now(UTC)
     for number, (name, body) in enumerate(read_tar_zst(corpus_file(corpus, "wild-feeds.tar.zst")), 1):
@@ -72,10 +74,10 @@ def feed_messages(corpus: Path, count: int) -> tuple[list[Message], float]:
         spent += time.thread_time() - begun
         entries += len(parsed.entries)
         for message in messages:
-            found.setdefault(message.key, message)
-        if len(found) >= count:
+            messages_by_key.setdefault(message.key, message)
+        if len(messages_by_key) >= count:
             break
-    return list(found.values())[:count], 1000 * spent / entries
+    return list(messages_by_key.values())[:count], 1000 * spent / entries
 
 
 def _article(number: int, row: Mapping[str, object]) -> Article:
@@ -111,9 +113,9 @@ def _article(number: int, row: Mapping[str, object]) -> Article:
 
 @contextmanager
 def process(name: str, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """``ingest NAME`` with ``settings`` (``INGEST_…`` variables), ended at the end of the block."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("INGEST_")}
-    started = subprocess.Popen([sys.executable, "-m", "ingest", name], env={**kept, **settings})
+    """Run ``ingest NAME`` with ``settings`` (``INGEST_…`` variables) for the length of the block."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("INGEST_")}
+    started = subprocess.Popen([sys.executable, "-m", "ingest", name], env={**inherited, **settings})
     try:
         yield started
     finally:

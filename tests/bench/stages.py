@@ -1,12 +1,11 @@
-"""Polls a second, all new and all unchanged, and MB/s read, each beside its limit in the same run.
+"""Polls a second, all new and all unchanged, and MB/s parsed, each beside its limit in the same run.
 
 ``python -m tests.bench.stages [--feeds N] [--rounds R] [--concurrency C] [--corpus DIR] [--json FILE]``
 
-The feed world answers from a process of its own, PostgreSQL is another. The limit of unchanged polls is the
-bare loop: conditional GETs through ``httpx.AsyncClient`` over aiohttp, nothing kept of the answers; it and the
-poller run in turn. The poller's figure has everything in it: leases, outcomes and history in PostgreSQL.
-The limit of reading is bare feedparser in one process, as it comes; the parser pool also normalises,
-compares with the seen-set and encodes.
+The feed world and PostgreSQL run in processes of their own. The limit of unchanged polls is the bare loop: conditional
+GETs through ``httpx.AsyncClient`` over aiohttp that keep nothing of the responses. Bare loop and poller run in turn.
+The poller's figure includes leases, outcomes and history in PostgreSQL. The limit of parsing is bare feedparser in one
+process; the parser pool also normalises, compares with the seen-set and encodes.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ PARSE_ROUNDS = 3
 
 
 async def bare_loop(urls: Sequence[str], etags: dict[str, str], *, concurrency: int) -> float:
-    """Conditional GETs a second of the bare client, connections kept; the first pass only fetches ETags."""
+    """Return conditional GETs a second of the bare client with kept connections; the first pass only fetches ETags."""
     waiting = list(reversed(urls))
     limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
     async with HttpxAiohttpClient(limits=limits, timeout=60) as client:
@@ -53,12 +52,12 @@ async def bare_loop(urls: Sequence[str], etags: dict[str, str], *, concurrency: 
         async def take() -> None:
             while waiting:
                 url = waiting.pop()
-                known = etags.get(url)
-                response = await client.get(url, headers={} if known is None else {"If-None-Match": known})
-                if known is None:
+                etag = etags.get(url)
+                response = await client.get(url, headers={} if etag is None else {"If-None-Match": etag})
+                if etag is None:
                     etags[url] = response.headers["etag"]
                 elif response.status_code != 304:
-                    raise RuntimeError(f"{url} answered {response.status_code} to its own ETag")
+                    raise RuntimeError(f"{url} responded {response.status_code} to its own ETag")
 
         begun = time.perf_counter()
         await asyncio.gather(*(take() for _ in range(concurrency)))
@@ -66,7 +65,7 @@ async def bare_loop(urls: Sequence[str], etags: dict[str, str], *, concurrency: 
 
 
 def polled(engine: Engine, poller: PollProcess, feeds: int) -> float:
-    """Polls a second, from the moment all feeds are due to the moment the last outcome is recorded."""
+    """Return polls a second, from the moment all feeds are due to the moment the last outcome is recorded."""
     before = poller.counts.recorded
     make_due(engine, now=runtime.now())
     begun = time.perf_counter()
@@ -78,8 +77,8 @@ def polled(engine: Engine, poller: PollProcess, feeds: int) -> float:
 
 
 def cpu_seconds(pids: Sequence[int]) -> list[float]:
-    found = [psutil.Process(pid).cpu_times() for pid in pids]
-    return [times.user + times.system for times in found]
+    spent = [psutil.Process(pid).cpu_times() for pid in pids]
+    return [times.user + times.system for times in spent]
 
 
 def measure_polls(figures: Figures, options: argparse.Namespace) -> None:
@@ -119,8 +118,8 @@ def measure_polls(figures: Figures, options: argparse.Namespace) -> None:
             figures.add("polls_all_new", rate, "polls/s")
             figures.add("polls_all_new_articles", entries / wall, "articles/s")
             figures.add("polls_all_new_megabytes", poller.counts.body_bytes / 1e6 / wall, "MB/s")
-            # On a machine that is ours alone the first is the number of workers; the second says the same where
-            # others take their part of it.
+            # On an idle machine the first figure is the number of workers. The second does not depend on other
+            # processes.
             figures.add("polls_all_new_parser_cores", sum(used) / wall, "cores")
             busy = poller.resources.parsers.busy_seconds / (wall * workers)
             figures.add("polls_all_new_parsers_busy", busy, "of the time", floor=0.75)
@@ -143,7 +142,7 @@ def measure_polls(figures: Figures, options: argparse.Namespace) -> None:
 
 
 async def read_all(documents: Sequence[Document], *, workers: int) -> float:
-    """Bytes a second of the pool."""
+    """Return the bytes a second that the pool parses."""
     size = sum(len(document.body) for document in documents)
     async with ParserPool(workers=workers, deadline=timedelta(minutes=2), memory=2 * 1024**3) as pool:
         waiting = list(documents)
@@ -158,7 +157,7 @@ async def read_all(documents: Sequence[Document], *, workers: int) -> float:
         usable = sum(await asyncio.gather(*(take() for _ in range(2 * workers))))
         seconds = time.perf_counter() - begun
     if usable < 0.9 * len(documents):
-        raise RuntimeError(f"only {usable} of {len(documents)} feeds could be read")
+        raise RuntimeError(f"only {usable} of {len(documents)} feeds could be parsed")
     return size / seconds
 
 

@@ -1,4 +1,4 @@
-"""``./run bench`` can start every bench it names, with what it gives to each."""
+"""``./run bench`` can start every bench that it lists, with the arguments that it passes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.bench.__main__ import _EXTRA, BENCHES, main, module_of
 
 
 @pytest.mark.parametrize("name", BENCHES)
-def test_a_bench_takes_what_the_runner_gives_it(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bench_accepts_the_arguments_of_the_runner(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     given = [*_EXTRA.get(name, []), "--json", "figures.json", "--corpus", "corpus", "--help"]
     with pytest.raises(SystemExit) as ended:
         module_of(name).main(given)
@@ -31,5 +31,5 @@ def test_a_bench_named_alone_takes_arguments_of_its_own(
 
 
 @pytest.mark.store
-def test_the_limit_of_the_store_copies_the_columns_that_there_are(database: Engine) -> None:
-    assert store.measure_copy(database) == 0.0  # articles a second: there are none, but each table is copied
+def test_the_limit_of_the_store_copies_existing_columns(database: Engine) -> None:
+    assert store.measure_copy(database) == 0.0  # articles a second: the tables are empty, but each is copied

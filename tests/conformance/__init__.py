@@ -1,4 +1,4 @@
-"""Other people's test suites, as far as they speak of what we keep.
+"""Run the test suites of other feed readers, as far as they concern fields that the service keeps.
 
 ::
 
@@ -6,9 +6,9 @@
     wild feeds, recorded polls, every fixture ─▶ the real parser pool ─▶ no crash
     the same again and again, in one process  ─▶ memory stays flat
 
-A *claim* is one thing that a suite says of one of its files. It is *applicable* where it speaks of something that
-:class:`~ingest.types.ParsedFeed` or :class:`~ingest.types.Entry` has a field for; every other claim is only counted.
-``explained.toml`` gives a reason for each applicable claim that does not hold. They count as failures all the same.
+A *claim* is a statement of a suite about one of its files. A claim is *applicable* if a field of
+:class:`~ingest.types.ParsedFeed` or :class:`~ingest.types.Entry` holds the value; every other claim is only counted.
+``explained.toml`` gives a reason for each applicable claim that fails. Explained claims still count as failures.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from tests.conformance import feedparser, golden, itself, w3c
+from tests.conformance import feedparser, golden, self_described, w3c
 from tests.conformance.claims import Suite
 
 SUITES: Final[Mapping[str, Suite]] = {
@@ -26,5 +26,5 @@ SUITES: Final[Mapping[str, Suite]] = {
     "podcastparser": golden.podcastparser,
     "w3c-validator": w3c.run,
     "w3c-autodiscovery": w3c.autodiscovery,
-    **itself.suites(),
+    **self_described.suites(),
 }

@@ -1,4 +1,4 @@
-"""``./run conformance``: passed / applicable per suite, no crash over all we have, and memory that stays flat."""
+"""``./run conformance``: passed and applicable claims of each suite, crashes over all documents, growth of memory."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from typing import Any, Final
 from tests.bench.figures import ABSENT_EXIT, CorpusAbsentError, Figures, corpus_dir
 from tests.conformance import SUITES
 from tests.conformance.claims import Claim, Tally, unpacked
-from tests.conformance.sturdy import cross, documents, parse_again_and_again, small
+from tests.conformance.robustness import documents, measure_growth, parse_in_pool, small
 
 FLOOR: Final = 99.5
-"""Per cent of a suite's applicable claims."""
+"""Least percentage of a suite's applicable claims that must hold."""
 GROWTH_MB: Final = 20
-"""Of resident memory after the warm-up: a leak of 250 bytes a parse would be that over 80,000."""
+"""Most growth of resident memory after the warm-up: a leak of 250 bytes for each parse adds up to it in 80,000
+parses."""
 EXPLAINED: Final = Path(__file__).with_name("explained.toml")
 
 
@@ -47,60 +48,60 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"conformance: {absent}", file=sys.stderr)
         return ABSENT_EXIT
     figures = Figures("conformance")
-    told = {}
+    suites = {}
     for name in options.suite or SUITES:
         tally = SUITES[name](folder)
-        told[name] = tell(name, tally, figures, explanations())
+        suites[name] = report_suite(name, tally, figures, explanations())
     if not options.suite:
-        sturdy_figures(corpus, figures, parses=options.parses)
+        add_robustness_figures(corpus, figures, parses=options.parses)
     figures.write_json(options.json)
     if options.json is not None:
         path = Path(options.json)
-        path.write_text(json.dumps({**json.loads(path.read_text()), "suites": told}, indent=2) + "\n")
+        path.write_text(json.dumps({**json.loads(path.read_text()), "suites": suites}, indent=2) + "\n")
     return figures.exit_code()
 
 
-def sturdy_figures(corpus: Path, figures: Figures, *, parses: int) -> None:
-    """No crash over every document, and memory that stays flat."""
-    crossing = cross(documents(corpus))
-    figures.add("sturdy.documents", crossing.documents, "documents")
-    figures.add("sturdy.read", crossing.read, "documents")
-    figures.add("sturdy.crashes", len(crossing.crashed), "documents", floor=0, lower_is_better=True)
-    for each in crossing.crashed:
-        print(f"  {each}")
+def add_robustness_figures(corpus: Path, figures: Figures, *, parses: int) -> None:
+    """Add the figures of the parser pool over every document, and of memory over many parses."""
+    pool_run = parse_in_pool(documents(corpus))
+    figures.add("robustness.documents", pool_run.documents, "documents")
+    figures.add("robustness.read", pool_run.read, "documents")
+    figures.add("robustness.crashes", len(pool_run.crashed), "documents", floor=0, lower_is_better=True)
+    for crash in pool_run.crashed:
+        print(f"  {crash}")
     if parses:
-        growth = parse_again_and_again(small(documents(corpus, every=7)), parses=parses)
-        figures.add("sturdy.parses", growth.parses, "parses")
-        figures.add("sturdy.memory", growth.after / 1e6, "MB")
-        figures.add("sturdy.growth", growth.megabytes, "MB", floor=GROWTH_MB, lower_is_better=True)
+        growth = measure_growth(small(documents(corpus, every=7)), parses=parses)
+        figures.add("robustness.parses", growth.parses, "parses")
+        figures.add("robustness.memory", growth.after / 1e6, "MB")
+        figures.add("robustness.growth", growth.megabytes, "MB", floor=GROWTH_MB, lower_is_better=True)
 
 
 def explanations() -> Mapping[str, Any]:
-    """``{suite: {file: {field or "*": why}}}``."""
+    """Return the explanations as ``{suite: {file: {field or "*": reason}}}``."""
     return tomllib.loads(EXPLAINED.read_text("utf-8"))
 
 
-def why(explained: Mapping[str, Any], suite: str, claim: Claim) -> str | None:
-    said = explained.get(suite, {}).get(claim.case, {})
-    reason = said.get(claim.about, said.get("*"))
+def reason_for(explained: Mapping[str, Any], suite: str, claim: Claim) -> str | None:
+    reasons = explained.get(suite, {}).get(claim.case, {})
+    reason = reasons.get(claim.about, reasons.get("*"))
     return None if reason is None else str(reason)
 
 
-def tell(name: str, tally: Tally, figures: Figures, explained: Mapping[str, Any]) -> dict[str, Any]:
-    """Add a suite's figures and print each claim of it that does not hold; all of it for JSON."""
+def report_suite(name: str, tally: Tally, figures: Figures, explained: Mapping[str, Any]) -> dict[str, Any]:
+    """Add a suite's figures, and print each claim of it that fails; return all of it for JSON."""
     applicable, failed = len(tally.claims), tally.failed
     figures.add(f"{name}.files", tally.files, "files")
-    figures.add(f"{name}.not_applicable", tally.elsewhere, "claims")
+    figures.add(f"{name}.not_applicable", tally.not_applicable, "claims")
     figures.add(f"{name}.applicable", applicable, "claims")
     figures.add(f"{name}.passed", applicable - len(failed), "claims")
     share = 100 * (applicable - len(failed)) / applicable if applicable else 0.0
     figures.add(f"{name}.conformance", round(share, 3), "%", floor=FLOOR)
     listed = []
     for claim in failed:
-        reason = why(explained, name, claim)
+        reason = reason_for(explained, name, claim)
         print(f"  {name} {claim.case} {claim.about}: {reason or 'NOT EXPLAINED'}")
-        print(f"    stated {claim.expected}\n    read   {claim.found}")
-        listed.append({**asdict(claim), "why": reason})
+        print(f"    stated {claim.expected}\n    read   {claim.actual}")
+        listed.append({**asdict(claim), "reason": reason})
     return {"applicable": applicable, "passed": applicable - len(failed), "failed": listed}
 
 

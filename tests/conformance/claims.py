@@ -1,4 +1,4 @@
-"""What a suite claims of a file, and whether what we read says the same."""
+"""Claims of a suite about its files, and comparisons of each claim with the parsed result."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ Read = ParsedFeed | Failed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One statement of a suite on one of its files."""
+    """A statement of a suite about one of its files."""
 
     case: str
-    """The file, relative to its suite."""
+    """Path of the file, relative to its suite."""
     about: str
-    """Our field that it speaks of, as in ``entries[0].title``."""
+    """Field of ours that the claim concerns, as in ``entries[0].title``."""
     expected: str
-    found: str
+    actual: str
     holds: bool
 
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """What a suite came to."""
+    """Result of a suite."""
 
     claims: list[Claim] = field(default_factory=list)
-    elsewhere: int = 0
-    """Claims about what we have no field for."""
+    not_applicable: int = 0
+    """Number of claims about values that no field of ours holds."""
     files: int = 0
-    """That state anything."""
+    """Number of files with at least one statement."""
 
     @property
     def failed(self) -> list[Claim]:
@@ -58,10 +58,10 @@ Suite = Callable[[Path], Tally]
 
 
 def unpacked(corpus: Path) -> Path:
-    """The folder of the unpacked archive; unpacked again when the archive is another one.
+    """Return the folder of the unpacked archive; unpack it again when the archive changed.
 
     Raises:
-        CorpusAbsentError: it is not in the corpus.
+        CorpusAbsentError: the archive is not in the corpus.
     """
     archive = corpus_file(corpus, ARCHIVE)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "news-ingest"
@@ -78,14 +78,17 @@ def unpacked(corpus: Path) -> Path:
         target.write_bytes(body)
     try:
         new.rename(folder)
-    except OSError:  # another run was faster
+    except OSError:  # another process was faster
         shutil.rmtree(new)
     return folder
 
 
 def read(body: bytes, *, url: str, content_type: str | None = None, language: str | None = None) -> Read:
-    """What we read. A poll that brought a broken document without entries is a failure (docs/polling.md, case 79): what
-    is claimed of the rest of such a document is judged with an entry of ours in it."""
+    """Parse a document. A broken document without entries gets one of ours first.
+
+    Alone it would be a failed poll (docs/polling.md, case 79). With the entry, the claims about the rest of the
+    document can be judged.
+    """
     parsed = parse_feed(body, url=url, content_type=content_type, language=language)
     if isinstance(parsed, Failed) and parsed.detail.startswith("no entries, and not well-formed"):
         with_entry = _END.sub(rb"<item><title>of ours</title></item>\1", body, count=1)
@@ -94,9 +97,9 @@ def read(body: bytes, *, url: str, content_type: str | None = None, language: st
 
 
 def files(folder: Path, *patterns: str) -> Iterator[Path]:
-    """In the order of their names."""
-    found = {path for pattern in patterns for path in folder.rglob(pattern) if path.is_file()}
-    yield from sorted(found)
+    """Yield the files that match a pattern, in the order of their paths."""
+    paths = {path for pattern in patterns for path in folder.rglob(pattern) if path.is_file()}
+    yield from sorted(paths)
 
 
 def shown(value: object) -> str:
@@ -104,47 +107,49 @@ def shown(value: object) -> str:
     return text if len(text) <= 160 else f"{text[:157]}…"
 
 
-def same_text(found: str | None, expected: str | None, *, base: str) -> bool:
-    """Whether two texts, HTML or plain, are the same to a reader: by their safe HTML, addresses made absolute.
+def same_text(actual: str | None, expected: str | None, *, base: str) -> bool:
+    """Return whether two texts, HTML or plain, look the same to a reader: same safe HTML, with absolute URLs.
 
     Suites state a text as their parser returns it: some as HTML, some as plain text. Both readings are tried.
     """
-    if not (found or "").strip() or not (expected or "").strip():
-        return not (found or "").strip() and not (expected or "").strip()
-    assert found is not None
+    if not (actual or "").strip() or not (expected or "").strip():
+        return not (actual or "").strip() and not (expected or "").strip()
+    assert actual is not None
     assert expected is not None
-    if _spaced(found) == _spaced(expected):
+    if _spaced(actual) == _spaced(expected):
         return True
-    ours = _safe(found, base)
+    ours = _safe(actual, base)
     return ours in (_safe(expected, base), _safe(html.escape(expected, quote=False), base))
 
 
-def same_plain(found: str | None, expected: str | None) -> bool:
-    """Whether they read the same without any markup."""
-    ours, theirs = (markup.single_line(text or "") for text in (found, expected))
-    return ours == theirs or ours == markup.single_line(html.escape(expected or "", quote=False))
+def same_plain(actual: str | None, expected: str | None) -> bool:
+    """Return whether two texts are the same without markup."""
+    ours, other = (markup.single_line(text or "") for text in (actual, expected))
+    return ours == other or ours == markup.single_line(html.escape(expected or "", quote=False))
 
 
-def same_address(found: str | None, expected: str | None, *, base: str) -> bool:
-    ours = absolute(found or "", base=base) or found
-    theirs = absolute(expected or "", base=base) or expected
-    if ours == theirs or not ours or not theirs:
-        return (ours or None) == (theirs or None)
-    return _address(ours) == _address(theirs)
+def same_address(actual: str | None, expected: str | None, *, base: str) -> bool:
+    ours = absolute(actual or "", base=base) or actual
+    expected_url = absolute(expected or "", base=base) or expected
+    if ours == expected_url or not ours or not expected_url:
+        return (ours or None) == (expected_url or None)
+    return _address(ours) == _address(expected_url)
 
 
-def same_date(found: datetime | None, expected: str | Sequence[int] | None) -> bool:
-    """``expected``: a text in ISO 8601 or RFC 2822, or the parts of a UTC time."""
+def same_date(actual: datetime | None, expected: str | Sequence[int] | None) -> bool:
+    """Compare a time; ``expected`` is a text in ISO 8601 or RFC 2822, or the parts of a UTC time."""
     if not expected:
-        return found is None
+        return actual is None
     if not isinstance(expected, str):
-        return found is not None and found == datetime(*[int(part) for part in expected[:6]], tzinfo=UTC)  # type: ignore[misc,arg-type]
-    theirs = _date(expected)
-    return theirs is not None and found is not None and abs((found - theirs).total_seconds()) < 1
+        return actual is not None and actual == datetime(*[int(part) for part in expected[:6]], tzinfo=UTC)  # type: ignore[misc,arg-type]
+    expected_date = _date(expected)
+    return (
+        expected_date is not None and actual is not None and abs((actual - expected_date).total_seconds()) < 1
+    )
 
 
 def without_address(name: str) -> str:
-    """A name without the e-mail address behind it: we keep people by their names."""
+    """Strip the e-mail address behind a name: authors are stored by name."""
     return re.sub(r"\s*[(<]\s*[^\s()<>]+@[^\s()<>]+\s*[)>]\s*$", "", name).strip()
 
 
@@ -174,16 +179,16 @@ def _spaced(text: str) -> str:
 
 def _safe(text: str, base: str) -> str:
     safe = unquote(re.sub(r"\s*(<[^>]*>)\s*", r"\1", _spaced(markup.sanitise(text, base=base))))
-    # The div around XHTML is no part of what it holds (RFC 4287, §3.1.1.3).
+    # The div around XHTML is not part of its content (RFC 4287, §3.1.1.3).
     wrapped = _WRAPPED.fullmatch(safe)
     return wrapped[1] if wrapped else safe
 
 
 def _address(url: str) -> str:
-    scheme, mark, rest = url.rstrip("/").replace("&amp;", "&").partition("://")
-    host, slash, path = rest.partition("/")
+    scheme, mark, remainder = url.rstrip("/").replace("&amp;", "&").partition("://")
+    host, slash, path = remainder.partition("/")
     return f"{scheme.lower()}{mark}{host.lower()}{slash}{unquote(path)}"
 
 
-def claim(case: str, about: str, *, expected: Any, found: Any, holds: bool) -> Claim:
-    return Claim(case=case, about=about, expected=shown(expected), found=shown(found), holds=holds)
+def claim(case: str, about: str, *, expected: Any, actual: Any, holds: bool) -> Claim:
+    return Claim(case=case, about=about, expected=shown(expected), actual=shown(actual), holds=holds)

@@ -1,4 +1,4 @@
-"""The corpus, for those who need it; where it is absent they are skipped and say so."""
+"""Fixture of the corpus; tests that need it are skipped where it is absent."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """feedparser's suite: a comment in each file holds a Python expression over feedparser's dictionaries.
 
-The expression is walked, not run: what is compared are our fields under feedparser's names. ``and`` joins claims;
-``not bozo`` is no claim of its own beside others, but where it does not hold the file fails.
+The expression is interpreted, not executed: our fields are compared under feedparser's names. ``and`` joins claims.
+``not bozo`` beside other claims is not a claim of its own, but the file fails where it is false.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from tests.conformance.claims import (
 
 FOLDER: Final = "A_feedparser/tests"
 HOST: Final = "http://127.0.0.1:8097/"
-"""Where the suite says its files are served."""
+"""Base URL under which the suite serves its files."""
 _EXPECT: Final = re.compile(rb"Expect:\s*(.+?)\s*(?:-->|\r?\n|\"\s*,)", re.DOTALL)
 _HEADER: Final = re.compile(rb"^\s*Header:\s*([\w-]+):\s*(.*?)\s*$", re.MULTILINE)
 
 
-class NotKeptError(Exception):
-    """The expression speaks of what we have no field for."""
+class NotApplicableError(Exception):
+    """The expression concerns no field of ours."""
 
 
 def run(folder: Path) -> Tally:
@@ -44,8 +44,8 @@ def run(folder: Path) -> Tally:
     root = folder / FOLDER
     for path in files(root, "*.xml", "*.json"):
         body = path.read_bytes()
-        stated = _EXPECT.search(body.replace(b"\0", b""))  # some are in UTF-16
-        if stated is None:
+        expectation = _EXPECT.search(body.replace(b"\0", b""))  # some files are in UTF-16
+        if expectation is None:
             continue
         tally.files += 1
         case = str(path.relative_to(root))
@@ -56,15 +56,15 @@ def run(folder: Path) -> Tally:
         url = absolute(headers.get("content-location", ""), base=url) or url
         content_type, language = headers.get("content-type"), headers.get("content-language")
         parsed = read(body, url=url, content_type=content_type, language=language)
-        text = stated[1].decode("utf-8", "replace")
+        text = expectation[1].decode("utf-8", "replace")
         try:
-            holds, found = Reader(parsed, url, labelled=b" label=" in body).holds(
+            holds, actual = Reader(parsed, url, labelled=b" label=" in body).holds(
                 ast.parse(text, mode="eval").body
             )
-        except (NotKeptError, SyntaxError):
-            tally.elsewhere += 1
+        except (NotApplicableError, SyntaxError):
+            tally.not_applicable += 1
             continue
-        tally.claims.append(claim(case, _about(text), expected=text, found=found, holds=holds))
+        tally.claims.append(claim(case, _about(text), expected=text, actual=actual, holds=holds))
     return tally
 
 
@@ -81,41 +81,41 @@ class Reader:
         self._url = url
 
     def holds(self, node: ast.expr) -> tuple[bool, object]:
-        """Whether the expression holds, and what was found.
+        """Return whether the expression holds, and the actual value.
 
         Raises:
-            NotKeptError: nothing in it speaks of our fields.
+            NotApplicableError: no part of the expression concerns a field of ours.
         """
         match node:
             case ast.BoolOp(op=ast.And(), values=values):
-                kept = []
+                results = []
                 for value in values:
                     try:
-                        kept.append((self.holds(value), self._is_bozo(value)))
-                    except NotKeptError:
+                        results.append((self.holds(value), self._is_bozo(value)))
+                    except NotApplicableError:
                         continue
-                if all(bozo for _, bozo in kept):
-                    raise NotKeptError
-                wrong = [(holds, found) for (holds, found), _ in kept if not holds]
-                return wrong[0] if wrong else kept[-1][0]
+                if all(bozo for _, bozo in results):
+                    raise NotApplicableError
+                wrong = [(holds, actual) for (holds, actual), _ in results if not holds]
+                return wrong[0] if wrong else results[-1][0]
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                holds, found = self.holds(operand)
+                holds, actual = self.holds(operand)
                 if self._is_bozo(operand):
                     broken = self._broken()
                     return not broken, broken
-                return not holds, found
+                return not holds, actual
             case ast.Name(id="bozo"):
-                found = self._parsed if isinstance(self._parsed, Failed) else self._parsed.warnings
-                return bool(found), found
+                actual = self._parsed if isinstance(self._parsed, Failed) else self._parsed.warnings
+                return bool(actual), actual
             case ast.Call(func=ast.Attribute(value=value, attr="has_key"), args=[ast.Constant(value=name)]):
-                found = self._value([*self._path(value), str(name)])[1]
-                return found is not None, found
+                actual = self._value([*self._path(value), str(name)])[1]
+                return actual is not None, actual
             case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
                 return self._equal(left, right)
             case ast.Compare(left=left, ops=[ast.NotEq()], comparators=[right]):
-                holds, found = self._equal(left, right)
-                return not holds, found
-        raise NotKeptError
+                holds, actual = self._equal(left, right)
+                return not holds, actual
+        raise NotApplicableError
 
     @staticmethod
     def _is_bozo(node: ast.expr) -> bool:
@@ -126,21 +126,23 @@ class Reader:
     def _broken(self) -> str | None:
         if isinstance(self._parsed, Failed):
             return self._parsed.detail
-        return next((each for each in self._parsed.warnings if each.startswith("not well-formed")), None)
+        return next(
+            (warning for warning in self._parsed.warnings if warning.startswith("not well-formed")), None
+        )
 
     def _equal(self, left: ast.expr, right: ast.expr) -> tuple[bool, object]:
         try:
             expected = ast.literal_eval(right)
         except ValueError:
-            raise NotKeptError from None
+            raise NotApplicableError from None
         match left:
             case ast.Call(func=ast.Name(id="len"), args=[ast.Name(id="entries")]):
                 count = 0 if isinstance(self._parsed, Failed) else len(self._parsed.entries)
                 return count == expected, count
             case ast.Call(func=ast.Name(id="ord"), args=[argument]):
                 expected, left = chr(expected), argument
-        kind, found, base = self._value(self._path(left))
-        return _same(kind, found, expected, base=base), found
+        kind, actual, base = self._value(self._path(left))
+        return _same(kind, actual, expected, base=base), actual
 
     def _path(self, node: ast.expr) -> list[str | int]:
         if isinstance(node, ast.Name):
@@ -151,10 +153,10 @@ class Reader:
             index = node.slice.value
             if isinstance(index, str | int):
                 return [*self._path(node.value), index]
-        raise NotKeptError
+        raise NotApplicableError
 
     def _value(self, path: list[str | int]) -> tuple[str, Any, str]:
-        """How it is compared, our value, and the base of its addresses."""
+        """Return the kind of comparison, our value, and the base of its URLs."""
         if isinstance(self._parsed, Failed):
             self._kind(path)
             return "text", None, self._url
@@ -162,7 +164,9 @@ class Reader:
         if path[0] == "entries":
             entry = entry_of(self._parsed, int(path[1]))
             value = None if entry is None else getattr(entry, name)
-            if name == "language":  # what an entry inherits from its feed, or from HTTP, is kept once
+            if (
+                name == "language"
+            ):  # a language inherited from the feed, or from HTTP, is stored once, at the feed
                 value = value or self._parsed.language
             base = base_of(entry, self._url)
         else:
@@ -174,10 +178,10 @@ class Reader:
         return kind, value, base
 
     def _kind(self, path: list[str | int]) -> tuple[str, str, int]:
-        """How a path of feedparser's names is compared, our field, and which of several.
+        """Return the kind of comparison, our field, and the index in a field with several values.
 
         Raises:
-            NotKeptError: it is none of ours.
+            NotApplicableError: the path concerns no field of ours.
         """
         match path:
             case ["version"]:
@@ -208,7 +212,7 @@ class Reader:
                 return "name", "authors", index
             case ["entries", int(), "category"]:
                 return "exact", "categories", 0
-            # We keep one name of a category: the label, where it has one.
+            # A category is stored under one name: its label, where it has one.
             case ["entries", int(), "tags", int() as index, "term" | "label" as name] if (
                 name == "label" or not self._labelled
             ):
@@ -235,20 +239,20 @@ class Reader:
                 return "address", "image", 0
             case ["entries", int(), "content", 0, "base"] | ["entries", int(), "summary_detail", "base"]:
                 return "address", "base", 0
-        raise NotKeptError
+        raise NotApplicableError
 
 
-def _same(kind: str, found: Any, expected: Any, *, base: str) -> bool:
+def _same(kind: str, actual: Any, expected: Any, *, base: str) -> bool:
     if kind == "date":
-        return same_date(found, expected)
+        return same_date(actual, expected)
     if expected is not None and not isinstance(expected, str):
-        return bool(found == expected)
-    if kind == "line":  # a title is one line of plain text in the end
-        return same_text(found, expected, base=base) or same_plain(found, expected)
+        return bool(actual == expected)
+    if kind == "line":  # a title ends up as one line of plain text
+        return same_text(actual, expected, base=base) or same_plain(actual, expected)
     if kind == "text":
-        return same_text(found, expected, base=base)
+        return same_text(actual, expected, base=base)
     if kind == "address":
-        return same_address(found, expected, base=base)
+        return same_address(actual, expected, base=base)
     if kind == "name":
-        return same_plain(found, without_address(expected or ""))
-    return (found or "") == (expected or "").strip()
+        return same_plain(actual, without_address(expected or ""))
+    return (actual or "") == (expected or "").strip()

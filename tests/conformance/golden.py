@@ -1,6 +1,6 @@
-"""Suites that keep what they expect as JSON beside each document: gofeed, feed-rs, podcastparser.
+"""Suites that keep their expectations as JSON beside each document: gofeed, feed-rs, podcastparser.
 
-Each value that stands in such a file, and that we have a field for, is a claim. Absent values claim nothing.
+Each value in such a file is a claim if one of our fields holds it. Absent values claim nothing.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from tests.conformance.claims import (
 )
 
 URL: Final = "http://documents.invalid/feed"
-"""Where the documents are said to be: no suite says where its are."""
-Said = Mapping[str, Any]
+"""URL given to every document: no suite states its own."""
+Golden = Mapping[str, Any]
 
 
 class Case:
-    """One document and what is claimed of it."""
+    """One document with its claims."""
 
     def __init__(self, tally: Tally, name: str, body: bytes) -> None:
         self._tally = tally
@@ -44,93 +44,93 @@ class Case:
         self.parsed = read(body, url=URL)
         tally.files += 1
 
-    def own(self, value: str) -> bool:
-        """Whether a value is of the suite's own making, a default: the document does not have it."""
+    def is_default(self, value: str) -> bool:
+        """Return whether a value is a default of the suite, absent from the document; count it as not applicable."""
         if re.search(rf"""[>"'\[]\s*{re.escape(value)}\s*[<"'\]]""", self._text):
             return False
-        self.elsewhere()
+        self.not_applicable()
         return True
 
-    def elsewhere(self, count: int = 1) -> None:
-        self._tally.elsewhere += count
+    def not_applicable(self, count: int = 1) -> None:
+        self._tally.not_applicable += count
 
-    def add(self, about: str, expected: Any, found: Any, *, holds: bool) -> None:
-        self._tally.claims.append(claim(self._name, about, expected=expected, found=found, holds=holds))
+    def add(self, about: str, expected: Any, actual: Any, *, holds: bool) -> None:
+        self._tally.claims.append(claim(self._name, about, expected=expected, actual=actual, holds=holds))
 
     def has(self, text: str) -> bool:
         return text in self._text
 
     def feed(self, field: str, expected: Any) -> None:
-        found = None if isinstance(self.parsed, Failed) else _value(self.parsed, field)
-        self.add(field, expected, self._told(found), holds=_same(field, found, expected, base=URL))
+        actual = None if isinstance(self.parsed, Failed) else _value(self.parsed, field)
+        self.add(field, expected, self._actual(actual), holds=_same(field, actual, expected, base=URL))
 
     def entries(self, count: int) -> None:
-        found = None if isinstance(self.parsed, Failed) else len(self.parsed.entries)
-        self.add("entries", count, self._told(found), holds=found == count)
+        actual = None if isinstance(self.parsed, Failed) else len(self.parsed.entries)
+        self.add("entries", count, self._actual(actual), holds=actual == count)
 
     def entry(self, number: int, field: str, expected: Any) -> None:
         entry = entry_of(self.parsed, number)
-        found = None if entry is None else _value(entry, field)
-        if entry is not None and field in ("published", "updated") and not same_date(found, expected):
-            # Of two dates suites call the one this, the other that; an article's date is either.
-            found = entry.published or entry.updated
+        actual = None if entry is None else _value(entry, field)
+        if entry is not None and field in ("published", "updated") and not same_date(actual, expected):
+            # Suites disagree about the names of two dates; an article's date is either of them.
+            actual = entry.published or entry.updated
         if field == "language" and not isinstance(self.parsed, Failed):
-            found = found or self.parsed.language  # what an entry inherits is kept once
+            actual = actual or self.parsed.language  # an inherited language is stored once, at the feed
         if field == "text":
-            found = None if entry is None else _longest(entry, expected)
-        holds = _same(field, found, expected, base=base_of(entry, URL))
-        self.add(f"entries[{number}].{field}", expected, self._told(found), holds=holds)
+            actual = None if entry is None else _longest(entry, expected)
+        holds = _same(field, actual, expected, base=base_of(entry, URL))
+        self.add(f"entries[{number}].{field}", expected, self._actual(actual), holds=holds)
 
-    def _told(self, found: Any) -> Any:
-        return self.parsed.detail if isinstance(self.parsed, Failed) else found
+    def _actual(self, actual: Any) -> Any:
+        return self.parsed.detail if isinstance(self.parsed, Failed) else actual
 
 
-def _value(of: Any, field: str) -> Any:
+def _value(parsed: Any, field: str) -> Any:
     if field == "text":
         return None
-    return of.hints.ttl if field == "ttl" else getattr(of, field)
+    return parsed.hints.ttl if field == "ttl" else getattr(parsed, field)
 
 
 def _longest(entry: Entry, expected: Any) -> str | None:
-    """Of summary and content the one that says it: suites differ in which is which."""
-    either = [entry.summary, entry.content]
+    """Return the text that equals ``expected``, or else the summary: suites disagree about summary and content."""
+    texts = [entry.summary, entry.content]
     return next(
-        (each for each in either if same_text(each, str(expected), base=base_of(entry, URL))), either[0]
+        (text for text in texts if same_text(text, str(expected), base=base_of(entry, URL))), texts[0]
     )
 
 
-def _same(field: str, found: Any, expected: Any, *, base: str) -> bool:
+def _same(field: str, actual: Any, expected: Any, *, base: str) -> bool:
     match field:
         case "published" | "updated":
-            return same_date(found, expected)
+            return same_date(actual, expected)
         case "link" | "self_url" | "image" | "source_url":
-            return same_address(found, expected, base=base)
+            return same_address(actual, expected, base=base)
         case "title" | "source_title":
-            return same_text(found, expected, base=base) or same_plain(found, expected)
+            return same_text(actual, expected, base=base) or same_plain(actual, expected)
         case "summary" | "content" | "text":
-            return same_text(found, expected, base=base)
+            return same_text(actual, expected, base=base)
         case "authors":
-            return _named(expected) <= _named(found or ())
+            return _named(expected) <= _named(actual or ())
         case "categories":
-            return {markup.single_line(each) for each in expected} <= {
-                markup.single_line(each) for each in found or ()
+            return {markup.single_line(category) for category in expected} <= {
+                markup.single_line(category) for category in actual or ()
             }
-    return (found or "").lower() == str(expected).strip().lower()
+    return (actual or "").lower() == str(expected).strip().lower()
 
 
 def _named(names: Sequence[str]) -> set[str]:
     return {" ".join(without_address(str(name)).split()) for name in names if str(name).strip()}
 
 
-def _claims(case: Case, said: Said, fields: Mapping[str, str], add: Callable[[str, Any], None]) -> None:
-    """Each value of ``said`` that ``fields`` has one of ours for; the others are counted."""
-    for name, value in said.items():
+def _claims(case: Case, golden: Golden, fields: Mapping[str, str], add: Callable[[str, Any], None]) -> None:
+    """Add a claim for each value of ``golden`` that ``fields`` maps to a field of ours; count the others."""
+    for name, value in golden.items():
         if value in (None, "", [], {}):
             continue
         if name in fields:
             add(fields[name], value)
         else:
-            case.elsewhere()
+            case.not_applicable()
 
 
 # gofeed ---------------------------------------------------------------------------------------------------------------
@@ -155,23 +155,23 @@ _GOFEED_ENTRY: Final = {
 
 
 def gofeed(folder: Path) -> Tally:
-    """Its parsers' JSON has the names of the format, its translator's those of gofeed."""
+    """Run gofeed's suite: its parsers' JSON has the names of the format, its translator's those of gofeed."""
     tally = Tally()
     root = folder / "A_gofeed" / "testdata"
     for path in files(root, "*.json"):
         document = _document_of(path)
         if document is None:
             continue
-        said = json.loads(path.read_bytes())
+        golden = json.loads(path.read_bytes())
         case = Case(tally, str(path.relative_to(root)), document.read_bytes())
         if "extensions" in path.parts:
-            case.elsewhere(len(said))
-            said = {name: value for name, value in said.items() if name in ("items", "entries")}
+            case.not_applicable(len(golden))
+            golden = {name: value for name, value in golden.items() if name in ("items", "entries")}
         if "/json/" in case_name(path, root) and "parser" in path.parts:
-            _json_feed(case, said)
+            _json_feed(case, golden)
             continue
-        items = said.pop("items", None) or said.pop("entries", None) or []
-        _claims(case, said, _GOFEED_FEED, case.feed)
+        items = golden.pop("items", None) or golden.pop("entries", None) or []
+        _claims(case, golden, _GOFEED_FEED, case.feed)
         if items:
             case.entries(len(items))
         for number, item in enumerate(items):
@@ -184,7 +184,7 @@ def case_name(path: Path, root: Path) -> str:
 
 
 def _document_of(path: Path) -> Path | None:
-    """The document whose JSON this is; None: it is a document itself."""
+    """Return the document whose JSON this is; None if the JSON is a document itself."""
     if path.stem.endswith("_expected"):
         return path.with_name(f"{path.stem.removesuffix('_expected')}.json") if _there(path) else None
     document = path.with_suffix(".xml")
@@ -195,7 +195,7 @@ def _there(path: Path) -> bool:
     return path.with_name(f"{path.stem.removesuffix('_expected')}.json").is_file()
 
 
-def _gofeed_entry(case: Case, number: int, item: Said) -> None:
+def _gofeed_entry(case: Case, number: int, item: Golden) -> None:
     left = dict(item)
     guid, content, source = left.pop("guid", None), left.pop("content", None), left.pop("source", None)
     if guid:
@@ -222,27 +222,29 @@ def _gofeed_entry(case: Case, number: int, item: Said) -> None:
 
 
 def authors_of(case: Case, number: int, authors: Any) -> None:
-    names = [each.get("name") if isinstance(each, dict) else each for each in authors or ()]
+    names = [author.get("name") if isinstance(author, dict) else author for author in authors or ()]
     if any(names):
         case.entry(number, "authors", [name for name in names if name])
     elif authors:
-        case.elsewhere()
+        case.not_applicable()
 
 
 def _categories(case: Case, number: int, categories: Any) -> None:
-    """We keep one name of each: its label, where it has one."""
+    """Claim the categories by one name each: the label, where there is one."""
     names = [
-        (each.get("label") or each.get("term") or each.get("value")) if isinstance(each, dict) else each
-        for each in categories or ()
+        (category.get("label") or category.get("term") or category.get("value"))
+        if isinstance(category, dict)
+        else category
+        for category in categories or ()
     ]
     if any(names):
         case.entry(number, "categories", [name for name in names if name])
 
 
-def _json_feed(case: Case, said: Said) -> None:
+def _json_feed(case: Case, golden: Golden) -> None:
     feed = {"title": "title", "home_page_url": "link", "feed_url": "self_url", "language": "language"}
-    items = said.get("items") or []
-    _claims(case, {name: value for name, value in said.items() if name != "items"}, feed, case.feed)
+    items = golden.get("items") or []
+    _claims(case, {name: value for name, value in golden.items() if name != "items"}, feed, case.feed)
     case.entries(len(items))
     fields = {
         "id": "guid",
@@ -272,55 +274,57 @@ def feed_rs(folder: Path) -> Tally:
         name = path.name.removesuffix(".serde.json")
         document = next(
             (
-                each
-                for each in (path.with_name(f"{name}.xml"), path.with_name(f"{name}.json"))
-                if each.is_file()
+                candidate
+                for candidate in (path.with_name(f"{name}.xml"), path.with_name(f"{name}.json"))
+                if candidate.is_file()
             ),
             None,
         )
         if document is None:
             continue
-        said = json.loads(path.read_bytes())
+        golden = json.loads(path.read_bytes())
         case = Case(tally, str(document.relative_to(root)), document.read_bytes())
         for field in ("title", "language", "ttl"):
-            if said.get(field):
-                case.feed(field, _content(said[field]))
-        case.elsewhere(
+            if golden.get(field):
+                case.feed(field, _content(golden[field]))
+        case.not_applicable(
             sum(
                 bool(value)
-                for name, value in said.items()
+                for name, value in golden.items()
                 if name not in ("title", "language", "ttl", "entries")
             )
         )
-        case.entries(len(said["entries"]))
-        for number, entry in enumerate(said["entries"]):
+        case.entries(len(golden["entries"]))
+        for number, entry in enumerate(golden["entries"]):
             _feed_rs_entry(case, number, entry)
     return tally
 
 
-def _content(said: Any) -> Any:
-    return said.get("content") if isinstance(said, dict) else said
+def _content(value: Any) -> Any:
+    return value.get("content") if isinstance(value, dict) else value
 
 
-def _feed_rs_entry(case: Case, number: int, said: Said) -> None:
-    # Where an entry has no id feed-rs makes one.
-    if said.get("id") and not case.own(said["id"]):
-        case.entry(number, "guid", said["id"])
+def _feed_rs_entry(case: Case, number: int, golden: Golden) -> None:
+    # feed-rs generates an id where an entry has none.
+    if golden.get("id") and not case.is_default(golden["id"]):
+        case.entry(number, "guid", golden["id"])
     for field in ("title", "summary", "published", "updated", "language"):
-        value = _content(said.get(field))
+        value = _content(golden.get(field))
         if value:
             case.entry(number, field, value)
-    body = (said.get("content") or {}).get("body")
+    body = (golden.get("content") or {}).get("body")
     if body:
         case.entry(number, "text", body)
-    links = [link for link in said.get("links") or () if link.get("rel") in (None, "alternate")]
+    links = [link for link in golden.get("links") or () if link.get("rel") in (None, "alternate")]
     if links:
         case.entry(number, "link", links[0]["href"])
-    # Of an RSS author feed-rs says that it is called "author".
-    authors_of(case, number, [each for each in said.get("authors") or () if each.get("name") != "author"])
-    _categories(case, number, said.get("categories"))
-    case.elsewhere(
-        sum(bool(said.get(name)) for name in ("contributors", "source", "rights", "media", "base"))
+    # feed-rs gives every RSS author the name "author".
+    authors_of(
+        case, number, [author for author in golden.get("authors") or () if author.get("name") != "author"]
+    )
+    _categories(case, number, golden.get("categories"))
+    case.not_applicable(
+        sum(bool(golden.get(name)) for name in ("contributors", "source", "rights", "media", "base"))
     )
 
 
@@ -328,49 +332,49 @@ def _feed_rs_entry(case: Case, number: int, said: Said) -> None:
 
 
 def podcastparser(folder: Path) -> Tally:
-    """An episode is an entry that has a film or a sound; the others are not in its JSON."""
+    """Run podcastparser's suite. Its JSON lists only the entries with audio or video."""
     tally = Tally()
     root = folder / "A_podcastparser" / "tests" / "data"
     for path in files(root, "*.rss"):
         beside = path.with_suffix(".json")
         if not beside.is_file():
             continue
-        said = json.loads(beside.read_bytes())
+        golden = json.loads(beside.read_bytes())
         case = Case(tally, path.name, path.read_bytes())
         for field in ("title", "link", "language"):
-            if said.get(field) and not case.own(said[field]):
-                case.feed(field, said[field])
-        case.elsewhere(
+            if golden.get(field) and not case.is_default(golden[field]):
+                case.feed(field, golden[field])
+        case.not_applicable(
             sum(
                 bool(value)
-                for name, value in said.items()
+                for name, value in golden.items()
                 if name not in ("title", "link", "language", "episodes")
             )
         )
-        for episode in said.get("episodes") or ():
+        for episode in golden.get("episodes") or ():
             _episode(case, episode)
     return tally
 
 
-def _episode(case: Case, said: Said) -> None:
+def _episode(case: Case, golden: Golden) -> None:
     entries = () if isinstance(case.parsed, Failed) else case.parsed.entries
     number = next(
-        (at for at, entry in enumerate(entries) if said.get("guid") and entry.guid == said["guid"]), None
+        (at for at, entry in enumerate(entries) if golden.get("guid") and entry.guid == golden["guid"]), None
     )
     if number is None:
         number = next(
-            (at for at, entry in enumerate(entries) if same_plain(entry.title, said.get("title"))), 0
+            (at for at, entry in enumerate(entries) if same_plain(entry.title, golden.get("title"))), 0
         )
-    # An episode without a link has that of its sound, which we do not keep.
-    sounds = [enclosure.get("url") for enclosure in said.get("enclosures") or ()]
-    sounds += [] if case.has("<link") else [said.get("link")]
+    # The link of an episode without one is that of its enclosure, which is not stored.
+    sounds = [enclosure.get("url") for enclosure in golden.get("enclosures") or ()]
+    sounds += [] if case.has("<link") else [golden.get("link")]
     for field in ("title", "link"):
-        if said.get(field) and said[field] not in sounds and not case.own(said[field]):
-            case.entry(number, field, said[field])
-    if said.get("published"):
-        case.entry(number, "published", datetime.fromtimestamp(said["published"], UTC).isoformat())
-    if said.get("description_html"):
-        case.entry(number, "text", said["description_html"])
-    case.elsewhere(
-        sum(bool(said.get(name)) for name in ("enclosures", "total_time", "chapters", "payment_url"))
+        if golden.get(field) and golden[field] not in sounds and not case.is_default(golden[field]):
+            case.entry(number, field, golden[field])
+    if golden.get("published"):
+        case.entry(number, "published", datetime.fromtimestamp(golden["published"], UTC).isoformat())
+    if golden.get("description_html"):
+        case.entry(number, "text", golden["description_html"])
+    case.not_applicable(
+        sum(bool(golden.get(name)) for name in ("enclosures", "total_time", "chapters", "payment_url"))
     )

@@ -1,8 +1,7 @@
-"""The W3C feed validator's cases: a comment in each names the message it must, or must not, bring.
+"""The W3C feed validator's cases: a comment in each names the message that it must, or must not, cause.
 
-Most messages are about what a feed should not do, and we read it all the same. Claims are those about what is
-well-formed, and about values that are called valid: those must be read. Beside them stands the suite of autodiscovery:
-each page names the feed of its own name.
+Most messages concern errors that the service accepts. The claims are the cases about well-formedness and about valid
+values, which must be read. The suite of autodiscovery is included: each of its pages declares the feed of its own name.
 """
 
 from __future__ import annotations
@@ -35,38 +34,38 @@ def run(folder: Path) -> Tally:
     tally = Tally()
     root = folder / "A_w3c_feedvalidator" / "testcases"
     for path in files(root, "*.xml"):
-        if path.relative_to(root).parts[0] in ("kml", "opml", "opensearch"):  # no feeds
+        if path.relative_to(root).parts[0] in ("kml", "opml", "opensearch"):  # not feeds
             continue
         body = path.read_bytes()
-        stated = _EXPECT.search(body.replace(b"\0", b""))
-        if stated is None:
+        expectation = _EXPECT.search(body.replace(b"\0", b""))
+        if expectation is None:
             continue
         tally.files += 1
         case = str(path.relative_to(root))
-        denied, message = bool(stated[1]), stated[2].decode()
-        parts = (stated[3] or b"").decode("utf-8", "replace").split(",")
+        denied, message = bool(expectation[1]), expectation[2].decode()
+        parts = (expectation[3] or b"").decode("utf-8", "replace").split(",")
         where = dict(part.split(":", 1) for part in parts if ":" in part)
         parsed = read(body, url=URL + case)
         if message == "SAXError":
             broken = parsed.detail if isinstance(parsed, Failed) else "; ".join(parsed.warnings)
             holds = ("well-formed" in broken) is not denied
-            said = stated[0].decode()
-            tally.claims.append(claim(case, "warnings", expected=said, found=broken, holds=holds))
+            expected = expectation[0].decode()
+            tally.claims.append(claim(case, "warnings", expected=expected, actual=broken, holds=holds))
             continue
         field = None if denied else _VALUES.get((message, where.get("parent"), where.get("element")))
         if field is None:
-            tally.elsewhere += 1
+            tally.not_applicable += 1
             continue
-        found: object = None
+        actual: object = None
         if not isinstance(parsed, Failed):
             if field in ("link", "language"):
-                found = getattr(parsed, field)
+                actual = getattr(parsed, field)
             elif field == "update_period":
-                found = parsed.hints.update_period
+                actual = parsed.hints.update_period
             else:
-                found = getattr(entry_of(parsed, 0), field, None)
+                actual = getattr(entry_of(parsed, 0), field, None)
         tally.claims.append(
-            claim(case, field, expected=stated[0].decode(), found=found, holds=found is not None)
+            claim(case, field, expected=expectation[0].decode(), actual=actual, holds=actual is not None)
         )
     return tally
 
@@ -84,5 +83,5 @@ def autodiscovery(folder: Path) -> Tally:
         candidates = [candidate.url for candidate in discover(path.read_bytes(), url=url)]
         expected = beside.name
         holds = bool(candidates) and candidates[0].rsplit("/", 1)[1] == expected
-        tally.claims.append(claim(case, "feeds", expected=expected, found=candidates, holds=holds))
+        tally.claims.append(claim(case, "feeds", expected=expected, actual=candidates, holds=holds))
     return tally

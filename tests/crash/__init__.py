@@ -1,4 +1,4 @@
-"""The crash harness: kills the service's real processes, its database and its broker at every labelled step.
+"""The crash harness kills the service's real processes, its database and its broker at every failpoint.
 
 ::
 

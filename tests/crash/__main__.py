@@ -1,4 +1,4 @@
-"""``./run crash``: kill the service at every labelled step, and count what is lost, repeated or out of order."""
+"""``./run crash``: kill the service at every failpoint, and count losses, repetitions and disorder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.crash.compare import Kind
 from tests.crash.labels import Label, find_labels
 from tests.crash.plan import Cycle, Strike, Target
 from tests.crash.run import Outcome, run
-from tests.crash.sabotage import SABOTAGES, NotFoundError, sabotaged
+from tests.crash.sabotage import SABOTAGES, OutdatedSabotageError, sabotaged
 from tests.kafka_broker import HOW_TO_RUN, CannotStartError, fetch_jars
 
 FULL_KILLS = 1000
@@ -30,14 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{label.name:24} {label.role:8} ingest/{label.file}:{label.line}")
         print(f"{len(labels)} steps")
         return 0
-    known = {label.name: label for label in labels}
-    if strange := [name for name in options.label if name not in known]:
+    by_name = {label.name: label for label in labels}
+    if strange := [name for name in options.label if name not in by_name]:
         print(f"crash: no step is called {', '.join(strange)}; --list shows them", file=sys.stderr)
         return 2
     if options.sabotage:
-        return _sabotage(options.sabotage, known, seed=options.seed)
+        return _sabotage(options.sabotage, by_name, seed=options.seed)
     logs = ["postgres", "kafka"] if options.log == "both" else [options.log]
-    jars, not_run = _jars(wanted="kafka" in logs)
+    jars, not_run = _jars(needed="kafka" in logs)
     if not_run:
         if options.log == "kafka" or options.kafka or os.environ.get("CI") == "true":
             print(f"crash: no Kafka broker: {not_run}. {HOW_TO_RUN}", file=sys.stderr)
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kills = (options.kills or FULL_KILLS) // len(logs) + 1
     total = 0
     for log in logs:
-        cycles = _cycles(options, log, labels, known, kills=kills)
+        cycles = _cycles(options, log, labels, by_name, kills=kills)
         outcome = run(
             cycles,
             log=log,
@@ -93,42 +93,42 @@ def _parser() -> argparse.ArgumentParser:
     return Figures.options(parser)
 
 
-def _jars(*, wanted: bool) -> tuple[Path | None, str]:
-    """The broker's jars, or why there are none."""
+def _jars(*, needed: bool) -> tuple[Path | None, str]:
+    """Return the broker's jars, or the reason why none can be had."""
     try:
-        return (fetch_jars() if wanted else None), ""
+        return (fetch_jars() if needed else None), ""
     except CannotStartError as error:
         return None, str(error)
 
 
 def _cycles(
-    options: argparse.Namespace, log: str, labels: Sequence[Label], known: dict[str, Label], *, kills: int
+    options: argparse.Namespace, log: str, labels: Sequence[Label], by_name: dict[str, Label], *, kills: int
 ) -> list[Cycle]:
     if options.label:
         target = Target(options.target)
-        return [Cycle((Strike(label=known[name], target=target),)) for name in options.label]
+        return [Cycle((Strike(label=by_name[name], target=target),)) for name in options.label]
     if options.full:
         return plan.full(labels, log, kills=kills, chance=random.Random(options.seed))
     return plan.pairs(labels, log) if options.pairs else plan.short(labels, log)
 
 
-def _sabotage(name: str, known: dict[str, Label], *, seed: int) -> int:
+def _sabotage(name: str, by_name: dict[str, Label], *, seed: int) -> int:
     sabotage = SABOTAGES[name]
     print(f"sabotage: {sabotage.about}", flush=True)
-    if strange := [label for label in sabotage.labels if label not in known]:
+    if strange := [label for label in sabotage.labels if label not in by_name]:
         print(f"crash: the source has no step {', '.join(strange)} any more", file=sys.stderr)
         return 2
     try:
         with sabotaged(name) as source:
-            outcome = run(plan.repeated([known[label] for label in sabotage.labels]), log="postgres", seed=seed,
+            outcome = run(plan.repeated([by_name[label] for label in sabotage.labels]), log="postgres", seed=seed,
                           patience=sabotage.patience, source=source, say=_say)  # fmt: skip
-    except NotFoundError as error:
+    except OutdatedSabotageError as error:
         print(f"crash: {error}", file=sys.stderr)
         return 2
     lost = outcome.count(Kind.LOST)
     print(f"{'caught' if lost else 'NOT CAUGHT'}: {lost} lost after {outcome.kills} kills")
     for violation in outcome.violations[:5]:
-        print(f"  {violation.kind}: {violation.what}")
+        print(f"  {violation.kind}: {violation.detail}")
     return 0 if lost else 1
 
 
@@ -146,7 +146,7 @@ def _report(figures: Figures, outcome: Outcome) -> None:
         figures.add(f"{log}_{kind}", outcome.count(kind), "violations", floor=0, lower_is_better=True)
     if outcome.violations:
         print(f"\n{outcome.report()}")
-        print(outcome.last_words, file=sys.stderr)
+        print(outcome.log_tails, file=sys.stderr)
 
 
 def _say(line: str) -> None:

@@ -1,4 +1,7 @@
-"""Published = stored = on the streams = told to the subscriber = on Kafka. Pure: it is given what was found."""
+"""Compare five views of the same news: published, stored, on the streams, received by the subscriber, on Kafka.
+
+The functions are pure: they take rows and events, and return violations.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,11 @@ from itertools import pairwise
 from typing import Final
 
 from tests.crash.news import Published, Text, stream_kinds
-from tests.crash.subscriber import Told
+from tests.crash.subscriber import ReceivedEvent
 
 
 class Kind(StrEnum):
-    """What can be wrong; each is a figure of its own."""
+    """Kinds of violation; each is a figure of its own in the report."""
 
     LOST = "lost"
     REPEATED = "repeated"
@@ -34,12 +37,12 @@ class Kind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Violation:
     kind: Kind
-    what: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRevision:
-    """One row of ``revisions`` with its article."""
+    """A row of ``revisions`` with its article."""
 
     url: str
     id: str
@@ -52,119 +55,128 @@ MERGED_IS_CREATED: Final = {"merged": "created"}
 
 
 def compare_store(published: Mapping[str, Published], stored: Sequence[StoredRevision]) -> list[Violation]:
-    """Every text of every article is stored once, under its number, and nothing else is."""
+    """Check that every text of every article is stored once, under its number, and that nothing else is stored."""
     by_url: dict[str, list[StoredRevision]] = {}
     for row in stored:
         by_url.setdefault(row.url, []).append(row)
-    found = [
+    violations = [
         Violation(Kind.WRONG, f"stored, but never published under this address: {url}")
         for url in by_url.keys() - published.keys()
     ]
     for url, article in published.items():
         rows = sorted(by_url.get(url, []), key=lambda row: row.number)
-        found += _compare_article(article, rows)
-    return found
+        violations += _compare_article(article, rows)
+    return violations
 
 
 def _compare_article(article: Published, rows: Sequence[StoredRevision]) -> list[Violation]:
     url = article.url
     if len({row.id for row in rows}) > 1:
         return [Violation(Kind.REPEATED, f"{url} is stored as {len({row.id for row in rows})} articles")]
-    wanted = [_said(text) for text in article.texts]
-    have = [_said(Text(title=row.title, body=row.text)) for row in rows]
-    if have == wanted and [row.number for row in rows] == list(range(1, len(wanted) + 1)):
+    expected = [_normalised(text) for text in article.texts]
+    actual = [_normalised(Text(title=row.title, body=row.text)) for row in rows]
+    if actual == expected and [row.number for row in rows] == list(range(1, len(expected) + 1)):
         return []
-    found = []
-    for version, text in enumerate(wanted, 1):
-        if text not in have:
-            found.append(Violation(Kind.LOST, f"{url} version {version} is not stored: {text[0]!r}"))
-    for text, count in Counter(have).items():
-        if text not in wanted:
-            found.append(
+    violations = []
+    for version, text in enumerate(expected, 1):
+        if text not in actual:
+            violations.append(Violation(Kind.LOST, f"{url} version {version} is not stored: {text[0]!r}"))
+    for text, count in Counter(actual).items():
+        if text not in expected:
+            violations.append(
                 Violation(Kind.WRONG, f"{url} has a text that was never published: {text[0]!r} {text[1]!r}")
             )
         elif count > 1:
-            found.append(Violation(Kind.REPEATED, f"{url}: {text[0]!r} is stored {count} times"))
-    if not found:
-        found.append(
+            violations.append(Violation(Kind.REPEATED, f"{url}: {text[0]!r} is stored {count} times"))
+    if not violations:
+        violations.append(
             Violation(Kind.OUT_OF_ORDER, f"{url}: its revisions are {[(r.number, r.title) for r in rows]}")
         )
-    return found
+    return violations
 
 
-def _said(text: Text) -> tuple[str, str]:
+def _normalised(text: Text) -> tuple[str, str]:
     return " ".join(text.title.split()), " ".join(text.body.split())
 
 
 def compare_stream(
-    where: str, topic: str, told: Sequence[Told], published: Iterable[Published], ids: Mapping[str, str]
+    where: str,
+    topic: str,
+    events: Sequence[ReceivedEvent],
+    published: Iterable[Published],
+    article_ids: Mapping[str, str],
 ) -> list[Violation]:
-    """``told`` has the cursors 1, 2, 3 …, and of each article just the events it must have, in order.
+    """Check that ``events`` has the cursors 1, 2, 3 …, and the expected events of each article in order.
 
-    ``ids`` gives the article id of each address that is stored.
+    ``article_ids`` maps the URL of each stored article to its id.
     """
-    found = compare_cursors(where, told)
+    violations = compare_cursors(where, events)
     by_article: dict[str, list[tuple[int, str]]] = {}
-    for event in told:
+    for event in events:
         kind = MERGED_IS_CREATED.get(event.kind, event.kind)
         by_article.setdefault(event.article, []).append((event.revision, kind))
     for article in published:
-        wanted = stream_kinds(article, topic)
-        have = by_article.pop(ids.get(article.url, ""), [])
-        if have == wanted:
+        expected = stream_kinds(article, topic)
+        actual = by_article.pop(article_ids.get(article.url, ""), [])
+        if actual == expected:
             continue
-        missing, extra = Counter(wanted) - Counter(have), Counter(have) - Counter(wanted)
-        of = f"{where}, topic {topic}: {article.url}"
+        missing, extra = Counter(expected) - Counter(actual), Counter(actual) - Counter(expected)
+        context = f"{where}, topic {topic}: {article.url}"
         for revision, kind in missing:
-            found.append(Violation(Kind.LOST, f"{of}: no event {kind!r} of revision {revision}"))
+            violations.append(Violation(Kind.LOST, f"{context}: no event {kind!r} of revision {revision}"))
         for (revision, kind), count in extra.items():
-            found.append(
-                Violation(Kind.REPEATED, f"{of}: {count} events too many {kind!r} of revision {revision}")
+            violations.append(
+                Violation(
+                    Kind.REPEATED, f"{context}: {count} events too many {kind!r} of revision {revision}"
+                )
             )
         if not missing and not extra:
-            found.append(Violation(Kind.OUT_OF_ORDER, f"{of}: {have}, expected {wanted}"))
+            violations.append(Violation(Kind.OUT_OF_ORDER, f"{context}: {actual}, expected {expected}"))
     for article_id in by_article:
-        found.append(
+        violations.append(
             Violation(Kind.WRONG, f"{where}, topic {topic}: events of an unknown article {article_id}")
         )
-    return found
+    return violations
 
 
-def compare_cursors(where: str, told: Sequence[Told]) -> list[Violation]:
-    """The cursors are 1, 2, 3 … in this order."""
-    found: list[Violation] = []
+def compare_cursors(where: str, events: Sequence[ReceivedEvent]) -> list[Violation]:
+    """Check that the cursors are 1, 2, 3 … in this order."""
+    violations: list[Violation] = []
     last = 0
-    for event in told:
+    for event in events:
         if event.cursor == last + 1:
             last = event.cursor
         elif event.cursor <= last:
-            found.append(Violation(Kind.REPEATED, f"{where}: cursor {event.cursor} came after {last}"))
+            violations.append(Violation(Kind.REPEATED, f"{where}: cursor {event.cursor} came after {last}"))
         else:
-            found.append(Violation(Kind.GAP, f"{where}: after cursor {last} came {event.cursor}"))
+            violations.append(Violation(Kind.GAP, f"{where}: after cursor {last} came {event.cursor}"))
             last = event.cursor
-    return found
+    return violations
 
 
 def compare_polls(
     leased: Mapping[int, int], recorded: Sequence[int], current: Iterable[int]
 ) -> list[Violation]:
-    """Every lease that ended has its row; ``leased`` is feed by poll, ``current`` what is held now."""
+    """Check that every lease that ended has an outcome.
+
+    ``leased`` maps poll to feed; ``current`` are the polls whose lease is still held.
+    """
     open_now = set(current)
     missing = leased.keys() - set(recorded) - open_now
-    found = [
+    violations = [
         Violation(Kind.UNRECORDED_POLL, f"poll {poll} of feed {leased[poll]} was leased and has no outcome")
         for poll in sorted(missing)
     ]
     for poll, count in Counter(recorded).items():
         if count > 1:
-            found.append(Violation(Kind.REPEATED, f"poll {poll} has {count} outcomes"))
+            violations.append(Violation(Kind.REPEATED, f"poll {poll} has {count} outcomes"))
         if poll not in leased:
-            found.append(Violation(Kind.WRONG, f"poll {poll} has an outcome and was never leased"))
-    return found
+            violations.append(Violation(Kind.WRONG, f"poll {poll} has an outcome and was never leased"))
+    return violations
 
 
 def compare_intervals(path: str, times: Sequence[float], *, interval: float) -> list[Violation]:
-    """A feed was never asked sooner than ``interval`` seconds after the last time."""
+    """Check that no feed was requested sooner than ``interval`` seconds after its previous request."""
     return [
         Violation(
             Kind.POLLED_EARLY,

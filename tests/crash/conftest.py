@@ -1,4 +1,4 @@
-"""Nothing of the session's own servers is killed here: each run has its own."""
+"""Fixtures of the crash tests. Each run starts its own servers, so the session's servers are never killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The labelled steps of the service, as its source has them: every ``failpoint("…")``."""
+"""Find every failpoint in the service's source: each call of ``failpoint("…")``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PACKAGE: Final = Path(__file__).resolve().parents[2] / "ingest"
 
 
 class Role(StrEnum):
-    """What runs a step: one of the service's processes, or a command of an operator."""
+    """The process or operator command that runs into a failpoint."""
 
     POLL = "poll"
     CONSUME = "consume"
@@ -34,9 +34,9 @@ ROLES: Final = {
     "migrate": Role.MIGRATE,
     "quarantine": Role.REPLAY,
 }
-"""Who runs the steps of a stage, by the part of the label before the dot."""
-ELSEWHERE: Final = frozenset({"notify"})
-"""Stages whose processes are killed at each of their steps by tests of their own."""
+"""Role of a failpoint, by the part of its label before the dot."""
+TESTED_ELSEWHERE: Final = frozenset({"notify"})
+"""Stages that have crash tests of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,21 +44,21 @@ class Label:
     name: str
     role: Role
     file: str
-    """Relative to the package's folder."""
+    """Path relative to the package's folder."""
     line: int
 
 
-class StrangeStepError(Exception):
-    """A step of the source that the harness cannot place."""
+class UnplacedFailpointError(Exception):
+    """The harness cannot assign a failpoint of the source to a process."""
 
 
 def find_labels(package: Path = PACKAGE) -> tuple[Label, ...]:
-    """Every labelled step under ``package``, in the order of the source.
+    """Return every failpoint under ``package``, ordered by role and position in the source.
 
     Raises:
-        StrangeStepError: one whose label is no literal, is used twice, or belongs to a stage we do not know.
+        UnplacedFailpointError: a label is not a literal, is used twice, or belongs to an unknown stage.
     """
-    found: dict[str, Label] = {}
+    labels: dict[str, Label] = {}
     for path in sorted(package.rglob("*.py")):
         for call in ast.walk(ast.parse(path.read_text("utf-8"), str(path))):
             if not (isinstance(call, ast.Call) and _name(call.func) == "failpoint"):
@@ -68,16 +68,20 @@ def find_labels(package: Path = PACKAGE) -> tuple[Label, ...]:
                 case [ast.Constant(value=str(label))]:
                     pass
                 case _:
-                    raise StrangeStepError(f"{where}: the label of a step is one string literal")
-            if label.partition(".")[0] in ELSEWHERE:
+                    raise UnplacedFailpointError(f"{where}: the label of a step is one string literal")
+            if label.partition(".")[0] in TESTED_ELSEWHERE:
                 continue
-            if label in found:
-                raise StrangeStepError(f"{where}: {label} is a step of {found[label].file} already")
+            if label in labels:
+                raise UnplacedFailpointError(f"{where}: {label} is a step of {labels[label].file} already")
             if (role := ROLES.get(label.partition(".")[0])) is None:
-                raise StrangeStepError(f"{where}: {label} belongs to none of the stages {', '.join(ROLES)}")
-            found[label] = Label(name=label, role=role, file=str(path.relative_to(package)), line=call.lineno)
+                raise UnplacedFailpointError(
+                    f"{where}: {label} belongs to none of the stages {', '.join(ROLES)}"
+                )
+            labels[label] = Label(
+                name=label, role=role, file=str(path.relative_to(package)), line=call.lineno
+            )
     return tuple(
-        sorted(found.values(), key=lambda label: (list(Role).index(label.role), label.file, label.line))
+        sorted(labels.values(), key=lambda label: (list(Role).index(label.role), label.file, label.line))
     )
 
 

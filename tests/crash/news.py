@@ -1,4 +1,4 @@
-"""What the feed world publishes, and so the truth: every address, every text it ever had, in order.
+"""Generate the news that the feed world publishes, and keep the truth about it: every URL with all its texts in order.
 
 A round never replaces a text that was not stored yet; the harness waits for that between two rounds. So every
 text must be found in the store, whatever was killed meanwhile.
@@ -16,9 +16,9 @@ from xml.sax.saxutils import escape
 from tests.feedworld import FeedWorld, WorldFeed
 
 WINDOW: Final = 12
-"""Entries that a feed shows; older ones have left it."""
+"""Entries that a feed shows; older ones have left its window."""
 REVISABLE: Final = 6
-"""Only of so many of them: this round's new ones must not push the one that is revised out of the window."""
+"""Only this many newest entries are revised. A round's new entries must not push a revised entry out of the window."""
 EVERYTHING: Final = "everything"
 STORMS: Final = "storms"
 TOPICS: Final = f"""\
@@ -43,30 +43,31 @@ _WORDS: Final = _WORD_LIST.split()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """What one revision of an article says."""
+    """Title and body of one revision of an article."""
 
     title: str
     body: str
 
     @property
     def storm(self) -> bool:
-        """Whether it belongs to the second topic."""
+        """Whether the text matches the topic ``storms``."""
         return _STORM in self.body
 
 
 @dataclass(slots=True, kw_only=True)
 class Published:
-    """One article, as its outlets published it so far."""
+    """An article with the texts published so far."""
 
     url: str
     at: datetime
     texts: list[Text] = field(default_factory=list)
     shared: bool = False
-    """Two feeds have it. Then it is never revised: one would show the old text after the other's new one."""
+    """Two feeds contain the article. Such an article is never revised: one feed would show the old text after the new
+    one."""
     reposted: bool = False
-    """Another address has the same text."""
+    """Another URL has the same text."""
     page: str | None = None
-    """Where its page is: the feed has the first of its texts, the page the last."""
+    """URL of the article's web page. The feed has the first of the texts, the page the last."""
 
     def entry(self) -> str:
         text = self.texts[-1] if self.page is None else self.texts[0]
@@ -78,19 +79,19 @@ class Published:
 
 
 class Newsroom:
-    """Some outlets, a feed each, writing as ``chance`` has it."""
+    """Outlets with one feed each. ``chance`` decides about texts and revisions."""
 
     def __init__(self, world: FeedWorld, *, feeds: int, chance: random.Random, hub: str) -> None:
-        """``hub`` is the address of the one that all of them name."""
+        """``hub`` is the URL of the WebSub hub that every feed declares."""
         self._hub = hub
         self.articles: dict[str, Published] = {}
-        """By address, in the order of publication."""
+        """Articles by URL, in the order of publication."""
         self._chance = chance
         self._shown: dict[WorldFeed, list[Published]] = {
             world.feed(f"/outlet-{number}.xml"): [] for number in range(feeds)
         }
         self.with_pages = world.feed("/with-pages.xml")
-        """Has a few words of each article; the rest is on the article's page."""
+        """Feed with the first sentences of each article; the article's page has the rest."""
         self.last_page: WorldFeed | None = None
         self._world = world
         self._shown_with_pages: list[Published] = []
@@ -106,12 +107,12 @@ class Newsroom:
 
     @property
     def revisions(self) -> int:
-        """Texts published so far, of all articles."""
+        """Number of texts published so far, over all articles."""
         return sum(len(article.texts) for article in self.articles.values())
 
     def publish_round(self) -> None:
-        """Every outlet has a new article; one is revised, one reposted elsewhere, one shared by two feeds; one has most
-        of its text on its page."""
+        """Publish a new article in every feed; revise one, repost one under another URL, share one between two feeds,
+        and put most of one article's text on its page only."""
         old = [
             (feed, article)
             for feed, shown in self._shown.items()
@@ -136,19 +137,19 @@ class Newsroom:
         self._new_with_page()
 
     def publish_oversized(self, size: int) -> None:
-        """One feed has, until the next round, an article of ``size`` bytes: more than the log is made to take."""
+        """Show an article of ``size`` bytes in one feed until the next round: more than the log accepts."""
         feed = self._chance.choice(self.feeds)
         url = "https://elsewhere.example/oversized"
-        body = self._chance.randbytes(size // 2).hex()  # one word, not to be compressed
+        body = self._chance.randbytes(size // 2).hex()  # one word of random digits, hard to compress
         self._publish(feed, Published(url=url, at=_START, texts=[Text(title="Oversized", body=body)]))
 
     def add_elsewhere(self) -> Published:
-        """An article that no feed shows: the harness brings it into the log itself."""
+        """Add an article that no feed shows; the harness appends it to the log itself."""
         self._number += 1
         return self._add(None, self._text(self._number), shared=True)
 
     def publish_again(self, feed: WorldFeed) -> None:
-        """The same entries in other bytes, so that a poll reads them."""
+        """Publish the same entries in other bytes, so that a poll parses them again."""
         self._versions += 1
         self._publish(feed)
 
@@ -217,7 +218,7 @@ class Newsroom:
         return Text(title=f"Dispatch {number} about a {words[0]} and a {words[1]}", body=" ".join(sentences))
 
     def _revised(self, text: Text, version: int) -> Text:
-        """A correction; now and then the storm passes, or comes."""
+        """Return a correction of ``text``; in half of the cases the storm warning appears or disappears."""
         body = text.body
         if self._chance.random() < 0.5:
             body = body.replace(f" {_STORM}", "") if text.storm else f"{body} {_STORM}"
@@ -232,9 +233,9 @@ class Newsroom:
 
 
 def stream_kinds(article: Published, topic: str) -> list[tuple[int, str]]:
-    """The events that ``topic`` must have of ``article``, in order: revision and kind.
+    """Return the events that ``topic`` must contain for ``article``, in order, as (revision, kind).
 
-    ``created`` stands for ``merged`` too: which copy of a story is the second is a matter of luck.
+    ``created`` stands for ``merged`` too: it depends on timing which copy of a story comes second.
     """
     events: list[tuple[int, str]] = []
     member = False

@@ -1,4 +1,4 @@
-"""What the service stands on: its database and its broker, real ones, made to be killed."""
+"""The database and the broker under the service, with operations to kill and restart them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ingest.db import embedded
 from ingest.db.engine import open_engine, transaction
 from ingest.log.api import ARTICLES
 from ingest.log.kafka.library import KafkaAdminClient, KafkaConsumer, KafkaError, TopicPartition
-from tests.crash.subscriber import Told, told
+from tests.crash.subscriber import ReceivedEvent, received_event
 from tests.kafka_broker import Broker
 
 MAX_MESSAGE_BYTES: Final = 300_000
@@ -26,11 +26,11 @@ _LEASES: Final = """
     CREATE TRIGGER crash_note_lease AFTER UPDATE ON feeds FOR EACH ROW
         WHEN (NEW.lease_poll_id IS NOT NULL AND NEW.lease_poll_id IS DISTINCT FROM OLD.lease_poll_id)
         EXECUTE FUNCTION crash_note_lease()"""
-"""The harness's own book of every lease that was ever given: the service keeps only the current ones."""
+"""A table of every lease that was ever granted. The service itself keeps only the current ones."""
 
 
 class Part(Protocol):
-    """Something that the service needs, and that can die."""
+    """A server that the service needs and that the harness can kill."""
 
     name: str
 
@@ -40,7 +40,7 @@ class Part(Protocol):
 
 
 class Postgres:
-    """The embedded server over a folder of its own."""
+    """An embedded PostgreSQL server over a folder of its own."""
 
     name = "postgres"
 
@@ -60,13 +60,13 @@ class Postgres:
         self._server.stop()
 
     def note_leases(self) -> None:
-        """From now on every lease is in the table ``crash_leases``."""
+        """Record every lease from now on in the table ``crash_leases``."""
         with transaction(self.engine) as connection:
             connection.execute(text(_LEASES))
 
     @contextmanager
     def database(self, name: str) -> Iterator[tuple[str, Engine]]:
-        """A database of its own, for the length of the block."""
+        """Create a database for the length of the block."""
         admin = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         with admin.connect() as connection:
             connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE template0'))
@@ -75,14 +75,14 @@ class Postgres:
             yield url, engine
         finally:
             engine.dispose()
-            # Killing the server breaks what the pool holds; a new connection is needed to drop it.
+            # Killing the server breaks the pooled connections; dropping the database needs a new one.
             self.engine.dispose()
             with admin.connect() as connection:
                 connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
 class Kafka:
-    """A broker of our own, whose operator made the log topic of the articles, with a limit."""
+    """A broker of the harness, with a log topic for articles that limits the size of messages."""
 
     name = "broker"
 
@@ -109,42 +109,44 @@ class Kafka:
 
 
 class KafkaReader:
-    """Reads a stream's log topic in Kafka as any consumer would that reads committed events only."""
+    """Reads a stream's log topic in Kafka, committed events only."""
 
     def __init__(self, bootstrap: str, topic: str) -> None:
-        self.told: list[Told] = []
+        self.events: list[ReceivedEvent] = []
         self._bootstrap = bootstrap
-        self._place = TopicPartition(topic, 0)
+        self._partition = TopicPartition(topic, 0)
         self._consumer: KafkaConsumer | None = None
         self._next = 0
 
     @property
     def cursor(self) -> int:
-        return self.told[-1].cursor if self.told else 0
+        return self.events[-1].cursor if self.events else 0
 
     def read(self, *, seconds: float = 0.05) -> None:
-        """Take what is new; waits at most about ``seconds`` for it."""
+        """Read new events; wait at most about ``seconds`` for them."""
         try:
             if self._consumer is None and not self._assign():
                 return
             assert self._consumer is not None
-            found = self._consumer.poll(timeout_ms=round(seconds * 1000)).get(self._place, [])
+            records = self._consumer.poll(timeout_ms=round(seconds * 1000)).get(self._partition, [])
         except (KafkaError, OSError):
             self.close()
             return
-        for record in found:
+        for record in records:
             headers = {name: value.decode() for name, value in record.headers}
-            self.told.append(told(int(headers["cursor"]), headers["kind"], json.loads(record.value)))
+            self.events.append(
+                received_event(int(headers["cursor"]), headers["kind"], json.loads(record.value))
+            )
             self._next = record.offset + 1
 
-    def read_all(self, wanted: int, *, patience: float) -> None:
-        """Read until the cursor ``wanted`` and until nothing more comes, at most ``patience`` seconds."""
+    def read_all(self, last_cursor: int, *, patience: float) -> None:
+        """Read up to ``last_cursor`` and until nothing more arrives, for at most ``patience`` seconds."""
         until = time.monotonic() + patience
-        quiet = 0
-        while time.monotonic() < until and quiet < 5:
-            before = len(self.told)
+        idle_reads = 0
+        while time.monotonic() < until and idle_reads < 5:
+            before = len(self.events)
             self.read(seconds=0.1)
-            quiet = quiet + 1 if len(self.told) == before and self.cursor >= wanted else 0
+            idle_reads = idle_reads + 1 if len(self.events) == before and self.cursor >= last_cursor else 0
 
     def close(self) -> None:
         if self._consumer is not None:
@@ -162,18 +164,18 @@ class KafkaReader:
             metrics_enabled=False,
         )
         self._consumer = consumer
-        if not consumer.partitions_for_topic(self._place.topic):
+        if not consumer.partitions_for_topic(self._partition.topic):
             self.close()
             return False
-        consumer.assign([self._place])
-        consumer.seek(self._place, self._next)
+        consumer.assign([self._partition])
+        consumer.seek(self._partition, self._next)
         return True
 
 
-def eventually(claim: Callable[[], bool], *, patience: float) -> bool:
-    """Whether ``claim`` came true within ``patience`` seconds."""
+def eventually(condition: Callable[[], bool], *, patience: float) -> bool:
+    """Return whether ``condition`` became true within ``patience`` seconds."""
     until = time.monotonic() + patience
-    while not claim():
+    while not condition():
         if time.monotonic() > until:
             return False
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""What a run kills, and when: cycles of strikes, decided by the labels, the mode and a seed."""
+"""Plan what a run kills and when: cycles of strikes, derived from the failpoints, the mode and a seed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Target(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strike:
-    """Kill ``target`` when a process stands at ``label`` for the ``occurrence``-th time."""
+    """Kill ``target`` when a process reaches ``label`` for the ``occurrence``-th time."""
 
     label: Label
     target: Target
@@ -33,7 +33,8 @@ class Strike:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """A round of news, and what is killed meanwhile: one strike a process, or one strike at all."""
+    """A round of news and the strikes during it: at most one strike for each process, or a single strike on a
+    server."""
 
     strikes: tuple[Strike, ...]
 
@@ -46,11 +47,11 @@ COMMANDS: Final = (Role.MIGRATE, Role.REPLAY)
 
 
 ONLY_KAFKA: Final = frozenset({"poll.appended-singly"})
-"""The embedded log takes every message that a feed can lead to; a broker has the limit of its operator."""
+"""Failpoints behind a message that the log refuses. The embedded log has no size limit; a broker has its operator's."""
 
 
 def in_mode(labels: Sequence[Label], log: str) -> list[Label]:
-    """The labels that must be reached with this log: without Kafka there is nothing to relay."""
+    """Return the labels that must be reached with this log: without Kafka there is no relay."""
     return [
         label
         for label in labels
@@ -59,7 +60,7 @@ def in_mode(labels: Sequence[Label], log: str) -> list[Label]:
 
 
 def bundled(strikes: Sequence[Strike]) -> Iterator[Cycle]:
-    """As few cycles as there can be: in each a process is struck once at most, and a command runs alone."""
+    """Bundle strikes into as few cycles as possible: each process is struck once at most, and a command runs alone."""
     by_role: dict[Role, list[Strike]] = {}
     for strike in strikes:
         if strike.label.role in COMMANDS or strike.target is not Target.PROCESS:
@@ -81,39 +82,44 @@ SHORT_BROKER: Final = ("poll.appended", "consume.persisted", "relay.sent", "rela
 
 
 def short(labels: Sequence[Label], log: str) -> list[Cycle]:
-    """Every label once, and the database and the broker at some."""
-    known = {label.name: label for label in in_mode(labels, log)}
-    strikes = [Strike(label=label, target=Target.PROCESS) for label in known.values()]
-    strikes += [Strike(label=known[name], target=Target.POSTGRES) for name in SHORT_POSTGRES if name in known]
+    """Strike every failpoint once, and kill the database and the broker at some of them."""
+    by_name = {label.name: label for label in in_mode(labels, log)}
+    strikes = [Strike(label=label, target=Target.PROCESS) for label in by_name.values()]
+    strikes += [
+        Strike(label=by_name[name], target=Target.POSTGRES) for name in SHORT_POSTGRES if name in by_name
+    ]
     if log == "kafka":
-        strikes += [Strike(label=known[name], target=Target.BROKER) for name in SHORT_BROKER if name in known]
+        strikes += [
+            Strike(label=by_name[name], target=Target.BROKER) for name in SHORT_BROKER if name in by_name
+        ]
     return list(bundled(strikes))
 
 
 def full(labels: Sequence[Label], log: str, *, kills: int, chance: random.Random) -> list[Cycle]:
-    """Strikes for more than ``kills`` kills: the process at every label in turn, database and broker now and then.
+    """Plan strikes for more than ``kills`` kills: the process at every failpoint in turn, with database and broker in
+    between.
 
-    Each time round the labels meet in other company, and later occurrences of a step are chosen too: whether there
-    are so many in a round of news is not certain, so some strikes come to nothing.
+    Each pass combines the failpoints differently and also chooses later occurrences of a step. A round of news may not
+    reach a later occurrence, so some strikes never happen.
     """
-    known = in_mode(labels, log)
-    others = [Target.POSTGRES] if log == "postgres" else [Target.POSTGRES, Target.BROKER]
+    reachable = in_mode(labels, log)
+    infrastructure = [Target.POSTGRES] if log == "postgres" else [Target.POSTGRES, Target.BROKER]
     cycles: list[Cycle] = []
     struck = 0
     while struck < 1.5 * kills:
-        chance.shuffle(known)
+        chance.shuffle(reachable)
         strikes = [
             Strike(
                 label=label,
                 target=Target.PROCESS,
                 occurrence=1 if label.role in COMMANDS else chance.choice((1, 1, 2, 3)),
             )
-            for label in known
+            for label in reachable
         ]
-        live = [label for label in known if label.role not in COMMANDS]
+        live = [label for label in reachable if label.role not in COMMANDS]
         strikes += [
             Strike(label=chance.choice(live), target=target, occurrence=chance.choice((1, 1, 2)))
-            for target in others
+            for target in infrastructure
             for _ in range(4)
         ]
         round_of_cycles = list(bundled(strikes))
@@ -128,19 +134,21 @@ CI_BROKER: Final = ("poll.appended", "relay.sent")
 
 
 def ci(labels: Sequence[Label], log: str) -> list[Cycle]:
-    """For every test run: each label once over the two logs together, and the rest where it matters most."""
-    known = {label.name: label for label in in_mode(labels, log)}
+    """Plan for CI: strike each failpoint once over the two logs together, and the servers at the most critical ones."""
+    by_name = {label.name: label for label in in_mode(labels, log)}
     if log == "kafka":
-        here = [
+        covered = [
             label
-            for label in known.values()
+            for label in by_name.values()
             if label.role is Role.RELAY or label.name in ONLY_KAFKA or label.name.startswith("consume.")
         ]
-        rest = [Strike(label=known[name], target=Target.BROKER) for name in CI_BROKER]
+        infrastructure_strikes = [Strike(label=by_name[name], target=Target.BROKER) for name in CI_BROKER]
     else:
-        here = list(known.values())
-        rest = [Strike(label=known[name], target=Target.POSTGRES) for name in CI_POSTGRES]
-    return list(bundled([*(Strike(label=label, target=Target.PROCESS) for label in here), *rest]))
+        covered = list(by_name.values())
+        infrastructure_strikes = [Strike(label=by_name[name], target=Target.POSTGRES) for name in CI_POSTGRES]
+    return list(
+        bundled([*(Strike(label=label, target=Target.PROCESS) for label in covered), *infrastructure_strikes])
+    )
 
 
 PAIRS: Final = (
@@ -154,13 +162,13 @@ PAIRS: Final = (
 
 
 def pairs(labels: Sequence[Label], log: str) -> list[Cycle]:
-    """For two processes of each kind: one of each is killed, twice, and in between nothing is."""
-    known = {label.name: label for label in in_mode(labels, log)}
-    strikes = [Strike(label=known[name], target=Target.PROCESS) for name in PAIRS if name in known]
+    """Plan for two processes of each kind: kill one of each, and leave a cycle without kills after every strike."""
+    by_name = {label.name: label for label in in_mode(labels, log)}
+    strikes = [Strike(label=by_name[name], target=Target.PROCESS) for name in PAIRS if name in by_name]
     struck = list(bundled(strikes))
     return [cycle for pair in zip(struck, [Cycle(())] * len(struck), strict=True) for cycle in pair]
 
 
 def repeated(labels: Sequence[Label], *, times: int = 4) -> list[Cycle]:
-    """The process at each of ``labels``, ``times`` over."""
+    """Strike the process at each of ``labels``, ``times`` times over."""
     return [Cycle((Strike(label=label, target=Target.PROCESS),)) for _ in range(times) for label in labels]

@@ -1,4 +1,4 @@
-"""The service's processes, started and restarted as an operator's supervisor would."""
+"""Start and restart the service's processes as an operator's supervisor would."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from ingest.supervise import parent_death
 from tests.crash.labels import Role
 
 RESTART_SECONDS: Final = 0.1
-"""Between two starts of one process at least."""
+"""Least time between two starts of one process."""
 ORPHAN_SECONDS: Final = 10.0
-"""What a dead process started itself must be gone after so long."""
+"""Time after which the children of a dead process must be gone."""
 STOP_SECONDS: Final = 20.0
 UNAVAILABLE_EXIT: Final = 3
-"""``ingest.errors.Unavailable``: a part of our infrastructure was away; a restart resumes."""
+"""Exit code of ``ingest.errors.Unavailable``: database or broker was away; a restart resumes."""
 
 
 def command(*arguments: str) -> list[str]:
-    """``ingest …`` of the folder it is started in, tied to this process: if we are killed, it is."""
+    """Return the command line of ``ingest …`` for the current folder, ended when the harness itself is killed."""
     tied = [sys.executable, "-I", "-S", parent_death.__file__, str(os.getpid())]
     return [*tied, sys.executable, "-m", "ingest", *arguments]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """How a process ended that nobody asked to end."""
+    """An exit of a process that the harness did not request."""
 
     name: str
     code: int
-    """Negative: the signal that ended it."""
-    last_words: str
+    """Exit code; a negative one is the signal that ended the process."""
+    log_tail: str
 
 
 class Service:
-    """One process of the service: always there, except for the moments between its end and its restart."""
+    """One process of the service, restarted whenever it ends."""
 
     def __init__(
         self, role: Role, number: int, *, folder: Path, working: Path, environment: Mapping[str, str]
@@ -59,7 +59,7 @@ class Service:
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._expected = False
-        self._wanted = False
+        self._should_run = False
         self._groups: dict[int, float] = {}
 
     @property
@@ -68,12 +68,12 @@ class Service:
 
     @property
     def missing(self) -> bool:
-        """Whether it should run and does not."""
-        return self._wanted and self._process is None
+        """Whether the process should run but does not."""
+        return self._should_run and self._process is None
 
     def start(self) -> None:
-        """Start it, not sooner than ``RESTART_SECONDS`` after its last start."""
-        self._wanted = True
+        """Start the process, not sooner than ``RESTART_SECONDS`` after its last start."""
+        self._should_run = True
         early = self._started_at + RESTART_SECONDS - time.monotonic()
         if early > 0:
             time.sleep(early)
@@ -92,7 +92,7 @@ class Service:
         self.starts += 1
 
     def owns(self, pid: int) -> bool:
-        """Whether ``pid`` is this process or one that it started."""
+        """Return whether ``pid`` is this process or one of its children."""
         if self._process is None:
             return False
         with suppress(ProcessLookupError):
@@ -100,22 +100,22 @@ class Service:
         return False
 
     def kill(self, pid: int) -> None:
-        """SIGKILL to one of its processes: ``pid``; not to the others."""
+        """Send SIGKILL to ``pid``, one of this service's processes, and to no other."""
         self.kills += 1
         self._expected = self._expected or pid == self.pid
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
     def terminate(self) -> None:
-        """Ask it to stop, as an operator does."""
+        """Ask the process to stop, as an operator does."""
         self._expected = True
         if self._process is not None:
             self._process.terminate()
 
-    def ended(self) -> End | None:
-        """Collect its end; None while it runs, or where its end was our doing.
+    def collect_end(self) -> End | None:
+        """Collect the exit of the process; None while it runs, or if the harness ended it.
 
-        After this :attr:`pid` is None.
+        Afterwards :attr:`pid` is None.
         """
         if self._process is None or (code := self._process.poll()) is None:
             return None
@@ -123,39 +123,43 @@ class Service:
         self._process = None
         if self._expected:
             return None
-        return End(name=self.name, code=code, last_words=self.last_words())
+        return End(name=self.name, code=code, log_tail=self.log_tail())
 
-    def last_words(self, lines: int = 12) -> str:
+    def log_tail(self, lines: int = 12) -> str:
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])
 
     def left_running(self) -> list[str]:
-        """Processes that a dead one of ours started and that outlived it by ``ORPHAN_SECONDS``; ends them."""
-        found = []
+        """Kill the children of dead processes that outlived them by ``ORPHAN_SECONDS``, and describe each."""
+        orphans = []
         for group, since in list(self._groups.items()):
-            members = [one for one in psutil.process_iter() if _group(one.pid) == group and _alive(one)]
+            members = [
+                process
+                for process in psutil.process_iter()
+                if _group(process.pid) == group and _alive(process)
+            ]
             if not members:
                 del self._groups[group]
             elif time.monotonic() - since > ORPHAN_SECONDS:
                 del self._groups[group]
-                found += [f"{self.name}: {_described(one)}" for one in members]
+                orphans += [f"{self.name}: {_described(process)}" for process in members]
                 with suppress(ProcessLookupError):
                     os.killpg(group, signal.SIGKILL)
-        return found
+        return orphans
 
     def wait_for_orphans(self) -> list[str]:
-        """As :meth:`left_running`, when they have had their time."""
-        found: list[str] = []
+        """Wait until every child of a dead process is gone; describe those that had to be killed."""
+        orphans: list[str] = []
         while self._groups:
-            found += self.left_running()
+            orphans += self.left_running()
             if self._groups:
                 time.sleep(0.1)
-        return found
+        return orphans
 
     def stop(self) -> None:
-        """End it for good, gently at first."""
-        self._wanted = False
+        """Stop the process for good: terminate it, and kill it after ``STOP_SECONDS``."""
+        self._should_run = False
         if self._process is not None:
             self._expected = True
             self._process.terminate()
@@ -164,10 +168,10 @@ class Service:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-            self.ended()
+            self.collect_end()
 
     def sweep(self) -> None:
-        """Kill it and whatever it left behind."""
+        """Kill the process and every child that is left."""
         if self._process is not None:
             self._groups[self._process.pid] = 0.0
         for group in self._groups:

@@ -1,4 +1,4 @@
-"""Steps that no round of news leads to: what an operator does, and records that cannot be stored."""
+"""Provoke failpoints that a round of news does not reach: operator commands, refused records, WebSub, robots.txt."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ from tests.feedworld.hub import Hub
 
 _ELSEWHERE: Final = "https://elsewhere.example/feed"
 UNSTORABLE: Final = "persist.quarantined"
-"""The step behind a record that can be read and not be stored."""
+"""Failpoint behind a record that can be decoded but not stored."""
 REFUSED: Final = "poll.appended-singly"
-"""The step behind a message that the brokers refuse."""
+"""Failpoint behind a message that the broker refuses."""
 RELEASED: Final = "poll.released"
-"""The step of a poller that stops with polls not begun."""
+"""Failpoint of a poller that stops with leased polls it has not begun."""
 PUSHED: Final = ("push.", "serve.push-")
-"""The steps of what has to do with hubs."""
+"""Prefixes of the WebSub failpoints."""
 PAGE_RELEASED: Final = "poll.page-released"
-"""The step of a poller that stops while a page has not answered."""
+"""Failpoint of a poller that stops while a page fetch is in flight."""
 ROBOTS: Final = ("poll.robots-fetched", "poll.robots-recorded")
-"""Steps that are passed once a day for each host."""
+"""Failpoints that are passed once a day for each host."""
 TRIES: Final = 5
 
 
 def migrate(rig: Rig, cycle: Cycle) -> None:
-    """``ingest migrate`` of a new database, killed on its way; then whole.
+    """Run ``ingest migrate`` on a new database, killed on its way; then run it again.
 
     Raises:
-        StuckError: the second run does not make it whole.
+        StuckError: the second run does not complete the migration.
     """
     with rig.postgres.database(f"migrate_{sum(rig.kills.values())}") as (url, engine):
         rig.arm(cycle)
@@ -63,7 +63,7 @@ def migrate(rig: Rig, cycle: Cycle) -> None:
 
 
 def provoke(rig: Rig, news: Newsroom, hub: Hub, cycle: Cycle) -> int:
-    """What it takes to reach the strikes of ``cycle``; how many records stay in quarantine because of it."""
+    """Provoke the strikes of ``cycle``; return how many records stay in quarantine because of it."""
     left = 0
     for strike in cycle.strikes:
         if strike.label.name == UNSTORABLE:
@@ -86,62 +86,66 @@ def provoke(rig: Rig, news: Newsroom, hub: Hub, cycle: Cycle) -> int:
 
 
 def _stop_among_polls(rig: Rig, news: Newsroom) -> None:
-    """Every fetch takes long and few are made at once, so other polls wait; then the poller is asked to stop."""
+    """Delay every fetch so that leased polls queue up, then ask the poller to stop."""
     for _ in range(TRIES):
         for feed in news.feeds:
             feed.fail_next(late(0.7))
-        asked = sum(feed.request_count for feed in news.feeds)
-        rig.until(partial(_asked_again, news, asked), patience=5.0)
+        requests_before = sum(feed.request_count for feed in news.feeds)
+        rig.until(partial(_asked_again, news, requests_before), patience=5.0)
         rig.ask_to_stop(Role.POLL)
-        if rig.until(lambda: not any(one.label.name == RELEASED for one in rig.pending), patience=2.0):
+        if rig.until(lambda: not any(strike.label.name == RELEASED for strike in rig.pending), patience=2.0):
             return
 
 
 def _push(rig: Rig, news: Newsroom, hub: Hub, label: str) -> None:
-    """A feed is subscribed to anew, and its hub sends what it shows, as often as it takes to get there."""
+    """Renew a feed's subscription and let its hub send the document, until the failpoint is reached."""
     feed = news.feeds[0]
     for _ in range(TRIES):
         hub.subscribers.clear()
         with suppress(IngestError), transaction(rig.postgres.engine) as connection:
             connection.execute(text("DELETE FROM websub_subscriptions"))
         news.publish_again(feed)
-        rig.until(lambda: any(each.topic == feed.url for each in hub.subscribers.values()), patience=5.0)
-        # In a thread: the API may stand at the step, and waits for us.
+        rig.until(
+            lambda: any(subscriber.topic == feed.url for subscriber in hub.subscribers.values()), patience=5.0
+        )
+        # Send in a thread: the API may be held at the failpoint while the hub waits for its response.
         sending = threading.Thread(target=_send, args=(hub, feed), daemon=True)
         sending.start()
         rig.until(lambda sending=sending: not sending.is_alive(), patience=5.0)  # type: ignore[misc]  # bound at once
-        if rig.until(lambda: not any(one.label.name == label for one in rig.pending), patience=3.0):
+        if rig.until(lambda: not any(strike.label.name == label for strike in rig.pending), patience=3.0):
             return
 
 
 def _send(hub: Hub, feed: WorldFeed) -> None:
-    with suppress(httpx.HTTPError):  # the API was killed: a hub would come again
+    with suppress(httpx.HTTPError):  # the API was killed; a real hub would send again
         hub.publish(feed.url, feed.body or b"")
 
 
 def _forget_robots(rig: Rig) -> None:
-    """robots.txt has to be asked for again before the next page is."""
+    """Forget every robots.txt, so that the next page fetch requests it again."""
     with transaction(rig.postgres.engine) as connection:
         connection.execute(text("DELETE FROM robots"))
 
 
 def _stop_within_a_page(rig: Rig, news: Newsroom) -> None:
-    """The page takes longer than a poller that stops waits for one."""
+    """Delay a page beyond the time that a stopping poller waits for it."""
     page = news.last_page
     assert page is not None
     page.fail_always(late(4 * GRACE_SECONDS))
     for _ in range(TRIES):
-        asked = page.request_count
-        rig.until(lambda asked=asked: page.request_count > asked, patience=10.0)  # type: ignore[misc]
+        requests_before = page.request_count
+        rig.until(lambda requests_before=requests_before: page.request_count > requests_before, patience=10.0)  # type: ignore[misc]
         rig.ask_to_stop(Role.POLL)
-        if rig.until(lambda: not any(one.label.name == PAGE_RELEASED for one in rig.pending), patience=5.0):
+        if rig.until(
+            lambda: not any(strike.label.name == PAGE_RELEASED for strike in rig.pending), patience=5.0
+        ):
             break
         reading.hasten_pages(rig.postgres.engine)
     page.recover()
 
 
-def _asked_again(news: Newsroom, asked: int) -> bool:
-    return sum(feed.request_count for feed in news.feeds) > asked
+def _asked_again(news: Newsroom, requests_before: int) -> bool:
+    return sum(feed.request_count for feed in news.feeds) > requests_before
 
 
 def _append(rig: Rig, message: Message) -> None:
@@ -151,7 +155,7 @@ def _append(rig: Rig, message: Message) -> None:
 
 
 def _unstorable() -> Message:
-    """A source too long for an index of PostgreSQL's, and not to be compressed."""
+    """Return a message whose source is too long for a PostgreSQL index, and cannot be compressed."""
     source = random.Random(0).randbytes(6000).hex()
     return encode(
         _article("https://elsewhere.example/unstorable", "Too long a source", "Text.", source=source)
@@ -159,9 +163,9 @@ def _unstorable() -> Message:
 
 
 def _replay(rig: Rig, published: Published) -> None:
-    """A record comes into quarantine, as if an older version had set it aside, and is handed in again."""
-    said = published.texts[-1]
-    article = _article(published.url, said.title, said.body, source="elsewhere.example")
+    """Quarantine a record as an older version would have done, and replay it."""
+    revision = published.texts[-1]
+    article = _article(published.url, revision.title, revision.body, source="elsewhere.example")
     message = encode(article)
     with transaction(rig.postgres.engine) as connection:
         record = Record(

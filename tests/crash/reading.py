@@ -1,4 +1,4 @@
-"""What the service has: its store, its streams, its API, read for :mod:`tests.crash.compare`."""
+"""Read the state of the service for :mod:`tests.crash.compare`: store, streams, API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from ingest.db.engine import transaction
 from ingest.log.api import ARTICLES, stream_topic
 from tests.crash.compare import StoredRevision
-from tests.crash.subscriber import Told, told
+from tests.crash.subscriber import ReceivedEvent, received_event
 
 _REVISIONS: Final = """
     SELECT coalesce(a.url, ''), a.id::text, r.number, r.title, r.text
@@ -30,21 +30,22 @@ PAGE: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far the service is, as cheaply as it can be asked."""
+    """How far the service has got, in figures that are cheap to query."""
 
     revisions: int
     quarantined: int
     """Records in quarantine that were not replayed."""
     behind: int
-    """Records of ``news.articles`` in the embedded log that its group has not committed."""
+    """Records of ``news.articles`` in the embedded log that the consumer group has not committed."""
     cursors: dict[str, int]
     """The last cursor of each stream, by the topic's slug."""
 
 
 def progress(engine: Engine, topics: tuple[str, ...]) -> Progress:
-    """
+    """Query how far the service has got.
+
     Raises:
-        Unavailable: the database.
+        Unavailable: the database is away.
     """
     with transaction(engine) as connection:
         row = connection.execute(text(_PROGRESS), {"articles": ARTICLES}).one()
@@ -60,7 +61,7 @@ def progress(engine: Engine, topics: tuple[str, ...]) -> Progress:
 
 
 def hasten_pages(engine: Engine) -> None:
-    """Pages that failed on a busy machine are tried again now: how long they wait is nothing this harness tests."""
+    """Retry failed page fetches at once: on a busy machine they fail, and their back-off is not under test here."""
     with transaction(engine) as connection:
         connection.execute(
             text(
@@ -77,36 +78,36 @@ def stored_revisions(engine: Engine) -> list[StoredRevision]:
         ]
 
 
-def stream_events(engine: Engine, topic: str) -> list[Told]:
-    """What the stream's own table has."""
+def stream_events(engine: Engine, topic: str) -> list[ReceivedEvent]:
+    """Return the events in the stream's table."""
     with transaction(engine) as connection:
         rows = connection.execute(text(_EVENTS), {"topic": stream_topic(topic)}).all()
-    return [told(cursor, kind, json.loads(value)) for cursor, kind, value in rows]
+    return [received_event(cursor, kind, json.loads(value)) for cursor, kind, value in rows]
 
 
-def stream_pages(port: int, topic: str) -> list[Told]:
-    """What the API has in pages."""
-    found: list[Told] = []
+def stream_pages(port: int, topic: str) -> list[ReceivedEvent]:
+    """Return the events that the API lists."""
+    received: list[ReceivedEvent] = []
     after = 0
     while True:
         page = _get(port, f"/v1/topics/{topic}/events?after={after}&limit={PAGE}")
         events = page["events"]
         if not events:
-            return found
-        found += [told(event["cursor"], event["kind"], event) for event in events]
+            return received
+        received += [received_event(event["cursor"], event["kind"], event) for event in events]
         after = page["next_after"]
 
 
 def _get(port: int, path: str) -> dict[str, Any]:
-    with urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
-        body: dict[str, Any] = json.load(answer)
+    with urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as response:
+        body: dict[str, Any] = json.load(response)
     return body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leases:
-    given: dict[int, int]
-    """Feed by poll: every lease there ever was."""
+    leased: dict[int, int]
+    """Feed by poll, for every lease ever granted."""
     recorded: list[int]
     """Polls that have an outcome."""
     current: list[int]
@@ -118,15 +119,15 @@ def leases(engine: Engine) -> Leases:
         current = list(
             connection.scalars(text("SELECT lease_poll_id FROM feeds WHERE lease_poll_id IS NOT NULL"))
         )
-        given: dict[int, int] = dict(
+        leased: dict[int, int] = dict(
             connection.execute(text("SELECT poll_id, feed_id FROM crash_leases")).all()
         )
         recorded = list(connection.scalars(text("SELECT id FROM polls WHERE result <> 'pushed'")))
-    return Leases(given=given, recorded=recorded, current=current)
+    return Leases(leased=leased, recorded=recorded, current=current)
 
 
 def quarantined(engine: Engine) -> list[str]:
-    """What stands in quarantine and was not replayed, each in one line."""
+    """Describe each quarantined record that was not replayed, one line for each."""
     query = """SELECT topic, partition, "offset", error, detail
         FROM quarantine WHERE replayed_at IS NULL ORDER BY id"""
     with transaction(engine) as connection:
@@ -134,7 +135,7 @@ def quarantined(engine: Engine) -> list[str]:
 
 
 def partitions_used(engine: Engine) -> set[int]:
-    """Partitions of ``news.articles`` from which records were stored."""
+    """Return the partitions of ``news.articles`` from which records were stored."""
     query = "SELECT DISTINCT split_part(log_position, '/', 2)::int FROM sightings WHERE log_position LIKE :articles"
     with transaction(engine) as connection:
         return set(connection.scalars(text(query), {"articles": f"{ARTICLES}/%"}))

@@ -1,4 +1,4 @@
-"""The service with everything it stands on, and the hand that strikes it, then restarts what died."""
+"""The running service with its database and broker; strikes at armed failpoints and restarts whatever was killed."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ from tests.ports import reserve_ports
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 PARTITIONS: Final = 4
 DOWN_SECONDS: Final = 0.3
-"""A killed database or broker stays away for up to this long, so that the others notice, or do not."""
+"""Longest time that a killed database or broker stays down. It is random, so that clients notice it or do not."""
 EXCUSED_SECONDS: Final = 90.0
-"""So long after that a process may end because of it: Kafka's clients wait for a minute."""
+"""Time after a server's death within which a process may exit because of it: Kafka's clients wait for a minute."""
 TICK_SECONDS: Final = 0.02
 COMMAND_SECONDS: Final = 60.0
 
 
 class StuckError(Exception):
-    """The service does not get on: the run ends here."""
+    """The service makes no progress, so the run ends here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Of the poller, in milliseconds."""
+    """Settings of the poller, in milliseconds."""
 
     interval: int
     interval_min: int
@@ -51,11 +51,11 @@ class Timing:
 
 ALONE: Final = Timing(interval=300, interval_min=100, lease=2100)
 PAIRED: Final = Timing(interval=1000, interval_min=1000, lease=4000)
-"""Longer, so that an interval that was cut short shows."""
+"""Longer, so that an interval that was cut short is visible."""
 
 
 class Rig:
-    """Made by :func:`build`; ``source`` is the folder whose package ``ingest`` is run."""
+    """Built by :func:`build`; ``source`` is the folder whose package ``ingest`` is run."""
 
     def __init__(
         self,
@@ -85,10 +85,10 @@ class Rig:
         if kafka is not None:
             self._parts[Target.BROKER] = kafka
         self.settings = self._spell_out()
-        """Of the service, as its environment has them."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        """Settings of the service, as environment variables."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         self._environment = {
-            **kept,
+            **inherited,
             **self.settings,
             CRASH_SOCKET: str(steps.path),
             "PYTHONUNBUFFERED": "1",
@@ -142,29 +142,29 @@ class Rig:
 
     @property
     def pending(self) -> Sequence[Strike]:
-        """Armed, and not struck yet."""
+        """Strikes that are armed and have not happened yet."""
         return list(self._pending.values())
 
     def disarm(self) -> Sequence[Strike]:
-        """Leave everybody alone; the strikes that nobody came to."""
+        """Disarm every failpoint; return the strikes that never happened."""
         self.steps.disarm()
         missed = self.pending
         self._pending.clear()
         return missed
 
-    def until(self, claim: Callable[[], bool], *, patience: float) -> bool:
-        """Strike and restart until ``claim()`` holds; False: it does not after ``patience`` seconds."""
+    def until(self, condition: Callable[[], bool], *, patience: float) -> bool:
+        """Strike and restart until ``condition()`` holds; return False if it does not within ``patience`` seconds."""
         end = time.monotonic() + patience
         while True:
             self._tick()
-            if claim():
+            if condition():
                 return True
             if time.monotonic() > end:
                 return False
             time.sleep(TICK_SECONDS)
 
     def ask_to_stop(self, role: Role) -> None:
-        """As an operator would; the processes are started again."""
+        """Ask the processes of ``role`` to stop, as an operator would; they are started again."""
         for service in self.services:
             if service.role is role:
                 service.terminate()
@@ -173,16 +173,16 @@ class Rig:
         while (reached := self.steps.take()) is not None:
             self._strike(reached)
         for service in self.services:
-            if (end := service.ended()) is not None:
+            if (end := service.collect_end()) is not None:
                 self._explain(end)
             if service.missing:
                 service.start()
-            for left in service.left_running():
-                self._on_violation(Kind.LEFT_RUNNING, left)
+            for orphan in service.left_running():
+                self._on_violation(Kind.LEFT_RUNNING, orphan)
 
     def _strike(self, reached: Reached) -> None:
         strike = self._pending.pop(reached.label, None)
-        if strike is None:  # reached in the moment it was given up
+        if strike is None:  # reached at the moment it was disarmed
             self.steps.release(reached)
             return
         self.struck.add(reached.label)
@@ -208,19 +208,19 @@ class Rig:
         self._command.kill()
 
     def _explain(self, end: End) -> None:
-        """A process may end by itself when its database or broker went away, and in no other way."""
+        """Report an exit that is not excused by the death of the database or the broker."""
         if end.code == UNAVAILABLE_EXIT and time.monotonic() < self._excused_until:
             return
-        words = end.last_words.replace("\n", "\n    ")
-        self._on_violation(Kind.UNEXPECTED_EXIT, f"{end.name} ended with {end.code}:\n    {words}")
+        output_tail = end.log_tail.replace("\n", "\n    ")
+        self._on_violation(Kind.UNEXPECTED_EXIT, f"{end.name} ended with {end.code}:\n    {output_tail}")
 
     # --- commands, starting and stopping ---
 
     def command(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
-        """Run a command of the service; where it was killed or its database went away, again.
+        """Run a command of the service; repeat it where it was killed or its database died.
 
         Raises:
-            StuckError: it failed otherwise.
+            StuckError: the command failed for another reason.
         """
         output = self._folder / "commands.log"
         end = time.monotonic() + COMMAND_SECONDS
@@ -243,9 +243,9 @@ class Rig:
             if running.returncode == 0:
                 return
             if sum(self.kills.values()) == struck or time.monotonic() > end:
-                words = "\n    ".join(output.read_text("utf-8", "replace").splitlines()[-12:])
+                output_tail = "\n    ".join(output.read_text("utf-8", "replace").splitlines()[-12:])
                 raise StuckError(
-                    f"ingest {' '.join(arguments)} ended with {running.returncode}:\n    {words}"
+                    f"ingest {' '.join(arguments)} ended with {running.returncode}:\n    {output_tail}"
                 )
 
     def start(self) -> None:
@@ -253,7 +253,7 @@ class Rig:
             service.start()
 
     def stop(self, *roles: Role) -> None:
-        """End the processes of ``roles`` for good."""
+        """Stop the processes of ``roles`` for good."""
         for service in self.services:
             if service.role in roles:
                 service.stop()
@@ -262,10 +262,10 @@ class Rig:
         for service in self.services:
             service.sweep()
 
-    def last_words(self) -> str:
-        """The end of what each process said."""
+    def log_tails(self) -> str:
+        """Return the end of each process's output."""
         return "\n".join(
-            f"--- {service.name} ({service.starts} starts, {service.kills} killed)\n{service.last_words(25)}"
+            f"--- {service.name} ({service.starts} starts, {service.kills} killed)\n{service.log_tail(25)}"
             for service in self.services
         )
 

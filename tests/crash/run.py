@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Final
@@ -39,55 +40,55 @@ from tests.crash.news import EVERYTHING, STORMS, Newsroom, stream_kinds
 from tests.crash.parts import KafkaReader
 from tests.crash.plan import Cycle
 from tests.crash.rig import CHECKOUT, PARTITIONS, Rig, StuckError, build
-from tests.crash.subscriber import Subscriber, Told
-from tests.feedworld import FeedWorld
+from tests.crash.subscriber import ReceivedEvent, Subscriber
+from tests.feedworld import FeedWorld, WorldFeed
 from tests.feedworld.hub import Hub
 
 STREAMS: Final = (EVERYTHING, STORMS)
 FEEDS: Final = 4
 SHOWN: Final = 50
-"""Violations that a report names."""
+"""Number of violations that a report lists."""
 NUDGE_SECONDS: Final = 2.0
-"""A step that was not reached by then is one of starting or stopping: its process is asked to stop."""
+"""A step not reached within this time belongs to starting or stopping, so its process is asked to stop."""
 REACH_SECONDS: Final = (4.0, 8.0, 16.0, 32.0, 64.0)
-"""So long each time it is asked: one that was only starting, and had no subscriber yet, stops without passing it. On a
-machine with other work a start alone takes longer than the first of them."""
+"""Seconds to wait after each such request. A process that was still starting, without a subscriber, stops without
+passing the step. On a busy machine a start alone takes longer than the first of these."""
 SHARING_ROUNDS: Final = 20
 EARLY: Final = 0.9
-"""The part of the interval that must lie between two requests for one feed. Not all of it: it counts from when
-the poll was decided, and a request is made some milliseconds later, not always as many."""
+"""Part of the interval that must lie between two requests for one feed. The interval counts from the decision to poll,
+and the request follows some milliseconds later, by a varying delay."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """What a run came to."""
+    """Result of a run."""
 
     log: str
     seed: int
     violations: list[Violation] = field(default_factory=list)
     kills: int = 0
     killed: str = ""
-    """The same by target, in words."""
+    """Kills by target, as text."""
     struck: frozenset[str] = frozenset()
     """Labels at which something was killed."""
     cycles: int = 0
     articles: int = 0
     revisions: int = 0
     events: int = 0
-    """On all streams together."""
+    """Events on all streams together."""
     connections: int = 0
-    """How often the subscriber of everything had to connect."""
+    """How often the subscriber of the topic ``everything`` had to connect."""
     seconds: float = 0.0
-    last_words: str = ""
+    log_tails: str = ""
 
     def count(self, kind: Kind) -> int:
         return sum(violation.kind is kind for violation in self.violations)
 
     def report(self) -> str:
-        """The violations, and what it takes to see them again."""
+        """Return the violations, with what is needed to reproduce them."""
         lines = [
             f"{len(self.violations)} violations on {self.log}, seed {self.seed} ({self.killed} killed):",
-            *(f"  {violation.kind}: {violation.what}" for violation in self.violations[:SHOWN]),
+            *(f"  {violation.kind}: {violation.detail}" for violation in self.violations[:SHOWN]),
         ]
         if len(self.violations) > SHOWN:
             lines.append(f"  … and {len(self.violations) - SHOWN} more")
@@ -133,7 +134,7 @@ def run(
         )
         harness.go(rig, stack.enter_context(FeedWorld()), stack.enter_context(Hub()), cycles)
         if outcome.violations:
-            outcome.last_words = rig.last_words()
+            outcome.log_tails = rig.log_tails()
     outcome.seconds = time.monotonic() - begun
     return outcome
 
@@ -154,9 +155,9 @@ class _Run:
         self._subscribers: list[Subscriber] = []
         self._readers: list[KafkaReader] = []
 
-    def violated(self, kind: Kind, what: str) -> None:
-        self._outcome.violations.append(Violation(kind, f"{what}   [cycle: {self._cycle}]"))
-        self._say(f"VIOLATION {kind}: {what}")
+    def violated(self, kind: Kind, detail: str) -> None:
+        self._outcome.violations.append(Violation(kind, f"{detail}   [cycle: {self._cycle}]"))
+        self._say(f"VIOLATION {kind}: {detail}")
 
     def go(self, rig: Rig, world: FeedWorld, hub: Hub, cycles: Sequence[Cycle]) -> None:
         self._rig = rig
@@ -169,14 +170,14 @@ class _Run:
             for cycle in before:
                 self._cycle = cycle
                 provoke.migrate(rig, cycle)
-                self._given_up()
+                self._report_unreached()
                 self._outcome.cycles += 1
                 self._say(f"[{self._outcome.log}] {cycle}")
             self._open()
             for number, cycle in enumerate(live, 1):
                 if self._enough is not None and sum(rig.kills.values()) >= self._enough:
                     break
-                self._one(cycle, name=f"[{self._outcome.log} {number}/{len(live)}]")
+                self._run_cycle(cycle, name=f"[{self._outcome.log} {number}/{len(live)}]")
             self._settle()
         except StuckError as stuck:
             self.violated(Kind.STUCK, str(stuck))
@@ -200,92 +201,93 @@ class _Run:
         self._subscribers = [Subscriber(rig.port, topic).__enter__() for topic in STREAMS]
         if rig.kafka is not None:
             self._readers = [KafkaReader(rig.kafka.bootstrap, stream_topic(topic)) for topic in STREAMS]
-        self._one(Cycle(()), name=f"[{self._outcome.log}]")
+        self._run_cycle(Cycle(()), name=f"[{self._outcome.log}]")
         if rig.paired:
             self._share()
 
     def _share(self) -> None:
-        """Until both of a pair have work; the embedded log has one consumer at work and one that stands by."""
+        """Publish rounds until both processes of a pair have worked; the embedded log keeps one consumer on standby."""
         rig = self._rig
         for label in ("poll.leased", *(["consume.committed"] if rig.kafka else [])):
             for _ in range(SHARING_ROUNDS):
                 if len(rig.steps.pids.get(label, ())) > 1:
                     break
-                self._one(Cycle(()), name=f"[{self._outcome.log}]")
+                self._run_cycle(Cycle(()), name=f"[{self._outcome.log}]")
             else:
-                self.violated(
-                    Kind.STUCK, f"of the two processes that pass {label} only one has anything to do"
-                )
+                self.violated(Kind.STUCK, f"only one of the two processes that pass {label} gets any work")
 
-    def _one(self, cycle: Cycle, *, name: str) -> None:
+    def _run_cycle(self, cycle: Cycle, *, name: str) -> None:
         begun = time.monotonic()
         self._cycle = cycle
         self._news.publish_round()
-        # Not before the news: most steps are passed all the time, and a poll that brings nothing risks nothing.
+        # Arm only now that there is news: most steps are passed all the time, and a poll without news risks nothing.
         self._rig.arm(cycle)
         self._quarantined += provoke.provoke(self._rig, self._news, self._hub, cycle)
         self._rig.until(lambda: not self._rig.pending, patience=NUDGE_SECONDS)
         for patience in REACH_SECONDS:
-            if not (waiting := self._awaited()):
+            if not (waiting := self._unreached_roles()):
                 break
             for role in waiting:
                 self._rig.ask_to_stop(role)
-            self._rig.until(lambda: not self._awaited(), patience=patience)
-        self._given_up()
+            self._rig.until(lambda: not self._unreached_roles(), patience=patience)
+        self._report_unreached()
         if not self._rig.until(self._drained, patience=self._patience):
-            raise StuckError(f"{self._patience:.0f} s after the last kill: {self._lacking()}")
+            raise StuckError(f"{self._patience:.0f} s after the last kill: {self._missing()}")
         self._outcome.cycles += 1
         self._say(f"{name} {cycle}: {time.monotonic() - begun:.1f} s")
 
-    def _awaited(self) -> set[Role]:
-        """Whose first passing of an armed step is still to come."""
+    def _unreached_roles(self) -> set[Role]:
+        """Return the roles that have an armed failpoint not reached for the first time yet."""
         return {strike.label.role for strike in self._rig.pending if strike.occurrence == 1}
 
-    def _given_up(self) -> None:
+    def _report_unreached(self) -> None:
         for strike in self._rig.disarm():
-            if strike.occurrence == 1:  # how often a later one comes in a round is a matter of luck
+            if strike.occurrence == 1:  # a round does not always reach a later occurrence
                 where = f"{strike.label.file}:{strike.label.line}"
                 self.violated(Kind.NOT_REACHED, f"{strike.label.name} ({where})")
 
     def _drained(self) -> bool:
-        """Everything published has come through, by the numbers."""
-        return not self._lacking()
+        """Return whether everything published has arrived everywhere, by the counts."""
+        return not self._missing()
 
-    def _lacking(self) -> str:
-        """What has not come through yet, in words; empty when everything has."""
+    def _missing(self) -> str:
+        """Describe the counts that are still too low; empty when everything has arrived."""
         try:
-            found = reading.progress(self._rig.postgres.engine, STREAMS)
+            progress = reading.progress(self._rig.postgres.engine, STREAMS)
             reading.hasten_pages(self._rig.postgres.engine)
         except Unavailable as error:
             return str(error)
-        wanted = {topic: self._wanted(topic) for topic in STREAMS}
+        expected = {topic: self._expected_events(topic) for topic in STREAMS}
         for reader in self._readers:
             reader.read()
-        have = {
-            "revisions stored": (found.revisions, self._news.revisions),
-            "records in quarantine": (found.quarantined, self._quarantined),
-            "records of the log done with": (-found.behind, 0),
-            **{f"events of {topic}": (found.cursors[topic], wanted[topic]) for topic in STREAMS},
-            **{f"events of {one.topic} told": (one.cursor, wanted[one.topic]) for one in self._subscribers},
+        counts = {
+            "revisions stored": (progress.revisions, self._news.revisions),
+            "records in quarantine": (progress.quarantined, self._quarantined),
+            "records of the log consumed": (-progress.behind, 0),
+            **{f"events of {topic}": (progress.cursors[topic], expected[topic]) for topic in STREAMS},
             **{
-                f"events of {topic} in Kafka": (reader.cursor, wanted[topic])
+                f"events of {subscriber.topic} received": (subscriber.cursor, expected[subscriber.topic])
+                for subscriber in self._subscribers
+            },
+            **{
+                f"events of {topic} in Kafka": (reader.cursor, expected[topic])
                 for reader, topic in zip(self._readers, STREAMS, strict=False)
             },
         }
-        return ", ".join(f"{what}: {n} of {all_}" for what, (n, all_) in have.items() if n < all_)
+        return ", ".join(f"{figure}: {n} of {all_}" for figure, (n, all_) in counts.items() if n < all_)
 
-    def _wanted(self, topic: str) -> int:
+    def _expected_events(self, topic: str) -> int:
         return sum(len(stream_kinds(article, topic)) for article in self._news.articles.values())
 
     def _settle(self) -> None:
-        """Every feed is polled once more, then no more: what would come twice has come."""
+        """Poll every feed once more and stop the pollers, so that any repetition has arrived."""
         self._cycle = Cycle(())
         for feed in self._news.feeds:
-            wanted = feed.request_count + 2
-            self._rig.until(lambda feed=feed, wanted=wanted: feed.request_count >= wanted, patience=10.0)  # type: ignore[misc]
+            expected_requests = feed.request_count + 2
+            self._rig.until(partial(_polled, feed, expected_requests), patience=10.0)
         self._rig.stop(Role.POLL)
         if not self._rig.until(self._drained, patience=self._patience):
-            raise StuckError(f"after the last poll: {self._lacking()}")
+            raise StuckError(f"after the last poll: {self._missing()}")
 
     # --- the comparison ---
 
@@ -296,19 +298,19 @@ class _Run:
         ids = {row.url: row.id for row in stored}
         for number, topic in enumerate(STREAMS):
             streams = self._streams(topic, number)
-            for where, told in streams.items():
-                outcome.violations += compare_stream(where, topic, told, published.values(), ids)
+            for where, events in streams.items():
+                outcome.violations += compare_stream(where, topic, events, published.values(), ids)
             outcome.events += len(streams["the stream's table"])
         for subscriber in self._subscribers:
-            for strange in subscriber.strange:
-                self.violated(Kind.GAP, strange)
-        found = reading.leases(rig.postgres.engine)
-        outcome.violations += compare_polls(found.given, found.recorded, found.current)
-        aside = reading.quarantined(rig.postgres.engine)
-        if len(aside) != self._quarantined:
+            for irregularity in subscriber.irregularities:
+                self.violated(Kind.GAP, irregularity)
+        leases = reading.leases(rig.postgres.engine)
+        outcome.violations += compare_polls(leases.leased, leases.recorded, leases.current)
+        quarantined = reading.quarantined(rig.postgres.engine)
+        if len(quarantined) != self._quarantined:
             self.violated(
                 Kind.QUARANTINED,
-                f"{len(aside)} records, {self._quarantined} expected: {'; '.join(aside[:5])}",
+                f"{len(quarantined)} records, {self._quarantined} expected: {'; '.join(quarantined[:5])}",
             )
         if rig.paired:
             self._compare_pairs()
@@ -318,25 +320,26 @@ class _Run:
         outcome.articles, outcome.revisions = len(published), self._news.revisions
         outcome.connections = self._subscribers[0].connections if self._subscribers else 0
 
-    def _streams(self, topic: str, number: int) -> dict[str, Sequence[Told]]:
-        """What each way to read the stream has, by its name."""
+    def _streams(self, topic: str, number: int) -> dict[str, Sequence[ReceivedEvent]]:
+        """Return the stream as each way of reading it shows it, by name."""
         rig = self._rig
-        found: dict[str, Sequence[Told]] = {
+        streams: dict[str, Sequence[ReceivedEvent]] = {
             "the stream's table": reading.stream_events(rig.postgres.engine, topic)
         }
         try:
-            found["GET …/events"] = reading.stream_pages(rig.port, topic)
+            streams["GET …/events"] = reading.stream_pages(rig.port, topic)
         except (OSError, HTTPException) as error:
             self.violated(Kind.STUCK, f"the API does not answer: {error}")
         if self._subscribers:
-            found["the subscriber"] = self._subscribers[number].told
+            streams["the subscriber"] = self._subscribers[number].events
         if rig.kafka is not None:
-            # Another reader, from the beginning: the first one may have been lucky.
+            # Read again from the beginning with another reader: the first one may have missed something only it would
+            # miss.
             reader = KafkaReader(rig.kafka.bootstrap, stream_topic(topic))
-            reader.read_all(self._wanted(topic), patience=20.0)
+            reader.read_all(self._expected_events(topic), patience=20.0)
             reader.close()
-            found["Kafka"] = reader.told
-        return found
+            streams["Kafka"] = reader.events
+        return streams
 
     def _compare_pairs(self) -> None:
         interval = self._rig.timing.interval_min / 1000 * EARLY
@@ -347,6 +350,10 @@ class _Run:
             unused = set(range(PARTITIONS)) - reading.partitions_used(self._rig.postgres.engine)
             for partition in sorted(unused):
                 self.violated(Kind.PARTITION_UNUSED, f"nothing was stored from partition {partition}")
+
+
+def _polled(feed: WorldFeed, requests: int) -> bool:
+    return feed.request_count >= requests
 
 
 def _is_of(cycle: Cycle, role: Role) -> bool:

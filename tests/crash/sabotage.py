@@ -1,6 +1,6 @@
-"""Proof that the harness catches what it is there to catch: the service with one guarantee broken on purpose.
+"""Prove that the harness detects a broken guarantee: run the service with one guarantee broken on purpose.
 
-The source is copied and rewritten there; the run over the copy must find articles or events lost.
+The source is copied and the copy rewritten. The run over the copy must lose articles or events.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Final
 from tests.crash.rig import CHECKOUT
 
 
-class NotFoundError(Exception):
-    """The source is not as the sabotage knows it; it has to be taught the new text."""
+class OutdatedSabotageError(Exception):
+    """The source no longer contains the text that a sabotage replaces, so the sabotage must be updated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewrite:
-    """In ``file``: the one place that has ``old`` gets ``new``."""
+    """Replaces the only occurrence of ``old`` in ``file`` by ``new``."""
 
     file: str
     old: str
@@ -34,9 +34,9 @@ class Sabotage:
     about: str
     rewrites: tuple[Rewrite, ...]
     labels: tuple[str, ...]
-    """The steps at which a kill shows it."""
+    """Failpoints at which a kill exposes the broken guarantee."""
     patience: float = 10.0
-    """Seconds to wait for what will not come."""
+    """Seconds to wait for news that will never arrive."""
 
 
 SABOTAGES: Final = {
@@ -80,10 +80,10 @@ SABOTAGES: Final = {
 
 @contextmanager
 def sabotaged(name: str) -> Iterator[Path]:
-    """A folder with the rewritten package, for the length of the block.
+    """Yield a folder with the rewritten package, for the length of the block.
 
     Raises:
-        NotFoundError: a text to rewrite is not there, or there more than once.
+        OutdatedSabotageError: a text to rewrite occurs never, or more than once.
     """
     with tempfile.TemporaryDirectory(prefix="ingest-sabotage-") as folder:
         for part in ("ingest", "migrations"):
@@ -95,12 +95,12 @@ def sabotaged(name: str) -> Iterator[Path]:
 
 
 def rewrite(folder: Path, rewrites: Sequence[Rewrite]) -> None:
-    for one in rewrites:
-        path = folder / one.file
+    for change in rewrites:
+        path = folder / change.file
         source = path.read_text("utf-8")
-        if source.count(one.old) != 1:
-            raise NotFoundError(
-                f"{one.file} has {source.count(one.old)} times, not once:\n{one.old}"
+        if source.count(change.old) != 1:
+            raise OutdatedSabotageError(
+                f"{change.file} has {source.count(change.old)} times, not once:\n{change.old}"
                 "tests/crash/sabotage.py must follow the source"
             )
-        path.write_text(source.replace(one.old, one.new), "utf-8")
+        path.write_text(source.replace(change.old, change.new), "utf-8")

@@ -1,7 +1,7 @@
-"""The other end of ``INGEST_CRASH_SOCKET``: every process asks at every labelled step whether it may go on.
+"""The server behind ``INGEST_CRASH_SOCKET``: every process asks at every failpoint whether it may go on.
 
-The question is one line, ``<pid> <label>``; the answer is one byte, when it may. At an armed step it does not
-come until the harness has done its damage (:mod:`ingest.runtime` has the asking side).
+The request is one line, ``<pid> <label>``; the response is one byte. At an armed failpoint it is sent only after the
+harness has struck (:mod:`ingest.runtime` has the client).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ GO_ON: Final = b"g"
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A process stands at an armed step and waits."""
+    """A process that waits at an armed failpoint."""
 
     label: str
     pid: int
@@ -30,19 +30,19 @@ class Reached:
 
 
 class Steps:
-    """Answers every step at once, except the armed ones: those are kept for :meth:`take`."""
+    """Responds at once, except at armed failpoints: those are kept for :meth:`take`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.counts: Counter[str] = Counter()
         """How often each label was reached."""
         self.pids: dict[str, set[int]] = {}
-        """By which processes."""
+        """Processes that reached each label."""
         self._armed: dict[str, int] = {}
         self._reached: list[Reached] = []
-        self._rests: dict[socket.socket, bytes] = {}
+        self._unfinished_lines: dict[socket.socket, bytes] = {}
         self._lock = threading.Lock()
-        self._ended = threading.Event()
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="crash-steps", daemon=True)
 
     def __enter__(self) -> Self:
@@ -57,44 +57,44 @@ class Steps:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ended.set()
+        self._stopping.set()
         self._thread.join()
-        for one in (*self._rests, self._listening):
-            one.close()
+        for connection in (*self._unfinished_lines, self._listening):
+            connection.close()
         self._selector.close()
 
     def arm(self, label: str, *, occurrence: int = 1) -> None:
-        """Hold whoever reaches ``label`` for the ``occurrence``-th time from now."""
+        """Hold the process that reaches ``label`` for the ``occurrence``-th time from now."""
         with self._lock:
             self._armed[label] = occurrence
 
     def disarm(self) -> Sequence[str]:
-        """Answer everything again; the labels that were armed and not reached."""
+        """Respond to everything again; return the armed labels that were not reached."""
         with self._lock:
             unreached, self._armed = sorted(self._armed), {}
         return unreached
 
     @property
     def armed(self) -> Sequence[str]:
-        """Labels that nobody has reached yet."""
+        """Labels that are armed and not reached yet."""
         with self._lock:
             return sorted(self._armed)
 
     def take(self) -> Reached | None:
-        """A process that stands at an armed step, if there is one; :meth:`release` lets it go on."""
+        """Return a process that waits at an armed failpoint, if there is one; :meth:`release` lets it go on."""
         with self._lock:
             return self._reached.pop(0) if self._reached else None
 
     def release(self, reached: Reached) -> None:
-        """Let it go on, if it still lives."""
-        self._answer(reached.asking)
+        """Let the process go on, if it still lives."""
+        self._let_go(reached.asking)
 
     def _run(self) -> None:
-        while not self._ended.is_set():
+        while not self._stopping.is_set():
             for key, _ in self._selector.select(timeout=0.1):
                 if key.fileobj is self._listening:
                     asking, _ = self._listening.accept()
-                    self._rests[asking] = b""
+                    self._unfinished_lines[asking] = b""
                     self._selector.register(asking, selectors.EVENT_READ)
                 elif isinstance(key.fileobj, socket.socket):
                     self._read(key.fileobj)
@@ -106,10 +106,10 @@ class Steps:
             piece = b""
         if not piece:
             self._selector.unregister(asking)
-            del self._rests[asking]
+            del self._unfinished_lines[asking]
             asking.close()
             return
-        *lines, self._rests[asking] = (self._rests[asking] + piece).split(b"\n")
+        *lines, self._unfinished_lines[asking] = (self._unfinished_lines[asking] + piece).split(b"\n")
         for line in lines:
             pid, _, label = line.decode().partition(" ")
             self._step(asking, int(pid), label)
@@ -125,9 +125,9 @@ class Steps:
                 return
             if left is not None:
                 self._armed[label] = left - 1
-        self._answer(asking)
+        self._let_go(asking)
 
     @staticmethod
-    def _answer(asking: socket.socket) -> None:
-        with suppress(OSError):  # it is dead, and its connection perhaps closed already
+    def _let_go(asking: socket.socket) -> None:
+        with suppress(OSError):  # the process is dead, and its connection may be closed already
             asking.sendall(GO_ON)

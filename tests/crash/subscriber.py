@@ -1,4 +1,4 @@
-"""One subscriber of one stream for the whole run, as an EventSource in a browser would be."""
+"""A subscriber of one stream for the whole run, with the behaviour of a browser's EventSource."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from typing import Final, Self
 
 RECONNECT_SECONDS: Final = 0.1
 SILENCE_SECONDS: Final = 20.0
-"""The server sends a comment every 15 s; later than that the connection is dead."""
+"""The server sends a comment every 15 s; after a longer silence the connection is dead."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One event as somebody was told it."""
+class ReceivedEvent:
+    """A stream event as a reader received it."""
 
     cursor: int
     kind: str
     article: str
-    """The article's id."""
+    """Id of the article."""
     revision: int
 
 
 class Subscriber:
-    """Reconnects with Last-Event-ID after every break; keeps what it was told in the order it came."""
+    """Reconnects with Last-Event-ID after every break; keeps the events in the order of arrival."""
 
     def __init__(self, port: int, topic: str) -> None:
-        self.told: list[Told] = []
-        self.strange: list[str] = []
-        """What it was told that no subscriber should be: gaps, refusals."""
+        self.events: list[ReceivedEvent] = []
+        self.irregularities: list[str] = []
+        """Responses that no subscriber should get: gap events, refusals."""
         self.connections = 0
         self.topic = topic
         self._port = port
         self._last = 0
-        self._ended = threading.Event()
+        self._stopping = threading.Event()
         self._open: http.client.HTTPConnection | None = None
         self._thread = threading.Thread(target=self._run, name=f"subscriber-{topic}", daemon=True)
 
@@ -49,7 +49,7 @@ class Subscriber:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ended.set()
+        self._stopping.set()
         opened = self._open
         if opened is not None and opened.sock is not None:
             with suppress(OSError):
@@ -58,15 +58,15 @@ class Subscriber:
 
     @property
     def cursor(self) -> int:
-        """Of the last event it was told."""
+        """Cursor of the last event received."""
         return self._last
 
     def _run(self) -> None:
-        while not self._ended.is_set():
-            # Whatever breaks a connection, the answer of an EventSource is to connect again.
+        while not self._stopping.is_set():
+            # Whatever breaks a connection, an EventSource connects again.
             with suppress(OSError, http.client.HTTPException):
                 self._listen()
-            self._ended.wait(RECONNECT_SECONDS)
+            self._stopping.wait(RECONNECT_SECONDS)
 
     def _listen(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=SILENCE_SECONDS)
@@ -75,35 +75,39 @@ class Subscriber:
             connection.request(
                 "GET", f"/v1/topics/{self.topic}/stream", headers={"Last-Event-ID": str(self._last)}
             )
-            answer = connection.getresponse()
-            if answer.status != 200:
-                said = answer.read(500).decode("utf-8", "replace")
-                if answer.status < 500:
-                    self.strange.append(f"subscribing after {self._last}: {answer.status} {said}")
+            response = connection.getresponse()
+            if response.status != 200:
+                reason = response.read(500).decode("utf-8", "replace")
+                if response.status < 500:
+                    self.irregularities.append(f"subscribing after {self._last}: {response.status} {reason}")
                 return
             self.connections += 1
-            for name, cursor, data in _events(answer):
+            for name, cursor, data in _events(response):
                 if name == "gap":
-                    self.strange.append(f"after {self._last} the subscriber was told of a gap: {data}")
+                    self.irregularities.append(
+                        f"after {self._last} the subscriber received a gap event: {data}"
+                    )
                 else:
-                    self.told.append(told(cursor, name, json.loads(data)))
+                    self.events.append(received_event(cursor, name, json.loads(data)))
                 self._last = cursor
         finally:
             self._open = None
             connection.close()
 
 
-def told(cursor: int, kind: str, body: dict[str, object]) -> Told:
-    """An event from its body in JSON; kind and cursor are those beside it."""
+def received_event(cursor: int, kind: str, body: dict[str, object]) -> ReceivedEvent:
+    """Decode an event from its JSON body; kind and cursor are transmitted beside the body."""
     article = body["article"]
     assert isinstance(article, dict)
-    return Told(cursor=cursor, kind=kind, article=str(article["id"]), revision=int(article["revision"]))
+    return ReceivedEvent(
+        cursor=cursor, kind=kind, article=str(article["id"]), revision=int(article["revision"])
+    )
 
 
-def _events(answer: http.client.HTTPResponse) -> Iterator[tuple[str, int, str]]:
-    """Name, id and data of every event; an event whose empty line never came is none."""
+def _events(response: http.client.HTTPResponse) -> Iterator[tuple[str, int, str]]:
+    """Yield name, id and data of every event; an event without its empty line is incomplete and skipped."""
     name, cursor, data = "message", 0, ""
-    while raw := answer.readline():
+    while raw := response.readline():
         if not raw.endswith(b"\n"):
             return
         line = raw.decode().rstrip("\r\n")

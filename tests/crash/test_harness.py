@@ -1,4 +1,4 @@
-"""The harness sees what it is there to see; real runs are in test_crash.py."""
+"""Tests of the harness itself; real runs are in test_crash.py."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.crash.compare import (
     compare_store,
     compare_stream,
 )
-from tests.crash.labels import Label, Role, StrangeStepError, find_labels
+from tests.crash.labels import Label, Role, UnplacedFailpointError, find_labels
 from tests.crash.news import EVERYTHING, STORMS, Published, Text, stream_kinds
 from tests.crash.plan import Strike, Target
-from tests.crash.sabotage import SABOTAGES, NotFoundError, Rewrite, rewrite, sabotaged
+from tests.crash.sabotage import SABOTAGES, OutdatedSabotageError, Rewrite, rewrite, sabotaged
 from tests.crash.steps import Steps
-from tests.crash.subscriber import Told
+from tests.crash.subscriber import ReceivedEvent
 
 URL = "https://a.example/1"
 STORM = "There is a storm warning for the coast."
@@ -64,31 +64,35 @@ def test_the_store_must_have_every_text_once_under_its_number(
     assert sorted(violation.kind for violation in compare_store({URL: ONE}, rows)) == sorted(expected)
 
 
-def told(*events: tuple[int, str, int]) -> list[Told]:
-    return [Told(cursor, kind, "id-1", revision) for cursor, kind, revision in events]
+def received(*events: tuple[int, str, int]) -> list[ReceivedEvent]:
+    return [ReceivedEvent(cursor, kind, "id-1", revision) for cursor, kind, revision in events]
 
 
 @pytest.mark.parametrize(
     ("topic", "events", "expected"),
     [
-        (EVERYTHING, told((1, "created", 1), (2, "updated", 2)), []),
-        (EVERYTHING, told((1, "merged", 1), (2, "updated", 2)), []),
-        (EVERYTHING, told((1, "created", 1)), [Kind.LOST]),
-        (EVERYTHING, told((1, "created", 1), (2, "updated", 2), (3, "updated", 2)), [Kind.REPEATED]),
-        (EVERYTHING, told((1, "created", 1), (2, "updated", 2), (2, "updated", 2)), [Kind.REPEATED] * 2),
-        (EVERYTHING, told((1, "updated", 2), (2, "created", 1)), [Kind.OUT_OF_ORDER]),
-        (EVERYTHING, told((1, "created", 1), (3, "updated", 2)), [Kind.GAP]),
-        (EVERYTHING, told((1, "created", 1), (2, "retracted", 2)), [Kind.LOST, Kind.REPEATED]),
-        (STORMS, told((1, "created", 1), (2, "reclassified", 2)), []),
-        (STORMS, told((1, "created", 1)), [Kind.LOST]),
-        (EVERYTHING, [*told((1, "created", 1), (2, "updated", 2)), Told(3, "created", "?", 1)], [Kind.WRONG]),
+        (EVERYTHING, received((1, "created", 1), (2, "updated", 2)), []),
+        (EVERYTHING, received((1, "merged", 1), (2, "updated", 2)), []),
+        (EVERYTHING, received((1, "created", 1)), [Kind.LOST]),
+        (EVERYTHING, received((1, "created", 1), (2, "updated", 2), (3, "updated", 2)), [Kind.REPEATED]),
+        (EVERYTHING, received((1, "created", 1), (2, "updated", 2), (2, "updated", 2)), [Kind.REPEATED] * 2),
+        (EVERYTHING, received((1, "updated", 2), (2, "created", 1)), [Kind.OUT_OF_ORDER]),
+        (EVERYTHING, received((1, "created", 1), (3, "updated", 2)), [Kind.GAP]),
+        (EVERYTHING, received((1, "created", 1), (2, "retracted", 2)), [Kind.LOST, Kind.REPEATED]),
+        (STORMS, received((1, "created", 1), (2, "reclassified", 2)), []),
+        (STORMS, received((1, "created", 1)), [Kind.LOST]),
+        (
+            EVERYTHING,
+            [*received((1, "created", 1), (2, "updated", 2)), ReceivedEvent(3, "created", "?", 1)],
+            [Kind.WRONG],
+        ),
     ],
 )
-def test_a_stream_must_tell_every_event_once_in_order(
-    topic: str, events: list[Told], expected: list[Kind]
+def test_a_stream_must_contain_every_event_once_in_order(
+    topic: str, events: list[ReceivedEvent], expected: list[Kind]
 ) -> None:
-    found = compare_stream("somewhere", topic, events, [ONE], {URL: "id-1"})
-    assert sorted(violation.kind for violation in found) == sorted(expected)
+    violations = compare_stream("somewhere", topic, events, [ONE], {URL: "id-1"})
+    assert sorted(violation.kind for violation in violations) == sorted(expected)
 
 
 def test_an_article_that_was_never_stored_is_lost_on_its_streams_too() -> None:
@@ -100,8 +104,8 @@ def test_an_article_that_was_never_stored_is_lost_on_its_streams_too() -> None:
     [([], []), ([1, 2, 3], []), ([2], [Kind.GAP]), ([1, 1], [Kind.REPEATED]), ([1, 3, 2], [Kind.GAP, Kind.REPEATED])],
 )  # fmt: skip
 def test_cursors_must_count_from_one(cursors: list[int], expected: list[Kind]) -> None:
-    found = compare_cursors("x", [Told(cursor, "created", "id", 1) for cursor in cursors])
-    assert [violation.kind for violation in found] == expected
+    violations = compare_cursors("x", [ReceivedEvent(cursor, "created", "id", 1) for cursor in cursors])
+    assert [violation.kind for violation in violations] == expected
 
 
 @pytest.mark.parametrize(
@@ -117,16 +121,16 @@ def test_cursors_must_count_from_one(cursors: list[int], expected: list[Kind]) -
 def test_every_leased_poll_must_end_in_one_outcome(
     recorded: list[int], current: list[int], expected: list[Kind]
 ) -> None:
-    found = compare_polls({1: 7, 2: 7}, recorded, current)
-    assert [violation.kind for violation in found] == expected
+    violations = compare_polls({1: 7, 2: 7}, recorded, current)
+    assert [violation.kind for violation in violations] == expected
 
 
-def test_a_feed_that_is_asked_sooner_than_its_interval_is_seen() -> None:
+def test_a_feed_requested_sooner_than_its_interval_is_a_violation() -> None:
     assert compare_intervals("/a.xml", [0.0, 1.0, 2.5], interval=1.0) == []
     assert [v.kind for v in compare_intervals("/a.xml", [0.0, 1.0, 1.5], interval=1.0)] == [Kind.POLLED_EARLY]
 
 
-def test_an_article_that_leaves_a_topic_and_returns_is_told_so() -> None:
+def test_an_article_that_leaves_a_topic_and_returns_has_events_for_both() -> None:
     texts = [Text(title="t", body=body) for body in (STORM, "Calm.", "Calm still.", STORM + " Again.", STORM)]
     article = Published(url=URL, at=ONE.at, texts=texts)
     assert stream_kinds(article, STORMS) == [
@@ -137,7 +141,7 @@ def test_an_article_that_leaves_a_topic_and_returns_is_told_so() -> None:
     ]
 
 
-def test_the_source_names_at_least_thirty_steps_and_each_log_must_reach_its_own() -> None:
+def test_the_source_has_at_least_thirty_failpoints_and_each_log_must_reach_its_own() -> None:
     labels = find_labels()
     assert len(labels) >= 30
     assert {label.role for label in labels} == set(Role)
@@ -154,9 +158,9 @@ def test_the_source_names_at_least_thirty_steps_and_each_log_must_reach_its_own(
         ('failpoint("poll.a")\nruntime.failpoint("poll.a")', "is a step of"),
     ],
 )
-def test_a_step_that_cannot_be_placed_is_refused(tmp_path: Path, source: str, complaint: str) -> None:
+def test_a_failpoint_that_no_process_owns_is_refused(tmp_path: Path, source: str, complaint: str) -> None:
     (tmp_path / "module.py").write_text(source)
-    with pytest.raises(StrangeStepError, match=complaint):
+    with pytest.raises(UnplacedFailpointError, match=complaint):
         find_labels(tmp_path)
 
 
@@ -176,18 +180,18 @@ def test_the_short_set_strikes_every_label_once_and_no_process_twice_at_once() -
             assert len(roles) == len(set(roles))
 
 
-def test_a_full_run_has_as_many_kills_as_were_asked_for_and_is_the_same_for_a_seed() -> None:
+def test_a_full_run_has_the_requested_kills_and_is_the_same_for_a_seed() -> None:
     labels = find_labels()
 
-    def made(seed: int) -> list[plan.Cycle]:
+    def cycles_of(seed: int) -> list[plan.Cycle]:
         return plan.full(labels, "kafka", kills=200, chance=random.Random(seed))
 
-    assert sum(len(cycle.strikes) for cycle in made(1)) >= 200
-    assert made(1) == made(1)
-    assert made(1) != made(2)
+    assert sum(len(cycle.strikes) for cycle in cycles_of(1)) >= 200
+    assert cycles_of(1) == cycles_of(1)
+    assert cycles_of(1) != cycles_of(2)
 
 
-def test_an_armed_step_is_held_at_its_occurrence_and_every_other_is_answered(tmp_path: Path) -> None:
+def test_an_armed_failpoint_is_held_at_its_occurrence_and_no_other(tmp_path: Path) -> None:
     with Steps(tmp_path / "s") as steps, socket.socket(socket.AF_UNIX) as process:
         process.settimeout(5)
         process.connect(str(steps.path))
@@ -209,19 +213,19 @@ def test_an_armed_step_is_held_at_its_occurrence_and_every_other_is_answered(tmp
 
 
 @pytest.mark.parametrize("name", SABOTAGES)
-def test_each_sabotage_finds_what_it_rewrites(name: str) -> None:
-    known = {label.name for label in find_labels()}
-    assert set(SABOTAGES[name].labels) <= known
+def test_each_sabotage_finds_the_text_it_rewrites(name: str) -> None:
+    names = {label.name for label in find_labels()}
+    assert set(SABOTAGES[name].labels) <= names
     with sabotaged(name) as folder:
         assert find_labels(folder / "ingest")
 
 
-def test_a_sabotage_that_finds_nothing_to_rewrite_says_so(tmp_path: Path) -> None:
+def test_a_sabotage_that_finds_nothing_to_rewrite_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("x = 1\n")
-    with pytest.raises(NotFoundError, match=r"a\.py has 0 times"):
+    with pytest.raises(OutdatedSabotageError, match=r"a\.py has 0 times"):
         rewrite(tmp_path, [Rewrite(file="a.py", old="y", new="z")])
 
 
-def test_a_strike_says_what_it_kills_and_where() -> None:
+def test_a_strike_is_described_by_failpoint_and_target() -> None:
     label = Label(name="poll.a", role=Role.POLL, file="poll.py", line=1)
     assert str(Strike(label=label, target=Target.BROKER, occurrence=2)) == "poll.a #2 → broker"

@@ -84,7 +84,10 @@ class Native:
     # --- the stores ---
 
     def start_postgres(self) -> None:
-        """What the image's entry point does with POSTGRES_USER, _PASSWORD and _DB; the user is no superuser here."""
+        """Create user and database as the image's entry point does with POSTGRES_USER, _PASSWORD and _DB.
+
+        Unlike there, the user is not a superuser.
+        """
         given = self.services["postgres"].environment
         self._database = embedded.start(self.folder / "postgres")
         user, database = sql.Identifier(given["POSTGRES_USER"]), sql.Identifier(given["POSTGRES_DB"])

@@ -1,4 +1,4 @@
-"""What docker-compose.yml says, run on this machine: migrate, start, become healthy, bring news, stop in order."""
+"""docker-compose.yml runs on this machine: processes migrate, start, become healthy, bring news, stop in order."""
 
 from __future__ import annotations
 

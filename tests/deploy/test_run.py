@@ -41,7 +41,7 @@ def test_files_are_looked_for_in_the_folder_of_the_caller(checkout: Path, tmp_pa
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     (folder / "mine.yaml").write_text(TOPICS)
-    (folder / "ingest.py").write_text("raise SystemExit('not the service')")  # what is there is not our code
+    (folder / "ingest.py").write_text("raise SystemExit('not the service')")  # must not be imported
     done = run(checkout, "ingest", "topics", "check", "mine.yaml", folder=folder)
     assert (done.returncode, done.stdout) == (0, "mine.yaml: 1 topics: chess\n"), done.stderr
 

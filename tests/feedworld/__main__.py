@@ -1,4 +1,4 @@
-"""``python -m tests.feedworld``: a feed world in its own process (see :mod:`tests.feedworld.control`)."""
+"""``python -m tests.feedworld``: run a feed world in its own process (see :mod:`tests.feedworld.control`)."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def _stop_with_stdin(control: Control) -> None:
-    # whoever started us holds the other end; it closes with them, however they end
+    # stdin closes with the process that started this one, however that process ends
     sys.stdin.read()
     control.stopped.set()
 

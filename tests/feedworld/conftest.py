@@ -1,4 +1,4 @@
-"""A feed world per test, and a raw client that sees the bytes as they travel."""
+"""A feed world for each test, and a raw client that sees the bytes on the wire."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def client() -> Iterator[httpx.Client]:
 def read_raw(
     url: str, *headers: str, method: str = "GET", limit: int = 1_000_000, timeout: float = 5
 ) -> bytes:
-    """Everything the server sends on a fresh connection, up to ``limit`` bytes.
+    """Return everything the server sends on a new connection, up to ``limit`` bytes.
 
     Raises:
-        TimeoutError: nothing came for ``timeout`` seconds and the connection is open.
+        TimeoutError: nothing arrived for ``timeout`` seconds, and the connection is open.
         ConnectionResetError: the server sent a RST.
     """
     split = urlsplit(url)

@@ -1,7 +1,8 @@
-"""A feed world in a process of its own, and its handle: for harnesses that kill, and benchmarks that count.
+"""A feed world in a process of its own, and its handle, for harnesses that kill processes and benches that count
+requests.
 
-The world's process (``python -m tests.feedworld``) says on stdout where it is, takes orders as JSON
-on a secret path, and ends when its stdin is closed, so that it never outlives the harness.
+The world's process (``python -m tests.feedworld``) prints its address, accepts orders as JSON on a secret path, and
+ends when its stdin is closed. So it never outlives the harness.
 """
 
 from __future__ import annotations
@@ -24,23 +25,23 @@ from ingest.demo.world import FeedWorld
 from tests.feedworld import faults
 
 FAULTS: Final[Mapping[str, Any]] = {
-    name: made
-    for name, made in vars(faults).items()
-    if callable(made) and getattr(made, "__module__", "") == faults.__name__ and not name.startswith("_")
+    name: result
+    for name, result in vars(faults).items()
+    if callable(result) and getattr(result, "__module__", "") == faults.__name__ and not name.startswith("_")
 }
-"""Every fault by the name orders use."""
+"""Every fault by the name that orders use."""
 
 
 GRACE: Final = 10.0
-"""Seconds a world has to end by itself."""
+"""Seconds that a world gets to end by itself."""
 
 
 class RefusedOrderError(Exception):
-    """The world refused an order; it says why."""
+    """The world refused an order; the message has the reason."""
 
 
 class Control:
-    """Carries out orders: ``{"do": …, …}`` in, a JSON object out."""
+    """Carries out orders: takes ``{"do": …, …}`` and returns a JSON object."""
 
     def __init__(self, world: FeedWorld) -> None:
         self.stopped = threading.Event()
@@ -49,10 +50,10 @@ class Control:
     def answer(self, request: Request) -> Answer:
         try:
             order = json.loads(request.body)
-            made = getattr(self, f"_do_{order.pop('do')}")(**order)
+            result = getattr(self, f"_do_{order.pop('do')}")(**order)
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             return _json(400, {"refused": f"{type(error).__name__}: {error}"})
-        return _json(200, made or {})
+        return _json(200, result or {})
 
     def _feed(self, path: str, host: str | None = None) -> WorldFeed:
         return self._world.feed(path, host=host)
@@ -120,8 +121,8 @@ class Control:
 
 
 def _fault(name: str, arguments: Mapping[str, Any]) -> Fault:
-    made: Fault = FAULTS[name](**arguments)
-    return made
+    fault: Fault = FAULTS[name](**arguments)
+    return fault
 
 
 def _json(status: int, value: Mapping[str, Any]) -> Answer:
@@ -169,7 +170,7 @@ class WorldProcess:
         if self._process is None:
             return
         try:
-            self._process.communicate(timeout=GRACE)  # closes its stdin, at which it ends
+            self._process.communicate(timeout=GRACE)  # closes the stdin of the process, which then ends
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.communicate()
@@ -181,28 +182,28 @@ class WorldProcess:
         return self._process.pid
 
     def order(self, do: str, **arguments: Any) -> dict[str, Any]:
-        """Have an order carried out.
+        """Send an order to the world and return its result.
 
         Raises:
-            RefusedOrderError: the world does not know the order, or a feed, fault or argument of it.
+            RefusedOrderError: the order, or a feed, fault or argument in it, does not exist.
         """
         connection = HTTPConnection(self._address, self.port, timeout=60)
         try:
             connection.request("POST", self._path, json.dumps({"do": do, **arguments}))
             response = connection.getresponse()
-            made: dict[str, Any] = json.loads(response.read())
+            result: dict[str, Any] = json.loads(response.read())
         finally:
             connection.close()
         if response.status != 200:
-            raise RefusedOrderError(f"{do}: {made['refused']}")
-        return made
+            raise RefusedOrderError(f"{do}: {result['refused']}")
+        return result
 
     def urls(self) -> list[str]:
-        found: list[str] = self.order("feeds")["urls"]
-        return found
+        urls: list[str] = self.order("feeds")["urls"]
+        return urls
 
     def advance_all(self) -> int:
-        """Show the next version of every feed; how many had one."""
+        """Show the next version of every feed; return how many feeds had one."""
         return int(self.order("advance_all")["advanced"])
 
     def advance(self, path: str) -> bool:
@@ -212,7 +213,7 @@ class WorldProcess:
         self.order("at", moment=moment.isoformat())
 
     def publish(self, path: str, body: bytes, *, content_type: str = "application/rss+xml") -> str:
-        """Show these bytes at this path; the URL they have there."""
+        """Show these bytes at this path; return their URL."""
         self.order("publish", path=path, body=base64.b64encode(body).decode(), content_type=content_type)
         return f"http://{self._address}:{self.port}{path}"
 
@@ -220,21 +221,21 @@ class WorldProcess:
         self.order("fail_next", path=path, fault=fault, times=times, arguments=arguments)
 
     def fail_every(self, path: str, fault: str, *, every: int, **arguments: Any) -> None:
-        """Every so manieth request goes wrong, until :meth:`recover`."""
+        """Let every ``every``-th request fail, until :meth:`recover`."""
         self.order("fail_every", path=path, fault=fault, every=every, arguments=arguments)
 
     def recover(self, path: str) -> None:
         self.order("recover", path=path)
 
     def mark(self) -> None:
-        """From now on ``first_request_at`` is about requests that come after this."""
+        """Forget the first request: ``first_request_at`` is the next one from now on."""
         self.order("mark")
 
     def counts(self, *, per_feed: bool = False) -> dict[str, Any]:
-        """What was answered so far, orders left out.
+        """Return the counts of responses so far, without orders.
 
         ``requests``, ``statuses`` (keys are strings), ``strays``, ``connections``, ``bytes_sent``,
-        ``waiting``, ``first_request_at`` (seconds of the Unix epoch, of the first since :meth:`mark`), and on
-        demand ``feeds`` (URL → statuses).
+        ``waiting``, ``first_request_at`` (Unix time of the first request since :meth:`mark`), and with ``per_feed``
+        ``feeds`` (URL → statuses).
         """
         return self.order("counts", per_feed=per_feed)

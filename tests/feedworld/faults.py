@@ -1,7 +1,7 @@
-"""Everything that goes wrong between a feed and us, as one function per fault.
+"""Every fault that happens between a feed and its readers, as one function each.
 
-Each makes a :data:`~ingest.demo.responses.Fault`: it is given the truth and says what happens instead.
-Every one of them was met in the wild.
+Each function returns a :data:`~ingest.demo.responses.Fault`: it takes the honest response and returns the faulty one.
+All of them were observed on real feeds.
 """
 
 from __future__ import annotations
@@ -25,61 +25,61 @@ ERROR_PAGE: Final = (
 )
 
 
-def _plain(answer: Answer, body: bytes, content_type: str | None = None) -> Answer:
-    """Another body under the answer's headers, uncoded, unframed yet, without validators."""
+def _plain(response: Answer, body: bytes, content_type: str | None = None) -> Answer:
+    """Replace the body of a response, without coding, framing or validators."""
     for name in ("Content-Encoding", "Content-Length", "ETag", "Last-Modified"):
-        answer = answer.replacing(name, None)
+        response = response.replacing(name, None)
     if content_type is not None:
-        answer = answer.replacing("Content-Type", content_type)
-    return replace(answer, status=200, body=body)
+        response = response.replacing("Content-Type", content_type)
+    return replace(response, status=200, body=body)
 
 
-def _script(answer: Answer, *more: Step) -> Script:
-    return Script(status=answer.status, steps=(answer.encoded(), *more))
+def _script(response: Answer, *more: Step) -> Script:
+    return Script(status=response.status, steps=(response.encoded(), *more))
 
 
 def status(code: int, *, headers: Mapping[str, str] | None = None, body: bytes = ERROR_PAGE) -> Fault:
-    """This status, with these headers (``Retry-After``, ``cf-mitigated`` …) and an HTML body."""
-    given = (("Content-Type", "text/html"), *(headers or {}).items())
-    refusal = Answer(status=code, headers=given, body=b"" if code in {204, 304} else body)
+    """Respond with this status, these headers (``Retry-After``, ``cf-mitigated`` …) and an HTML body."""
+    all_headers = (("Content-Type", "text/html"), *(headers or {}).items())
+    refusal = Answer(status=code, headers=all_headers, body=b"" if code in {204, 304} else body)
     return lambda _truth: _script(refusal)
 
 
 def redirect_to(location: str, *, code: int = 302) -> Fault:
-    """One redirect; for a standing one publish it (:meth:`WorldFeed.redirect`)."""
+    """Redirect once; for a lasting redirect publish one (:meth:`WorldFeed.redirect`)."""
     return status(code, headers={"Location": location}, body=b"")
 
 
 def with_headers(*headers: tuple[str, str]) -> Fault:
-    """The honest answer with more headers before its own."""
+    """Put more headers before those of the honest response."""
     return lambda truth: _script(replace(truth.answer, headers=headers + truth.answer.headers))
 
 
 def many_headers(count: int = 150) -> Fault:
-    """More headers than http.client reads (100)."""
+    """Send more headers than http.client reads (100)."""
     return with_headers(*((f"X-Cache-Node-{number}", "miss") for number in range(count)))
 
 
 def huge_header(size: int = 200_000) -> Fault:
-    """One header line of ``size`` bytes."""
+    """Send one header line of ``size`` bytes."""
     return with_headers(("X-Padding", "x" * size))
 
 
 def garbage_headers() -> Fault:
-    """A header block that is no HTTP: a line without a colon, and control characters."""
+    """Send an invalid header block: a line without a colon, and control characters."""
 
     def fault(truth: Truth) -> Script:
-        answer = truth.full
-        line, _, rest = answer.encoded().partition(b"\r\n")
+        response = truth.full
+        line, _, remainder = response.encoded().partition(b"\r\n")
         return Script(
-            status=answer.status, steps=(line + b"\r\nthis is no header\r\n\x00\x01: \x02\r\n" + rest,)
+            status=response.status, steps=(line + b"\r\nthis is no header\r\n\x00\x01: \x02\r\n" + remainder,)
         )
 
     return fault
 
 
 def garbage_status_line() -> Fault:
-    """Something that is not HTTP at all answers on the port."""
+    """Respond in another protocol than HTTP."""
     return lambda _truth: Script(status=0, steps=(b"SSH-2.0-OpenSSH_9.2p1\r\n", End.CLOSE))
 
 
@@ -88,7 +88,7 @@ def without_content_type() -> Fault:
 
 
 def content_type(value: str) -> Fault:
-    """A wrong Content-Type, such as ``text/html`` for a feed, or a charset the bytes are not in."""
+    """Send a wrong Content-Type, such as ``text/html`` for a feed, or a wrong charset."""
     return lambda truth: _script(truth.full.replacing("Content-Type", value))
 
 
@@ -97,28 +97,28 @@ def wrong_charset(label: str = "gb2312") -> Fault:
 
 
 def early_hints(count: int = 1) -> Fault:
-    """``103 Early Hints`` before the answer, so many times."""
+    """Send ``103 Early Hints`` ``count`` times before the response."""
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n" * count
     return lambda truth: Script(status=truth.answer.status, steps=(hints + truth.answer.encoded(),))
 
 
 def empty() -> Fault:
-    """200 with no bytes."""
+    """Respond 200 with an empty body."""
     return lambda truth: _script(_plain(truth.plain, b""))
 
 
 def html(page: bytes = ERROR_PAGE) -> Fault:
-    """200 with a web page where the feed should be."""
+    """Respond 200 with a web page in place of the feed."""
     return lambda truth: _script(_plain(truth.plain, page, "text/html; charset=utf-8"))
 
 
 def body(replacement: bytes, content_type: str | None = None) -> Fault:
-    """200 with other bytes, for any document a test wants to show once."""
+    """Respond 200 with another body, for a document that a test shows once."""
     return lambda truth: _script(_plain(truth.plain, replacement, content_type))
 
 
 def malformed() -> Fault:
-    """The feed, cut in the middle of its XML, under a Content-Length that agrees."""
+    """Cut the feed in the middle of its XML, with a matching Content-Length."""
     return lambda truth: _script(_plain(truth.plain, truth.plain.body[: len(truth.plain.body) // 2] + b"<"))
 
 
@@ -127,105 +127,105 @@ def without_validators() -> Fault:
 
 
 def etag(value: str) -> Fault:
-    """This ETag on the honest answer, whatever the body is."""
+    """Send this ETag with the honest response, whatever the body is."""
     return lambda truth: _script(truth.full.replacing("ETag", value))
 
 
 def not_modified(*, headers: Mapping[str, str] | None = None) -> Fault:
-    """304 though the feed changed (a validator that lies), or with other validators than the request's."""
+    """Respond 304 although the feed changed, or with other validators than the request's."""
     return status(304, headers=headers)
 
 
 def truncate(keep: float = 0.5) -> Fault:
-    """Promise the whole body, send this share of it, close."""
+    """Announce the whole body, send this share of it, close."""
 
     def fault(truth: Truth) -> Script:
-        answer = truth.full
-        whole = answer.encoded()
-        head = len(answer.head())
+        response = truth.full
+        encoded = response.encoded()
+        head = len(response.head())
         return Script(
-            status=answer.status, steps=(whole[: head + int((len(whole) - head) * keep)], End.CLOSE)
+            status=response.status, steps=(encoded[: head + int((len(encoded) - head) * keep)], End.CLOSE)
         )
 
     return fault
 
 
 def truncate_chunked() -> Fault:
-    """Chunked framing without its last chunk: all bytes of the body came, and yet it is cut."""
+    """Omit the last chunk: all bytes of the body arrive, but the response is incomplete."""
 
     def fault(truth: Truth) -> Script:
-        answer = truth.full
-        chunked = replace(answer.replacing("Content-Length", None), chunked=True)
-        return Script(status=answer.status, steps=(chunked.head() + chunk(answer.body), End.CLOSE))
+        response = truth.full
+        chunked = replace(response.replacing("Content-Length", None), chunked=True)
+        return Script(status=response.status, steps=(chunked.head() + chunk(response.body), End.CLOSE))
 
     return fault
 
 
 def trailers() -> Fault:
-    """Chunked framing with extensions and trailers: legal, and rarely tried."""
+    """Send chunk extensions and trailers: legal, and rarely tested."""
 
     def fault(truth: Truth) -> Script:
-        answer = truth.full
-        chunked = replace(answer.replacing("Content-Length", None), chunked=True)
-        framed = b"%x;name=value\r\n%s\r\n0\r\nX-Checksum: none\r\n\r\n" % (len(answer.body), answer.body)
-        return Script(status=answer.status, steps=(chunked.head() + framed,))
+        response = truth.full
+        chunked = replace(response.replacing("Content-Length", None), chunked=True)
+        framed = b"%x;name=value\r\n%s\r\n0\r\nX-Checksum: none\r\n\r\n" % (len(response.body), response.body)
+        return Script(status=response.status, steps=(chunked.head() + framed,))
 
     return fault
 
 
 def stall(seconds: float = 3600.0, *, after: int | None = None) -> Fault:
-    """Nothing for so long: before the status line, or after so many bytes of the body. Then the rest."""
+    """Pause for ``seconds``, before the status line or after ``after`` bytes of the body; then send the rest."""
 
     def fault(truth: Truth) -> Script:
-        answer = truth.answer if after is None else truth.full
-        whole = answer.encoded()
+        response = truth.answer if after is None else truth.full
+        encoded = response.encoded()
         if after is None:
-            return Script(status=answer.status, steps=(Pause(seconds), whole))
-        cut = len(answer.head()) + after
-        return Script(status=answer.status, steps=(whole[:cut], Pause(seconds), whole[cut:]))
+            return Script(status=response.status, steps=(Pause(seconds), encoded))
+        cut = len(response.head()) + after
+        return Script(status=response.status, steps=(encoded[:cut], Pause(seconds), encoded[cut:]))
 
     return fault
 
 
 def drip(*, size: int = 1, every: float = 1.0) -> Fault:
-    """The head at once, then ``size`` bytes of the body every so many seconds."""
+    """Send the head at once, then ``size`` bytes of the body every ``every`` seconds."""
 
     def fault(truth: Truth) -> Script:
-        answer = truth.full
+        response = truth.full
 
         def steps() -> Iterator[Step]:
-            yield answer.head()
-            payload = answer.payload()
+            yield response.head()
+            payload = response.payload()
             for at in range(0, len(payload), size):
                 yield Pause(every)
                 yield payload[at : at + size]
 
-        return Script(status=answer.status, steps=steps())
+        return Script(status=response.status, steps=steps())
 
     return fault
 
 
 def reset(*, after: int | None = None) -> Fault:
-    """TCP RST: at once, or after so many bytes of the body."""
+    """Send a TCP RST, at once or after ``after`` bytes of the body."""
 
     def fault(truth: Truth) -> Script:
         if after is None:
             return Script(status=0, steps=(End.RESET,))
-        answer = truth.full
-        cut = len(answer.head()) + after
-        # the client must have had time to take the bytes: a RST throws away what it has not read
-        return Script(status=answer.status, steps=(answer.encoded()[:cut], Pause(0.1), End.RESET))
+        response = truth.full
+        cut = len(response.head()) + after
+        # wait for the client to read: a RST discards bytes that it has not read yet
+        return Script(status=response.status, steps=(response.encoded()[:cut], Pause(0.1), End.RESET))
 
     return fault
 
 
 def close() -> Fault:
-    """The connection ends in good order without an answer, as an idle keep-alive connection does."""
+    """Close the connection properly without a response, as happens to idle keep-alive connections."""
     return lambda _truth: Script(status=0, steps=(End.CLOSE,))
 
 
 def endless_body(piece: bytes = b"<item><title>more</title></item>\n" * 500) -> Fault:
-    """A feed that never ends, chunked, as fast as it is read."""
+    """Send a chunked feed without end, as fast as the client reads it."""
 
     def fault(truth: Truth) -> Script:
         head = replace(_plain(truth.plain, b""), chunked=True).head()
@@ -235,7 +235,7 @@ def endless_body(piece: bytes = b"<item><title>more</title></item>\n" * 500) -> 
 
 
 def endless_headers() -> Fault:
-    """A header block that never ends."""
+    """Send a header block without end."""
 
     def fault(_truth: Truth) -> Script:
         lines = (b"X-Line-%d: more\r\n" % number * 50 for number in itertools.count())
@@ -245,7 +245,8 @@ def endless_headers() -> Fault:
 
 
 def gzip_bomb(size: int = 512 * 1024**2, *, coding: str = "gzip") -> Fault:
-    """A body that is a thousandth of itself or less (gzip, deflate, br, zstd) until it is decompressed to ``size``."""
+    """Send a small compressed body (gzip, deflate, br, zstd) that decompresses to ``size`` bytes, a thousand times as
+    many."""
     return lambda truth: _script(
         _plain(truth.plain, _bomb(size, coding)).replacing("Content-Encoding", coding)
     )
@@ -267,12 +268,12 @@ def _bomb(size: int, coding: str) -> bytes:
 
 
 def says_coding(coding: str = "gzip") -> Fault:
-    """Content-Encoding says this, the bytes are plain."""
+    """Declare this Content-Encoding with an uncompressed body."""
     return lambda truth: _script(_plain(truth.plain, truth.plain.body).replacing("Content-Encoding", coding))
 
 
 def truncated_gzip() -> Fault:
-    """A gzip stream without its end, under a Content-Length that agrees."""
+    """Send a gzip stream without its end, with a matching Content-Length."""
 
     def fault(truth: Truth) -> Script:
         packed = gzip.compress(truth.plain.body, mtime=0)
@@ -282,7 +283,7 @@ def truncated_gzip() -> Fault:
 
 
 def raw_deflate() -> Fault:
-    """``deflate`` without the zlib wrapper, as some servers understand the word."""
+    """Send ``deflate`` without the zlib wrapper, as some servers implement it."""
 
     def fault(truth: Truth) -> Script:
         packer = zlib.compressobj(wbits=-15)
@@ -293,5 +294,5 @@ def raw_deflate() -> Fault:
 
 
 def hidden_gzip() -> Fault:
-    """gzip bytes that no header announces."""
+    """Send a gzip body without a Content-Encoding."""
     return lambda truth: _script(_plain(truth.plain, gzip.compress(truth.plain.body, mtime=0)))

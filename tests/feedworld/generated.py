@@ -1,4 +1,4 @@
-"""Feeds made by a seed: as many as wanted, publishing and revising round by round, with the truth about each.
+"""Feeds generated from a seed, which publish and revise articles round by round, with the truth about each.
 
 The same arguments give the same bytes, in any process. Round ``r`` is one state of every feed: ``fresh`` new
 articles each, and new revisions of some that are still in the feed's window.
@@ -7,7 +7,7 @@ articles each, and new revisions of some that are still in the feed's window.
 
     plan = Generated(seed=7, feeds=100, window=20, fresh=2)
     plan.load(world, rounds=10)          # then world.advance_all() per round
-    plan.truth(rounds=10)                # every revision of every article that was ever shown
+    plan.truth(rounds=10)                # every revision of every article shown
 """
 
 from __future__ import annotations
@@ -45,22 +45,22 @@ _KINDS: Final = ("rss", "atom", "rdf")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """One revision of one generated article: what the service must have stored once the feed was polled."""
+    """One revision of a generated article, as the service must have stored it once the feed was polled."""
 
     feed: int
     article: int
-    """Number within its feed, from 0."""
+    """Number within the feed, from 0."""
     revision: int
-    """From 0, without gaps."""
+    """Number of the revision, from 0 without gaps."""
     round: int
-    """The first round that shows it."""
+    """First round that shows the revision."""
     url: str
     guid: str
     title: str
     paragraphs: tuple[str, ...]
     published: datetime
     on_topic: bool
-    """Whether it is written to belong to Russia–North Korea relations."""
+    """Whether the article is about Russia–North Korea relations."""
 
     @property
     def mark(self) -> str:
@@ -72,13 +72,13 @@ class Generated:
     """A plan of generated feeds.
 
     Args:
-        seed: any whole number; another seed is another world with other URLs.
-        feeds: how many. Kinds (RSS 2.0, Atom, RSS 1.0) take turns.
-        window: entries of a document at most, newest first.
-        fresh: new articles a feed shows per round (the first round fills half the window).
+        seed: any integer; another seed gives another world with other URLs.
+        feeds: number of feeds. Their formats alternate (RSS 2.0, Atom, RSS 1.0).
+        window: most entries of a document, newest first.
+        fresh: new articles of a feed in each round (the first round fills half the window).
         revised: share of the articles that are revised once, in the round after their first.
         on_topic: share of the articles about Russia and North Korea.
-        words: length of an article's text, roughly.
+        words: approximate length of an article's text.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Generated:
         return f"/generated/{self.seed}/{feed}/{_KINDS[feed % 3]}.xml"
 
     def publication(self, feed: int, article: int, revision: int = 0) -> Publication:
-        """One revision; whether the plan ever shows it is :meth:`truth`'s to say."""
+        """Return one revision, whether or not the plan ever shows it (:meth:`truth` lists those shown)."""
         dice = random.Random(f"{self.seed}/{feed}/{article}")
         on_topic = dice.random() < self.on_topic
         title = " ".join(dice.choices(_WORDS, k=6)).capitalize() + f" {feed}-{article}"
@@ -115,7 +115,7 @@ class Generated:
         if on_topic:
             paragraphs.insert(0, _ON_TOPIC)
         born = self._born(article)
-        made = Publication(
+        publication = Publication(
             feed=feed,
             article=article,
             revision=revision,
@@ -127,11 +127,11 @@ class Generated:
             published=START + born * ROUND - timedelta(seconds=article % self._first),
             on_topic=on_topic,
         )
-        paragraphs[-1] += f" {made.mark.capitalize()} {made.mark}."
-        return replace(made, paragraphs=tuple(paragraphs))
+        paragraphs[-1] += f" {publication.mark.capitalize()} {publication.mark}."
+        return replace(publication, paragraphs=tuple(paragraphs))
 
     def shown(self, feed: int, round_: int) -> list[Publication]:
-        """What the document of this round holds, newest first."""
+        """Return the publications in the document of this round, newest first."""
         count = self._first + round_ * self.fresh
         newest_first = range(count - 1, max(-1, count - 1 - self.window), -1)
         return [
@@ -139,19 +139,21 @@ class Generated:
         ]
 
     def truth(self, rounds: int) -> list[Publication]:
-        """Every revision that rounds 0 … ``rounds - 1`` show, in the order of their rounds.
+        """Return every revision shown in the rounds 0 … ``rounds - 1``, in the order of the rounds.
 
-        A client that polls each feed at least once per round sees all of them.
+        A client that polls each feed at least once in every round sees all of them.
         """
-        found = []
+        publications = []
         for feed in range(self.feeds):
             for article in range(self._first + (rounds - 1) * self.fresh):
                 last = self._revision(feed, article, rounds - 1)
-                found += [self.publication(feed, article, revision) for revision in range(last + 1)]
-        return sorted(found, key=lambda each: (each.round, each.feed, each.article))
+                publications += [self.publication(feed, article, revision) for revision in range(last + 1)]
+        return sorted(
+            publications, key=lambda publication: (publication.round, publication.feed, publication.article)
+        )
 
     def document(self, feed: int, round_: int) -> bytes:
-        """The feed's bytes in this round."""
+        """Return the feed's bytes in this round."""
         name, shown = f"Outlet {feed}", self.shown(feed, round_)
         render = {"rss": _rss, "atom": _atom, "rdf": _rdf}[_KINDS[feed % 3]]
         return render(name, f"https://outlet-{feed}.example/", shown).encode()
@@ -162,7 +164,7 @@ class Generated:
             yield Version(body=body, at=START + round_ * ROUND, content_type="text/xml")
 
     def load(self, world: FeedWorld, rounds: int) -> list[WorldFeed]:
-        """Queue every round on the world, feeds spread over its addresses; nothing is shown yet."""
+        """Queue every round on the world, with the feeds spread over its addresses; nothing is shown yet."""
         feeds = []
         for number in range(self.feeds):
             host = world.addresses[number % len(world.addresses)] if len(world.addresses) > 1 else None
@@ -175,7 +177,7 @@ class Generated:
         return 0 if article < self._first else (article - self._first) // self.fresh + 1
 
     def _revision(self, feed: int, article: int, round_: int) -> int:
-        # one round after its birth every article is still in the window: the constructor saw to that
+        # One round after its first, an article is still in the window: the constructor checked the sizes.
         is_revised = random.Random(f"{self.seed}/{feed}/{article}/revised").random() < self.revised
         return int(is_revised and round_ > self._born(article))
 
@@ -186,10 +188,10 @@ def _html(publication: Publication) -> str:
 
 def _rss(name: str, home: str, shown: list[Publication]) -> str:
     entries = "".join(
-        f"<item><title>{escape(each.title)}</title><link>{each.url}</link>"
-        f'<guid isPermaLink="false">{each.guid}</guid>'
-        f"<pubDate>{format_datetime(each.published)}</pubDate><description>{_html(each)}</description></item>\n"
-        for each in shown
+        f"<item><title>{escape(publication.title)}</title><link>{publication.url}</link>"
+        f'<guid isPermaLink="false">{publication.guid}</guid>'
+        f"<pubDate>{format_datetime(publication.published)}</pubDate><description>{_html(publication)}</description></item>\n"
+        for publication in shown
     )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<rss version="2.0"><channel>'
@@ -200,11 +202,11 @@ def _rss(name: str, home: str, shown: list[Publication]) -> str:
 
 def _atom(name: str, home: str, shown: list[Publication]) -> str:
     entries = "".join(
-        f'<entry><title>{escape(each.title)}</title><link href="{each.url}"/><id>{each.guid}</id>'
-        f"<published>{each.published.isoformat()}</published>"
-        f"<updated>{(each.published + each.revision * ROUND).isoformat()}</updated>"
-        f'<content type="html">{_html(each)}</content></entry>\n'
-        for each in shown
+        f'<entry><title>{escape(publication.title)}</title><link href="{publication.url}"/><id>{publication.guid}</id>'
+        f"<published>{publication.published.isoformat()}</published>"
+        f"<updated>{(publication.published + publication.revision * ROUND).isoformat()}</updated>"
+        f'<content type="html">{_html(publication)}</content></entry>\n'
+        for publication in shown
     )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -214,11 +216,11 @@ def _atom(name: str, home: str, shown: list[Publication]) -> str:
 
 
 def _rdf(name: str, home: str, shown: list[Publication]) -> str:
-    places = "".join(f'<rdf:li rdf:resource="{each.url}"/>' for each in shown)
+    places = "".join(f'<rdf:li rdf:resource="{publication.url}"/>' for publication in shown)
     entries = "".join(
-        f'<item rdf:about="{each.url}"><title>{escape(each.title)}</title><link>{each.url}</link>'
-        f"<dc:date>{each.published.isoformat()}</dc:date><description>{_html(each)}</description></item>\n"
-        for each in shown
+        f'<item rdf:about="{publication.url}"><title>{escape(publication.title)}</title><link>{publication.url}</link>'
+        f"<dc:date>{publication.published.isoformat()}</dc:date><description>{_html(publication)}</description></item>\n"
+        for publication in shown
     )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<rdf:RDF xmlns="http://purl.org/rss/1.0/" '

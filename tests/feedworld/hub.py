@@ -3,12 +3,13 @@
 ::
 
     with Hub() as hub:
-        …                                   # a feed names hub.url; let somebody subscribe
-        hub.settle()                        # its verifications are done
+        …                                   # a feed declares hub.url; a client subscribes
+        hub.settle()                        # all verifications are done
         assert hub.publish(topic, body) == [204]
 
-Faults: ``answer_next`` (a status and a text), ``only`` (it knows a topic by another name), ``denies``, ``verifies``
-(False: it accepts and forgets), ``lease``, ``delivers``, ``signs`` (a method, ``wrong`` or ``not``), ``down``.
+Faults: ``answer_next`` (a status and a text), ``only`` (accepts a topic under another name only), ``denies``,
+``verifies`` (False: accepts a subscription and never verifies it), ``lease``, ``delivers``, ``signs`` (a method,
+``wrong`` or ``not``), ``down``.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ import httpx
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscriber:
-    """Who wants a topic, verified."""
+    """A verified subscriber of a topic."""
 
     callback: str
     topic: str
@@ -40,31 +41,31 @@ class Subscriber:
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
-        """Whoever asked is gone, which happens to those who are killed; anything else is a fault of ours."""
+        """Ignore requests whose client was killed; report every other error, which is a bug."""
         if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]  # as it was given
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class Hub:
-    """The hub; ``address`` is one of this machine's."""
+    """A WebSub hub on ``address``, a loopback address."""
 
     def __init__(self, address: str = "127.0.0.1") -> None:
         self.requests: list[dict[str, str]] = []
-        """The forms it was sent, in order."""
+        """Forms received, in order."""
         self.verifications: list[tuple[str, int]] = []
-        """Callbacks asked back, and what they answered."""
+        """Callbacks verified, with the status of each response."""
         self.subscribers: dict[tuple[str, str], Subscriber] = {}
         self.lease: str | None = "864000"
-        """``hub.lease_seconds`` of its verifications; None: it says nothing."""
+        """``hub.lease_seconds`` of the verifications; None to omit it."""
         self.verifies = True
         self.denies: str | None = None
-        """The reason, where it does."""
+        """Reason of the denial, if subscriptions are denied."""
         self.only: dict[str, str] = {}
-        """Topics it knows by another name."""
+        """Accepted topic by requested topic: the hub accepts only the other name."""
         self.delivers = True
         self.signs = "sha256"
         self.down = False
-        self._answers: deque[tuple[int, str, dict[str, str]]] = deque()
+        self._prepared: deque[tuple[int, str, dict[str, str]]] = deque()
         self._address = address
         self._threads: list[threading.Thread] = []
         self._client = httpx.Client(timeout=30)
@@ -112,27 +113,29 @@ class Hub:
         return f"http://{self._address}:{self._server.server_address[1]}/hub"
 
     def answer_next(self, status: int, text: str = "", **headers: str) -> None:
-        """The next request is answered so, and comes to nothing. ``Retry_After`` is spelt with an underscore."""
+        """Respond to the next request with this status and do nothing. Write ``Retry_After`` with an underscore."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self._answers.append((status, text, named))
+        self._prepared.append((status, text, named))
 
     def settle(self) -> None:
-        """Wait until everybody it has to ask back was asked."""
+        """Wait until all verifications are finished."""
         while self._threads:
             self._threads.pop().join(30)
 
     def publish(
         self, topic: str, body: bytes, content_type: str = "application/rss+xml; charset=utf8", **headers: str
     ) -> list[int]:
-        """Send this to all who want ``topic``; what they answered."""
+        """Distribute ``body`` to the subscribers of ``topic``; return the status of each response."""
         if not self.delivers:
             return []
         statuses = []
-        for subscriber in [each for each in self.subscribers.values() if each.topic == topic]:
-            sent = {"Content-Type": content_type, "Link": f'<{topic}>; rel="self"', **headers}
+        for subscriber in [candidate for candidate in self.subscribers.values() if candidate.topic == topic]:
+            sent_headers = {"Content-Type": content_type, "Link": f'<{topic}>; rel="self"', **headers}
             if subscriber.secret is not None and self.signs != "not":
-                sent["X-Hub-Signature"] = self._signature(subscriber.secret, body)
-            statuses.append(self._client.post(subscriber.callback, content=body, headers=sent).status_code)
+                sent_headers["X-Hub-Signature"] = self._signature(subscriber.secret, body)
+            statuses.append(
+                self._client.post(subscriber.callback, content=body, headers=sent_headers).status_code
+            )
         return statuses
 
     def _signature(self, secret: str, body: bytes) -> str:
@@ -142,18 +145,18 @@ class Hub:
 
     def _respond(self, form: dict[str, str]) -> tuple[int, str, dict[str, str]]:
         self.requests.append(form)
-        if self._answers:
-            return self._answers.popleft()
+        if self._prepared:
+            return self._prepared.popleft()
         topic = form["hub.topic"]
         if topic in self.only:
             return 422, f"You may only subscribe to {self.only[topic]} (not to {topic})", {}
-        work = threading.Thread(target=self._ask_back, args=(form,), daemon=True)
-        self._threads.append(work)
-        work.start()
+        verification = threading.Thread(target=self._verify_quietly, args=(form,), daemon=True)
+        self._threads.append(verification)
+        verification.start()
         return 202, "", {}
 
-    def _ask_back(self, form: dict[str, str]) -> None:
-        with suppress(httpx.HTTPError):  # nobody is there: then it is not wanted
+    def _verify_quietly(self, form: dict[str, str]) -> None:
+        with suppress(httpx.HTTPError):  # the subscriber is gone, so the subscription is not verified
             self._verify(form)
 
     def _verify(self, form: dict[str, str]) -> None:
@@ -164,11 +167,11 @@ class Hub:
         if not self.verifies:
             return
         challenge = secrets.token_urlsafe(16)
-        asked = {"hub.mode": mode, "hub.topic": topic, "hub.challenge": challenge}
+        query = {"hub.mode": mode, "hub.topic": topic, "hub.challenge": challenge}
         if mode == "subscribe" and self.lease is not None:
-            asked["hub.lease_seconds"] = self.lease
-        answer = self._get(callback, asked)
-        if answer.status_code == 200 and answer.text == challenge:
+            query["hub.lease_seconds"] = self.lease
+        response = self._get(callback, query)
+        if response.status_code == 200 and response.text == challenge:
             if mode == "unsubscribe":
                 self.subscribers.pop((callback, topic), None)
                 return
@@ -176,7 +179,7 @@ class Hub:
                 callback=callback, topic=topic, secret=form.get("hub.secret")
             )
 
-    def _get(self, callback: str, asked: dict[str, str]) -> httpx.Response:
-        answer = self._client.get(f"{callback}?{urlencode(asked)}")
-        self.verifications.append((callback, answer.status_code))
-        return answer
+    def _get(self, callback: str, query: dict[str, str]) -> httpx.Response:
+        response = self._client.get(f"{callback}?{urlencode(query)}")
+        self.verifications.append((callback, response.status_code))
+        return response

@@ -1,8 +1,8 @@
-"""So many different feeds of real bytes: every wild feed, and recorded polls spread evenly over feeds and time.
+"""Different feeds of real bytes: every wild feed, and recorded polls spread evenly over feeds and time.
 
-A recorded poll stands here for a feed of its own: 1,000 of them hold some 31,000 entries, a few of them none (pages
-instead of feeds, broken XML). Polls of one recorded feed share some entries, as feeds of one publisher do. Polls
-without a byte are left out: some readers record nothing of them, so nobody could tell when such a reader is done.
+A recorded poll stands here for a feed of its own. 1,000 of them hold some 31,000 entries, a few of them none (pages
+instead of feeds, broken XML). Polls of one recorded feed share some entries, as feeds of one publisher do. Empty polls
+are left out: some readers record nothing of them, so a bench could not detect when such a reader has finished.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from tests.feedworld.recorded import RecordedPoll, Recording
 from tests.feedworld.wild import read_wild
 
 SEED: Final = 1
-"""Of the order: wild and recorded ones stand mixed, the same in every run."""
+"""Seed of the order, which mixes wild and recorded feeds in the same way in every run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MixedFeed:
-    """One document that is shown as a feed."""
+    """A document that is shown as a feed."""
 
     name: str
-    """Where it comes from: its path in its archive."""
+    """Path of the document in its archive."""
     path: Path
 
     def version(self) -> Version:
@@ -35,13 +35,15 @@ class MixedFeed:
 
 
 def choose_mixed(corpus: Path, count: int, *, cache: Path | None = None) -> tuple[MixedFeed, ...]:
-    """The same ``count`` documents in the same order for the same corpus.
+    """Return the same ``count`` documents in the same order for the same corpus.
 
     Raises:
         CorpusAbsentError: an archive is not in the corpus.
-        ValueError: the corpus has fewer.
+        ValueError: the corpus has fewer documents.
     """
-    wild = [MixedFeed(name=each.name, path=each.path) for each in read_wild(corpus, cache=cache)][:count]
+    wild = [
+        MixedFeed(name=wild_feed.name, path=wild_feed.path) for wild_feed in read_wild(corpus, cache=cache)
+    ][:count]
     recording = Recording.open(corpus, cache=cache)
     if count > len(wild) + len(recording.polls):
         raise ValueError(f"the corpus has {len(wild) + len(recording.polls)} documents, fewer than {count}")
@@ -55,9 +57,9 @@ def _spread(recording: Recording, count: int) -> list[RecordedPoll]:
     names = sorted(recording.feeds, key=lambda name: len(recording.of(name)))
     for number, name in enumerate(names):
         polls = [poll for poll in recording.of(name) if poll.path.stat().st_size]
-        # What the shorter recordings could not give, the longer ones do.
+        # Longer recordings make up for the polls that shorter ones lack.
         share = min(len(polls), (count - len(chosen)) // (len(names) - number))
-        chosen += [polls[place * len(polls) // share] for place in range(share)]
+        chosen += [polls[index * len(polls) // share] for index in range(share)]
     return chosen
 
 
@@ -66,7 +68,7 @@ def _mixed(poll: RecordedPoll) -> MixedFeed:
 
 
 def load_mixed(world: FeedWorld, feeds: tuple[MixedFeed, ...]) -> dict[str, WorldFeed]:
-    """Show every one of them, by name, spread over the world's addresses, its gzip prepared."""
+    """Show every feed, by name, spread over the world's addresses, with its gzip prepared."""
     shown = {}
     for number, mixed in enumerate(feeds):
         host = world.addresses[number % len(world.addresses)] if len(world.addresses) > 1 else None

@@ -1,4 +1,4 @@
-"""A resolver of our own: any name stands for an address of this machine, and it can be made to fail."""
+"""A resolver for tests: every name resolves to an address of this machine, and look-ups can be made to fail."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 
 class Names(AbstractResolver):
-    """Every name under ``.test`` (RFC 2606) is ``127.0.0.1``; ``addresses`` may say otherwise for some.
+    """Resolves every name under ``.test`` (RFC 2606) to ``127.0.0.1``, or as ``addresses`` says.
 
-    With ``failing`` set, look-ups end as ``getaddrinfo`` ends them: ``EAI_AGAIN`` where no resolver answers,
-    ``EAI_NONAME`` where one says that there is no such name.
+    With ``failing`` set, look-ups fail as in ``getaddrinfo``: ``EAI_AGAIN`` where no resolver responds, ``EAI_NONAME``
+    for a name that does not exist.
     """
 
     def __init__(self, addresses: dict[str, str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The recorded world: 4,717 real polls of 20 news feeds, to be served again in the order of their time.
+"""The recorded world: 4,717 real polls of 20 news feeds, served again in the order of their time.
 
 ::
 
@@ -40,16 +40,16 @@ _NAME: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedPoll:
-    """What one feed answered at one time."""
+    """The body that one feed served at one time."""
 
     feed: str
     """File name of the feed in the recording, such as ``bbc.xml``."""
     at: datetime
-    """When it was committed to the recording, with the recorder's own zone."""
+    """Time of the commit to the recording, with the recorder's time zone."""
     name: str
-    """The recorder's local time as in the file name: how the expected entries name their poll."""
+    """The recorder's local time as in the file name; expected entries name their poll by it."""
     blob: str
-    """Git's id of the bytes: whole where the index knows it, else its first 8 hexadecimal digits."""
+    """Git's id of the bytes: whole if the index has it, otherwise its first 8 hexadecimal digits."""
     path: Path
 
     @property
@@ -57,13 +57,13 @@ class RecordedPoll:
         return f'"{self.blob}"'
 
     def version(self) -> Version:
-        """To be served with validators that follow from the blob; the bytes are read when its turn comes."""
+        """Return the version to serve, with validators derived from the blob; its bytes are read when it is shown."""
         return Version(body=self.path, at=self.at, content_type="text/xml", etag=self.etag)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedEntry:
-    """An entry that is new, or changed, at one poll, as feedparser reads it; key: ``id or link or title``."""
+    """An entry that is new or changed at one poll, as feedparser reads it. Its key is ``id or link or title``."""
 
     feed: str
     poll: str
@@ -89,7 +89,7 @@ class Recording:
 
         Raises:
             CorpusAbsentError: a file of the recording is not in the corpus.
-            ValueError: the archive holds a file whose name says no time.
+            ValueError: the name of a file in the archive has no time.
         """
         folder = unpacked(corpus_file(corpus, POLLS), cache=cache)
         with corpus_file(corpus, INDEX).open(encoding="utf-8", newline="") as index:
@@ -103,7 +103,7 @@ class Recording:
         return tuple(sorted({poll.feed for poll in self.polls}))
 
     def of(self, feed: str) -> tuple[RecordedPoll, ...]:
-        """One feed's polls, in time order."""
+        """Return one feed's polls, in time order."""
         return tuple(poll for poll in self.polls if poll.feed == feed)
 
     def load(self, world: FeedWorld) -> dict[str, WorldFeed]:
@@ -114,14 +114,15 @@ class Recording:
         return feeds
 
     def rounds(self) -> Iterator[tuple[RecordedPoll, ...]]:
-        """The n-th poll of each feed that has one, from n = 0: what each ``world.advance_all()`` shows."""
+        """Return the n-th poll of each feed that has one, from n = 0: the versions that each ``world.advance_all()``
+        shows."""
         by_feed = [self.of(feed) for feed in self.feeds]
         for number in range(max(map(len, by_feed), default=0)):
             yield tuple(polls[number] for polls in by_feed if number < len(polls))
 
 
 def read_expected(corpus: Path) -> Iterator[ExpectedEntry]:
-    """The entries a faithful reader of the recording finds, in the order of the file.
+    """Yield the entries that a faithful reader of the recording finds, in the order of the file.
 
     Raises:
         CorpusAbsentError: the corpus has no such file.
@@ -131,34 +132,34 @@ def read_expected(corpus: Path) -> Iterator[ExpectedEntry]:
 
 
 def _recorded(path: Path, blobs: dict[tuple[str, datetime], str]) -> RecordedPoll:
-    found = _NAME.fullmatch(path.name)
-    if found is None:
+    match = _NAME.fullmatch(path.name)
+    if match is None:
         raise ValueError(f"{path}: no name of a recorded poll, which is <local time>p<zone>_<blob>.xml")
-    sign = "+" if found["sign"] == "p" else "-"
-    at = datetime.fromisoformat(found["local"] + sign + found["offset"])
+    sign = "+" if match["sign"] == "p" else "-"
+    at = datetime.fromisoformat(match["local"] + sign + match["offset"])
     feed = path.parent.name
     blob = blobs.get((feed, at), "")
     return RecordedPoll(
         feed=feed,
         at=at,
-        name=found["local"],
-        blob=blob if blob.startswith(found["blob"]) else found["blob"],
+        name=match["local"],
+        blob=blob if blob.startswith(match["blob"]) else match["blob"],
         path=path,
     )
 
 
 def cache_dir() -> Path:
-    """Where unpacked archives are kept: ``$XDG_CACHE_HOME/news-ingest``, else a temporary folder."""
+    """Return the folder of unpacked archives: ``$XDG_CACHE_HOME/news-ingest``, or else a temporary folder."""
     if os.environ.get("XDG_CACHE_HOME"):
         return Path(os.environ["XDG_CACHE_HOME"]) / "news-ingest"
     return Path(tempfile.gettempdir()) / f"news-ingest-{os.getuid()}"
 
 
 def unpacked(archive: Path, *, cache: Path | None = None) -> Path:
-    """The folder with the files of a ``.tar.zst``; unpacked once per state of the archive.
+    """Return the folder with the files of a ``.tar.zst``, unpacked once for each state of the archive.
 
     Raises:
-        ValueError: the archive wants to write outside its folder.
+        ValueError: a file of the archive would be written outside its folder.
     """
     stat = archive.stat()
     stem = archive.name.removesuffix(".tar.zst")
@@ -166,20 +167,20 @@ def unpacked(archive: Path, *, cache: Path | None = None) -> Path:
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    half = folder.with_name(f".{folder.name}.{uuid4().hex}")
+    partial = folder.with_name(f".{folder.name}.{uuid4().hex}")
     for name, content in read_tar_zst(archive):
-        path = half / name
-        if not path.resolve().is_relative_to(half.resolve()):
+        path = partial / name
+        if not path.resolve().is_relative_to(partial.resolve()):
             raise ValueError(f"{archive}: {name!r} lies outside the archive's folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     try:
-        half.rename(folder)
+        partial.rename(folder)
     except OSError:
         if not folder.is_dir():
             raise
-        # another process was quicker; its folder has the same files
-        _remove(half)
+        # another process was faster; its folder has the same files
+        _remove(partial)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""A world in its own process does as it is told, and ends with whoever started it."""
+"""A world in its own process carries out orders, and ends with the process that started it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def test_generated_feeds_are_served_round_by_round(process: WorldProcess, client
     assert process.advance_all() == 0
 
 
-def test_feeds_can_be_published_and_broken_from_afar(process: WorldProcess, client: httpx.Client) -> None:
+def test_feeds_can_be_published_and_broken_from_another_process(
+    process: WorldProcess, client: httpx.Client
+) -> None:
     url = process.publish("/mine.xml", b"<rss>\xff</rss>")
     process.fail_next("/mine.xml", "status", code=503, headers={"Retry-After": "7"})
     process.fail_every("/mine.xml", "empty", every=3)
@@ -48,7 +50,7 @@ def test_feeds_can_be_published_and_broken_from_afar(process: WorldProcess, clie
     assert [client.get(url).content for _ in range(3)] == [b"<rss>\xff</rss>"] * 3
 
 
-def test_counts_leave_the_orders_out(process: WorldProcess, client: httpx.Client) -> None:
+def test_counts_exclude_orders(process: WorldProcess, client: httpx.Client) -> None:
     before = process.counts()
     url = process.publish("/counted.xml", b"<rss/>")
     etag = client.get(url).headers["etag"]
@@ -58,7 +60,7 @@ def test_counts_leave_the_orders_out(process: WorldProcess, client: httpx.Client
     assert after["feeds"][url] == {"200": 1, "304": 1}
 
 
-def test_an_order_that_makes_no_sense_is_refused_with_its_reason(process: WorldProcess) -> None:
+def test_an_invalid_order_is_refused_with_its_reason(process: WorldProcess) -> None:
     with pytest.raises(RefusedOrderError, match="dance"):
         process.order("dance")
     with pytest.raises(RefusedOrderError, match="no-such-fault"):
@@ -73,7 +75,7 @@ def test_orders_need_the_secret_path(process: WorldProcess, client: httpx.Client
     assert client.post(f"{origin}/-/control/guess", json={"do": "stop"}).status_code == 404
 
 
-def test_the_world_dies_with_a_harness_that_was_killed() -> None:
+def test_the_world_ends_when_its_harness_is_killed() -> None:
     program = (
         "import time\nfrom tests.feedworld.control import WorldProcess\n"
         "with WorldProcess() as world:\n    print(world.pid, flush=True)\n    time.sleep(60)\n"

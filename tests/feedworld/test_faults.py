@@ -1,4 +1,4 @@
-"""Every scripted fault, seen from the other end of the wire."""
+"""Every fault, seen by the client."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.feedworld.control import FAULTS
 
 
 def plain(feed: WorldFeed) -> bytes:
-    """The raw answer to a client that takes no coding."""
+    """Return the raw response to a client that accepts no content coding."""
     return read_raw(feed.url)
 
 
@@ -29,7 +29,7 @@ def body_of(raw: bytes) -> bytes:
     return raw.partition(b"\r\n\r\n")[2]
 
 
-def test_a_status_comes_with_its_headers(feed: WorldFeed, client: httpx.Client) -> None:
+def test_a_status_is_sent_with_its_headers(feed: WorldFeed, client: httpx.Client) -> None:
     feed.fail_next(faults.status(429, headers={"Retry-After": "317100"}))
     response = client.get(feed.url)
     assert (response.status_code, response.headers["retry-after"]) == (429, "317100")
@@ -37,7 +37,7 @@ def test_a_status_comes_with_its_headers(feed: WorldFeed, client: httpx.Client) 
     assert feed.statuses == {429: 1, 200: 1}
 
 
-def test_faults_wait_in_a_queue_one_request_each_and_honest_skips_one(
+def test_queued_faults_apply_to_one_request_each_and_honest_skips_one(
     feed: WorldFeed, client: httpx.Client
 ) -> None:
     feed.fail_next(faults.status(500), honest, faults.status(503))
@@ -52,7 +52,7 @@ def test_a_rule_decides_by_the_number_of_the_request_after_the_queue(
     assert [client.get(feed.url).status_code for _ in range(5)] == [404, 502, 200, 502, 200]
 
 
-def test_recovery_forgets_every_fault(feed: WorldFeed, client: httpx.Client) -> None:
+def test_recovery_removes_every_fault(feed: WorldFeed, client: httpx.Client) -> None:
     feed.fail_always(faults.status(500))
     feed.fail_next(faults.reset())
     feed.recover()
@@ -91,7 +91,7 @@ def test_a_fault_of_the_body_ignores_conditions_because_a_304_has_none(
         (faults.says_coding("br"), httpx.DecodingError),
     ],
 )
-def test_broken_answers_break_the_client_and_the_next_one_is_whole(
+def test_broken_responses_fail_in_the_client_and_the_next_one_is_complete(
     fault: Fault, error: type[Exception], feed: WorldFeed, client: httpx.Client
 ) -> None:
     feed.fail_next(fault)
@@ -103,7 +103,7 @@ def test_broken_answers_break_the_client_and_the_next_one_is_whole(
 @pytest.mark.parametrize(
     "fault", [faults.early_hints(), faults.early_hints(3), faults.trailers(), faults.raw_deflate()]
 )
-def test_odd_but_legal_answers_bring_the_same_bytes(
+def test_unusual_but_legal_responses_have_the_same_bytes(
     fault: Fault, feed: WorldFeed, client: httpx.Client
 ) -> None:
     feed.fail_next(fault)
@@ -111,7 +111,7 @@ def test_odd_but_legal_answers_bring_the_same_bytes(
     assert client.get(feed.url).content == RSS
 
 
-def test_early_hints_are_on_the_wire_before_the_answer(feed: WorldFeed) -> None:
+def test_early_hints_are_on_the_wire_before_the_response(feed: WorldFeed) -> None:
     feed.fail_next(faults.early_hints(2))
     raw = plain(feed)
     assert raw.count(b"HTTP/1.1 103 Early Hints\r\n") == 2
@@ -149,7 +149,7 @@ def test_a_reset_is_a_real_rst(feed: WorldFeed) -> None:
     assert feed.statuses == {0: 1, 200: 1}
 
 
-def test_a_close_is_a_fin_without_an_answer(feed: WorldFeed) -> None:
+def test_a_close_is_a_fin_without_a_response(feed: WorldFeed) -> None:
     feed.fail_next(faults.close())
     assert plain(feed) == b""
 
@@ -182,7 +182,7 @@ def test_a_stall_ends_after_its_time_with_the_rest(feed: WorldFeed) -> None:
         assert time.monotonic() - started >= 0.14
 
 
-def test_a_stalled_page_does_not_keep_others_waiting(feed: WorldFeed, world: FeedWorld) -> None:
+def test_a_stalled_feed_does_not_delay_others(feed: WorldFeed, world: FeedWorld) -> None:
     feed.fail_next(faults.stall())
     world.feed("/b").publish(b"quick")
     split = urlsplit(feed.url)
@@ -192,7 +192,7 @@ def test_a_stalled_page_does_not_keep_others_waiting(feed: WorldFeed, world: Fee
         assert body_of(read_raw(world.url("/b"))) == b"quick"
 
 
-def test_a_request_that_came_during_a_script_is_answered_after_it(feed: WorldFeed) -> None:
+def test_a_request_received_during_a_script_is_served_after_it(feed: WorldFeed) -> None:
     feed.fail_next(late(0.05))
     split = urlsplit(feed.url)
     request = f"GET {split.path} HTTP/1.1\r\nHost: {split.netloc}\r\n"
@@ -213,7 +213,9 @@ def test_dripping_sends_the_body_piece_by_piece(feed: WorldFeed) -> None:
 
 
 @pytest.mark.parametrize("fault", [faults.endless_body(), faults.endless_headers()])
-def test_an_endless_answer_costs_the_world_no_memory(fault: Fault, feed: WorldFeed, world: FeedWorld) -> None:
+def test_an_endless_response_costs_the_world_no_memory(
+    fault: Fault, feed: WorldFeed, world: FeedWorld
+) -> None:
     feed.fail_next(fault)
     tracemalloc.start()
     try:
@@ -237,7 +239,7 @@ def test_a_bomb_is_a_thousand_times_larger_inside(coding: str, window: int, feed
     assert len(zlib.decompress(packed, window)) == 8 * 1024**2
 
 
-def test_wrong_codings_are_wrong_in_the_way_they_say(feed: WorldFeed) -> None:
+def test_wrong_codings_are_wrong_as_named(feed: WorldFeed) -> None:
     feed.fail_next(
         faults.says_coding("gzip"), faults.truncated_gzip(), faults.hidden_gzip(), faults.raw_deflate()
     )
@@ -251,7 +253,7 @@ def test_wrong_codings_are_wrong_in_the_way_they_say(feed: WorldFeed) -> None:
     assert zlib.decompress(body_of(raw), -15) == RSS
 
 
-def test_wrong_labels_leave_the_bytes_alone(feed: WorldFeed, client: httpx.Client) -> None:
+def test_wrong_labels_leave_the_bytes_unchanged(feed: WorldFeed, client: httpx.Client) -> None:
     feed.fail_next(
         faults.content_type("text/html"), faults.wrong_charset("koi8-r"), faults.without_content_type()
     )
@@ -263,9 +265,7 @@ def test_wrong_labels_leave_the_bytes_alone(feed: WorldFeed, client: httpx.Clien
     assert labels == ["text/html", "text/xml; charset=koi8-r", None]
 
 
-def test_other_bodies_come_with_200_and_without_the_feeds_validators(
-    feed: WorldFeed, client: httpx.Client
-) -> None:
+def test_other_bodies_have_status_200_and_no_validators(feed: WorldFeed, client: httpx.Client) -> None:
     feed.fail_next(faults.empty(), faults.html(), faults.malformed(), faults.body(b"{}", "application/json"))
     bodies = []
     for _ in range(4):
@@ -276,9 +276,7 @@ def test_other_bodies_come_with_200_and_without_the_feeds_validators(
     assert bodies == [b"", faults.ERROR_PAGE, RSS[: len(RSS) // 2] + b"<", b"{}"]
 
 
-def test_validators_can_be_left_out_changed_or_believed_for_ever(
-    feed: WorldFeed, client: httpx.Client
-) -> None:
+def test_validators_can_be_omitted_changed_or_always_matched(feed: WorldFeed, client: httpx.Client) -> None:
     feed.fail_next(faults.without_validators(), faults.etag('"other"'), faults.not_modified())
     assert not {"etag", "last-modified"} & set(client.get(feed.url).headers)
     assert client.get(feed.url).headers["etag"] == '"other"'
@@ -286,14 +284,14 @@ def test_validators_can_be_left_out_changed_or_believed_for_ever(
     assert client.get(feed.url).status_code == 304
 
 
-def test_a_304_can_bring_a_new_last_modified_alone(feed: WorldFeed, client: httpx.Client) -> None:
+def test_a_304_can_have_a_new_last_modified_only(feed: WorldFeed, client: httpx.Client) -> None:
     feed.fail_next(faults.not_modified(headers={"Last-Modified": "Sun, 01 Mar 2026 12:00:00 GMT"}))
     response = client.get(feed.url)
     assert (response.status_code, response.headers.get("etag")) == (304, None)
     assert response.headers["last-modified"] == "Sun, 01 Mar 2026 12:00:00 GMT"
 
 
-def test_a_hundred_headers_are_more_than_the_standard_library_takes(
+def test_a_hundred_headers_are_more_than_the_standard_library_accepts(
     feed: WorldFeed, client: httpx.Client
 ) -> None:
     feed.fail_next(faults.many_headers(150), faults.many_headers(150))
@@ -305,7 +303,7 @@ def test_a_hundred_headers_are_more_than_the_standard_library_takes(
     connection.close()
 
 
-def test_one_request_can_be_sent_elsewhere(feed: WorldFeed, world: FeedWorld, client: httpx.Client) -> None:
+def test_a_single_request_can_be_redirected(feed: WorldFeed, world: FeedWorld, client: httpx.Client) -> None:
     world.feed("/other").publish(b"other")
     feed.fail_next(faults.redirect_to("/other", code=307))
     assert client.get(feed.url, follow_redirects=True).content == b"other"
@@ -313,7 +311,7 @@ def test_one_request_can_be_sent_elsewhere(feed: WorldFeed, world: FeedWorld, cl
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))
-def test_every_fault_can_be_had_by_name_and_answers_an_unpublished_page(name: str, world: FeedWorld) -> None:
+def test_every_fault_exists_by_name_and_works_on_an_unpublished_path(name: str, world: FeedWorld) -> None:
     arguments: dict[str, tuple[object, ...]] = {
         "status": (500,),
         "redirect_to": ("/",),

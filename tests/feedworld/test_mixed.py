@@ -1,4 +1,4 @@
-"""Many feeds of real bytes at once, for benchmarks."""
+"""Many feeds of real bytes at once, as the benches use them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def corpus() -> Path:
         pytest.skip(str(absent))
 
 
-def test_the_choice_is_the_same_every_time_and_takes_evenly_of_every_recorded_feed(corpus: Path) -> None:
+def test_the_choice_is_reproducible_and_even_over_the_recorded_feeds(corpus: Path) -> None:
     chosen = choose_mixed(corpus, 1000)
     assert chosen == choose_mixed(corpus, 1000)
-    assert len({each.path for each in chosen}) == 1000
+    assert len({feed.path for feed in chosen}) == 1000
     recorded = Counter(
-        each.path.parent.name for each in chosen if each.name.startswith(each.path.parent.name)
+        feed.path.parent.name for feed in chosen if feed.name.startswith(feed.path.parent.name)
     )
     shares = [count for name, count in recorded.items() if name.endswith(".xml")]
     assert len(shares) == 20
@@ -46,15 +46,15 @@ def test_mixed_feeds_have_addresses_validators_and_gzip(corpus: Path) -> None:
         assert len({httpx.URL(feed.url).host for feed in feeds.values()}) == 5
         for mixed in chosen:
             feed = feeds[mixed.name]
-            answer = client.get(feed.url, headers={"Accept-Encoding": "gzip"})
-            assert answer.headers["content-encoding"] == "gzip"
-            assert answer.content == mixed.path.read_bytes()
+            response = client.get(feed.url, headers={"Accept-Encoding": "gzip"})
+            assert response.headers["content-encoding"] == "gzip"
+            assert response.content == mixed.path.read_bytes()
             for condition, validator in (("If-None-Match", "etag"), ("If-Modified-Since", "last-modified")):
-                again = client.get(feed.url, headers={condition: answer.headers[validator]})
+                again = client.get(feed.url, headers={condition: response.headers[validator]})
                 assert again.status_code == 304
 
 
-def test_the_first_request_since_a_mark_is_known_and_orders_are_none() -> None:
+def test_the_first_request_after_a_mark_is_recorded_and_orders_do_not_count() -> None:
     with WorldProcess(["--generated", "1", "--show"]) as world:
         (url,) = world.urls()
         assert world.counts()["first_request_at"] is None

@@ -1,4 +1,4 @@
-"""The recorded and the wild feeds of the corpus, ready to be served."""
+"""The recorded and the wild feeds of the corpus can be served."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_an_archive_is_unpacked_once_per_state(tmp_path: Path) -> None:
     assert (again / "one.xml").read_bytes() == b"1"
 
 
-def test_a_half_unpacked_archive_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
+def test_a_partly_unpacked_archive_is_unpacked_again(tmp_path: Path) -> None:
     archive = pack(tmp_path / "a.tar.zst", {f"{number}.xml": b"x" * 200_000 for number in range(20)})
     whole = archive.read_bytes()
     archive.write_bytes(whole[: len(whole) // 2])
@@ -75,7 +75,7 @@ def test_an_archive_cannot_write_outside_its_folder(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("escaped"))
 
 
-def test_the_cache_lies_outside_the_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_cache_is_outside_the_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_dir() == tmp_path / "news-ingest"
     monkeypatch.delenv("XDG_CACHE_HOME")
@@ -83,7 +83,7 @@ def test_the_cache_lies_outside_the_checkout(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def recorded_corpus(folder: Path) -> Path:
-    """A corpus of our own with three polls of two feeds, one at a change of the recorder's clock."""
+    """A corpus of three polls of two feeds, one of them where the recorder's clock changed to summer time."""
     folder.mkdir()
     pack(
         folder / "polls-2020.tar.zst",
@@ -102,7 +102,7 @@ def recorded_corpus(folder: Path) -> Path:
     return folder
 
 
-def test_polls_come_in_the_order_of_their_instants(tmp_path: Path) -> None:
+def test_polls_are_sorted_by_time(tmp_path: Path) -> None:
     recording = Recording.open(recorded_corpus(tmp_path / "corpus"), cache=tmp_path / "cache")
     assert [(p.feed, p.at.astimezone(UTC).strftime("%H:%M"), p.name) for p in recording.polls] == [
         ("a.xml", "13:45", "2020-09-27T014500"),
@@ -128,7 +128,7 @@ def test_polls_are_served_with_validators_of_their_blob(tmp_path: Path, client: 
 
 
 @pytest.mark.corpus
-def test_the_recording_is_whole(recording: Recording) -> None:
+def test_the_recording_is_complete(recording: Recording) -> None:
     assert len(recording.polls) == 4_717
     assert len(recording.feeds) == 20
     assert all(len(poll.blob) == 40 for poll in recording.polls)

@@ -1,4 +1,4 @@
-"""What an honest feed world does."""
+"""An honest feed world serves feeds as real servers do."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_nothing_published_is_404(world: FeedWorld, client: httpx.Client) -> Non
     assert client.get(world.feed("/later.xml").url).status_code == 404
 
 
-def test_an_unknown_path_is_404_and_noted_as_a_stray(world: FeedWorld, client: httpx.Client) -> None:
+def test_an_unknown_path_is_404_and_counted_as_a_stray(world: FeedWorld, client: httpx.Client) -> None:
     assert client.get(world.url("/nowhere")).status_code == 404
     assert [request.target for request in world.strays] == ["/nowhere"]
 
@@ -119,7 +119,7 @@ def test_last_modified_rises_with_each_version_even_within_one_second(
 
 
 @pytest.mark.parametrize("coding", sorted(ALL_CODINGS))
-def test_every_coding_is_served_when_the_feed_offers_and_the_client_takes_it(
+def test_every_coding_is_served_when_the_feed_offers_it_and_the_client_accepts_it(
     coding: str, feed: WorldFeed, client: httpx.Client
 ) -> None:
     feed.publish(RSS, codings=(coding,))
@@ -130,7 +130,7 @@ def test_every_coding_is_served_when_the_feed_offers_and_the_client_takes_it(
 
 
 @pytest.mark.parametrize("accepted", ["", "identity", "br", "gzip;q=0", "gzip; q=0"])
-def test_a_client_that_does_not_take_gzip_gets_the_plain_bytes(
+def test_a_client_that_does_not_accept_gzip_gets_the_plain_bytes(
     accepted: str, feed: WorldFeed, client: httpx.Client
 ) -> None:
     response = client.get(feed.url, headers={"Accept-Encoding": accepted})
@@ -176,7 +176,7 @@ def test_redirects_can_chain_and_loop(world: FeedWorld, feed: WorldFeed, client:
         client.get(world.url("/hop/0"), follow_redirects=True)
 
 
-def test_a_page_can_be_of_one_address_only(client: httpx.Client) -> None:
+def test_a_path_can_exist_on_one_address_only(client: httpx.Client) -> None:
     with FeedWorld(addresses=loopback_addresses(3)) as world:
         feeds = [world.feed("/a.xml", host=address) for address in world.addresses]
         for number, feed in enumerate(feeds):
@@ -186,7 +186,7 @@ def test_a_page_can_be_of_one_address_only(client: httpx.Client) -> None:
         assert len({urlsplit(feed.url).hostname for feed in feeds}) == 3
 
 
-def test_a_page_can_be_of_one_host_name_only(world: FeedWorld, client: httpx.Client) -> None:
+def test_a_path_can_exist_on_one_host_name_only(world: FeedWorld, client: httpx.Client) -> None:
     one, two = world.feed("/", host="one.example"), world.feed("/", host="two.example")
     one.publish(b"one")
     two.publish(b"two")
@@ -205,7 +205,7 @@ def test_a_query_belongs_to_the_page_unless_the_page_names_it(
     assert client.get(other.url).content == b"<feed/>"
 
 
-def test_requests_are_logged_with_what_was_asked_and_answered(feed: WorldFeed, client: httpx.Client) -> None:
+def test_requests_are_logged_with_their_responses(feed: WorldFeed, client: httpx.Client) -> None:
     before = time.time()
     etag = client.get(feed.url).headers["etag"]
     client.get(feed.url, headers={"If-None-Match": etag})
@@ -217,7 +217,7 @@ def test_requests_are_logged_with_what_was_asked_and_answered(feed: WorldFeed, c
     assert feed.request_count == 2
 
 
-def test_without_keeping_requests_the_counts_are_still_there(client: httpx.Client) -> None:
+def test_counts_work_without_keeping_requests(client: httpx.Client) -> None:
     with FeedWorld(keep_requests=False) as world:
         feed = world.feed("/a")
         feed.publish(RSS)
@@ -225,7 +225,7 @@ def test_without_keeping_requests_the_counts_are_still_there(client: httpx.Clien
         assert (feed.requests, feed.statuses, world.statuses) == ([], {200: 1}, {200: 1})
 
 
-def test_versions_are_shown_one_by_one_when_told(world: FeedWorld, client: httpx.Client) -> None:
+def test_versions_are_shown_one_by_one_on_request(world: FeedWorld, client: httpx.Client) -> None:
     one, two = world.feed("/one"), world.feed("/two")
     one.queue(Version(body=b"1a"), Version(body=b"1b"))
     two.queue(Version(body=b"2a"))
@@ -237,7 +237,7 @@ def test_versions_are_shown_one_by_one_when_told(world: FeedWorld, client: httpx
     assert (world.advance_all(), one.advance()) == (0, False)
 
 
-def test_the_worlds_clock_shows_what_is_due_and_never_what_was_missed(client: httpx.Client) -> None:
+def test_the_worlds_clock_shows_due_versions_and_skips_missed_ones(client: httpx.Client) -> None:
     with FeedWorld(now=NOON) as world:
         feed = world.feed("/a")
         feed.queue(*(Version(body=b"%d" % n, at=NOON + n * timedelta(minutes=10)) for n in (1, 2, 3)))
@@ -251,7 +251,7 @@ def test_the_worlds_clock_shows_what_is_due_and_never_what_was_missed(client: ht
             world.at(NOON)
 
 
-def test_a_version_can_be_a_file_or_a_function_read_when_its_turn_comes(
+def test_a_version_can_be_a_file_or_a_function_read_when_shown(
     world: FeedWorld, tmp_path: Path, client: httpx.Client
 ) -> None:
     path = tmp_path / "feed.xml"
@@ -316,14 +316,14 @@ def test_a_request_may_come_byte_by_byte(feed: WorldFeed, world: FeedWorld) -> N
 @pytest.mark.parametrize(
     "nonsense", [b"hello\r\n\r\n", b"GET / HTTP/2.0\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"]
 )
-def test_what_is_no_request_is_refused_and_the_connection_closed(nonsense: bytes, world: FeedWorld) -> None:
+def test_an_invalid_request_is_refused_and_the_connection_closed(nonsense: bytes, world: FeedWorld) -> None:
     with socket.create_connection(("127.0.0.1", world.port), timeout=5) as connection:
         connection.sendall(nonsense)
         assert connection.recv(65_536).startswith(b"HTTP/1.1 400 ")
         assert connection.recv(1) == b""
 
 
-def test_leaving_the_world_ends_its_thread_and_connections() -> None:
+def test_closing_the_world_ends_its_thread_and_connections() -> None:
     threads = threading.active_count()
     with FeedWorld() as world:
         world.feed("/a").publish(RSS)
@@ -339,7 +339,7 @@ def test_leaving_the_world_ends_its_thread_and_connections() -> None:
         socket.create_connection(("127.0.0.1", world.port), timeout=5)
 
 
-def test_a_taken_port_is_refused(world: FeedWorld) -> None:
+def test_a_port_in_use_is_refused(world: FeedWorld) -> None:
     with pytest.raises(OSError, match="in use"), FeedWorld(port=world.port):
         pass
 

@@ -18,10 +18,10 @@ _NOT_FEEDS: Final = {".txt", ".json", ".md"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WildFeed:
-    """One feed as it was found."""
+    """A feed from the archive."""
 
     name: str
-    """Its path in the archive."""
+    """Path in the archive."""
     path: Path
 
     def version(self) -> Version:
@@ -29,7 +29,7 @@ class WildFeed:
 
 
 def read_wild(corpus: Path, *, cache: Path | None = None) -> tuple[WildFeed, ...]:
-    """Every feed of the archive, by name.
+    """Return every feed of the archive, by name.
 
     Raises:
         CorpusAbsentError: the corpus has no such archive.
@@ -44,7 +44,7 @@ def read_wild(corpus: Path, *, cache: Path | None = None) -> tuple[WildFeed, ...
 
 
 def load_wild(world: FeedWorld, feeds: tuple[WildFeed, ...]) -> dict[str, WorldFeed]:
-    """Show every one of them, spread over the world's addresses."""
+    """Show every feed, spread over the world's addresses."""
     shown = {}
     for number, wild in enumerate(feeds):
         host = world.addresses[number % len(world.addresses)] if len(world.addresses) > 1 else None

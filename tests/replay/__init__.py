@@ -1,4 +1,4 @@
-"""The replay: every recorded poll of the corpus through the whole service, and what came of it.
+"""The replay: every recorded poll of the corpus through the whole service, then a comparison of the result.
 
 ::
 

@@ -1,4 +1,5 @@
-"""``./run replay``: every recorded poll of the corpus through the service; nothing lost, nothing twice."""
+"""``./run replay``: send every recorded poll of the corpus through the service; nothing is lost, nothing stored
+twice."""
 
 from __future__ import annotations
 
@@ -13,9 +14,9 @@ from pathlib import Path
 from tests.bench.figures import ABSENT_EXIT, CorpusAbsentError, Figures, corpus_dir
 from tests.feedworld.recorded import Recording
 from tests.kafka_broker import HOW_TO_RUN, CannotStartError, fetch_jars
-from tests.replay.judge import Name
 from tests.replay.report import Section, report, summary
-from tests.replay.run import Compared, Material, replay_log, usable_cores
+from tests.replay.run import LogComparison, Material, replay_log, usable_cores
+from tests.replay.verdicts import Verdict
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,11 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     figures.add("expected_new", sum(entry.kind == "new" for entry in material.expected), "entries")
     figures.add("expected_revisions", sum(entry.kind == "rev" for entry in material.expected), "revisions")
     sections = []
-    with material.on_stage() as stage:
+    with material.playback() as playback:
         straight = None
         for log in logs:
             compared = replay_log(
-                stage,
+                playback,
                 material,
                 jars=jars if log == "kafka" else None,
                 straight=straight,
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 say=_say,
             )
             straight = compared.straight
-            sections.append(_tell(figures, compared))
+            sections.append(_add_figures(figures, compared))
     if options.report:
         Path(options.report).write_text(report(material.recording, sections), "utf-8")
     figures.write_json(options.json)
@@ -83,16 +84,16 @@ def _material(options: argparse.Namespace) -> Material:
     corpus = corpus_dir(options.corpus)
     recording = Recording.open(corpus)
     if options.feeds:
-        wanted = {name.removesuffix(".xml") + ".xml" for name in options.feeds.split(",")}
-        if unknown := wanted - set(recording.feeds):
+        names = {name.removesuffix(".xml") + ".xml" for name in options.feeds.split(",")}
+        if unknown := names - set(recording.feeds):
             raise SystemExit(
                 f"replay: --feeds: no feed {', '.join(sorted(unknown))}; there are {', '.join(recording.feeds)}"
             )
-        recording = Recording(polls=tuple(poll for poll in recording.polls if poll.feed in wanted))
+        recording = Recording(polls=tuple(poll for poll in recording.polls if poll.feed in names))
     return Material.read(corpus, recording, limit=options.limit, say=_say)
 
 
-def _tell(figures: Figures, compared: Compared) -> Section:
+def _add_figures(figures: Figures, compared: LogComparison) -> Section:
     log, judgement = compared.log, compared.judgement
     polls = compared.played.polls.values()
     counts = judgement.counts
@@ -103,17 +104,17 @@ def _tell(figures: Figures, compared: Compared) -> Section:
     ends = Counter(f"polls_failed_{poll.failure}" for poll in polls if poll.failure is not None)
     for name, count in sorted(ends.items()):
         figures.add(f"{log}_{name.replace('-', '_')}", count, "polls")
-    figures.add(f"{log}_agreed", counts[Name.STORED] + counts[Name.REVISED], "entries")
+    figures.add(f"{log}_agreed", counts[Verdict.STORED] + counts[Verdict.REVISED], "entries")
     figures.add(f"{log}_explained", compared.explained, "entries")
-    figures.add(f"{log}_texts_without_boilerplate", sum(judgement.taken_out.values()), "texts")
+    figures.add(f"{log}_texts_without_boilerplate", sum(judgement.removed_texts.values()), "texts")
     for name, failure in (
-        ("lost", Name.LOST),
-        ("repeated", Name.REPEATED),
-        ("wrong_text", Name.WRONG_TEXT),
-        ("polls_ended_wrongly", Name.POLL),
-        ("quarantined", Name.QUARANTINED),
-        ("stream_mistakes", Name.STREAM),
-        ("unexplained", Name.UNEXPLAINED),
+        ("lost", Verdict.LOST),
+        ("repeated", Verdict.REPEATED),
+        ("wrong_text", Verdict.WRONG_TEXT),
+        ("polls_ended_wrongly", Verdict.POLL),
+        ("quarantined", Verdict.QUARANTINED),
+        ("stream_mistakes", Verdict.STREAM),
+        ("unexplained", Verdict.UNEXPLAINED),
     ):
         figures.add(f"{log}_{name}", counts[failure], "cases", floor=0, lower_is_better=True)
     figures.add(f"{log}_second_replay_added", compared.added, "rows", floor=0, lower_is_better=True)

@@ -1,4 +1,4 @@
-"""The report: every disagreement by its name, with its reason, its count and examples. Markdown."""
+"""Write the Markdown report: every verdict with its reason, its count and examples."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.feedworld.recorded import Recording
-from tests.replay.judge import EXAMPLES, EXPLAINED, FAILURES, Judgement, Name, names_in_order
 from tests.replay.play import Played
+from tests.replay.verdicts import EXAMPLES, EXPLAINED, FAILURES, Judgement, Verdict, in_order
 
 EXAMPLE_CHARACTERS = 600
 SHOWN_IN_SUMMARY = 5
@@ -17,34 +17,34 @@ SHOWN_FAILURES = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """One log's part of the report."""
+    """The part of the report for one log."""
 
     log: str
     judgement: Judgement
     played: Played
     notes: Sequence[str]
-    """What the other replays over this log came to, one line each."""
+    """Results of the other replays over this log, one line each."""
 
 
 def report(recording: Recording, sections: Sequence[Section]) -> str:
-    what = (
+    introduction = (
         f"{len(recording.polls)} recorded polls of {len(recording.feeds)} feeds were served over HTTP in the order "
         "of their time, polled, sent through the log, and stored; what is stored was compared with what feedparser "
         "reads in the same bytes."
     )
-    lines = ["# Replay", "", what]
+    lines = ["# Replay", "", introduction]
     for section in sections:
         lines += ["", f"## Log: {section.log}", *_polls(section.played), *_counts(section), *_named(section)]
     return "\n".join(lines) + "\n"
 
 
 def summary(section: Section) -> list[str]:
-    """The same in a few lines, for the terminal."""
-    found = [f"{section.log}: {count} {name}" for name, count in names_in_order(section.judgement.counts)]
+    """Return the section as a few lines for the terminal."""
+    lines = [f"{section.log}: {count} {name}" for name, count in in_order(section.judgement.counts)]
     for name in section.judgement.failures():
         examples = section.judgement.examples.get(name, [])
-        found += [f"  {name}: {example[:EXAMPLE_CHARACTERS]}" for example in examples[:SHOWN_IN_SUMMARY]]
-    return [*found, *(f"{section.log}: {note}" for note in section.notes)]
+        lines += [f"  {name}: {example[:EXAMPLE_CHARACTERS]}" for example in examples[:SHOWN_IN_SUMMARY]]
+    return [*lines, *(f"{section.log}: {note}" for note in section.notes)]
 
 
 def _polls(played: Played) -> list[str]:
@@ -63,18 +63,20 @@ def _polls(played: Played) -> list[str]:
 
 
 def _counts(section: Section) -> list[str]:
-    kinds = dict.fromkeys((Name.STORED, Name.REVISED), "agreed") | dict.fromkeys(FAILURES, "**failure**")
+    kinds = dict.fromkeys((Verdict.STORED, Verdict.REVISED), "agreed") | dict.fromkeys(
+        FAILURES, "**failure**"
+    )
     rows = [
         f"| {name} | {count} | {kinds.get(name, 'explained')} |"
-        for name, count in names_in_order(section.judgement.counts)
+        for name, count in in_order(section.judgement.counts)
     ]
-    taken_out = section.judgement.taken_out
-    if taken_out:
+    removed_texts = section.judgement.removed_texts
+    if removed_texts:
         rows_out = [
             f"| {_inline(text).replace('|', '¦')} | {count} |"
-            for text, count in taken_out.most_common(EXAMPLES)
+            for text, count in removed_texts.most_common(EXAMPLES)
         ]
-        out = ["", "Taken out of texts as boilerplate:", "", "| what | texts |", "|---|---:|", *rows_out]
+        out = ["", "Taken out of texts as boilerplate:", "", "| text | entries |", "|---|---:|", *rows_out]
     else:
         out = []
     return [
@@ -89,7 +91,7 @@ def _counts(section: Section) -> list[str]:
 
 def _named(section: Section) -> list[str]:
     lines: list[str] = []
-    for name, count in names_in_order(section.judgement.counts):
+    for name, count in in_order(section.judgement.counts):
         examples = section.judgement.examples.get(name, [])
         if name not in EXPLAINED and name not in FAILURES:
             continue

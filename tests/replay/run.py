@@ -1,4 +1,4 @@
-"""One log, three replays: stopped in the middle, again over the same database, and straight through.
+"""One log, three replays: stopped in the middle, again over the same database, and without a stop.
 
 ::
 
@@ -18,30 +18,33 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.feedworld.recorded import ExpectedEntry, Recording, read_expected
-from tests.replay.judge import EXPLAINED, Judgement, Replayed, judge, names_in_order
-from tests.replay.play import Played, Stage, world_of
-from tests.replay.said import Document, archive_of, read_recording, read_some
+from tests.replay.judge import judge
+from tests.replay.play import Playback, Played, world_of
+from tests.replay.reference import Document, archive_of, read_recording, read_some
+from tests.replay.replayed import Replayed
 from tests.replay.service import Progress, Service, service
 from tests.replay.stored import Stored, Totals, read_stored, totals
+from tests.replay.verdicts import EXPLAINED, Judgement, in_order
 
 READ_ALL_FROM: int = 1000
-"""Polls from which the second reading of the whole recording, which is kept, is worth its time."""
+"""Number of polls from which reading and caching the whole recording is faster than reading the polls alone."""
 
-Print = frozenset[tuple[Any, ...]]
-"""What a replay came to, without what may differ from one to another: ids of polls, places, times."""
+Fingerprint = frozenset[tuple[Any, ...]]
+"""The result of a replay without values that may differ between replays: poll ids, log positions, times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """What is played, and what it is compared with."""
+    """The recording, with everything that its replay is compared with."""
 
     recording: Recording
     expected: Sequence[ExpectedEntry]
-    said: Mapping[tuple[str, str], Document]
+    documents: Mapping[tuple[str, str], Document]
 
     @classmethod
     def read(cls, corpus: Path, recording: Recording, *, limit: int | None, say: Progress) -> Self:
-        """
+        """Read expectation and reference for ``recording``, cut to the first ``limit`` polls of each feed.
+
         Raises:
             CorpusAbsentError: the corpus has no expectation.
         """
@@ -58,21 +61,21 @@ class Material:
         expected = [entry for entry in read_expected(corpus) if (entry.feed, entry.poll) in played]
         say("the second reader reads the recording")
         if len(recording.polls) < READ_ALL_FROM:
-            said = read_some(recording.polls)
+            documents = read_some(recording.polls)
         else:
-            said = read_recording(Recording.open(corpus), archive_of(corpus), workers=usable_cores())
-        return cls(recording=recording, expected=expected, said={at: said[at] for at in played})
+            documents = read_recording(Recording.open(corpus), archive_of(corpus), workers=usable_cores())
+        return cls(recording=recording, expected=expected, documents={at: documents[at] for at in played})
 
     @contextmanager
-    def on_stage(self) -> Iterator[Stage]:
-        """The recording on a feed world that is open inside the block."""
+    def playback(self) -> Iterator[Playback]:
+        """Serve the recording from a feed world inside the block."""
         with world_of(self.recording) as world:
-            yield Stage(world, self.recording)
+            yield Playback(world, self.recording)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
-    """What the three replays over one log came to."""
+class LogComparison:
+    """Result of the three replays over one log."""
 
     log: str
     played: Played
@@ -81,10 +84,10 @@ class Compared:
     added: int
     """Rows that the second replay added: articles, revisions, matches, events, quarantined records."""
     changed: int
-    """Articles whose current text, or entries whose article, is another after the second replay."""
+    """Articles whose current text changed in the second replay, and entries whose article did."""
     restart_changed: int
-    straight: Print
-    """Of the replay that was not stopped."""
+    straight: Fingerprint
+    """Fingerprint of the replay without a stop."""
     notes: tuple[str, ...]
 
     @property
@@ -93,53 +96,42 @@ class Compared:
 
 
 def replay_log(
-    stage: Stage,
+    playback: Playback,
     material: Material,
     *,
     jars: Path | None,
-    straight: Print | None,
+    straight: Fingerprint | None,
     workers: int,
     say: Progress,
-) -> Compared:
-    """All three replays; the straight one only where ``straight``, what it came to on another log, is not given."""
+) -> LogComparison:
+    """Run all three replays; skip the one without a stop where ``straight``, its result on another log, exists."""
     log = "postgres" if jars is None else "kafka"
     rounds = max(len(material.recording.of(feed)) for feed in material.recording.feeds)
 
-    def tell(line: str) -> None:
+    def report(line: str) -> None:
         say(f"{log}: {line}")
 
-    with _running(stage, jars=jars, workers=workers) as (running, ids):
-        tell(f"{len(material.recording.polls)} polls in {rounds} rounds, with a stop in the middle")
-        played = stage.play(running, ids, restart_at=rounds // 2, say=tell)
+    with _running(playback, jars=jars, workers=workers) as (running, ids):
+        report(f"{len(material.recording.polls)} polls in {rounds} rounds, with a stop in the middle")
+        played = playback.play(running, ids, restart_at=rounds // 2, say=report)
         timing = (
             f"{played.seconds:.0f} s, of which polling {running.poll_seconds:.0f} s, "
             f"waiting for the consumer at the end {running.drain_seconds:.0f} s"
         )
-        tell(f"{timing}; now comparing")
-        first, counted = read_stored(running.engine), totals(running.engine)
-        judgement = judge(
-            Replayed(
-                recording=material.recording,
-                said=material.said,
-                expected=material.expected,
-                polls=played.polls,
-                ids=ids,
-                stored=first,
-                sent=list(running.sent()),
-            )
-        )
-        tell(", ".join(f"{count} {name}" for name, count in names_in_order(judgement.counts)))
-        restarted = _print(first, played, ids)
-        tell("again, over the same database")
-        again = stage.play(running, ids, restart_at=None, say=tell)
-        counted_again, second = totals(running.engine), read_stored(running.engine)
+        report(f"{timing}; now comparing")
+        first, totals_before = read_stored(running.engine), totals(running.engine)
+        judgement = _judge(material, running, played, ids, first)
+        report(", ".join(f"{count} {verdict}" for verdict, count in in_order(judgement.counts)))
+        report("again, over the same database")
+        again = playback.play(running, ids, restart_at=None, say=report)
+        totals_after, second = totals(running.engine), read_stored(running.engine)
+    restarted = _fingerprint(first, played, ids)
     if straight is None:
-        with _running(stage, jars=jars, workers=workers) as (running, ids):
-            tell("straight through, into a fresh database")
-            whole = stage.play(running, ids, restart_at=None, say=tell)
-            straight = _print(read_stored(running.engine), whole, ids)
+        report("straight through, into a fresh database")
+        straight = _play_straight(playback, jars=jars, workers=workers, say=report)
     added = {
-        each.name: getattr(counted_again, each.name) - getattr(counted, each.name) for each in fields(Totals)
+        field.name: getattr(totals_after, field.name) - getattr(totals_before, field.name)
+        for field in fields(Totals)
     }
     changed = _changed(first, second)
     different = restarted ^ straight
@@ -147,14 +139,14 @@ def replay_log(
         timing,
         f"second replay, {again.seconds:.0f} s: "
         + (", ".join(f"{count} {name} added" for name, count in added.items())),
-        f"second replay: {len(changed)} articles or entries are another than before {changed[:3] or ''}",
+        f"second replay: {len(changed)} articles or entries changed {changed[:3] or ''}",
         f"with and without a stop: {len(different)} rows differ {sorted(map(str, different))[:3] or ''}",
     ]
-    return Compared(
+    return LogComparison(
         log=log,
         played=played,
         judgement=judgement,
-        totals=counted,
+        totals=totals_before,
         added=sum(map(abs, added.values())),
         changed=len(changed),
         restart_changed=len(different),
@@ -163,28 +155,57 @@ def replay_log(
     )
 
 
+def _judge(
+    material: Material, running: Service, played: Played, ids: Mapping[str, int], stored: Stored
+) -> Judgement:
+    return judge(
+        Replayed(
+            recording=material.recording,
+            documents=material.documents,
+            expected=material.expected,
+            polls=played.polls,
+            feed_ids=ids,
+            stored=stored,
+            records=list(running.records()),
+        )
+    )
+
+
+def _play_straight(playback: Playback, *, jars: Path | None, workers: int, say: Progress) -> Fingerprint:
+    with _running(playback, jars=jars, workers=workers) as (running, ids):
+        played = playback.play(running, ids, restart_at=None, say=say)
+        return _fingerprint(read_stored(running.engine), played, ids)
+
+
 def usable_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
 @contextmanager
-def _running(stage: Stage, *, jars: Path | None, workers: int) -> Iterator[tuple[Service, Mapping[str, int]]]:
-    """A service with the recording's feeds in a fresh database."""
+def _running(
+    playback: Playback, *, jars: Path | None, workers: int
+) -> Iterator[tuple[Service, Mapping[str, int]]]:
+    """Start a service with the recording's feeds in a fresh database."""
     with (
         tempfile.TemporaryDirectory(prefix="ingest-replay-") as folder,
         service(Path(folder), jars=jars, workers=workers) as running,
     ):
-        ids = running.prepare(stage.urls)
+        ids = running.prepare(playback.urls)
         running.start()
         yield running, ids
         running.stop()
 
 
-def _print(stored: Stored, played: Played, ids: Mapping[str, int]) -> Print:
+def _fingerprint(stored: Stored, played: Played, ids: Mapping[str, int]) -> Fingerprint:
     names = {feed_id: name for name, feed_id in ids.items()}
     polls = {poll.id: at for at, poll in played.polls.items()}
     articles = (
-        ("article", str(article), stored.urls[article], frozenset(each.digest for each in revisions.values()))
+        (
+            "article",
+            str(article),
+            stored.urls[article],
+            frozenset(revision.content_hash for revision in revisions.values()),
+        )
         for article, revisions in stored.revisions.items()
     )
     sightings = (("sighting", str(article), polls.get(poll)) for article, poll in stored.sightings)
@@ -193,11 +214,11 @@ def _print(stored: Stored, played: Played, ids: Mapping[str, int]) -> Print:
 
 
 def _changed(first: Stored, second: Stored) -> list[str]:
-    """Articles with another current text, and keys with another article."""
+    """Return the articles whose current text differs, and the keys whose article differs."""
 
     def state(stored: Stored) -> set[tuple[Any, ...]]:
         texts = {
-            (article, revision.digest)
+            (article, revision.content_hash)
             for article, revisions in stored.revisions.items()
             for revision in revisions.values()
             if revision.current

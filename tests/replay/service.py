@@ -1,4 +1,4 @@
-"""The service as the replay runs it: real parts on a database, and where wanted a broker, of their own."""
+"""The service as the replay runs it, with a database of its own and, for Kafka, a broker."""
 
 from __future__ import annotations
 
@@ -25,25 +25,34 @@ from ingest.settings import Settings
 from ingest.supervise import parent_death
 from ingest.types import Topic
 from tests.kafka_broker import Broker
-from tests.replay.stored import EVERYTHING, Sent, kafka_lag, postgres_lag, sent_in_kafka, sent_in_postgres
+from tests.replay.stored import (
+    EVERYTHING,
+    AppendedRecord,
+    kafka_lag,
+    postgres_lag,
+    records_in_kafka,
+    records_in_postgres,
+)
 
 LogName = Literal["postgres", "kafka"]
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 DRAIN_SECONDS: Final = 120.0
-"""Without any progress; then the consumer hangs."""
+"""Time without progress after which the consumer counts as hanging."""
 START_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 60.0
-LAST_WORDS: Final = 3000
+OUTPUT_CHARACTERS: Final = 3000
 
 
 class StoppedError(Exception):
-    """The consumer ended by itself, or does not go on; its last words are in the message."""
+    """The consumer ended by itself, or makes no progress; the message has the end of its output."""
 
 
 class Service:
-    """A poller in this process, ``ingest consume`` in another. Made by :func:`service`; runs between
-    :meth:`start` and :meth:`stop`."""
+    """A poller in this process and ``ingest consume`` in another, running between :meth:`start` and :meth:`stop`.
+
+    Made by :func:`service`.
+    """
 
     def __init__(
         self, folder: Path, *, server: embedded.EmbeddedPostgres, broker: Broker | None, workers: int
@@ -57,7 +66,7 @@ class Service:
             log=self.log,
             kafka_bootstrap=None if broker is None else broker.bootstrap,
             allow_private_addresses=True,
-            # A feed is polled when the replay says so, never because its time has come.
+            # Feeds are polled only when the replay makes them due.
             poll_interval=timedelta(days=7),
             poll_interval_max=timedelta(days=7),
             poll_adaptive=False,
@@ -71,11 +80,11 @@ class Service:
 
     @property
     def engine(self) -> Engine:
-        """Of the database, as long as the service runs."""
+        """Engine of the database, valid while the service runs."""
         return self._engine
 
     def prepare(self, urls: dict[str, str]) -> dict[str, int]:
-        """Migrate the database, load topics and feeds (name → address); each feed's id by its name."""
+        """Migrate the database, load topics and feeds (name → URL); return each feed's id by its name."""
         engine = open_engine(self._settings.database_url or "", name="replay")
         try:
             migrate.upgrade(engine)
@@ -101,13 +110,13 @@ class Service:
             self._running = stack.pop_all()
 
     def stop(self) -> None:
-        """Every process of the service, in order; what stands under it goes on."""
+        """Stop every process of the service, in order; database and broker go on."""
         if self._running is not None:
             running, self._running = self._running, None
             running.close()
 
     def restart(self) -> None:
-        """Everything stops, database and broker too, and starts again; wherever the consumer is."""
+        """Stop and start everything, database and broker included, wherever the consumer is."""
         self.stop()
         self._server.stop()
         if self._broker is not None:
@@ -118,31 +127,31 @@ class Service:
         self.start()
 
     def poll(self, feed_ids: list[int]) -> None:
-        """Poll these feeds now, each once; returns when every outcome is recorded."""
+        """Poll these feeds now, once each; return when every outcome is recorded."""
         began = time.monotonic()
         make_due(self._engine, now=runtime.now(), feed_ids=feed_ids)
         self._poller.run(self._stop, until_idle=True)
         self.poll_seconds += time.monotonic() - began
-        self._see_that_it_runs()
+        self._check_consumer()
 
     def drain(self) -> None:
-        """Wait until the consumer has stored all that was appended."""
+        """Wait until the consumer has stored everything appended."""
         began = last = time.monotonic()
         before = -1
         while (lag := self._lag()) > 0:
-            self._see_that_it_runs()
+            self._check_consumer()
             if lag != before:
                 before, last = lag, time.monotonic()
             elif time.monotonic() - last > DRAIN_SECONDS:
-                raise StoppedError(f"{lag} records wait, and the consumer takes none:\n{self._last_words()}")
+                raise StoppedError(f"{lag} records wait, and the consumer takes none:\n{self._output_tail()}")
             time.sleep(0.05)
         self.drain_seconds += time.monotonic() - began
 
-    def sent(self) -> Iterator[Sent]:
-        """Every record of ``news.articles`` that was ever appended."""
+    def records(self) -> Iterator[AppendedRecord]:
+        """Return every record ever appended to ``news.articles``."""
         if self._broker is None:
-            return sent_in_postgres(self._engine)
-        return sent_in_kafka(self._broker.bootstrap)
+            return records_in_postgres(self._engine)
+        return records_in_kafka(self._broker.bootstrap)
 
     def _lag(self) -> int:
         if self._broker is None:
@@ -153,63 +162,63 @@ class Service:
         url = self._settings.database_url or ""
         command = [sys.executable, "-m", "ingest", "consume"]
         tied = [sys.executable, "-I", "-S", parent_death.__file__, str(os.getpid()), *command]
-        with self._words.open("ab") as words:
+        with self._output.open("ab") as output:
             self._consumer = subprocess.Popen(
                 tied,
                 cwd=CHECKOUT,
                 env=app.child_environment(self._settings, os.environ, database=url),
                 stdin=subprocess.DEVNULL,
-                stdout=words,
-                stderr=words,
+                stdout=output,
+                stderr=output,
             )
 
     def _stop_consumer(self) -> None:
         if self._consumer is not None:
-            self._wait_until_it_works()  # before that, SIGTERM ends a process that has not installed its handler
+            self._wait_until_connected()  # before that, SIGTERM ends a process that has not installed its handler
             self._consumer.send_signal(signal.SIGTERM)
             code = self._consumer.wait(timeout=STOP_SECONDS)
             self._consumer = None
             if code != 0:
                 raise StoppedError(
-                    f"the consumer was asked to stop and ended with {code}:\n{self._last_words()}"
+                    f"the consumer was asked to stop and ended with {code}:\n{self._output_tail()}"
                 )
 
-    def _wait_until_it_works(self) -> None:
+    def _wait_until_connected(self) -> None:
         connected = text("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ingest consume'")
         deadline = time.monotonic() + START_SECONDS
         while True:
             with self._engine.connect() as connection:
                 if connection.scalar(connected):
                     return
-            self._see_that_it_runs()
+            self._check_consumer()
             if time.monotonic() > deadline:
-                raise StoppedError(f"the consumer does not connect:\n{self._last_words()}")
+                raise StoppedError(f"the consumer does not connect:\n{self._output_tail()}")
             time.sleep(0.05)
 
-    def _see_that_it_runs(self) -> None:
+    def _check_consumer(self) -> None:
         if self._consumer is not None and (code := self._consumer.poll()) is not None:
             self._consumer = None
-            raise StoppedError(f"the consumer ended with {code}:\n{self._last_words()}")
+            raise StoppedError(f"the consumer ended with {code}:\n{self._output_tail()}")
 
     @property
-    def _words(self) -> Path:
+    def _output(self) -> Path:
         return self._folder / "consume.log"
 
-    def _last_words(self) -> str:
-        return self._words.read_text("utf-8", "replace")[-LAST_WORDS:]
+    def _output_tail(self) -> str:
+        return self._output.read_text("utf-8", "replace")[-OUTPUT_CHARACTERS:]
 
 
 @contextmanager
 def service(folder: Path, *, jars: Path | None, workers: int) -> Iterator[Service]:
-    """A service over a fresh database; with the ``jars`` of a broker its log is Kafka. Not started yet."""
+    """Yield a service over a fresh database, not started yet; with the ``jars`` of a broker its log is Kafka."""
     with ExitStack() as stack:
         server = embedded.start(folder / "data")
         stack.callback(server.stop)
         broker = None if jars is None else stack.enter_context(Broker(folder / "kafka", jars=jars))
-        made = Service(folder, server=server, broker=broker, workers=workers)
-        stack.callback(made.stop)
-        yield made
+        replay_service = Service(folder, server=server, broker=broker, workers=workers)
+        stack.callback(replay_service.stop)
+        yield replay_service
 
 
 Progress = Callable[[str], None]
-"""Called with one line for people, now and then."""
+"""Called now and then with a line of progress."""

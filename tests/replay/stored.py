@@ -1,4 +1,4 @@
-"""What came of a replay: the store, the log and the streams, read whole into memory."""
+"""The result of a replay: store, log and streams, read into memory."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ingest.db.engine import transaction
 from ingest.log.api import ALERTS, ARTICLES, stream_topic
 
 EVERYTHING: Final = "everything"
-"""The topic that every article matches: its stream must tell of each revision once."""
+"""Topic that every article matches: its stream must contain each revision once."""
 
-_SENT: Final = """
+_RECORDS: Final = """
     SELECT concat(t.name, '/0/', r."offset"), v.body->>'feed_id', v.body->>'poll_id', v.body->>'entry_key',
         v.body->>'id', v.body->>'content_hash'
     FROM log_topics t JOIN log_records r ON r.topic_id = t.id,
@@ -36,7 +36,7 @@ _TOTALS: Final = f"""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
-    """One row of the history of polls."""
+    """A row of ``polls``."""
 
     id: int
     feed_id: int
@@ -51,7 +51,7 @@ class Poll:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """What a second replay must not change: all but the polls, and what is told of their feeds."""
+    """Counts that a second replay must not change: everything except polls and feed alerts."""
 
     articles: int
     revisions: int
@@ -61,20 +61,20 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """One record of ``news.articles``, without its article."""
+class AppendedRecord:
+    """A record of ``news.articles``, without its article."""
 
-    place: str
+    log_position: str
     feed_id: int
     poll_id: int
     key: bytes
     article_id: UUID
-    digest: bytes
+    content_hash: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    digest: bytes
+    content_hash: bytes
     title: str
     text: str
     poll_id: int
@@ -85,27 +85,27 @@ class Revision:
 class Sighting:
     effect: str
     revision: int
-    place: str
+    log_position: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """The store, whole."""
+    """The whole store."""
 
     urls: Mapping[UUID, str | None]
-    """Every article's canonical address."""
+    """Canonical URL of every article."""
     revisions: Mapping[UUID, Mapping[int, Revision]]
     sightings: Mapping[tuple[UUID, int], Sighting]
-    """By article and poll."""
+    """Sightings by article and poll."""
     seen: Mapping[tuple[int, bytes], UUID]
-    """The article of each feed's each entry key."""
+    """Article of each entry key, by feed and key."""
     quarantined: Sequence[str]
     events: Sequence[tuple[int, str, UUID, int]]
-    """Cursor, kind, article and revision, on the stream of everything."""
+    """Cursor, kind, article and revision of each event on the stream ``everything``."""
 
 
 def new_polls(engine: Engine, *, after: int) -> list[Poll]:
-    """The polls whose id is greater than ``after``, in order."""
+    """Return the polls whose id is greater than ``after``, in order."""
     with transaction(engine) as connection:
         rows = connection.execute(text(_POLLS), {"after": after}).mappings()
         return [Poll(**row) for row in rows]
@@ -127,10 +127,10 @@ def read_stored(engine: Engine) -> Stored:
             )
         ):
             revisions.setdefault(row[0], {})[row[1]] = Revision(
-                digest=bytes(row[2]), title=row[3], text=row[4], poll_id=row[5], current=row[6]
+                content_hash=bytes(row[2]), title=row[3], text=row[4], poll_id=row[5], current=row[6]
             )
         sightings = {
-            (row[0], row[1]): Sighting(effect=row[2], revision=row[3], place=row[4])
+            (row[0], row[1]): Sighting(effect=row[2], revision=row[3], log_position=row[4])
             for row in connection.execute(
                 text("SELECT article_id, poll_id, effect, revision, log_position FROM sightings")
             )
@@ -159,24 +159,29 @@ def read_stored(engine: Engine) -> Stored:
     )
 
 
-def sent_in_postgres(engine: Engine) -> Iterator[Sent]:
-    """Every record of ``news.articles`` in the embedded log, in its order."""
+def records_in_postgres(engine: Engine) -> Iterator[AppendedRecord]:
+    """Yield every record of ``news.articles`` in the embedded log, in its order."""
     with transaction(engine) as connection:
-        for place, *fields in connection.execute(text(_SENT), {"topic": ARTICLES}):
-            yield _sent(place, *fields)
+        for log_position, *fields in connection.execute(text(_RECORDS), {"topic": ARTICLES}):
+            yield _record(log_position, *fields)
 
 
-def sent_in_kafka(bootstrap: str) -> Iterator[Sent]:
-    """Every record of ``news.articles`` in Kafka, in the order of each partition."""
-    for place, value in kafka_records(bootstrap):
+def records_in_kafka(bootstrap: str) -> Iterator[AppendedRecord]:
+    """Yield every record of ``news.articles`` in Kafka, in the order of each partition."""
+    for log_position, value in kafka_records(bootstrap):
         body = json.loads(value)
-        yield _sent(
-            place, body["feed_id"], body["poll_id"], body["entry_key"], body["id"], body["content_hash"]
+        yield _record(
+            log_position,
+            body["feed_id"],
+            body["poll_id"],
+            body["entry_key"],
+            body["id"],
+            body["content_hash"],
         )
 
 
 def kafka_records(bootstrap: str) -> Iterator[tuple[str, bytes]]:
-    """Place and value of every record that is in the log topic now."""
+    """Yield log position and value of every record that is in the log topic now."""
     from ingest.log.kafka.library import KafkaConsumer, TopicPartition
 
     consumer: Any = KafkaConsumer(
@@ -187,13 +192,13 @@ def kafka_records(bootstrap: str) -> Iterator[tuple[str, bytes]]:
         metrics_enabled=False,
     )
     try:
-        places = [
+        partitions = [
             TopicPartition(ARTICLES, number) for number in consumer.partitions_for_topic(ARTICLES) or ()
         ]
-        ends = consumer.end_offsets(places)
-        consumer.assign(places)
-        consumer.seek_to_beginning(*places)
-        while any(consumer.position(place) < ends[place] for place in places):
+        ends = consumer.end_offsets(partitions)
+        consumer.assign(partitions)
+        consumer.seek_to_beginning(*partitions)
+        while any(consumer.position(partition) < ends[partition] for partition in partitions):
             for records in consumer.poll(timeout_ms=1000, max_records=2000).values():
                 for record in records:
                     yield f"{record.topic}/{record.partition}/{record.offset}", record.value
@@ -202,7 +207,7 @@ def kafka_records(bootstrap: str) -> Iterator[tuple[str, bytes]]:
 
 
 def kafka_lag(bootstrap: str, group: str) -> int:
-    """Records of ``news.articles`` that ``group`` has not committed."""
+    """Count the records of ``news.articles`` that ``group`` has not committed."""
     from ingest.log.kafka.library import KafkaConsumer, TopicPartition
 
     consumer: Any = KafkaConsumer(
@@ -213,17 +218,17 @@ def kafka_lag(bootstrap: str, group: str) -> int:
         metrics_enabled=False,
     )
     try:
-        places = [
+        partitions = [
             TopicPartition(ARTICLES, number) for number in consumer.partitions_for_topic(ARTICLES) or ()
         ]
-        ends = consumer.end_offsets(places)
-        return sum(ends[place] - (consumer.committed(place) or 0) for place in places)
+        ends = consumer.end_offsets(partitions)
+        return sum(ends[partition] - (consumer.committed(partition) or 0) for partition in partitions)
     finally:
         consumer.close(autocommit=False)
 
 
 def postgres_lag(engine: Engine, group: str) -> int:
-    """Records of ``news.articles`` that ``group`` has not committed."""
+    """Count the records of ``news.articles`` that ``group`` has not committed."""
     query = """
         SELECT t.next_offset - coalesce(g.next_offset, 1) FROM log_topics t
         LEFT JOIN log_groups g ON g.topic_id = t.id AND g.name = :group WHERE t.name = :topic"""
@@ -231,12 +236,14 @@ def postgres_lag(engine: Engine, group: str) -> int:
         return connection.execute(text(query), {"group": group, "topic": ARTICLES}).scalar() or 0
 
 
-def _sent(place: str, feed_id: Any, poll_id: Any, key: str, article_id: str, digest: str) -> Sent:
-    return Sent(
-        place=place,
+def _record(
+    log_position: str, feed_id: Any, poll_id: Any, key: str, article_id: str, content_hash: str
+) -> AppendedRecord:
+    return AppendedRecord(
+        log_position=log_position,
         feed_id=int(feed_id),
         poll_id=int(poll_id),
         key=bytes.fromhex(key),
         article_id=UUID(article_id),
-        digest=bytes.fromhex(digest),
+        content_hash=bytes.fromhex(content_hash),
     )

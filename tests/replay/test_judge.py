@@ -1,4 +1,4 @@
-"""The judge catches what it is there for: one tiny recording, replayed rightly, then broken one thing at a time."""
+"""The judge detects every failure: a tiny recording, replayed correctly, then broken in one place at a time."""
 
 from __future__ import annotations
 
@@ -13,52 +13,54 @@ import pytest
 
 from ingest.identity import article_id, content_hash
 from tests.feedworld.recorded import ExpectedEntry, RecordedPoll, Recording
-from tests.replay.judge import Judgement, Name, Replayed, judge, key_of
-from tests.replay.said import Document, Said
-from tests.replay.stored import Poll, Revision, Sent, Sighting, Stored
+from tests.replay.judge import judge
+from tests.replay.reference import Document, ReferenceEntry
+from tests.replay.replayed import Replayed, key_of
+from tests.replay.stored import AppendedRecord, Poll, Revision, Sighting, Stored
+from tests.replay.verdicts import Judgement, Verdict
 
 FEED = "a.xml"
 ONE = "https://a.example/one"
 TWO = "https://a.example/two"
 
 
-def said(key: str, title: str, body: str, *, content: str = "") -> Said:
-    return Said(id=key, link=key, title=title, summary=body, contents=(content,) if content else ())
+def entry(key: str, title: str, body: str, *, content: str = "") -> ReferenceEntry:
+    return ReferenceEntry(id=key, link=key, title=title, summary=body, contents=(content,) if content else ())
 
 
 def uuid(url: str) -> UUID:
     return article_id(url=url, feed_url="https://a.example/feed")
 
 
-def sent(offset: int, poll: int, url: str, title: str, text: str) -> Sent:
-    return Sent(
-        place=f"news.articles/0/{offset}",
+def record(offset: int, poll: int, url: str, title: str, text: str) -> AppendedRecord:
+    return AppendedRecord(
+        log_position=f"news.articles/0/{offset}",
         feed_id=1,
         poll_id=poll,
         key=key_of(url),
         article_id=uuid(url),
-        digest=content_hash(title, text, ()),
+        content_hash=content_hash(title, text, ()),
     )
 
 
 def revision(title: str, text: str, poll: int, *, current: bool = True) -> Revision:
     return Revision(
-        digest=content_hash(title, text, ()), title=title, text=text, poll_id=poll, current=current
+        content_hash=content_hash(title, text, ()), title=title, text=text, poll_id=poll, current=current
     )
 
 
 def sighting(effect: str, number: int, offset: int) -> Sighting:
-    return Sighting(effect=effect, revision=number, place=f"news.articles/0/{offset}")
+    return Sighting(effect=effect, revision=number, log_position=f"news.articles/0/{offset}")
 
 
 @pytest.fixture
 def right(tmp_path: Path) -> Replayed:
-    """Poll 1 brings one and two; in poll 2 one is changed; poll 3 is empty; in poll 4 one is as it was at first."""
+    """Poll 1 has two entries; poll 2 changes the first; poll 3 is empty; poll 4 restores the first entry's text."""
     documents = [
-        (said(ONE, "One", "First text."), said(TWO, "Two", "<p>Second &amp; last.</p>")),
-        (said(ONE, "One", "Another text."), said(TWO, "Two", "Second &amp; last.")),
+        (entry(ONE, "One", "First text."), entry(TWO, "Two", "<p>Second &amp; last.</p>")),
+        (entry(ONE, "One", "Another text."), entry(TWO, "Two", "Second &amp; last.")),
         (),
-        (said(ONE, "One", "First text."), said(TWO, "Two", "Second &amp; last.")),
+        (entry(ONE, "One", "First text."), entry(TWO, "Two", "Second &amp; last.")),
     ]
     polls = []
     for number, entries in enumerate(documents, 1):
@@ -95,7 +97,7 @@ def right(tmp_path: Path) -> Replayed:
     )
     return Replayed(
         recording=Recording(polls=tuple(polls)),
-        said={
+        documents={
             (FEED, f"p{number}"): Document(entries=entries, version="rss20" if entries else "", broken=None)
             for number, entries in enumerate(documents, 1)
         },
@@ -103,13 +105,13 @@ def right(tmp_path: Path) -> Replayed:
         polls={
             (FEED, f"p{number}"): poll(number, len(entries)) for number, entries in enumerate(documents, 1)
         },
-        ids={FEED: 1},
+        feed_ids={FEED: 1},
         stored=stored,
-        sent=[
-            sent(1, 1, ONE, "One", "First text."),
-            sent(2, 1, TWO, "Two", "Second & last."),
-            sent(3, 2, ONE, "One", "Another text."),
-            sent(4, 4, ONE, "One", "First text."),
+        records=[
+            record(1, 1, ONE, "One", "First text."),
+            record(2, 1, TWO, "Two", "Second & last."),
+            record(3, 2, ONE, "One", "Another text."),
+            record(4, 4, ONE, "One", "First text."),
         ],
     )
 
@@ -128,27 +130,32 @@ def poll(number: int, entries: int) -> Poll:
     )
 
 
-def test_a_right_replay_has_no_failures_and_every_disagreement_has_its_name(right: Replayed) -> None:
+def test_a_correct_replay_has_no_failures_and_each_disagreement_has_a_verdict(right: Replayed) -> None:
     judgement = judge(right)
     assert judgement.failures() == {}
-    assert judgement.counts == {Name.STORED: 2, Name.REVISED: 1, Name.WENT_BACK: 1, Name.MARKUP: 1}
+    assert judgement.counts == {
+        Verdict.STORED: 2,
+        Verdict.REVISED: 1,
+        Verdict.WENT_BACK: 1,
+        Verdict.MARKUP: 1,
+    }
 
 
-def test_an_edited_author_is_a_disagreement_with_a_name(right: Replayed) -> None:
-    document = right.said[FEED, "p4"]
+def test_an_edited_author_is_an_explained_disagreement(right: Replayed) -> None:
+    document = right.documents[FEED, "p4"]
     entries = (document.entries[0], replace(document.entries[1], authors=("Ann Author",)))
-    again = replace(sent(5, 4, TWO, "Two", "Second & last."), digest=bytes(16))
+    again = replace(record(5, 4, TWO, "Two", "Second & last."), content_hash=bytes(16))
     edited = stored(
         replace(
             right,
-            said={**right.said, (FEED, "p4"): replace(document, entries=entries)},
-            sent=[*right.sent, again],
+            documents={**right.documents, (FEED, "p4"): replace(document, entries=entries)},
+            records=[*right.records, again],
         ),
         revisions={
             **right.stored.revisions,
             uuid(TWO): {
                 1: revision("Two", "Second & last.", 1, current=False),
-                2: replace(revision("Two", "Second & last.", 4), digest=bytes(16)),
+                2: replace(revision("Two", "Second & last.", 4), content_hash=bytes(16)),
             },
         },
         sightings={**right.stored.sightings, (uuid(TWO), 4): sighting("updated", 2, 5)},
@@ -156,7 +163,7 @@ def test_an_edited_author_is_a_disagreement_with_a_name(right: Replayed) -> None
     )
     judgement = judge(edited)
     assert judgement.failures() == {}
-    assert judgement.counts[Name.AUTHORS] == 1
+    assert judgement.counts[Verdict.AUTHORS] == 1
 
 
 def without(mapping: Mapping[Any, Any], *keys: Any) -> dict[Any, Any]:
@@ -182,19 +189,19 @@ def a_record_was_not_stored(it: Replayed) -> Replayed:
 
 
 def a_revision_was_not_sent(it: Replayed) -> Replayed:
-    kept = [each for each in it.sent if each.poll_id != 2]
-    return replace(stored(it, sightings=without(it.stored.sightings, (uuid(ONE), 2))), sent=kept)
+    records = [record for record in it.records if record.poll_id != 2]
+    return replace(stored(it, sightings=without(it.stored.sightings, (uuid(ONE), 2))), records=records)
 
 
 def an_entry_came_later_than_it_was_there(it: Replayed) -> Replayed:
-    late = [replace(each, poll_id=2) if each.key == key_of(TWO) else each for each in it.sent]
+    late = [replace(record, poll_id=2) if record.key == key_of(TWO) else record for record in it.records]
     sightings = without(it.stored.sightings, (uuid(TWO), 1)) | {(uuid(TWO), 2): sighting("created", 1, 2)}
-    return replace(stored(it, sightings=sightings), sent=late)
+    return replace(stored(it, sightings=sightings), records=late)
 
 
 def a_key_has_two_articles(it: Replayed) -> Replayed:
-    other = replace(it.sent[2], article_id=uuid("https://a.example/other"))
-    return replace(it, sent=[*it.sent[:2], other, it.sent[3]])
+    second = replace(it.records[2], article_id=uuid("https://a.example/other"))
+    return replace(it, records=[*it.records[:2], second, it.records[3]])
 
 
 def an_address_has_two_articles(it: Replayed) -> Replayed:
@@ -253,38 +260,38 @@ def an_article_was_retracted(it: Replayed) -> Replayed:
 
 
 def a_record_was_sent_though_nothing_changed(it: Replayed) -> Replayed:
-    again = sent(5, 4, TWO, "Two", "Second & last.")
+    again = record(5, 4, TWO, "Two", "Second & last.")
     sightings = {**it.stored.sightings, (uuid(TWO), 4): sighting("unchanged", 1, 5)}
-    return replace(stored(it, sightings=sightings), sent=[*it.sent, again])
+    return replace(stored(it, sightings=sightings), records=[*it.records, again])
 
 
 @pytest.mark.parametrize(
     ("sabotage", "name"),
     [
-        (an_article_is_missing, Name.LOST),
-        (an_entry_was_never_seen, Name.LOST),
-        (a_record_was_not_stored, Name.LOST),
-        (a_revision_was_not_sent, Name.UNEXPLAINED),
-        (an_entry_came_later_than_it_was_there, Name.UNEXPLAINED),
-        (a_key_has_two_articles, Name.REPEATED),
-        (an_address_has_two_articles, Name.REPEATED),
-        (a_text_is_another, Name.WRONG_TEXT),
-        (a_text_is_gone, Name.WRONG_TEXT),
-        (a_title_is_another, Name.WRONG_TEXT),
-        (the_empty_poll_was_taken_for_a_feed, Name.POLL),
-        (the_empty_poll_failed_for_another_reason, Name.POLL),
-        (a_poll_read_fewer_entries, Name.POLL),
-        (a_record_is_in_quarantine, Name.QUARANTINED),
-        (an_event_is_missing, Name.STREAM),
-        (an_event_came_twice, Name.STREAM),
-        (a_cursor_is_missing, Name.STREAM),
-        (an_article_was_retracted, Name.STREAM),
-        (a_record_was_sent_though_nothing_changed, Name.UNEXPLAINED),
+        (an_article_is_missing, Verdict.LOST),
+        (an_entry_was_never_seen, Verdict.LOST),
+        (a_record_was_not_stored, Verdict.LOST),
+        (a_revision_was_not_sent, Verdict.UNEXPLAINED),
+        (an_entry_came_later_than_it_was_there, Verdict.UNEXPLAINED),
+        (a_key_has_two_articles, Verdict.REPEATED),
+        (an_address_has_two_articles, Verdict.REPEATED),
+        (a_text_is_another, Verdict.WRONG_TEXT),
+        (a_text_is_gone, Verdict.WRONG_TEXT),
+        (a_title_is_another, Verdict.WRONG_TEXT),
+        (the_empty_poll_was_taken_for_a_feed, Verdict.POLL),
+        (the_empty_poll_failed_for_another_reason, Verdict.POLL),
+        (a_poll_read_fewer_entries, Verdict.POLL),
+        (a_record_is_in_quarantine, Verdict.QUARANTINED),
+        (an_event_is_missing, Verdict.STREAM),
+        (an_event_came_twice, Verdict.STREAM),
+        (a_cursor_is_missing, Verdict.STREAM),
+        (an_article_was_retracted, Verdict.STREAM),
+        (a_record_was_sent_though_nothing_changed, Verdict.UNEXPLAINED),
     ],
     ids=lambda value: value.__name__.replace("_", " ") if callable(value) else "",
 )
 def test_a_wrong_replay_is_caught(
-    right: Replayed, sabotage: Callable[[Replayed], Replayed], name: Name
+    right: Replayed, sabotage: Callable[[Replayed], Replayed], name: Verdict
 ) -> None:
     judgement: Judgement = judge(sabotage(right))
     assert name in judgement.failures()

@@ -372,7 +372,7 @@ def test_a_hub_that_takes_an_active_subscription_back_is_relied_on_no_more(press
     press.be_trusted(feed)
     press.poll()
     press.hub.denies = "moved out"
-    press.hub._ask_back(press.hub.requests[0])
+    press.hub._verify(press.hub.requests[0])
     assert press.subscription(feed).state is SubscriptionState.DENIED
     press.tend()
     assert press.feed(feed).next_poll_at < press.clock() + BACKUP / 2

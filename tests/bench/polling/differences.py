@@ -1,7 +1,7 @@
-"""Why two readers that got the same documents have different numbers of entries, feed by feed.
+"""Explain why two readers store different numbers of entries from the same documents, feed by feed.
 
-A document whose entries share names is where readers differ. Each peer's own rule is written down here and has to give
-the number that it stored, or the difference is told as not explained.
+Readers differ where entries of a document share identifiers. The rule of each peer is written here and must give the
+number that the peer stored. Otherwise the difference is reported as not explained.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ UNKNOWN: Final = "not explained"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What a reader takes for one entry."""
+    """The rule by which a reader identifies entries."""
 
     count: Callable[[Sequence[Any]], int]
-    """How many it takes these for, as feedparser has them."""
+    """Returns how many entries the reader stores of these, as feedparser parses them."""
     about: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Of one feed."""
+    """A difference in one feed."""
 
     feed_url: str
     entries: int
-    """Theirs over ours; negative where they have fewer."""
+    """Entries of the peer minus ours."""
     reason: str
 
 
 def _by_name(entries: Sequence[Any]) -> int:
-    return len({each.get("id") or each.get("link") or each.get("title") for each in entries})
+    return len({entry.get("id") or entry.get("link") or entry.get("title") for entry in entries})
 
 
 def _by_guid_and_link(entries: Sequence[Any]) -> int:
-    found: set[tuple[object, ...]] = set()
+    entries_seen: set[tuple[object, ...]] = set()
     times: dict[str, int] = {}
-    for each in entries:
-        guid, link = each.get("id"), each.get("link")
+    for entry in entries:
+        guid, link = entry.get("id"), entry.get("link")
         if not guid:
-            content = "".join(part.value for part in each.get("content", ())) or each.get("summary")
-            found.add(("link", link) if link else ("text", each.get("title"), content))
+            content = "".join(part.value for part in entry.get("content", ())) or entry.get("summary")
+            entries_seen.add(("link", link) if link else ("text", entry.get("title"), content))
             continue
         again = times[guid] = times.get(guid, -1) + 1
-        found.add(("guid", guid) if not again else ("guid", guid, link or again))
-    return len(found)
+        entries_seen.add(("guid", guid) if not again else ("guid", guid, link or again))
+    return len(entries_seen)
 
 
 RULES: Final[Mapping[str, Rule]] = {
@@ -60,7 +60,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "reader": Rule(count=_by_name, about="entries of one guid, else link, else title are one"),
 }
 NO_RULE: Final = Rule(count=lambda _entries: -1, about="")
-"""Of one who has to have what we have."""
+"""Rule of a product that must store what the service stores."""
 
 
 def differences(
@@ -72,19 +72,22 @@ def differences(
     refused_by_them: Mapping[str, str],
     body_of: Callable[[str], bytes],
 ) -> list[Difference]:
-    """Every feed of which they have another number of entries than we; both ``refused`` tell why, by the feed's URL."""
-    found = []
+    """List every feed of which the peer stores another number of entries.
+
+    ``refused_by_us`` and ``refused_by_them`` hold the reason of each refusal by the feed's URL.
+    """
+    differing = []
     for url, count in ours.items():
-        their = theirs.get(url, 0)
-        if their == count:
+        peer_count = theirs.get(url, 0)
+        if peer_count == count:
             continue
-        if their == 0 and url in refused_by_them:
+        if peer_count == 0 and url in refused_by_them:
             reason = f"it refuses the feed: {refused_by_them[url].replace(url, 'URL')}"
         elif count == 0 and url in refused_by_us:
             reason = f"we refuse the feed: {refused_by_us[url]}"
-        elif their == rule.count(feedparser.parse(body_of(url)).entries):  # type: ignore[attr-defined,no-untyped-call]
+        elif peer_count == rule.count(feedparser.parse(body_of(url)).entries):  # type: ignore[attr-defined,no-untyped-call]
             reason = rule.about
         else:
             reason = UNKNOWN
-        found.append(Difference(feed_url=url, entries=their - count, reason=reason))
-    return found
+        differing.append(Difference(feed_url=url, entries=peer_count - count, reason=reason))
+    return differing

@@ -1,6 +1,6 @@
 """The peer Miniflux (Go, PostgreSQL), built from its module into the cache folder.
 
-It gets a database server like ours of its own: the same version with the same settings, commits durable alike.
+Its database server equals that of the service: the same version and settings, with durable commits.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MODULE: Final = "miniflux.app/v2"
 _SOURCE: Final = Path(__file__).with_name("go")
 BUILD_SECONDS: Final = 600
 WORKERS: Final = 32
-"""Feeds it has under way at once; 100 cost as much processor time a feed, 8 a little more (300 feeds)."""
+"""Feeds refreshed at once. With 100 the CPU time for each feed is the same, with 8 slightly higher (300 feeds)."""
 _LOGIN: Final = ("admin", "for the bench alone")
 SETTINGS: Final = {
     "FETCHER_ALLOW_PRIVATE_NETWORKS": "1",
@@ -50,10 +50,10 @@ SETTINGS: Final = {
 
 
 def installed() -> Path:
-    """Its program in the cache folder; built at the first call, which takes a minute.
+    """Return Miniflux's program in the cache folder; the first call builds it, which takes a minute.
 
     Raises:
-        PeerAbsentError: there is no Go, or it cannot be built.
+        PeerAbsentError: Go is missing, or the build failed.
     """
     version = next(
         line.split()[1]
@@ -65,12 +65,12 @@ def installed() -> Path:
         return program
     go = shutil.which("go")
     if go is None:
-        raise PeerAbsentError("miniflux", "it is built with Go, and there is no `go` in PATH")
+        raise PeerAbsentError("miniflux", "it is built with Go, and `go` is not in PATH")
     program.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    half = program.with_name(f".{program.name}.{os.getpid()}")
+    partial = program.with_name(f".{program.name}.{os.getpid()}")
     try:
         built = subprocess.run(
-            [go, "build", "-o", str(half), MODULE],
+            [go, "build", "-o", str(partial), MODULE],
             cwd=_SOURCE,
             capture_output=True,
             text=True,
@@ -81,12 +81,12 @@ def installed() -> Path:
         raise PeerAbsentError("miniflux", f"not built within {BUILD_SECONDS} s") from None
     if built.returncode:
         raise PeerAbsentError("miniflux", (built.stderr.strip().splitlines() or ["no reason given"])[-1])
-    half.rename(program)
+    partial.rename(program)
     return program
 
 
 class Miniflux:
-    """Its daemon; feeds come in as OPML, and are refreshed when its API is told to."""
+    """Runs Miniflux's daemon; feeds are imported as OPML, and refreshed through its API."""
 
     name = "miniflux"
 
@@ -116,7 +116,7 @@ class Miniflux:
                     "LISTEN_ADDR": f"127.0.0.1:{self._port}",
                     "BATCH_SIZE": str(2 * len(self._urls)),
                     "WORKER_POOL_SIZE": str(self._workers),
-                    # It keeps this many idle connections open, 1 unless told; with fewer than workers it reconnects.
+                    # Miniflux keeps this many idle connections (by default 1); with fewer than workers it reconnects.
                     "DATABASE_MIN_CONNS": str(self._workers + 8),
                     "DATABASE_MAX_CONNS": str(self._workers + 8),
                 },
@@ -135,7 +135,8 @@ class Miniflux:
         self._stack.close()
 
     def _subscribe(self) -> None:
-        """Import without fetching, and give every feed an icon, or it would ask the feeds' real sites for theirs."""
+        """Import the feeds without fetching them, and give each an icon: Miniflux would request icons of the real
+        sites."""
         opml = write_opml([(url, None) for url in self._urls], title="bench", now=datetime.now(UTC))
         self._call("POST", "/v1/import", opml)
         with self._engine.begin() as connection:
@@ -144,11 +145,11 @@ class Miniflux:
                     "INSERT INTO icons (hash, mime_type, content, external_id) VALUES ('none', 'image/png', '', '')"
                 )
             )
-            given = connection.execute(
+            inserted = connection.execute(
                 text("INSERT INTO feed_icons (feed_id, icon_id) SELECT f.id, i.id FROM feeds f, icons i")
             )
-        if given.rowcount != len(self._urls):
-            raise RuntimeError(f"miniflux took {given.rowcount} of {len(self._urls)} feeds")
+        if inserted.rowcount != len(self._urls):
+            raise RuntimeError(f"miniflux took {inserted.rowcount} of {len(self._urls)} feeds")
 
     def first(self) -> None:
         self._refresh()
@@ -164,8 +165,8 @@ class Miniflux:
         self._call("PUT", "/v1/feeds/refresh")
 
         def done() -> bool:
-            question = "SELECT count(*) FROM feeds WHERE checked_at > :began"
-            return bool(self._ask(question, began=began) == len(self._urls))
+            statement = "SELECT count(*) FROM feeds WHERE checked_at > :began"
+            return bool(self._query(statement, began=began) == len(self._urls))
 
         until(done, what="miniflux to record all feeds")
 
@@ -186,20 +187,20 @@ class Miniflux:
             return {url: int(count) for url, count in counted}
 
     def failures(self) -> Mapping[str, str]:
-        """Why feeds could not be read, by URL."""
+        """Return the reason why a feed could not be read, by URL."""
         with self._engine.connect() as connection:
-            found = connection.execute(
+            rows = connection.execute(
                 text("SELECT feed_url, parsing_error_msg FROM feeds WHERE parsing_error_count > 0")
             )
-            return {url: str(message) for url, message in found}
+            return {url: str(message) for url, message in rows}
 
     def enclosures(self) -> int:
-        """Rows of a table that we have not: files beside an entry."""
-        return int(self._ask("SELECT count(*) FROM enclosures"))
+        """Return the number of enclosures, a table that the service does not have."""
+        return int(self._query("SELECT count(*) FROM enclosures"))
 
-    def _ask(self, question: str, **given: Any) -> Any:
+    def _query(self, statement: str, **parameters: Any) -> Any:
         with self._engine.connect() as connection:
-            return connection.execute(text(question), given).scalar_one()
+            return connection.execute(text(statement), parameters).scalar_one()
 
     def _ready(self) -> bool:
         try:
@@ -213,5 +214,5 @@ class Miniflux:
         request = Request(
             f"http://127.0.0.1:{self._port}{path}", body, {"Authorization": f"Basic {login}"}, method=method
         )
-        with urlopen(request, timeout=60) as answer:
-            answer.read()
+        with urlopen(request, timeout=60) as response:
+            response.read()

@@ -1,4 +1,4 @@
-"""Our own service as a user runs it: ``ingest poll`` and ``ingest consume`` on the embedded log and database."""
+"""The service as a user runs it: ``ingest poll`` and ``ingest consume`` on the embedded log and database."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SETTINGS: Final = {
     "INGEST_POLL_ADAPTIVE": "false",
     "INGEST_POLL_INTERVAL": "1d",
 }
-"""Feeds are due when a pass says so, not in between."""
+"""Feeds are due only when a pass makes them due."""
 CONCURRENCY: Final = 100
 _STORED: Final = """
     SELECT (SELECT count(*) FROM polls WHERE id > :after) >= :feeds AND NOT EXISTS (
@@ -40,7 +40,7 @@ _STORED: Final = """
 
 
 class Ours:
-    """``pollers`` pollers and one consumer, each its own process."""
+    """Runs ``pollers`` pollers and one consumer, each in its own process."""
 
     def __init__(self, urls: Sequence[str], *, pollers: int) -> None:
         self.name = "ours" if pollers == 1 else f"ours_{pollers}_pollers"
@@ -57,7 +57,7 @@ class Ours:
             self._settings = {
                 **SETTINGS,
                 "INGEST_DATA_DIR": str(self._folder),
-                # What one poller would do, shared: one that leases most of the feeds leaves the others idle.
+                # Share the work of one poller: a poller that leases most of the feeds leaves the others idle.
                 "INGEST_PARSE_WORKERS": str(max(1, (os.cpu_count() or 1) // self._pollers)),
                 "INGEST_POLL_CONCURRENCY": str(CONCURRENCY // self._pollers),
             }
@@ -67,7 +67,7 @@ class Ours:
             consumer = stack.enter_context(process("consume", self._settings))
             pollers = [stack.enter_context(process("poll", self._settings)) for _ in range(self._pollers)]
             self._roots = {"consumer": consumer.pid, "postgres": server.pid}
-            self._roots |= {f"poller {number}": each.pid for number, each in enumerate(pollers, 1)}
+            self._roots |= {f"poller {number}": poller.pid for number, poller in enumerate(pollers, 1)}
             until(self._ready, what="our processes to be ready", patience=60)
             self._stack = stack.pop_all()
         return self
@@ -86,7 +86,7 @@ class Ours:
         until(lambda: self._stored(after=0), what="our service to store all")
 
     def unchanged(self) -> None:
-        after = int(self._ask("SELECT max(id) FROM polls") or 0)
+        after = int(self._query("SELECT max(id) FROM polls") or 0)
         make_due(self._engine, now=runtime.now())
         until(lambda: self._stored(after=after), what="our service to poll all")
 
@@ -107,11 +107,11 @@ class Ours:
             return {url: int(count) for url, count in counted}
 
     def articles(self) -> int:
-        """Rows of ``articles``: what several feeds have is one of them."""
-        return int(self._ask("SELECT count(*) FROM articles"))
+        """Return the number of articles; an article in several feeds counts once."""
+        return int(self._query("SELECT count(*) FROM articles"))
 
     def failures(self) -> Mapping[str, str]:
-        """Why feeds could not be read, by URL."""
+        """Return the reason why a feed could not be read, by URL."""
         with self._engine.connect() as connection:
             return {
                 url: f"{failure}: {detail}"
@@ -124,37 +124,37 @@ class Ours:
             }
 
     def backends(self) -> Mapping[str, float]:
-        """Processor seconds of the database's connections so far, by who holds them."""
+        """Return the CPU seconds of the database's connections so far, by application."""
         with self._engine.connect() as connection:
             rows = connection.execute(
                 text("SELECT pid, coalesce(nullif(application_name, ''), backend_type) FROM pg_stat_activity")
             ).all()
-        found: dict[str, float] = {}
+        seconds: dict[str, float] = {}
         for pid, name in rows:
             times = psutil.Process(pid).cpu_times()
-            found[name] = found.get(name, 0.0) + times.user + times.system
-        return found
+            seconds[name] = seconds.get(name, 0.0) + times.user + times.system
+        return seconds
 
     def _stored(self, *, after: int) -> bool:
-        return bool(self._ask(_STORED, after=after, feeds=len(self._urls)))
+        return bool(self._query(_STORED, after=after, feeds=len(self._urls)))
 
     def _ready(self) -> bool:
         roots = [pid for role, pid in self._roots.items() if role.startswith("poller")]
-        connected = self._ask(
+        connected = self._query(
             "SELECT count(DISTINCT application_name) FROM pg_stat_activity"
             " WHERE application_name IN ('ingest poll', 'ingest consume')"
         )
         return connected == 2 and all(psutil.Process(pid).children() for pid in roots)
 
-    def _ask(self, question: str, **given: Any) -> Any:
+    def _query(self, statement: str, **parameters: Any) -> Any:
         with self._engine.connect() as connection:
-            return connection.execute(text(question), given).scalar_one()
+            return connection.execute(text(statement), parameters).scalar_one()
 
     def _ingest(self, *arguments: str) -> None:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("INGEST_")}
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("INGEST_")}
         subprocess.run(
             [sys.executable, "-m", "ingest", *arguments],
-            env={**kept, **self._settings},
+            env={**inherited, **self._settings},
             check=True,
             stdout=subprocess.DEVNULL,
         )

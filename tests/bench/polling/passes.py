@@ -1,4 +1,4 @@
-"""One pass of a product over all feeds: its time, what the feed world counted, and what it cost."""
+"""One pass of a product over all feeds: its time, its requests at the feed world, its CPU time and memory."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from sqlalchemy import Engine, text
 from tests.feedworld.control import WorldProcess
 
 PATIENCE: Final = 600.0
-"""Seconds a pass may take."""
+"""Most seconds of a pass."""
 LOOK_SECONDS: Final = (0.02, 0.2)
-"""Between two looks into a product's database, which cost it something: a hundredth of the pass, within these."""
+"""Least and most seconds between two queries of a product's database. Queries cost time, so the interval is a hundredth
+of the time waited, within these bounds."""
 
 
 class Product(Protocol):
-    """Whoever polls all feeds of the world when it is told to; it runs within its ``with`` block."""
+    """A product that polls all feeds of the world on request; it runs within its ``with`` block."""
 
     name: str
 
@@ -32,38 +33,38 @@ class Product(Protocol):
     ) -> None: ...
 
     def first(self) -> None:
-        """Learn of all feeds, fetch them, and return when all of it is stored and can be searched."""
+        """Import all feeds, fetch them, and return when everything is stored and searchable."""
 
     def unchanged(self) -> None:
-        """Ask for all feeds again, and return when all of it is recorded."""
+        """Request all feeds again, and return when everything is recorded."""
 
     def roots(self) -> Mapping[str, int]:
-        """Its processes by role; the descendants of one belong to it."""
+        """Return the pid of each process by role; descendants of a process belong to its role."""
 
     def settle(self) -> None:
-        """Do now what its database would do some time after a pass, and then disturb the next one's."""
+        """Do the database's background work now, which would otherwise disturb the next pass."""
 
     def entries(self) -> Mapping[str, int]:
-        """How many entries it has of each feed, by the feed's URL."""
+        """Return the number of entries of each feed, by the feed's URL."""
 
     def failures(self) -> Mapping[str, str]:
-        """Why feeds could not be read, by URL."""
+        """Return the reason why a feed could not be read, by URL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """What one pass took."""
+    """Measurements of one pass."""
 
     seconds: float
     requests: int
     statuses: Mapping[str, int]
     bytes_sent: int
     cpu: Mapping[str, float]
-    """Seconds of processor time by role."""
+    """CPU seconds by role."""
     server_cpu: float
-    """Those of the feed world."""
+    """CPU seconds of the feed world."""
     memory: Mapping[str, int]
-    """PSS by role at the end, bytes: what several processes share counts once."""
+    """PSS by role at the end, in bytes: memory shared by several processes counts once."""
 
     @property
     def cpu_seconds(self) -> float:
@@ -71,7 +72,7 @@ class Pass:
 
 
 class PeerAbsentError(Exception):
-    """A peer cannot be had on this machine."""
+    """A peer is not available on this machine."""
 
     def __init__(self, peer: str, why: str) -> None:
         super().__init__(peer, why)
@@ -79,18 +80,18 @@ class PeerAbsentError(Exception):
         self.why = why
 
     def __str__(self) -> str:
-        return f"{self.peer} cannot be had: {self.why}"
+        return f"{self.peer} is not available: {self.why}"
 
 
 class PassTooLong(Exception):
-    """A product did not come to the end of a pass."""
+    """A product did not finish a pass in time."""
 
 
 def measured(world: WorldProcess, product: Product, act: Callable[[], None]) -> Pass:
-    """Let ``act`` be the pass.
+    """Measure one pass, which is a call of ``act``.
 
     Raises:
-        RuntimeError: it asked the feed world for nothing.
+        RuntimeError: the product sent no request.
     """
     world.mark()
     counted, cpu, server = (
@@ -99,13 +100,13 @@ def measured(world: WorldProcess, product: Product, act: Callable[[], None]) -> 
         _own_seconds(psutil.Process(world.pid)),
     )
     act()
-    ended = time.time()
+    end = time.time()
     after, server_after = world.counts(), _own_seconds(psutil.Process(world.pid))
     if after["first_request_at"] is None:
-        raise RuntimeError(f"{product.name} asked for no feed")
+        raise RuntimeError(f"{product.name} requested no feed")
     used = cpu_by_role(product.roots())
     return Pass(
-        seconds=ended - after["first_request_at"],
+        seconds=end - after["first_request_at"],
         requests=after["requests"] - counted["requests"],
         statuses={
             status: count - counted["statuses"].get(status, 0)
@@ -120,20 +121,20 @@ def measured(world: WorldProcess, product: Product, act: Callable[[], None]) -> 
 
 
 def settle(engine: Engine) -> None:
-    """Vacuum, analyse and write out a PostgreSQL database."""
+    """Vacuum, analyse and checkpoint a PostgreSQL database."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
         connection.execute(text("CHECKPOINT"))
 
 
-def until(claim: Callable[[], bool], *, what: str, patience: float = PATIENCE) -> None:
-    """Look until ``claim()`` holds.
+def until(condition: Callable[[], bool], *, what: str, patience: float = PATIENCE) -> None:
+    """Wait until ``condition()`` holds.
 
     Raises:
-        PassTooLong: it did not, within ``patience`` seconds.
+        PassTooLong: it did not hold within ``patience`` seconds.
     """
     begun = time.monotonic()
-    while not claim():
+    while not condition():
         waited = time.monotonic() - begun
         if waited > patience:
             raise PassTooLong(f"waited {patience:g} s for {what}")
@@ -141,19 +142,19 @@ def until(claim: Callable[[], bool], *, what: str, patience: float = PATIENCE) -
 
 
 def cpu_by_role(roots: Mapping[str, int]) -> dict[str, float]:
-    """Processor seconds used so far: a root's own under its role, its descendants' under ``<role> children``.
+    """Return the CPU seconds so far: a root's under its role, its descendants' under ``<role> children``.
 
-    Processes that have ended count with whoever waited for them.
+    The time of processes that ended counts for the parent that waited for them.
     """
-    found: dict[str, float] = {}
+    seconds: dict[str, float] = {}
     for role, pid in roots.items():
         root = psutil.Process(pid)
         children = [_all_seconds(child) for child in root.children(recursive=True)]
         reaped = root.cpu_times().children_user + root.cpu_times().children_system
-        found[role] = _own_seconds(root)
+        seconds[role] = _own_seconds(root)
         if children or reaped:
-            found[f"{role} children"] = sum(children) + reaped
-    return found
+            seconds[f"{role} children"] = sum(children) + reaped
+    return seconds
 
 
 def _own_seconds(process: psutil.Process) -> float:
@@ -171,12 +172,12 @@ def _all_seconds(process: psutil.Process) -> float:
 
 
 def memory_by_role(roots: Mapping[str, int]) -> dict[str, int]:
-    """PSS, bytes: a root's with its descendants'."""
-    found: dict[str, int] = {}
+    """Return the PSS in bytes of each root with its descendants."""
+    memory: dict[str, int] = {}
     for role, pid in roots.items():
         with suppress(psutil.NoSuchProcess):
             root = psutil.Process(pid)
             for process in (root, *root.children(recursive=True)):
                 with suppress(psutil.NoSuchProcess):
-                    found[role] = found.get(role, 0) + int(process.memory_full_info().pss)
-    return found
+                    memory[role] = memory.get(role, 0) + int(process.memory_full_info().pss)
+    return memory

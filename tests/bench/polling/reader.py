@@ -1,4 +1,4 @@
-"""The peer lemon24/reader (Python, SQLite), from its package registry into an environment of its own."""
+"""The peer lemon24/reader (Python, SQLite), installed from its package registry into an environment of its own."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ from tests.feedworld.recorded import cache_dir
 
 VERSION: Final = "3.26"
 WORKERS: Final = 4
-"""Threads that fetch; all it does with what they bring it does on one core, so their number changes nothing."""
+"""Fetching threads. Everything after the fetch runs on one core, so their number makes no difference."""
 INSTALL_SECONDS: Final = 300
 _PROCESS: Final = Path(__file__).with_name("reader_process.py")
 
 
 def installed() -> Path:
-    """The Python of an environment in the cache folder that has the peer; made at the first call.
+    """Return the Python of an environment in the cache folder that has the peer; create it at the first call.
 
     Raises:
-        PeerAbsentError: it cannot be installed.
+        PeerAbsentError: the peer cannot be installed.
     """
     folder = cache_dir() / f"reader-{VERSION}-python{sys.version_info.major}.{sys.version_info.minor}"
     python = folder / "bin" / "python"
     done = folder / "installed"
     if not done.exists():
-        # The feedparser that it brings along imports sgmllib, which newer ones have under another name.
+        # The peer's feedparser imports sgmllib, which newer feedparser versions replace.
         packages = [f"reader=={VERSION}", "sgmllib3k==1.0.0"]
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
         for command in ([sys.executable, "-m", "venv", "--clear", str(folder)], pip):
             try:
-                made = subprocess.run(
+                finished = subprocess.run(
                     command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
                 )
             except subprocess.TimeoutExpired:
                 raise PeerAbsentError("reader", f"not installed within {INSTALL_SECONDS} s") from None
-            if made.returncode:
-                said = (made.stderr or made.stdout).strip().splitlines() or ["no reason given"]
-                raise PeerAbsentError("reader", said[-1])
+            if finished.returncode:
+                reason = (finished.stderr or finished.stdout).strip().splitlines() or ["no reason given"]
+                raise PeerAbsentError("reader", reason[-1])
         done.touch()
     return python
 
 
 class Reader:
-    """``reader`` in one process, as its documentation has it used: a database file, and updates."""
+    """Runs ``reader`` in one process, as its documentation describes: a database file, and updates."""
 
     name = "reader"
 
@@ -64,7 +64,7 @@ class Reader:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ingest-bench-reader-")))
             self._process = stack.enter_context(
                 subprocess.Popen(
-                    # -I: without the folder of the script, where a module of ours has the peer's name.
+                    # -I excludes the script's folder, where a module of ours has the peer's name.
                     [str(self._python), "-I", str(_PROCESS), str(folder / "reader.sqlite"), str(WORKERS)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -78,7 +78,7 @@ class Reader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Its stdin is closed with the block, at which it ends.
+        # The end of the block closes the process's stdin, which ends the process.
         self._stack.close()
 
     def first(self) -> None:
@@ -88,20 +88,20 @@ class Reader:
         self._order("update")
 
     def make_searchable(self) -> None:
-        """Bring its full-text index up to date, which its updates leave alone."""
+        """Update the full-text index, which the peer's updates leave alone."""
         self._order("search")
 
     def roots(self) -> Mapping[str, int]:
         return {"reader": self._process.pid}
 
     def settle(self) -> None:
-        """SQLite has nothing that works in the background."""
+        """Do nothing: SQLite does no background work."""
 
     def entries(self) -> Mapping[str, int]:
         return self._order("entries")
 
     def failures(self) -> Mapping[str, str]:
-        """Why feeds could not be read, by URL."""
+        """Return the reason why a feed could not be read, by URL."""
         return self._order("failures")
 
     def _order(self, do: str, **arguments: Any) -> dict[str, Any]:
@@ -112,5 +112,5 @@ class Reader:
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError("reader ended; its reason is on stderr")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        response: dict[str, Any] = json.loads(line)
+        return response

@@ -1,6 +1,6 @@
-"""lemon24/reader in a process of its own, told what to do by lines of JSON. Run by the peer's Python, not by ours.
+"""lemon24/reader in a process of its own, controlled by lines of JSON. The peer's Python runs this file, not ours.
 
-``python reader_process.py DATABASE WORKERS``; each line on stdin is answered by one on stdout when it is done.
+``python reader_process.py DATABASE WORKERS``; each line on stdin gets one line on stdout as its result.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ def main() -> None:
     reader: Any = importlib.import_module("reader").make_reader(database)
     for line in sys.stdin:
         order = json.loads(line)
-        answer: dict[str, Any] = {}
+        response: dict[str, Any] = {}
         match order["do"]:
             case "add":
                 for url in order["urls"]:
                     reader.add_feed(url)
             case "update":
-                # By default it asks only for feeds that are due, which right after an update are none.
+                # By default only feeds that are due are updated, and right after an update none is due.
                 for _ in reader.update_feeds_iter(scheduled=False, workers=workers):
                     pass
             case "search":
@@ -30,14 +30,14 @@ def main() -> None:
                 reader.update_search()
             case "entries":
                 for entry in reader.get_entries():
-                    answer[entry.feed_url] = answer.get(entry.feed_url, 0) + 1
+                    response[entry.feed_url] = response.get(entry.feed_url, 0) + 1
             case "failures":
-                answer = {
+                response = {
                     feed.url: f"{feed.last_exception.type_name}: {feed.last_exception.value_str}"[:200]
                     for feed in reader.get_feeds()
                     if feed.last_exception
                 }
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(response), flush=True)
 
 
 main()

@@ -97,7 +97,7 @@ def test_a_product_that_asks_for_nothing_has_no_rate() -> None:
     with (
         WorldProcess(["--generated", "1", "--show"]) as world,
         Getter(world.urls(), answers=0) as getter,
-        pytest.raises(RuntimeError, match="getter asked for no feed"),
+        pytest.raises(RuntimeError, match="getter requested no feed"),
     ):
         measured(world, getter, getter.first)
 
@@ -234,7 +234,7 @@ def test_a_peer_that_cannot_be_had_fails_only_where_it_is_required(
     except CorpusAbsentError as absent:
         pytest.skip(str(absent))
     assert poll.main(["--peer", "miniflux", "--require-peers"]) == ABSENT_EXIT
-    assert "miniflux cannot be had: it is built with Go" in capsys.readouterr().err
+    assert "miniflux is not available: it is built with Go" in capsys.readouterr().err
     assert poll.main(["--peer", "miniflux", "--feeds", "6", "--rounds", "1"]) == 0
     said = capsys.readouterr()
     assert "PEER ABSENT: miniflux" in said.err

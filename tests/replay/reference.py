@@ -1,8 +1,8 @@
-"""What the recording says, entry by entry, as feedparser reads it by its own defaults: a second reader.
+"""Read the recording with feedparser's defaults, as a reference to compare the service with.
 
 The service reads with feedparser too, but prepares the bytes and switches some of its passes off; this
-reader does neither, so that the two can disagree. Reading everything takes about two minutes of one core,
-hence it is kept in the cache, for each state of the archive and version of feedparser.
+reader does neither, so that the two can disagree. Reading everything takes about two minutes of one core, so the
+result is cached for each state of the archive and version of feedparser.
 """
 
 from __future__ import annotations
@@ -28,15 +28,13 @@ _parse: Final[Callable[..., Any]] = feedparser.parse  # type: ignore[attr-define
 _CAPTION: Final = re.compile(rb"<media:description\b[^>]*>(.*?)</media:description\s*>", re.DOTALL)
 _CDATA: Final = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _TAG: Final = re.compile(r"</?[A-Za-z][^<>]*>")
-_INVISIBLE: Final = dict.fromkeys(
-    (0xAD, 0x200B, 0xFEFF)
-)  # a soft hyphen, a place to break, a byte order mark
+_INVISIBLE: Final = dict.fromkeys((0xAD, 0x200B, 0xFEFF))  # soft hyphen, zero-width space, byte order mark
 _COMMENT: Final = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Said:
-    """One entry as one document had it."""
+class ReferenceEntry:
+    """An entry of one document, as feedparser reads it."""
 
     id: str | None
     link: str | None
@@ -44,7 +42,7 @@ class Said:
     summary: str | None
     contents: tuple[str, ...]
     captions: tuple[str, ...] = ()
-    """What feedparser takes for content, and is said of a picture."""
+    """Captions of pictures, which feedparser puts among the contents."""
     authors: tuple[str, ...] = ()
 
     @property
@@ -59,7 +57,7 @@ class Said:
 
     @property
     def plain_summary(self) -> tuple[str, str]:
-        """What the expectation looks at, without markup."""
+        """Title and summary without markup: the fields that the expectation compares."""
         return plain(self.title or ""), plain(self.summary or "")
 
     @property
@@ -70,15 +68,15 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One poll's document: its entries in order, and whether feedparser found it well-formed."""
+    """A poll's document: its entries in order, and whether feedparser found it well-formed."""
 
-    entries: tuple[Said, ...]
+    entries: tuple[ReferenceEntry, ...]
     version: str
     broken: str | None
 
 
 def plain(markup: str) -> str:
-    """Words only: no tags, no entities, no invisible characters, single spaces."""
+    """Strip tags, entities and invisible characters; separate the words by single spaces."""
     text = html.unescape(_TAG.sub(" ", _COMMENT.sub(" ", markup)))
     return " ".join(text.translate(_INVISIBLE).split())
 
@@ -86,68 +84,68 @@ def plain(markup: str) -> str:
 def read_recording(
     recording: Recording, archive: Path, *, workers: int = 2
 ) -> dict[tuple[str, str], Document]:
-    """Every recorded poll's document, by feed and poll name."""
+    """Return every recorded poll's document, by feed and poll name."""
     stat = archive.stat()
-    name = f"said-5-{archive.name.removesuffix('.tar.zst')}-{stat.st_size}-{stat.st_mtime_ns}-{feedparser.__version__}"
-    kept = cache_dir() / f"{name}.jsonl.zst"
-    if not kept.is_file():
-        _write(recording, kept, workers=workers)
-    found = {}
-    entries: list[Said] = []
-    with kept.open("rb") as raw, zstandard.ZstdDecompressor().stream_reader(raw) as text:
+    state = f"{stat.st_size}-{stat.st_mtime_ns}-{feedparser.__version__}"
+    cache_file = cache_dir() / f"reference-1-{archive.name.removesuffix('.tar.zst')}-{state}.jsonl.zst"
+    if not cache_file.is_file():
+        _write(recording, cache_file, workers=workers)
+    documents = {}
+    entries: list[ReferenceEntry] = []
+    with cache_file.open("rb") as raw, zstandard.ZstdDecompressor().stream_reader(raw) as text:
         for line in io.TextIOWrapper(text, "utf-8"):
             row = json.loads(line)
             if "title" in row:
                 lists = {name: tuple(row[name]) for name in ("contents", "captions", "authors")}
-                entries.append(Said(**{**row, **lists}))
+                entries.append(ReferenceEntry(**{**row, **lists}))
             else:
-                found[row["feed"], row["poll"]] = Document(
+                documents[row["feed"], row["poll"]] = Document(
                     entries=tuple(entries[number] for number in row["entries"]),
                     version=row["version"],
                     broken=row["broken"],
                 )
-    return found
+    return documents
 
 
 def read_some(polls: Sequence[RecordedPoll]) -> dict[tuple[str, str], Document]:
-    """The documents of these polls alone, read now."""
-    return {(poll.feed, poll.name): _read(poll.path) for poll in polls}
+    """Parse the documents of these polls alone, without the cache."""
+    return {(poll.feed, poll.name): _parse_file(poll.path) for poll in polls}
 
 
-def _write(recording: Recording, kept: Path, *, workers: int) -> None:
+def _write(recording: Recording, cache_file: Path, *, workers: int) -> None:
     feeds = sorted(recording.feeds, key=lambda feed: -sum(p.path.stat().st_size for p in recording.of(feed)))
-    kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    half = kept.with_name(f".{kept.name}.{uuid4().hex}")
+    cache_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = cache_file.with_name(f".{cache_file.name}.{uuid4().hex}")
     with (
-        half.open("wb") as raw,
+        partial.open("wb") as raw,
         zstandard.ZstdCompressor(level=3).stream_writer(raw) as packed,
         ProcessPoolExecutor(workers) as pool,
     ):
         base = 0
-        for lines, count in pool.map(_read_feed, [recording.of(feed) for feed in feeds]):
+        for lines, count in pool.map(_parse_feed, [recording.of(feed) for feed in feeds]):
             for row in lines:
                 if "entries" in row:
                     row["entries"] = [base + number for number in row["entries"]]
                 packed.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
             base += count
-    half.rename(kept)
+    partial.rename(cache_file)
 
 
-def _read_feed(polls: Sequence[RecordedPoll]) -> tuple[list[dict[str, Any]], int]:
-    """Rows of the cache: each distinct entry once, before the first document that has it."""
+def _parse_feed(polls: Sequence[RecordedPoll]) -> tuple[list[dict[str, Any]], int]:
+    """Return the rows of the cache: each distinct entry once, before the first document that contains it."""
     rows: list[dict[str, Any]] = []
-    numbers: dict[Said, int] = {}
+    numbers: dict[ReferenceEntry, int] = {}
     for poll in polls:
-        document = _read(poll.path)
-        for said in document.entries:
-            if said not in numbers:
-                numbers[said] = len(numbers)
-                rows.append({field.name: getattr(said, field.name) for field in fields(Said)})
+        document = _parse_file(poll.path)
+        for entry in document.entries:
+            if entry not in numbers:
+                numbers[entry] = len(numbers)
+                rows.append({field.name: getattr(entry, field.name) for field in fields(ReferenceEntry)})
         rows.append(
             {
                 "feed": poll.feed,
                 "poll": poll.name,
-                "entries": [numbers[said] for said in document.entries],
+                "entries": [numbers[entry] for entry in document.entries],
                 "version": document.version,
                 "broken": document.broken,
             }
@@ -155,28 +153,31 @@ def _read_feed(polls: Sequence[RecordedPoll]) -> tuple[list[dict[str, Any]], int
     return rows, len(numbers)
 
 
-def _read(path: Path) -> Document:
+def _parse_file(path: Path) -> Document:
     body = path.read_bytes()
-    found = _parse(body)
+    parsed = _parse(body)
     return Document(
-        entries=tuple(_entries(found, captions=_captions(body))),
-        version=str(found.get("version") or ""),
-        broken=repr(found["bozo_exception"])[:200] if found.get("bozo") else None,
+        entries=tuple(_entries(parsed, captions=_captions(body))),
+        version=str(parsed.get("version") or ""),
+        broken=repr(parsed["bozo_exception"])[:200] if parsed.get("bozo") else None,
     )
 
 
 def _captions(body: bytes) -> frozenset[str]:
-    """What the document says of its pictures, without markup."""
-    said = (each[1].decode("utf-8", "replace") for each in _CAPTION.finditer(body))
-    return frozenset(plain(html.unescape(_CDATA.sub(r"\1", each))) for each in said)
+    """Return the captions of the document's pictures, without markup."""
+    captions = (caption[1].decode("utf-8", "replace") for caption in _CAPTION.finditer(body))
+    return frozenset(plain(html.unescape(_CDATA.sub(r"\1", caption))) for caption in captions)
 
 
-def _entries(found: Any, *, captions: frozenset[str]) -> Iterator[Said]:
-    """The entries. feedparser takes what is said of a picture for content, and drops what it takes for unsafe in it."""
-    for entry in found["entries"]:
+def _entries(parsed: Any, *, captions: frozenset[str]) -> Iterator[ReferenceEntry]:
+    """Yield the entries, with captions apart from the contents.
+
+    feedparser puts captions among the contents, and drops markup that it takes for unsafe.
+    """
+    for entry in parsed["entries"]:
         contents = tuple(content.get("value") or "" for content in dict.get(entry, "content") or ())
         texts = tuple(content for content in contents if plain(content) not in captions)
-        yield Said(
+        yield ReferenceEntry(
             id=dict.get(entry, "id"),
             link=dict.get(entry, "link"),
             title=dict.get(entry, "title"),
@@ -190,5 +191,5 @@ def _entries(found: Any, *, captions: frozenset[str]) -> Iterator[Said]:
 
 
 def archive_of(corpus: Path) -> Path:
-    """The archive that the recording was unpacked from."""
+    """Return the archive that the recording was unpacked from."""
     return corpus / POLLS

@@ -1,5 +1,7 @@
-"""No document stops the service: every fixture, wild feed and recorded poll through the real parser pool; and the same
-documents again and again in one process, whose memory stays flat."""
+"""No document stops the service: every fixture, wild feed and recorded poll passes through the real parser pool.
+
+The same documents are parsed many times over in one process, whose memory must stay flat.
+"""
 
 from __future__ import annotations
 
@@ -23,55 +25,55 @@ from tests.conformance.claims import ARCHIVE
 ARCHIVES: Final = (ARCHIVE, "wild-feeds.tar.zst", "polls-2020.tar.zst")
 SOURCES: Final = (".md", ".txt", "LICENSE", "LICENSE-MIT", ".htaccess")
 WARM_UP: Final = 0.2
-"""Of the parses; caches and pools fill in them."""
+"""Share of the parses in which caches and pools fill up."""
 SEEN_AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True, kw_only=True)
-class Crossing:
-    """What became of documents that went through the pool."""
+class PoolRun:
+    """Results of the documents that went through the pool."""
 
     documents: int = 0
     read: int = 0
     refused: int = 0
-    """Failures that say what was found."""
+    """Documents refused with a reason."""
     crashed: list[str] = field(default_factory=list)
-    """Documents that killed a worker, took it too long, or brought out a mistake of ours."""
+    """Documents that killed a worker, exceeded its time, or raised an exception of our code."""
 
 
 def documents(corpus: Path, *, every: int = 1) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of each document of the corpus that a feed's server may send; of each ``every`` one."""
+    """Yield name and bytes of every document of the corpus that a feed's server may send, or of one in ``every``."""
     for archive in ARCHIVES:
         bodies = (
             (f"{archive}: {name}", body)
             for name, body in read_tar_zst(corpus_file(corpus, archive))
             if not name.endswith(SOURCES)
         )
-        yield from (each for number, each in enumerate(bodies) if number % every == 0)
+        yield from (document for number, document in enumerate(bodies) if number % every == 0)
 
 
-def cross(found: Iterable[tuple[str, bytes]]) -> Crossing:
-    """Send documents through a pool with the limits that the service has by default."""
-    return asyncio.run(_cross(found))
+def parse_in_pool(documents: Iterable[tuple[str, bytes]]) -> PoolRun:
+    """Send documents through a pool with the service's default limits."""
+    return asyncio.run(_parse_in_pool(documents))
 
 
-async def _cross(found: Iterable[tuple[str, bytes]]) -> Crossing:
-    crossing, limits = Crossing(), Settings()
+async def _parse_in_pool(documents: Iterable[tuple[str, bytes]]) -> PoolRun:
+    run, limits = PoolRun(), Settings()
     pool = ParserPool(workers=2, deadline=limits.parse_deadline, memory=limits.parse_memory)
     async with pool:
         waiting: set[asyncio.Task[None]] = set()
-        for number, (name, body) in enumerate(found, 1):
-            waiting.add(asyncio.create_task(_one(pool, crossing, number, name, body)))
+        for number, (name, body) in enumerate(documents, 1):
+            waiting.add(asyncio.create_task(_parse_document(pool, run, number, name, body)))
             if len(waiting) >= 8:
                 _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if waiting:
             await asyncio.wait(waiting)
-    return crossing
+    return run
 
 
-async def _one(pool: ParserPool, crossing: Crossing, number: int, name: str, body: bytes) -> None:
+async def _parse_document(pool: ParserPool, run: PoolRun, number: int, name: str, body: bytes) -> None:
     url = "http://documents.invalid/feed"
-    answer = await pool.parse(
+    parsed = await pool.parse(
         Document(
             feed_id=number,
             feed_url=url,
@@ -84,18 +86,18 @@ async def _one(pool: ParserPool, crossing: Crossing, number: int, name: str, bod
             first=True,
         )
     )
-    crossing.documents += 1
-    if isinstance(answer, ParsedDocument):
-        crossing.read += 1
-    elif answer.kind is FailureKind.PARSE_LIMIT or answer.detail.startswith("reading it failed"):
-        crossing.crashed.append(f"{name}: {answer.detail}")
+    run.documents += 1
+    if isinstance(parsed, ParsedDocument):
+        run.read += 1
+    elif parsed.kind is FailureKind.PARSE_LIMIT or parsed.detail.startswith("reading it failed"):
+        run.crashed.append(f"{name}: {parsed.detail}")
     else:
-        crossing.refused += 1
+        run.refused += 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
-    """Of one process over many parses."""
+    """Resident memory of one process over many parses."""
 
     parses: int
     before: int
@@ -107,7 +109,7 @@ class Growth:
         return (self.after - self.before) / 1e6
 
 
-def parse_again_and_again(bodies: list[bytes], *, parses: int) -> Growth:
+def measure_growth(bodies: list[bytes], *, parses: int) -> Growth:
     """Parse these documents in turn, ``parses`` times in all, in this process."""
     process = psutil.Process()
     before = 0
@@ -115,12 +117,12 @@ def parse_again_and_again(bodies: list[bytes], *, parses: int) -> Growth:
         if number == int(parses * WARM_UP):
             gc.collect()
             before = process.memory_info().rss
-        found = parse_feed(bodies[number % len(bodies)], url="http://documents.invalid/feed")
-        assert found is not None
+        parsed = parse_feed(bodies[number % len(bodies)], url="http://documents.invalid/feed")
+        assert parsed is not None
     gc.collect()
     return Growth(parses=parses, before=before, after=process.memory_info().rss)
 
 
-def small(found: Iterable[tuple[str, bytes]], *, at_most: int = 20_000) -> list[bytes]:
-    """The bodies that are cheap enough to be parsed a hundred thousand times."""
-    return [body for _, body in found if len(body) <= at_most]
+def small(documents: Iterable[tuple[str, bytes]], *, at_most: int = 20_000) -> list[bytes]:
+    """Return the bodies that are small enough to be parsed a hundred thousand times."""
+    return [body for _, body in documents if len(body) <= at_most]

@@ -1,7 +1,8 @@
-"""Suites that keep their expectations in code of other languages: what is claimed is what each document says itself.
+"""Suites whose expectations are code in other languages: each document itself is the claim.
 
-A second reader, of the standard library alone, takes from each well-formed document what leaves no room for opinion:
-how many entries it has, and of each its title, link, guid and date as they stand there. Each of these is a claim.
+A reader of the standard library alone takes from each well-formed document the values that leave no room for
+interpretation: the number of entries, and title, link, guid and date of each as written. Each of these values is a
+claim.
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|
 
 
 def suites() -> dict[str, Suite]:
-    return {name: partial(_run, of=folder) for name, folder in FOLDERS.items()}
+    return {name: partial(_run, suite_folder=folder) for name, folder in FOLDERS.items()}
 
 
-def _run(folder: Path, *, of: str) -> Tally:
+def _run(folder: Path, *, suite_folder: str) -> Tally:
     tally = Tally()
-    root = folder / of
+    root = folder / suite_folder
     for path in files(root, "*.xml", "*.rss", "*.atom", "*.rdf", "*.json"):
         body = path.read_bytes()
         name = str(path.relative_to(root)).replace("Modules/RSParser/Tests/RSParserTests/Resources/", "")
@@ -59,15 +60,15 @@ def _run(folder: Path, *, of: str) -> Tally:
 
 def _json(tally: Tally, name: str, body: bytes) -> None:
     try:
-        said = json.loads(body)
+        document = json.loads(body)
     except ValueError:
         return
-    if not isinstance(said, dict) or "jsonfeed.org/version" not in str(said.get("version")):
+    if not isinstance(document, dict) or "jsonfeed.org/version" not in str(document.get("version")):
         return
     case = Case(tally, name, body)
-    if isinstance(said.get("title"), str):
-        case.feed("title", said["title"])
-    items = [item for item in said.get("items") or () if isinstance(item, dict)]
+    if isinstance(document.get("title"), str):
+        case.feed("title", document["title"])
+    items = [item for item in document.get("items") or () if isinstance(item, dict)]
     case.entries(len(items))
     fields = {
         "id": "guid",
@@ -77,11 +78,11 @@ def _json(tally: Tally, name: str, body: bytes) -> None:
         "date_published": "published",
     }
     for number, item in enumerate(items):
-        for theirs, ours in fields.items():
-            if ours == "published" and not _RFC3339.fullmatch(str(item.get(theirs))):
+        for name, field in fields.items():
+            if field == "published" and not _RFC3339.fullmatch(str(item.get(name))):
                 continue
-            if isinstance(item.get(theirs), str) and item[theirs].strip():
-                case.entry(number, ours, item[theirs])
+            if isinstance(item.get(name), str) and item[name].strip():
+                case.entry(number, field, item[name])
         if isinstance(item.get("authors"), list):
             authors_of(case, number, item["authors"])
 
@@ -93,15 +94,20 @@ def _xml(tally: Tally, name: str, body: bytes) -> None:
         return
     if _local(root) not in _ROOTS:
         return
-    found = list(_entries(root))
-    if any(_local(inner) == _local(each) for each in found for inner in each.iter() if inner is not each):
-        return  # an entry within an entry: what that means is a matter of opinion
+    elements = list(_entries(root))
+    if any(
+        _local(nested) == _local(element)
+        for element in elements
+        for nested in element.iter()
+        if nested is not element
+    ):
+        return  # the meaning of an entry within an entry is undefined
     case = Case(tally, name, body)
-    case.entries(len(found))
+    case.entries(len(elements))
     title = _only(root if _local(root) == "feed" else _child(root, "channel"), "title")
     if title:
         case.feed("title", title)
-    for number, element in enumerate(found):
+    for number, element in enumerate(elements):
         _entry(case, number, element)
 
 
@@ -113,17 +119,17 @@ def _entries(root: ET.Element) -> Iterator[ET.Element]:
 
 
 def _entry(case: Case, number: int, element: ET.Element) -> None:
-    for theirs, ours in (("title", "title"), ("guid", "guid"), ("id", "guid")):
-        text = _only(element, theirs)
+    for name, field in (("title", "title"), ("guid", "guid"), ("id", "guid")):
+        text = _only(element, name)
         if text:
-            case.entry(number, ours, text)
-    for theirs in ("pubDate", "published"):
-        date = _only(element, theirs)
+            case.entry(number, field, text)
+    for name in ("pubDate", "published"):
+        date = _only(element, name)
         if date and (_RFC2822.fullmatch(date) or _RFC3339.fullmatch(date)):
             case.entry(number, "published", date)
-    # The address behind a counter is the link we want.
+    # The original link behind a redirecting one is the article's URL.
     if any(str(child.tag).endswith("}origLink") for child in element):
-        case.elsewhere()
+        case.not_applicable()
         return
     link = _only(element, "link")
     if link:
@@ -135,12 +141,16 @@ def _entry(case: Case, number: int, element: ET.Element) -> None:
 
 
 def _only(element: ET.Element | None, name: str) -> str | None:
-    """The text of the one child of this name, if it has no markup in it."""
+    """Return the text of the only child of this name, if it has no markup."""
     children: list[ET.Element] = [] if element is None else list(element)
-    found = [child for child in children if _local(child) == name]
-    if len(found) != 1 or len(found[0]) or found[0].get("type", "text") not in ("text", "html", "text/html"):
+    matching = [child for child in children if _local(child) == name]
+    if (
+        len(matching) != 1
+        or len(matching[0])
+        or matching[0].get("type", "text") not in ("text", "html", "text/html")
+    ):
         return None
-    return (found[0].text or "").strip() or None
+    return (matching[0].text or "").strip() or None
 
 
 def _child(element: ET.Element, name: str) -> ET.Element | None:
@@ -148,7 +158,7 @@ def _child(element: ET.Element, name: str) -> ET.Element | None:
 
 
 def _local(element: ET.Element) -> str | None:
-    """The name of an element of RSS or Atom; None: of another vocabulary."""
+    """Return the name of an element of RSS or Atom; None for another vocabulary."""
     tag: Any = element.tag
     if not isinstance(tag, str):
         return None
