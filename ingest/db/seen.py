@@ -62,7 +62,7 @@ def seen_of(
 
 
 def remember(connection: Connection, updates: Iterable[SeenUpdate]) -> None:
-    """Store the new and changed rows of the seen-sets. Of several rows with one key the last counts."""
+    """Store the new and changed rows of the seen-sets. The last of several rows with one key counts."""
     rows = {
         (update.feed_id, seen.key): (
             update.feed_id,

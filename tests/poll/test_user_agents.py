@@ -51,7 +51,7 @@ def agent(use: UserAgentState, since: datetime = NOW) -> UserAgentTrial:
 
 TRYING, FALLBACK, NEITHER = UserAgentState
 MOVES: list[tuple[str, UserAgentTrial | None, FetchResult, str | None, UserAgentTrial | None]] = [
-    # what it is, what is remembered, how the poll ends; asked as, remembered then
+    # case, stored trial before, end of the poll, how the poll ends; asked as, remembered then
     ("all is well", None, FINE, None, None),
     ("ours is refused", None, FORBIDDEN, None, agent(TRYING)),
     ("ours gets a page", None, HTML, None, agent(TRYING)),

@@ -256,7 +256,7 @@ def test_a_loopback_address_is_listed_as_without_a_budget_and_has_none_to_set(
 ) -> None:
     add(database, "127.0.0.1", each=3)
     told, *_ = lease(database)
-    refused(database, told, now=datetime(2999, 1, 1, tzinfo=UTC))  # which holds for this feed alone
+    refused(database, told, now=datetime(2999, 1, 1, tzinfo=UTC))  # only for this feed
     assert command("list").output == "     3    none  127.0.0.1  this machine: asked without bounds\n"
     (facts,) = json.loads(command("list", "--json").output)
     assert (facts["paused_until"], facts["pause_reason"]) == (None, None)

@@ -52,7 +52,7 @@ class Kind:
     name: str
     share: float
     mean: float
-    """Of the logarithm of entries an hour."""
+    """Deviation of the logarithm of entries an hour."""
     deviation: float
     together: float
     """Entries that come at once, on average."""
@@ -116,7 +116,7 @@ AWAY: Final = 0.01
 HICCUPS: Final = 0.003
 """Share of polls that fail by chance."""
 OUTAGES_A_MONTH: Final = 1.0
-"""Of a host; half are shorter than OUTAGE_MEDIAN, one in twenty is ten times as long."""
+"""Outages of a host: half are shorter than OUTAGE_MEDIAN, one in twenty is ten times as long."""
 OUTAGE_MEDIAN: Final = 40 * MINUTE
 OUTAGE_DEVIATION: Final = 1.4
 OUR_OUTAGE: Final = (10 * DAY + 12 * HOUR, 10 * DAY + 12 * HOUR + 10 * MINUTE)
@@ -262,7 +262,7 @@ def _fitted_sizes() -> NDArray[np.int64]:
 def draw_hosts(sizes: Sequence[int], *, share: float) -> list[tuple[int, float]]:
     """Numbers of hosts that stand for all, each with its weight.
 
-    Of sizes between two powers of two, this share of the hosts, evenly, and one at least: the few large ones are
+    Among sizes between two powers of two, this share of the hosts, evenly, and one at least: the few large ones are
     what budgets are for.
     """
     strata: dict[int, list[int]] = {}

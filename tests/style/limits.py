@@ -24,7 +24,9 @@ MAX_MODULE_LINES = 400
 MAX_FUNCTION_LINES = 60
 """Without decorators (declarations) and docstring."""
 
-LONG_MODULES: Mapping[str, str] = {}
+LONG_MODULES: Mapping[str, str] = {
+    "ingest/db/tables.py": "It consists of declarations, and one schema is read best in one place.",
+}
 """Path of each module that may be longer, and the reason."""
 
 _SCHEMA = "A migration lists tables and columns in the order in which they are made."
