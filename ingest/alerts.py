@@ -1,4 +1,4 @@
-"""What there is to tell of a feed, as the stream of the alerts has it."""
+"""Alerts about feeds as messages of the alert stream."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ingest.log.api import ALERTS
 from ingest.types import Alert, AlertKind, FeedState, Message
 
 MAX_REASON: Final = 2000
-"""Characters."""
+"""The longest reason, in characters."""
 
 
 class Outbox(Protocol):
-    """What of the Postgres log an alert needs."""
+    """The part of the Postgres log that alerts need."""
 
     def append_in(self, connection: Connection, topic: str, messages: Sequence[Message]) -> object: ...
 
 
 def append_alerts(outbox: Outbox, connection: Connection, alerts: Sequence[Alert]) -> None:
-    """Make ``alerts`` part of the stream, in the transaction that stores what they tell."""
+    """Append alerts to their stream in the transaction that stores the changes they report."""
     outbox.append_in(connection, ALERTS, [alert_message(alert) for alert in alerts])
 
 
 def alert_message(alert: Alert) -> Message:
-    """The alert as the stream's log topic carries it; subscribers get its cursor beside it."""
+    """Encode an alert as a message of its log topic. Subscribers receive its cursor too."""
     body = {
         "v": 1,
         "kind": alert.kind.value,
@@ -35,7 +35,7 @@ def alert_message(alert: Alert) -> Message:
         "feed": {"id": alert.feed_id, "url": alert.url},
         "before": alert.before.value,
         "after": alert.after.value,
-        # No lone surrogates: what comes from a server's answer may have some.
+        # A reason from a server's response may contain lone surrogates, which UTF-8 cannot encode.
         "reason": alert.reason[:MAX_REASON].encode("utf-8", "replace").decode(),
         "poll_id": alert.poll_id,
         "missed": alert.missed,
@@ -49,27 +49,27 @@ def alert_message(alert: Alert) -> Message:
 
 
 def alert_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of an alert as it is served; in the log and in Kafka it has no ``cursor``."""
+    """Return the JSON Schema (2020-12) of an alert as the API serves it. In the log it has no ``cursor``."""
     states = [state.value for state in FeedState]
     feed = {"id": {"type": "integer"}, "url": {"type": "string"}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:news-ingest:alert:1",
         "title": "Alert",
-        "description": "Something about a feed that its operator should know. Unknown fields are ignored.",
+        "description": "A change of a feed that its operator should know. Unknown fields are ignored.",
         "type": "object",
         "required": ["cursor", "v", "kind", "at", "feed", "before", "after", "reason"],
         "properties": {
-            "cursor": {"type": "integer", "minimum": 1, "description": "gapless; resume behind it"},
+            "cursor": {"type": "integer", "minimum": 1, "description": "gapless; resume after it"},
             "v": {"const": 1},
             "kind": {"enum": [kind.value for kind in AlertKind]},
             "at": {"type": "string", "format": "date-time"},
             "feed": {"type": "object", "required": list(feed), "properties": feed},
-            "before": {"enum": states, "description": "how the feed stood"},
-            "after": {"enum": states, "description": "how it stands"},
+            "before": {"enum": states, "description": "state before the change"},
+            "after": {"enum": states, "description": "state after the change"},
             "reason": {"type": "string", "description": "for people"},
-            "poll_id": {"type": ["integer", "null"], "description": "null: an operator's doing"},
-            "missed": {"type": "integer", "description": "entries, an estimate"},
+            "poll_id": {"type": ["integer", "null"], "description": "null: an operator's action"},
+            "missed": {"type": "integer", "description": "estimated number of entries"},
             "moved_to": {"type": ["string", "null"]},
         },
         "additionalProperties": True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from ingest.db.polls import QuarantineItem
+from ingest.db.quarantine import QuarantineItem
 from ingest.errors import Unusable
 from ingest.log.api import ARTICLES
 from ingest.types import Message

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
-from ingest.db import polls
+from ingest.db import seen
 from ingest.db.engine import Engine
 from ingest.fetch import Fetcher, Limits, Resolver
 from ingest.parse_pool import ParserPool
@@ -116,7 +116,7 @@ class FetchResources:
     async def _load_seen(
         self, feed_id: int, keys: Sequence[bytes], articles: Sequence[UUID]
     ) -> Mapping[bytes, Seen]:
-        rows = await self.in_thread(polls.seen_of, self._engine, feed_id, keys, articles)
+        rows = await self.in_thread(seen.seen_of, self._engine, feed_id, keys, articles)
         failpoint("poll.seen-loaded")
         return rows
 

@@ -1,7 +1,7 @@
-"""What an operator has one feed asked with: reading, storing and showing :class:`ingest.types.RequestOptions`. Pure.
+"""Parse, encode and mask an operator's request options (:class:`ingest.types.RequestOptions`). Pure.
 
-Header values, a proxy's password and the like are secrets: no message from here repeats one, and what is shown
-to people or programs is :func:`masked` before it leaves the registry.
+Header values and proxy passwords are secrets. No message of this module contains one, and options are :func:`masked`
+before they leave the registry.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ MAX_VALUE: Final = 4096
 MAX_USER_AGENT: Final = 500
 MAX_CA_CHARACTERS: Final = 64 * 1024
 OPEN_HEADERS: Final = frozenset({"accept", "accept-language", "from", "referer"})
-"""No secrets: their values are shown."""
-OURS: Final[Mapping[str, str]] = {
+"""Headers whose values are not secret."""
+RESERVED: Final[Mapping[str, str]] = {
     "user-agent": "it has an option of its own",
-    "accept-encoding": "we ask for the codings that we can undo",
-    "host": "the address says it",
+    "accept-encoding": "we request the content codings that we can decode",
+    "host": "the URL contains it",
     "content-length": "a poll has no body",
     "transfer-encoding": "a poll has no body",
     "content-type": "a poll has no body",
-    "connection": "connections are ours to keep",
-    "keep-alive": "connections are ours to keep",
-    "upgrade": "connections are ours to keep",
-    "te": "connections are ours to keep",
-    "trailer": "connections are ours to keep",
+    "connection": "we manage connections",
+    "keep-alive": "we manage connections",
+    "upgrade": "we manage connections",
+    "te": "we manage connections",
+    "trailer": "we manage connections",
     "expect": "a poll has no body",
-    "range": "a feed is read whole",
-    "if-match": "validators are the feed's own",
-    "if-none-match": "validators are the feed's own",
-    "if-modified-since": "validators are the feed's own",
-    "if-unmodified-since": "validators are the feed's own",
-    "if-range": "validators are the feed's own",
+    "range": "a feed is fetched whole",
+    "if-match": "validators come from the feed",
+    "if-none-match": "validators come from the feed",
+    "if-modified-since": "validators come from the feed",
+    "if-unmodified-since": "validators come from the feed",
+    "if-range": "validators come from the feed",
     "cookie": "no poll sends cookies",
     "cookie2": "no poll sends cookies",
 }
-"""Headers that nobody sets by hand, and why."""
+"""Headers that an operator cannot set, with the reason."""
 NOTHING_SHOWN: Final = MaskedOptions(user_agent=None, headers={}, proxy=None, tls=(), ca=())
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
@@ -55,9 +55,10 @@ _CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIF
 
 
 def read_user_agent(thing: str, text: str) -> str:
-    """
+    """Parse a user agent.
+
     Raises:
-        Refused: it cannot be a header.
+        Refused: the text cannot be a header value.
     """
     value = text.strip()
     if len(value) > MAX_USER_AGENT or not _VALUE.fullmatch(value):
@@ -66,19 +67,21 @@ def read_user_agent(thing: str, text: str) -> str:
 
 
 def read_header(thing: str, text: str) -> tuple[str, str]:
-    """``Name: value``; an empty value stands for no such header.
+    """Parse ``Name: value``. An empty value removes the header.
 
     Raises:
-        Refused: it is none, or one that is not for an operator to set.
+        Refused: the text is not a header, or an operator cannot set this one.
     """
     name, colon, value = text.partition(":")
     name, value = name.strip(), value.strip()
     if not colon or not _TOKEN.fullmatch(name) or len(name) > MAX_NAME:
-        # It may be a secret that lost its name.
+        # The text may be a secret without its name.
         raise Refused(thing, HIDDEN, "Name: value, the name in letters, digits and hyphens")
     lowered = name.lower()
-    if lowered in OURS or lowered.startswith("proxy-"):
-        raise Refused(thing, name, f"another header: {OURS.get(lowered, 'a proxy has an option of its own')}")
+    if lowered in RESERVED or lowered.startswith("proxy-"):
+        raise Refused(
+            thing, name, f"another header: {RESERVED.get(lowered, 'a proxy has an option of its own')}"
+        )
     if value and (len(value) > MAX_VALUE or not _VALUE.fullmatch(value)):
         raise Refused(
             thing, f"{name}: {HIDDEN}", f"a value in one line of ASCII, at most {MAX_VALUE} characters"
@@ -87,9 +90,10 @@ def read_header(thing: str, text: str) -> tuple[str, str]:
 
 
 def read_proxy(thing: str, text: str) -> str:
-    """
+    """Parse the address of an HTTP proxy.
+
     Raises:
-        Refused: it is no address of an HTTP proxy.
+        Refused: the text is not such an address.
     """
     accepted = "http://host:port or http://name:password@host:port of an HTTP proxy"
     try:
@@ -107,38 +111,38 @@ def read_proxy(thing: str, text: str) -> str:
 
 
 def read_ca(thing: str, text: str) -> str:
-    """Certificates in PEM, as they are stored: nothing but them.
+    """Return the certificates in a PEM text, and nothing else of it.
 
     Raises:
         Refused: there are none, or one cannot be read.
     """
     accepted = f"certificates in PEM, at most {MAX_CA_CHARACTERS // 1024} KiB of them"
-    found = "\n".join(_CERTIFICATE.findall(text))
-    if not found:
+    certificates = "\n".join(_CERTIFICATE.findall(text))
+    if not certificates:
         raise Refused(thing, "a text without a certificate", accepted)
-    if len(found) > MAX_CA_CHARACTERS:
-        raise Refused(thing, f"{len(found)} characters", accepted)
+    if len(certificates) > MAX_CA_CHARACTERS:
+        raise Refused(thing, f"{len(certificates)} characters", accepted)
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=found)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificates)
     except (ssl.SSLError, ValueError) as error:
         raise Refused(thing, str(error), accepted) from None
-    return found
+    return certificates
 
 
 def with_headers(
     options: RequestOptions, headers: Iterable[tuple[str, str]], *, thing: str
 ) -> RequestOptions:
-    """The options with these headers set; one with an empty value is taken away.
+    """Return the options with these headers set. A header with an empty value is removed.
 
     Raises:
-        Refused: one is given twice, or there are too many.
+        Refused: a header occurs twice, or there are too many.
     """
     kept = {name.lower(): (name, value) for name, value in options.headers}
-    given: set[str] = set()
+    names: set[str] = set()
     for name, value in headers:
-        if name.lower() in given:
+        if name.lower() in names:
             raise Refused(thing, name, "each header once")
-        given.add(name.lower())
+        names.add(name.lower())
         kept.pop(name.lower(), None)
         if value:
             kept[name.lower()] = (name, value)
@@ -148,30 +152,33 @@ def with_headers(
 
 
 def scoped_to(options: RequestOptions, url: str, *, was: str) -> RequestOptions:
-    """What of ``options``, said of a feed at ``was``, may be said of one at ``url``: headers are for one server, or its
-    encrypted twin; certificates and exceptions from TLS for one host. A fetch keeps to the same on the way."""
-    here, there = urlsplit(url), urlsplit(was)
-    if here.hostname != there.hostname:
+    """Return the part of ``options``, set for a feed at ``was``, that applies to a feed at ``url``.
+
+    Headers apply to one server, or to the same host with https instead of http. Certificates and TLS exceptions apply
+    to one host. Redirects follow the same rule.
+    """
+    new, old = urlsplit(url), urlsplit(was)
+    if new.hostname != old.hostname:
         return replace(options, headers=(), tls=frozenset(), ca=None)
-    server = (here.scheme, here.port) == (there.scheme, there.port)
-    twin = (there.scheme, here.scheme) == ("http", "https") and here.port is there.port is None
-    return options if server or twin else replace(options, headers=())
+    same_server = (new.scheme, new.port) == (old.scheme, old.port)
+    upgraded = (old.scheme, new.scheme) == ("http", "https") and new.port is old.port is None
+    return options if same_server or upgraded else replace(options, headers=())
 
 
 def encode_options(options: RequestOptions) -> dict[str, Any] | None:
-    """As the registry holds them, secrets and all; None where there are none."""
-    said: dict[str, Any] = {
+    """Encode options with their secrets for the registry; None: there are none."""
+    values: dict[str, Any] = {
         "user_agent": options.user_agent,
         "headers": [list(header) for header in options.headers],
         "proxy": options.proxy,
         "tls": sorted(options.tls),
         "ca": options.ca,
     }
-    return {name: value for name, value in said.items() if value} or None
+    return {name: value for name, value in values.items() if value} or None
 
 
 def decode_options(stored: Mapping[str, Any] | None) -> RequestOptions:
-    """What :func:`spell_options` spelled."""
+    """Decode options from the registry."""
     if not stored:
         return DEFAULT_REQUEST
     return RequestOptions(
@@ -184,7 +191,7 @@ def decode_options(stored: Mapping[str, Any] | None) -> RequestOptions:
 
 
 def masked(options: RequestOptions) -> MaskedOptions | None:
-    """The options without their secrets; None where there are none."""
+    """Return the options without their secrets; None: there are none."""
     if options == DEFAULT_REQUEST:
         return None
     return MaskedOptions(
@@ -197,13 +204,13 @@ def masked(options: RequestOptions) -> MaskedOptions | None:
 
 
 def masked_proxy(url: str) -> str:
-    """A proxy's address without the name and password in it."""
+    """Return a proxy's address without name and password."""
     before, at, after = re.split("[?#]", url)[0].rpartition("@")
     scheme = before.partition("//")[0] + "//" if "//" in before else ""
     return f"{scheme}{HIDDEN}@{after}" if at else after
 
 
 def fingerprints(pem: str) -> tuple[str, ...]:
-    """Of each certificate, as ``openssl x509 -fingerprint -sha256`` tells it, in lower case without colons."""
-    found = _CERTIFICATE.findall(pem)
-    return tuple(f"sha256:{sha256(ssl.PEM_cert_to_DER_cert(each)).hexdigest()}" for each in found)
+    """Return fingerprints of certificates as ``openssl x509 -fingerprint -sha256``, in lower case without colons."""
+    certificates = _CERTIFICATE.findall(pem)
+    return tuple(f"sha256:{sha256(ssl.PEM_cert_to_DER_cert(each)).hexdigest()}" for each in certificates)

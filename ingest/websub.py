@@ -24,7 +24,7 @@ from typing import Final
 from ingest import runtime
 from ingest.append import Appender, append_singly
 from ingest.db.engine import Engine
-from ingest.db.polls import QuarantineItem
+from ingest.db.quarantine import QuarantineItem
 from ingest.db.websub import pushes, subscriptions
 from ingest.db.websub.pushes import Push, PushOutcome
 from ingest.errors import Unusable
@@ -32,11 +32,11 @@ from ingest.fetch_resources import FetchResources
 from ingest.log.api import ARTICLES
 from ingest.parse_pool import Document, ParsedDocument
 from ingest.runtime import failpoint
-from ingest.schedule import DocumentSummary, Policy, websub
+from ingest.schedule import Policy, websub
 from ingest.schedule.hub_offer import find_offer, lags_behind_hub
 from ingest.schedule.rate_limit import HostLimits
 from ingest.schedule.websub import HubResponse, HubSignals, Subscription, SubscriptionState
-from ingest.types import Failed, FailureKind, Fetched, Lease, Message, PostResponse
+from ingest.types import DocumentSummary, Failed, FailureKind, Fetched, Lease, Message, PostResponse
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +132,9 @@ class WebSubStage:
         if subscription is not None and offer is not None and websub.matches_offer(subscription, offer):
             offer = None
         keys = summary.new_entry_keys
-        if subscription is None or not websub.should_have_pushed(subscription, polled_at=lease.succeeded_at):
+        if subscription is None or not websub.should_have_pushed(
+            subscription, polled_at=lease.memory.health.succeeded_at
+        ):
             keys = ()
         return HubSignals(feed_id=lease.feed_id, offer=offer, new_entry_keys=keys) if offer or keys else None
 
@@ -309,7 +311,7 @@ class WebSubStage:
         outcome = PushOutcome(
             push=push,
             finished_at=now,
-            detail=None if summary.complete else "the document was cut short",
+            detail=None if summary.complete else "the document is truncated",
             entries=summary.entries,
             appended=appended,
             created=summary.created,

@@ -21,9 +21,9 @@ def run(connection: Connection) -> None:
         context.run_migrations()
 
 
-given = context.config.attributes.get("connection")
-if given is not None:
-    run(given)
+connection = context.config.attributes.get("connection")
+if connection is not None:
+    run(connection)
 else:
     with open_engine(os.environ["INGEST_DATABASE_URL"]).begin() as opened:
         run(opened)

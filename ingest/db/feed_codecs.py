@@ -1,4 +1,4 @@
-"""Values of ours in a feed's row: to columns and back; and what its columns say together."""
+"""Encode and decode JSON columns of a feed's row, and name conditions on its columns."""
 
 from __future__ import annotations
 
@@ -10,54 +10,52 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import ColumnElement
 
 from ingest.db.tables import feeds
-from ingest.types import FeedState, PollHints, PublishGaps, PublishRate, SiteIdentity
+from ingest.types import FeedState, PollHints, PublishGaps, SiteIdentity, UserAgentState, UserAgentTrial
 
 FEED_STATES: Final = tuple(state.value for state in FeedState)
-"""Each feed is in one of them."""
-WAITS: Final = "its server asked to wait until then"
-"""Why what was asked for is not done sooner."""
+"""All states of a feed."""
+WAITS: Final = "the server requested a wait until then"
+"""The reason for a poll that is later than requested."""
 feed_fails: Final[ColumnElement[bool]] = feeds.c.enabled & (feeds.c.failures > 0)
 
 
-def decode_publish_rate(entries: float | None, hours: float | None) -> PublishRate | None:
-    return None if entries is None or hours is None else PublishRate(entries=entries, hours=hours)
-
-
-def encode_poll_hints(asked: PollHints) -> Jsonb | None:
-    """As ``feeds.poll_hints`` holds it; NULL where the feed asks for nothing."""
-    if asked == PollHints():
+def encode_poll_hints(poll_hints: PollHints) -> Jsonb | None:
+    """Encode for ``feeds.poll_hints``; NULL where the feed requests nothing."""
+    if poll_hints == PollHints():
         return None
-    every = None if asked.interval is None else asked.interval.total_seconds()
-    hours, days = sorted(asked.skip_hours), sorted(asked.skip_days)
-    return Jsonb({"interval_seconds": every, "skip_hours": hours, "skip_days": days})
+    interval = None if poll_hints.interval is None else poll_hints.interval.total_seconds()
+    hours, days = sorted(poll_hints.skip_hours), sorted(poll_hints.skip_days)
+    return Jsonb({"interval_seconds": interval, "skip_hours": hours, "skip_days": days})
 
 
 def decode_poll_hints(stored: Mapping[str, Any] | None) -> PollHints:
+    """Decode ``feeds.poll_hints``."""
     if stored is None:
         return PollHints()
-    every = stored["interval_seconds"]
+    seconds = stored["interval_seconds"]
     return PollHints(
-        interval=None if every is None else timedelta(seconds=every),
+        interval=None if seconds is None else timedelta(seconds=seconds),
         skip_hours=frozenset(stored["skip_hours"]),
         skip_days=frozenset(stored["skip_days"]),
     )
 
 
-def encode_publish_gaps(rhythm: PublishGaps | None) -> Jsonb | None:
-    """As ``feeds.publish_gaps`` holds it."""
-    if rhythm is None:
+def encode_publish_gaps(gaps: PublishGaps | None) -> Jsonb | None:
+    """Encode for ``feeds.publish_gaps``."""
+    if gaps is None:
         return None
     return Jsonb(
         {
-            "last_new_at": rhythm.last_new_at.isoformat(),
-            "mean_seconds": rhythm.mean.total_seconds(),
-            "deviation_seconds": rhythm.deviation.total_seconds(),
-            "count": rhythm.count,
+            "last_new_at": gaps.last_new_at.isoformat(),
+            "mean_seconds": gaps.mean.total_seconds(),
+            "deviation_seconds": gaps.deviation.total_seconds(),
+            "count": gaps.count,
         }
     )
 
 
 def decode_publish_gaps(stored: Mapping[str, Any] | None) -> PublishGaps | None:
+    """Decode ``feeds.publish_gaps``."""
     if stored is None:
         return None
     return PublishGaps(
@@ -68,14 +66,31 @@ def decode_publish_gaps(stored: Mapping[str, Any] | None) -> PublishGaps | None:
     )
 
 
-def encode_site_identity(about: SiteIdentity | None) -> Jsonb | None:
-    """As ``feeds.site_identity`` holds it."""
-    if about is None:
+def encode_site_identity(identity: SiteIdentity | None) -> Jsonb | None:
+    """Encode for ``feeds.site_identity``."""
+    if identity is None:
         return None
-    return Jsonb({"title": about.title, "hosts": list(about.hosts), "language": about.language})
+    return Jsonb({"title": identity.title, "hosts": list(identity.hosts), "language": identity.language})
 
 
 def decode_site_identity(stored: Mapping[str, Any] | None) -> SiteIdentity | None:
+    """Decode ``feeds.site_identity``."""
     if stored is None:
         return None
     return SiteIdentity(title=stored["title"], hosts=tuple(stored["hosts"]), language=stored["language"])
+
+
+def encode_user_agent_trial(trial: UserAgentTrial | None) -> Jsonb | None:
+    """Encode for ``feeds.user_agent_trial``."""
+    if trial is None:
+        return None
+    return Jsonb({"state": trial.state.value, "since": trial.since.isoformat()})
+
+
+def decode_user_agent_trial(stored: Mapping[str, Any] | None) -> UserAgentTrial | None:
+    """Decode ``feeds.user_agent_trial``."""
+    if stored is None:
+        return None
+    return UserAgentTrial(
+        state=UserAgentState(stored["state"]), since=datetime.fromisoformat(stored["since"])
+    )

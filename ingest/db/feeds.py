@@ -1,4 +1,4 @@
-"""The registry: which feeds are polled. One row per feed URL; articles outlive the feed that brought them."""
+"""The registry of polled feeds. Each URL has one row; articles outlive their feed."""
 
 from __future__ import annotations
 
@@ -26,18 +26,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from ingest.db.engine import run_with_retry, transaction
-from ingest.db.feed_codecs import (
-    WAITS,
-    decode_poll_hints,
-    decode_publish_gaps,
-    decode_publish_rate,
-    feed_fails,
-)
-from ingest.db.feed_requests import decode_user_agent_trial
+from ingest.db.feed_codecs import WAITS, feed_fails
+from ingest.db.feed_memory import MEMORY, read_rate
 from ingest.db.page_fetch import give_up_waiting
 from ingest.db.polls import AppendAlerts, Poll, last_polls
 from ingest.db.read_transaction import read_transaction
-from ingest.db.tables import feeds, polls, without_scheme
+from ingest.db.tables import CONFIG_CHANGED, feeds, polls, without_scheme
 from ingest.db.websub.subscriptions import SubscriptionView, poll_now, subscription_view
 from ingest.request_options import decode_options, encode_options, masked
 from ingest.schedule import format_duration
@@ -45,41 +39,36 @@ from ingest.types import DEFAULT_REQUEST, Alert, AlertKind, Feed, FeedState, Pol
 
 IMPORT_BATCH: Final = 10_000
 """Rows of one INSERT."""
-
 LOOKUP_BATCH: Final = 10_000
-MUTED_WITH: Final = "its index, feed {}, was muted"
-"""The reason of a sitemap that was muted because the index was that names it."""
+MUTED_WITH: Final = "its sitemap index, feed {}, was muted"
+"""The reason of a sitemap that was muted with its index."""
 _TEXTS: Final = ARRAY(Text)
 _SCHEME: Final = re.compile("^https?")
 
-# As arrays: a statement with a parameter for each value takes longer to put together than to carry out.
+# Arrays, because a statement with a parameter for each value takes longer to build than to execute.
 _ADD: Final = """
     INSERT INTO feeds (url, title, request_options, added_at, next_poll_at, "interval")
     SELECT url, title, request, %(now)s, %(now)s, %(interval)s
     FROM unnest(%(urls)b::text[], %(titles)b::text[], %(requests)b::jsonb[])
-        WITH ORDINALITY AS given(url, title, request, place) ORDER BY place
+        WITH ORDINALITY AS feed(url, title, request, position) ORDER BY position
     ON CONFLICT DO NOTHING RETURNING url"""
-_VALUES: Final = (
-    "publish_rate_entries",
-    "publish_rate_hours",
-    "poll_hints",
-    "publish_gaps",
-    "state",
-    "request_options",
-    "user_agent_trial",
-)
-_SPELT: Final = ("publish_rate", "poll_hints", "publish_gaps", "state", "request_options", "user_agent_trial")
-_PLAIN: Final = tuple(name for name in Feed.__dataclass_fields__ if name not in _SPELT)
-# A feed that waits for its turn may still carry a lease that ran out.
+_RATE: Final = "publish_rate"  # the only field of the view with two columns
+_REMEMBERED: Final = tuple(column for column in MEMORY if column.name in Feed.__dataclass_fields__)
+_DECODED: Final = {_RATE, "request_options", *(column.name for column in _REMEMBERED)}
+_PLAIN: Final = tuple(name for name in Feed.__dataclass_fields__ if name not in _DECODED)
+# A feed that waits for its slot may still have an expired lease.
 _POLLING_SINCE: Final = case((feeds.c.slot_at.is_(None), feeds.c.leased_at)).label("polling_since")
-_SHOWN: Final = tuple(
-    _POLLING_SINCE if name == _POLLING_SINCE.name else feeds.c[name] for name in (*_PLAIN, *_VALUES)
+_COLUMNS: Final = (
+    *(_POLLING_SINCE if name == _POLLING_SINCE.name else feeds.c[name] for name in _PLAIN),
+    *(feeds.c[column.name] for column in _REMEMBERED),
+    *(feeds.c[column.name] for column in MEMORY if column.path.startswith(f"{_RATE}.")),
+    feeds.c.request_options,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedPage:
-    """Feeds in the order of their ids; the next page begins after ``next_after``, None: there is none."""
+    """A result page of feeds, ordered by id. The next one begins after ``next_after``; None: it is the last."""
 
     feeds: tuple[Feed, ...]
     next_after: int | None
@@ -87,7 +76,7 @@ class FeedPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedHistory:
-    """A feed, what it has with its hub, and its last polls, newest first, as they were at one moment."""
+    """A feed with its WebSub subscription and its last polls, newest first, in one snapshot."""
 
     feed: Feed
     websub: SubscriptionView | None
@@ -96,7 +85,7 @@ class FeedHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastFailure:
-    """Why the last poll of a feed failed, in short (:class:`ingest.types.FailureKind`)."""
+    """The short reason for the failure of a feed's last poll (:class:`ingest.types.FailureKind`)."""
 
     kind: str
     status: int | None
@@ -114,14 +103,14 @@ def add_feed(
     now: datetime,
     interval: timedelta,
 ) -> tuple[Feed, bool]:
-    """The feed at ``url`` (as :func:`ingest.urls.feed_url` spells it), and whether it is new; due at once, and asked
-    with ``request``.
+    """Add a feed, due immediately, and return it with whether it is new.
 
-    One that is there under the other of http and https is the same feed, and stays as it is.
+    ``url`` is spelled as by :func:`ingest.urls.feed_url`. A feed that exists under the other scheme (http or https) is
+    the same feed and stays as it is.
     """
     added = add_feeds(engine, [(url, title)], requests={url: request}, now=now, interval=interval)
     with read_transaction(engine) as connection:
-        row = connection.execute(select(*_SHOWN).where(_at(url))).mappings().one()
+        row = connection.execute(select(*_COLUMNS).where(_at(url))).mappings().one()
     return _feed(row), bool(added)
 
 
@@ -133,24 +122,24 @@ def add_feeds(
     now: datetime,
     interval: timedelta,
 ) -> frozenset[str]:
-    """Add many (URL and title), all or none; returns the URLs that are new. The others stay as they are.
+    """Add feeds (URL and title), all or none, and return the new URLs. Feeds that exist stay as they are.
 
-    Of one address under http and https the first counts. ``requests``: what each is asked with, by its URL.
+    An address with both schemes counts once, as its first URL. ``requests`` are request options by URL.
     """
     requests = requests or {}
     titles: dict[str, str | None] = {}
     for url, title in rows:
         titles[url] = titles.get(url) or title
-    given = list(titles.items())
+    items = list(titles.items())
     added: set[str] = set()
     with transaction(engine) as connection:
-        for at in range(0, len(given), IMPORT_BATCH):
-            urls, names = zip(*given[at : at + IMPORT_BATCH], strict=True)
-            spelt = [encode_options(requests.get(url, DEFAULT_REQUEST)) for url in urls]
+        for start in range(0, len(items), IMPORT_BATCH):
+            urls, names = zip(*items[start : start + IMPORT_BATCH], strict=True)
+            encoded = [encode_options(requests.get(url, DEFAULT_REQUEST)) for url in urls]
             values = {
                 "urls": list(urls),
                 "titles": list(names),
-                "requests": [None if each is None else Jsonb(each) for each in spelt],
+                "requests": [None if each is None else Jsonb(each) for each in encoded],
                 "now": now,
                 "interval": interval,
             }
@@ -159,60 +148,60 @@ def add_feeds(
 
 
 def registered_at(engine: Engine, urls: Sequence[str]) -> dict[str, str]:
-    """The URL of the feed at each of these addresses, its own or the one under the other of http and https."""
-    found: dict[str, str] = {}
+    """Return the URL of the feed at each of these addresses, with the same scheme or the other one."""
+    registered: dict[str, str] = {}
     with read_transaction(engine) as connection:
-        for at in range(0, len(urls), LOOKUP_BATCH):
-            by_address = {_SCHEME.sub("", url): url for url in urls[at : at + LOOKUP_BATCH]}
-            wanted = select(feeds.c.url).where(
-                without_scheme(feeds.c.url) == any_(literal(list(by_address), _TEXTS))
+        for start in range(0, len(urls), LOOKUP_BATCH):
+            addresses = sorted({_SCHEME.sub("", url) for url in urls[start : start + LOOKUP_BATCH]})
+            statement = select(feeds.c.url).where(
+                without_scheme(feeds.c.url) == any_(literal(addresses, _TEXTS))
             )
-            found.update((_SCHEME.sub("", url), url) for url in connection.scalars(wanted))
-    return {url: found[_SCHEME.sub("", url)] for url in urls if _SCHEME.sub("", url) in found}
+            registered.update((_SCHEME.sub("", url), url) for url in connection.scalars(statement))
+    return {url: registered[_SCHEME.sub("", url)] for url in urls if _SCHEME.sub("", url) in registered}
 
 
 def remove_feed(engine: Engine, feed_id: int) -> bool:
-    """Stop polling it for good and forget its seen-set; False: there is none. Its articles and polls stay."""
+    """Delete a feed with its seen-set; False: there is no such feed. Its articles and polls stay."""
 
     def remove(connection: Connection) -> bool:
         give_up_waiting(connection, feed_id, "its feed was removed")
         return connection.execute(delete(feeds).where(feeds.c.id == feed_id)).rowcount == 1
 
-    # What goes with it may be what a poller is about to record, in another order.
+    # A poller may record the same rows in another order, so a deadlock is possible.
     return run_with_retry(engine, remove)
 
 
 def list_feeds(engine: Engine, *, state: FeedState | None = None) -> list[Feed]:
-    """All of them, or those that stand so, in the order they were added."""
-    wanted = select(*_SHOWN).order_by(feeds.c.id)
+    """Return all feeds, or those in ``state``, in the order in which they were added."""
+    statement = select(*_COLUMNS).order_by(feeds.c.id)
     if state is not None:
-        wanted = wanted.where(feeds.c.state == state.value)
+        statement = statement.where(feeds.c.state == state.value)
     with read_transaction(engine) as connection:
-        return [_feed(row) for row in connection.execute(wanted).mappings()]
+        return [_feed(row) for row in connection.execute(statement).mappings()]
 
 
 def page_feeds(
     engine: Engine, *, after: int = 0, limit: int, state: str | None = None, failing: bool = False
 ) -> FeedPage:
-    """Up to ``limit`` feeds with ids above ``after``, those in ``state`` (of ``FEED_STATES``), those that fail.
+    """Return up to ``limit`` feeds with ids above ``after``, in ``state`` (of ``FEED_STATES``) or failing, where set.
 
-    A page begins after an id and not after so many rows: feeds that are added or removed meanwhile neither
-    shift nor repeat the others.
+    A result page begins after an id, not after a number of rows: feeds that are added or removed between two requests
+    neither shift nor repeat the others.
     """
-    # One more than asked for tells whether there is another page.
-    wanted = select(*_SHOWN).where(feeds.c.id > after).order_by(feeds.c.id).limit(limit + 1)
+    # One row more than requested shows whether there is another result page.
+    statement = select(*_COLUMNS).where(feeds.c.id > after).order_by(feeds.c.id).limit(limit + 1)
     if state is not None:
-        wanted = wanted.where(feeds.c.state == state)
+        statement = statement.where(feeds.c.state == state)
     if failing:
-        wanted = wanted.where(feed_fails)
+        statement = statement.where(feed_fails)
     with read_transaction(engine) as connection:
-        found = [_feed(row) for row in connection.execute(wanted).mappings()]
-    shown = tuple(found[:limit])
-    return FeedPage(feeds=shown, next_after=shown[-1].id if len(found) > limit else None)
+        rows = [_feed(row) for row in connection.execute(statement).mappings()]
+    page = tuple(rows[:limit])
+    return FeedPage(feeds=page, next_after=page[-1].id if len(rows) > limit else None)
 
 
 def last_failures(engine: Engine) -> dict[int, LastFailure]:
-    """Of each feed that fails now, by its id, how its last poll failed; those whose history is gone are not in it."""
+    """Return how the last poll of each failing feed failed, by feed id. Feeds without history are left out."""
     last = (
         select(polls.c.failure, polls.c.status)
         .where(polls.c.feed_id == feeds.c.id, polls.c.result != PollResult.PUSHED.value)
@@ -220,34 +209,37 @@ def last_failures(engine: Engine) -> dict[int, LastFailure]:
         .limit(1)
         .lateral()
     )
-    wanted = select(feeds.c.id, last.c.failure, last.c.status).join(last, true()).where(feeds.c.failures > 0)
+    statement = (
+        select(feeds.c.id, last.c.failure, last.c.status).join(last, true()).where(feeds.c.failures > 0)
+    )
     with read_transaction(engine) as connection:
         return {
             row.id: LastFailure(kind=row.failure, status=row.status)
-            for row in connection.execute(wanted)
+            for row in connection.execute(statement)
             if row.failure is not None
         }
 
 
 def find_feed(engine: Engine, *, url: str | None = None, feed_id: int | None = None) -> Feed | None:
-    """The feed with this URL (under http or https) or this id; None: there is none."""
+    """Return the feed with this URL (with either scheme) or this id; None: there is none."""
     with read_transaction(engine) as connection:
         return _find(connection, url=url, feed_id=feed_id)
 
 
 def find_history(engine: Engine, feed_id: int, *, now: datetime) -> FeedHistory | None:
-    """The feed with this id and its last polls; None: there is none."""
+    """Return the feed with this id and its last polls; None: there is no such feed."""
     with read_transaction(engine) as connection:
         feed = _find(connection, url=None, feed_id=feed_id)
         if feed is None:
             return None
-        known = subscription_view(connection, feed_id, now=now)
-        return FeedHistory(feed=feed, websub=known, polls=tuple(last_polls(connection, feed_id)))
+        subscription = subscription_view(connection, feed_id, now=now)
+        shown_polls = tuple(last_polls(connection, feed_id))
+        return FeedHistory(feed=feed, websub=subscription, polls=shown_polls)
 
 
 def _find(connection: Connection, *, url: str | None, feed_id: int | None) -> Feed | None:
-    named = _at(url or "") if feed_id is None else feeds.c.id == feed_id
-    row = connection.execute(select(*_SHOWN).where(named)).mappings().one_or_none()
+    condition = _at(url or "") if feed_id is None else feeds.c.id == feed_id
+    row = connection.execute(select(*_COLUMNS).where(condition)).mappings().one_or_none()
     return None if row is None else _feed(row)
 
 
@@ -258,63 +250,67 @@ def make_due(
     feed_ids: Sequence[int] | None = None,
     spacing: timedelta = timedelta(0),
 ) -> int:
-    """Let these (None: all) be polled now; for how many that makes a difference.
+    """Make these feeds (None: all) due now, and return how many were not due before.
 
-    Not before ``spacing`` after the last poll, nor before the server's ``Retry-After`` is over, nor past the
-    budget of the host. Ones that are being polled stay as they are.
+    A feed is due at the earliest ``spacing`` after its last poll and after the server's ``Retry-After``; the budget of
+    its host applies too. Feeds that are being polled stay as they are.
     """
     spaced = func.greatest(now, feeds.c.polled_at + spacing)
     soonest = func.greatest(spaced, feeds.c.retry_after_until)
-    asked = "asked for by hand"
+    requested = "requested by an operator"
     reason = case(
-        (feeds.c.retry_after_until > spaced, f"{asked}; {WAITS}"),
-        (spaced > now, f"{asked}; polls of a feed are {format_duration(spacing)} apart at least"),
-        else_=asked,
+        (feeds.c.retry_after_until > spaced, f"{requested}; {WAITS}"),
+        (spaced > now, f"{requested}; polls of a feed are at least {format_duration(spacing)} apart"),
+        else_=requested,
     )
     statement = update(feeds).where(
         feeds.c.enabled, feeds.c.lease_poll_id.is_(None), feeds.c.next_poll_at > soonest
     )
     if feed_ids is not None:
         statement = statement.where(feeds.c.id.in_(feed_ids))
-    given = statement.values(next_poll_at=soonest, last_reason=reason)
-    return run_with_retry(engine, lambda connection: connection.execute(given).rowcount)
+    statement = statement.values(next_poll_at=soonest, last_reason=reason)
+    return run_with_retry(engine, lambda connection: connection.execute(statement).rowcount)
 
 
 def mute(engine: Engine, feed_id: int, *, reason: str, now: datetime, tell: AppendAlerts) -> bool:
-    """Do not poll this feed, nor the sitemaps that it names, until it is resumed; seen-sets and schedules stay.
-    False: it is none that is polled."""
-    return _restate(engine, feed_id, enabled=False, state=FeedState.MUTED, reason=reason, now=now, tell=tell)
+    """Stop polling this feed and the sitemaps that it lists; seen-sets and memories stay. False: already muted."""
+    return _enable(engine, feed_id, enabled=False, state=FeedState.MUTED, reason=reason, now=now, tell=tell)
 
 
 def unmute(engine: Engine, feed_id: int, *, now: datetime, tell: AppendAlerts) -> bool:
-    """Poll this feed again at once, from where it was, and the sitemaps that were muted with it; what it is is seen
-    then, and what its hub sent meanwhile. False: it is none that is muted."""
-    reason = "resumed by hand"
-    return _restate(engine, feed_id, enabled=True, state=FeedState.HEALTHY, reason=reason, now=now, tell=tell)
+    """Poll this feed again immediately, and the sitemaps that were muted with it. False: it is not muted.
+
+    Its seen-set and memory are as before. Pushes that its hub sent since are read too.
+    """
+    reason = "resumed by an operator"
+    return _enable(engine, feed_id, enabled=True, state=FeedState.HEALTHY, reason=reason, now=now, tell=tell)
 
 
 def confirm_site(engine: Engine, feed_id: int, *, now: datetime, tell: AppendAlerts) -> bool:
-    """Take what this feed says now for its own, though it looked like another site's. False: it does not."""
+    """Confirm that a feed whose content looks like another site's changed on purpose. False: it does not look so.
 
-    def take(connection: Connection) -> bool:
-        wanted = (
+    The next document defines the site. A muted feed stays muted.
+    """
+
+    def confirm(connection: Connection) -> bool:
+        statement = (
             update(feeds)
             .where(feeds.c.id == feed_id, feeds.c.site_changed_reason.is_not(None))
-            .values(site_changed_reason=None, site_identity=None, accepted_meanwhile=True)
+            .values(site_changed_reason=None, site_identity=None, **CONFIG_CHANGED)
             .returning(feeds.c.enabled)
         )
-        enabled = connection.execute(wanted).scalar_one_or_none()
+        enabled = connection.execute(statement).scalar_one_or_none()
         if enabled is None:
             return False
-        if not enabled:  # it stays muted; what it says now is its own once it is resumed
-            return True
-        _turn(connection, feed_id, state=FeedState.HEALTHY, reason="accepted by hand", now=now, tell=tell)
+        if enabled:
+            reason = "site confirmed by an operator"
+            _set_state(connection, feed_id, state=FeedState.HEALTHY, reason=reason, now=now, tell=tell)
         return True
 
-    return run_with_retry(engine, take)
+    return run_with_retry(engine, confirm)
 
 
-def _restate(
+def _enable(
     engine: Engine,
     feed_id: int,
     *,
@@ -324,36 +320,37 @@ def _restate(
     now: datetime,
     tell: AppendAlerts,
 ) -> bool:
-    def restate(connection: Connection) -> bool:
-        changed = update(feeds).where(feeds.c.enabled.is_not(enabled))
-        itself = changed.where(feeds.c.id == feed_id).values(enabled=enabled)
-        if connection.execute(itself).rowcount == 0:
+    """Enable or disable a feed and its sitemaps. False: it is so already."""
+
+    def apply(connection: Connection) -> bool:
+        changed = update(feeds).where(feeds.c.enabled.is_not(enabled)).values(enabled=enabled)
+        if connection.execute(changed.where(feeds.c.id == feed_id)).rowcount == 0:
             return False
-        _turn(connection, feed_id, state=state, reason=reason, now=now, tell=tell)
+        _set_state(connection, feed_id, state=state, reason=reason, now=now, tell=tell)
         with_index = MUTED_WITH.format(feed_id)
-        parts = changed.where(feeds.c.parent_id == feed_id)
-        if enabled:  # one that an operator muted by itself stays so
-            parts = parts.where(feeds.c.state_reason == with_index)
-        told = reason if enabled else with_index
-        for part in connection.scalars(parts.values(enabled=enabled).returning(feeds.c.id)).all():
-            _turn(connection, part, state=state, reason=told, now=now, tell=tell)
+        children = changed.where(feeds.c.parent_id == feed_id)
+        if enabled:  # a sitemap that an operator muted by itself stays muted
+            children = children.where(feeds.c.state_reason == with_index)
+        child_reason = reason if enabled else with_index
+        for child_id in connection.scalars(children.returning(feeds.c.id)).all():
+            _set_state(connection, child_id, state=state, reason=child_reason, now=now, tell=tell)
         return True
 
-    return run_with_retry(engine, restate)
+    return run_with_retry(engine, apply)
 
 
-def _turn(
+def _set_state(
     connection: Connection, feed_id: int, *, state: FeedState, reason: str, now: datetime, tell: AppendAlerts
 ) -> None:
-    """Give the feed another state, by an operator's word. One that was never polled and is to be, is new."""
-    found = connection.execute(
+    """Set a feed's state because of an operator's command. An enabled feed that was never polled is new."""
+    row = connection.execute(
         select(feeds.c.url, feeds.c.state, feeds.c.polled_at).where(feeds.c.id == feed_id).with_for_update()
     ).one()
-    if state is not FeedState.MUTED and found.polled_at is None:
+    if state is not FeedState.MUTED and row.polled_at is None:
         state = FeedState.NEW
-    given = {"state": state.value, "state_since": now, "state_reason": reason}
-    connection.execute(update(feeds).where(feeds.c.id == feed_id).values(given))
-    if found.state == FeedState.MUTED.value:
+    values = {"state": state.value, "state_since": now, "state_reason": reason, **CONFIG_CHANGED}
+    connection.execute(update(feeds).where(feeds.c.id == feed_id).values(values))
+    if row.state == FeedState.MUTED.value:
         poll_now(connection, feed_id, at=now, reason=reason)
     tell(
         connection,
@@ -361,9 +358,9 @@ def _turn(
             Alert(
                 kind=AlertKind.STATE,
                 feed_id=feed_id,
-                url=found.url,
+                url=row.url,
                 at=now,
-                before=FeedState(found.state),
+                before=FeedState(row.state),
                 after=state,
                 reason=reason,
             )
@@ -372,31 +369,32 @@ def _turn(
 
 
 def set_full_text(engine: Engine, feed_id: int, *, wanted: bool) -> bool:
-    """Fetch the pages of the articles that this feed brings from now on, or of none. False: no such feed."""
+    """Fetch the pages of this feed's articles from now on, or stop it. False: there is no such feed."""
 
-    def turn(connection: Connection) -> bool:
-        statement = update(feeds).where(feeds.c.id == feed_id).values(full_text=wanted)
+    def apply(connection: Connection) -> bool:
+        values = {"full_text": wanted, **CONFIG_CHANGED}
+        statement = update(feeds).where(feeds.c.id == feed_id).values(values)
         if connection.execute(statement).rowcount == 0:
             return False
         if not wanted:
             give_up_waiting(connection, feed_id, "full text was turned off for its feed")
         return True
 
-    return run_with_retry(engine, turn)
+    return run_with_retry(engine, apply)
 
 
 def _at(url: str) -> ColumnElement[bool]:
-    """Whether a feed is at ``url``, registered under http or https."""
+    """Match the feed at ``url``, with either scheme."""
     return without_scheme(feeds.c.url) == without_scheme(literal(url))
 
 
 def _feed(row: Mapping[Any, Any]) -> Feed:
     return Feed(
         **{name: row[name] for name in _PLAIN},
-        publish_rate=decode_publish_rate(row["publish_rate_entries"], row["publish_rate_hours"]),
-        poll_hints=decode_poll_hints(row["poll_hints"]),
-        publish_gaps=decode_publish_gaps(row["publish_gaps"]),
-        state=FeedState(row["state"]),
+        **{
+            column.name: row[column.name] if column.decode is None else column.decode(row[column.name])
+            for column in _REMEMBERED
+        },
+        publish_rate=read_rate(row),
         request_options=masked(decode_options(row["request_options"])),
-        user_agent_trial=decode_user_agent_trial(row["user_agent_trial"]),
     )

@@ -5,15 +5,16 @@ An operator inspects them, replays them, or deletes them for good.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, Final
 
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, Engine, Select, delete, func, select, update
 
-from ingest.db.engine import transaction
+from ingest.db.engine import pg_text, transaction
 from ingest.db.read_transaction import read_transaction
 from ingest.db.tables import quarantine
 from ingest.log.api import ARTICLES
@@ -157,3 +158,56 @@ def _record(row: Mapping[Any, Any]) -> QuarantinedRecord:
 def _storable(text: str) -> str:
     """Escape NUL and lone surrogates, which PostgreSQL does not store: a foreign producer may send them."""
     return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineItem:
+    """One entry or message that a poll or push could not handle."""
+
+    stage: str
+    topic: str
+    """``feed:ID`` for an entry; the log topic for a message that was not appended."""
+    key: str
+    value: bytes
+    error: str
+    detail: str
+    headers: Mapping[str, str]
+    content_key: bytes
+    """``value`` without poll id and timestamp: the deduplication key."""
+
+    @property
+    def log_position(self) -> int:
+        """Return an offset in a partition (-1) that no log has, derived from the content.
+
+        The same content has the same offset, so it is quarantined once, however many polls bring it.
+        """
+        digest = blake2b(self.key.encode() + b"\0" + self.content_key, digest_size=8)
+        return int.from_bytes(digest.digest(), "big") >> 1
+
+
+_INSERT_ITEMS: Final = """
+    INSERT INTO quarantine
+        (quarantined_at, stage, topic, partition, "offset", key, value, headers, error, detail)
+    SELECT %s, s.stage, s.topic, -1, s."offset", s.key, s.value, s.headers, s.error, s.detail
+    FROM unnest(%b::text[], %b::text[], %b::bigint[], %b::text[], %b::bytea[], %b::jsonb[], %b::text[],
+        %b::text[]) AS s(stage, topic, "offset", key, value, headers, error, detail)
+    ON CONFLICT DO NOTHING"""
+
+
+def insert_items(connection: Connection, items: Sequence[QuarantineItem], *, now: datetime) -> None:
+    """Quarantine these items, in the transaction that records their poll or push."""
+    if items:
+        connection.exec_driver_sql(
+            _INSERT_ITEMS,
+            (
+                now,
+                [each.stage for each in items],
+                [each.topic for each in items],
+                [each.log_position for each in items],
+                [each.key for each in items],
+                [each.value for each in items],
+                [Jsonb(dict(each.headers)) for each in items],
+                [pg_text(each.error) for each in items],
+                [pg_text(each.detail) for each in items],
+            ),
+        )

@@ -1,16 +1,18 @@
-"""The schema, as SQLAlchemy Core tables. ``migrations/`` brings a database here; a test holds the two equal.
+"""The schema as SQLAlchemy Core tables. ``migrations/`` brings a database to it; a test compares the two.
 
 ::
 
-    hosts ··< feeds ──< polls  what we may ask of a host; what we poll; how each poll ended
-                ├────< seen    per feed: what each entry was when it last travelled
-                └───── subscriptions ; pushes ; hub_misses    its hub, what that sent, and what it did not
-    pages ; robots             articles' pages that are wanted, and what became of them; what hosts ask of robots
+    hosts ··< feeds ──< polls  budgets of hosts; polled feeds with their memory; the end of each poll
+                ├────< seen    per feed: each entry as it was last sent to the log
+                └───── websub_subscriptions ; websub_pushes ; hub_misses    hubs, their pushes, entries they missed
+    pages ; robots             articles' pages to fetch, with results; rules of robots.txt
     articles ──< revisions     identity and current facts; every version in full, insert-only but for ``current``
-      ├──< sightings           each record the consumer took, once: the ledger, and what makes a repeat a no-op
+      ├──< sightings           each consumed record once: the ledger, which makes a repeated record a no-op
       └──< matches >── topics  article × topic, with its explanation
     log_topics ──< log_records ; log_groups     the embedded log, and in every mode the streams (the outbox)
-    quarantine                 records that could not be handled, whole
+    quarantine                 records that could not be handled, complete
+
+The module has more than 400 lines because it consists of declarations, and one schema is read best in one place.
 """
 
 from __future__ import annotations
@@ -62,16 +64,16 @@ metadata: Final = MetaData(
 )
 
 INDEXED_TEXT_CHARACTERS: Final = 200_000
-"""Full-text search covers this much of an article: a tsvector may not pass 1 MB (PostgreSQL docs, §12.11)."""
+"""The part of a text that full-text search covers: a tsvector is limited to 1 MB (PostgreSQL docs, §12.11)."""
 
 _time = DateTime(timezone=True)
 
 HOST_OF_URL: Final = r"substring(url, '^https?://(?:[^/?#@]*@)?(\[[^]]*\]|[^:/?#]+)'::text)"
-"""Of a URL as :func:`ingest.urls.feed_url` spells it: the host is in lower case already."""
+"""SQL for the host of a URL as :func:`ingest.urls.feed_url` spells it, in lower case."""
 
 
 def without_scheme(url: ColumnElement[str]) -> ColumnElement[str]:
-    """A feed's URL from its host on."""
+    """Return a feed's URL without its scheme."""
     return func.regexp_replace(url, literal_column("'^https?'::text"), literal_column("''::text"))
 
 
@@ -86,81 +88,78 @@ feeds: Final = Table(
     Column("title", Text),
     Column("enabled", Boolean, nullable=False, server_default=true()),
     Column("added_at", _time, nullable=False),
-    # Doubles as the end of the lease while a poll is under way: claiming a feed moves its due time.
+    # The end of the lease while a poll is in progress: leasing a feed moves its due time.
     Column("next_poll_at", _time, nullable=False),
-    Column("lease_poll_id", BigInteger, comment="the poll under way, if any"),
+    Column("lease_poll_id", BigInteger, comment="poll id of the poll in progress"),
     Column("leased_at", _time),
-    Column("slot_at", _time, comment="its turn in its host's queue, where it waits for one"),
-    Column("retry_after_until", _time, comment="its server asked to be left alone until then"),
+    Column("slot_at", _time, comment="slot in the queue of its host"),
+    Column("retry_after_until", _time, comment="end of the wait that the server requested"),
     Column("polled_at", _time),
     Column("interval", Interval, nullable=False),
-    Column("failures", Integer, nullable=False, server_default=text("0"), comment="in a row"),
+    Column("failures", Integer, nullable=False, server_default=text("0"), comment="consecutive failures"),
     Column("last_outcome", Text),
     Column("last_reason", Text),
     Column("etag", Text),
     Column("last_modified", Text),
     Column("body_hash", LargeBinary),
-    Column("succeeded_at", _time, comment="the last poll that told what it has, or that nothing is new"),
-    Column("entries", Integer, nullable=False, server_default=text("0"), comment="in its last document"),
-    Column("publish_rate_entries", Double, comment="it publishes so many entries"),
-    Column("publish_rate_hours", Double, comment="in so many hours, older ones counted for less"),
-    Column("poll_hints", JSONB, comment="when its document asks to be polled"),
-    Column("last_body_at", _time, comment="the last time it answered with a body"),
+    Column("succeeded_at", _time, comment="last poll that showed the content or that nothing changed"),
+    Column(
+        "entries", Integer, nullable=False, server_default=text("0"), comment="entries in the last document"
+    ),
+    Column("publish_rate_entries", Double, comment="observed entries, older ones weighted less"),
+    Column("publish_rate_hours", Double, comment="hours of observation, older ones weighted less"),
+    Column("poll_hints", JSONB, comment="poll times that the document requests"),
+    Column("last_body_at", _time, comment="last response with a body"),
     Column(
         "validators_unreliable",
         Boolean,
         nullable=False,
         server_default=false(),
-        comment="its validators stood still while its document did not: they are not sent",
+        comment="the server sent unchanged validators with a changed body: they are not sent",
     ),
-    Column("state", Text, nullable=False, server_default=text("'new'"), comment="how it stands"),
+    Column("state", Text, nullable=False, server_default=text("'new'"), comment="FeedState"),
     Column("state_since", _time),
     Column("state_reason", Text),
-    Column("moved_to", Text, comment="it answers there, by permanent redirects"),
+    Column("moved_to", Text, comment="target of permanent redirects"),
     Column("moved_since", _time),
-    Column("publish_gaps", JSONB, comment="how far apart the times lie at which it had something new"),
-    Column("site_identity", JSONB, comment="whose feed it said it was"),
-    Column("site_changed_reason", Text, comment="why what it says looks like another site's"),
+    Column("publish_gaps", JSONB, comment="statistics of gaps between new entries"),
+    Column("site_identity", JSONB, comment="site that the document declares"),
+    Column("site_changed_reason", Text, comment="evidence that the content is another site's"),
     Column(
         "parser_version",
         SmallInteger,
         nullable=False,
         server_default=text("0"),
-        comment="the reader's number",
+        comment="PARSER_VERSION of the last document",
     ),
-    Column("request_options", JSONB, comment="what an operator has it asked with; has secrets"),
-    Column("user_agent_trial", JSONB, comment="how it takes our user agents, where not simply well"),
+    Column("request_options", JSONB, comment="request options of an operator; contain secrets"),
+    Column("user_agent_trial", JSONB, comment="result of offering our user agents, where one was refused"),
     Column(
         "parent_id",
         BigInteger,
         ForeignKey("feeds.id", ondelete="CASCADE"),
-        comment="the index of sitemaps that names it, if one does",
+        comment="sitemap index that lists it",
     ),
     Column(
         "full_text",
         Boolean,
         nullable=False,
         server_default=false(),
-        comment="its articles' pages are fetched too",
+        comment="pages of its articles are fetched",
     ),
     Column(
-        "set_meanwhile",
-        Boolean,
+        "config_version",
+        Integer,
         nullable=False,
-        server_default=false(),
-        comment="how it is asked changed during the poll under way",
-    ),
-    Column(
-        "accepted_meanwhile",
-        Boolean,
-        nullable=False,
-        server_default=false(),
-        comment="it was taken for what it is now during the poll under way",
+        server_default=text("0"),
+        comment="number of changes by operators",
     ),
 )
+CONFIG_CHANGED: Final = {"config_version": feeds.c.config_version + 1}
+"""Values that every UPDATE for an operator's change of a feed sets (:mod:`ingest.schedule.reconcile`)."""
 Index("ix_feeds_state", feeds.c.state, feeds.c.id)
 Index("ix_feeds_due", feeds.c.next_poll_at, postgresql_where=feeds.c.enabled)
-# One site under http and https is one feed: it would be asked twice for the same.
+# One address with http and https is one feed. It would be requested twice for the same document.
 Index("uq_feeds_without_scheme", without_scheme(feeds.c.url), unique=True)
 Index("ix_feeds_parent", feeds.c.parent_id, postgresql_where=feeds.c.parent_id.is_not(None))
 Index("ix_feeds_leased", feeds.c.host, postgresql_where=feeds.c.lease_poll_id.is_not(None))
@@ -169,13 +168,13 @@ hosts: Final = Table(
     "hosts",
     metadata,
     Column("host", Text, primary_key=True),
-    Column("next_slot_at", _time, nullable=False, comment="when the next poll is in step with the spacing"),
-    Column("queue_end", _time, nullable=False, comment="the first turn that no feed waits for"),
+    Column("next_slot_at", _time, nullable=False, comment="earliest time that keeps the spacing"),
+    Column("queue_end", _time, nullable=False, comment="first free slot for feeds"),
     Column("paused_until", _time),
     Column("pause_reason", Text),
-    Column("spacing", Interval, comment="an operator's; null: the setting"),
-    Column("crawl_delay", Interval, comment="what its robots.txt asks for"),
-    Column("page_queue_end", _time, comment="the first turn that no page waits for"),
+    Column("spacing", Interval, comment="spacing set by an operator; null: the setting"),
+    Column("crawl_delay", Interval, comment="Crawl-delay of robots.txt"),
+    Column("page_queue_end", _time, comment="first free slot for pages"),
 )
 
 polls: Final = Table(
@@ -195,7 +194,7 @@ polls: Final = Table(
     Column("appended", Integer, nullable=False, server_default=text("0")),
     Column("created", Integer, nullable=False, server_default=text("0")),
     Column("duplicates", Integer, nullable=False, server_default=text("0")),
-    Column("missed", Integer, nullable=False, server_default=text("0"), comment="an estimate"),
+    Column("missed", Integer, nullable=False, server_default=text("0"), comment="estimated number"),
     Column("next_poll_at", _time, nullable=False),
     Column("reason", Text, nullable=False),
 )
@@ -209,11 +208,11 @@ seen: Final = Table(
     Column("key", LargeBinary, nullable=False),
     Column("content_hash", LargeBinary, nullable=False),
     Column("article_id", Uuid, nullable=False),
-    Column("poll_id", BigInteger, nullable=False, comment="the poll that last made it travel"),
+    Column("poll_id", BigInteger, nullable=False, comment="poll that last sent it to the log"),
     Column(
         "entry_fingerprint",
         LargeBinary,
-        comment="of its link, title and date: all other, and its name was used again",
+        comment="fingerprint of link, title and date; detects reused guids",
     ),
     PrimaryKeyConstraint("feed_id", "key"),
 )
@@ -223,36 +222,38 @@ websub_subscriptions: Final = Table(
     "websub_subscriptions",
     metadata,
     Column("feed_id", BigInteger, ForeignKey("feeds.id", ondelete="CASCADE"), primary_key=True),
-    Column("token", Text, nullable=False, unique=True, comment="names our callback; its hub alone knows it"),
-    Column("secret", Text, nullable=False, comment="its hub signs with it"),
-    Column("hubs", ARRAY(Text), nullable=False, comment="as the feed offers them"),
-    Column("hub", Text, nullable=False, comment="of these the one that is asked"),
-    Column("self_url", Text, nullable=False, comment="the topic as the feed offers it"),
-    Column("topic", Text, nullable=False, comment="the topic as its hub wants it"),
+    Column(
+        "token", Text, nullable=False, unique=True, comment="identifies our callback; only the hub has it"
+    ),
+    Column("secret", Text, nullable=False, comment="key of the hub's signatures"),
+    Column("hubs", ARRAY(Text), nullable=False, comment="hubs that the feed declares"),
+    Column("hub", Text, nullable=False, comment="hub in use"),
+    Column("self_url", Text, nullable=False, comment="topic URL that the feed declares"),
+    Column("topic", Text, nullable=False, comment="topic URL that the hub accepts"),
     Column("state", Text, nullable=False),
-    Column("next_try_at", _time, comment="when its hub is asked again; null: never"),
-    Column("slot_at", _time, comment="its turn in its hub's queue, where it waits for one"),
-    Column("requested_at", _time, comment="a request that was not verified yet"),
-    Column("verified_at", _time, comment="since when it is active without a break"),
+    Column("next_try_at", _time, comment="next request to the hub; null: never"),
+    Column("slot_at", _time, comment="slot in the queue of its hub's host"),
+    Column("requested_at", _time, comment="time of a request that is not verified yet"),
+    Column("verified_at", _time, comment="start of the current active period"),
     Column("lease_until", _time),
-    Column("failures", Integer, nullable=False, server_default=text("0"), comment="in a row"),
-    Column("trust", Double, nullable=False, comment="0 to 1"),
-    Column("push_count", BigInteger, nullable=False, server_default=text("0"), comment="good pushes"),
+    Column("failures", Integer, nullable=False, server_default=text("0"), comment="consecutive failures"),
+    Column("trust", Double, nullable=False, comment="reliability of the hub, 0 to 1"),
+    Column("push_count", BigInteger, nullable=False, server_default=text("0"), comment="valid pushes"),
     Column("last_push_at", _time),
-    Column("last_ping_at", _time, comment="the last push that only said that there is something"),
+    Column("last_ping_at", _time, comment="last push without entries"),
     Column(
         "missed_entries",
         BigInteger,
         nullable=False,
         server_default=text("0"),
-        comment="entries it did not bring",
+        comment="entries that the hub did not push",
     ),
     Column(
         "invalid_pushes",
         BigInteger,
         nullable=False,
         server_default=text("0"),
-        comment="pushes not signed as agreed",
+        comment="pushes without a valid signature",
     ),
     Column("detail", Text),
     CheckConstraint(
@@ -264,14 +265,14 @@ Index("ix_websub_subscriptions_next_try_at", websub_subscriptions.c.next_try_at)
 websub_pushes: Final = Table(
     "websub_pushes",
     metadata,
-    # A poll id: what is read from it is seen by this "poll", however often it is read.
+    # A poll id: articles of a push come from this "poll", however often the push is read.
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("feed_id", BigInteger, ForeignKey("feeds.id", ondelete="CASCADE"), nullable=False),
     Column("received_at", _time, nullable=False),
     Column("content_type", Text),
     Column("language", Text),
     Column("body", LargeBinary, nullable=False),
-    Column("lease_until", _time, comment="a poller reads it until then"),
+    Column("lease_until", _time, comment="lease of the poller that reads it"),
 )
 Index("ix_websub_pushes_feed", websub_pushes.c.feed_id, websub_pushes.c.id)
 
@@ -279,11 +280,12 @@ hub_misses: Final = Table(
     "hub_misses",
     metadata,
     Column("feed_id", BigInteger, ForeignKey("feeds.id", ondelete="CASCADE"), nullable=False),
-    Column("key", LargeBinary, nullable=False, comment="an entry that a poll found before its hub told it"),
+    Column("key", LargeBinary, nullable=False, comment="entry that a poll brought before the hub pushed it"),
     Column("missed_at", _time, nullable=False),
     PrimaryKeyConstraint("feed_id", "key"),
 )
 Index("ix_hub_misses_missed_at", hub_misses.c.missed_at)
+
 pages: Final = Table(
     "pages",
     metadata,
@@ -293,25 +295,27 @@ pages: Final = Table(
         "content_hash",
         LargeBinary,
         nullable=False,
-        comment="of the feed's version whose text it is to replace",
+        comment="content hash of the feed's version that the page replaces",
     ),
     Column("feed_id", BigInteger, nullable=False),
     Column("entry_key", LargeBinary, nullable=False),
-    Column("url", Text, nullable=False, comment="the next one to ask, where it redirects"),
+    Column("url", Text, nullable=False, comment="URL to request next, after redirects"),
     Column("host", Text, Computed(HOST_OF_URL, persisted=True), nullable=False),
-    Column("hops", SmallInteger, nullable=False, server_default=text("0"), comment="redirects so far"),
+    Column(
+        "hops", SmallInteger, nullable=False, server_default=text("0"), comment="redirects followed so far"
+    ),
     Column("state", Text, nullable=False, server_default=text("'waiting'")),
     Column("wanted_at", _time, nullable=False),
-    # Doubles as the end of the lease, as in feeds.
+    # The end of the lease while a fetch is in progress, as in feeds.
     Column("due_at", _time, nullable=False),
     Column("leased_at", _time),
-    Column("slot_at", _time, comment="its turn in its host's queue of pages, where it waits for one"),
+    Column("slot_at", _time, comment="slot in the page queue of its host"),
     Column("tries", SmallInteger, nullable=False, server_default=text("0")),
     Column("tried_at", _time),
     Column("status", SmallInteger),
     Column("failure", Text),
     Column("detail", Text),
-    Column("revision", Integer, comment="that has its text"),
+    Column("revision", Integer, comment="revision with the page's text"),
     UniqueConstraint("article_id", "content_hash"),
     CheckConstraint("state IN ('waiting', 'taken', 'given-up')", name="state"),
 )
@@ -326,9 +330,9 @@ robots: Final = Table(
     Column("origin", Text, primary_key=True, comment="scheme, host and port"),
     Column("fetched_at", _time, nullable=False),
     Column("expires_at", _time, nullable=False),
-    Column("status", SmallInteger, comment="null: nobody answered"),
-    Column("reachable", Boolean, nullable=False, comment="false: nothing may be fetched for now"),
-    Column("rules", JSONB, nullable=False, comment="for us: [allowed, pattern] each"),
+    Column("status", SmallInteger, comment="null: no response"),
+    Column("reachable", Boolean, nullable=False, comment="false: nothing may be fetched at present"),
+    Column("rules", JSONB, nullable=False, comment="rules that apply to us, each [allowed, pattern]"),
     Column("crawl_delay", Interval),
 )
 
@@ -339,18 +343,16 @@ articles: Final = Table(
     Column("revision", Integer, nullable=False, comment="the number of the current revision"),
     Column("latest", Integer, nullable=False, comment="the highest revision number"),
     Column("story_id", Uuid, nullable=False),
-    Column("feed_id", BigInteger, nullable=False, comment="the feed that brought it first"),
+    Column("feed_id", BigInteger, nullable=False, comment="feed that published it first"),
     Column("url", Text),
     Column("source", Text, nullable=False),
     Column("language", Text),
     Column("published_at", _time),
     Column("first_seen_at", _time, nullable=False),
-    Column(
-        "revised_at", _time, nullable=False, comment="when the current revision came to be it, again or first"
-    ),
-    Column("revised_feed_id", BigInteger, nullable=False, comment="the feed that said so"),
-    Column("revised_poll_id", BigInteger, nullable=False, comment="in this poll"),
-    # What lists and pages are ordered by: never in the future, never null.
+    Column("revised_at", _time, nullable=False, comment="time at which the current revision became current"),
+    Column("revised_feed_id", BigInteger, nullable=False, comment="feed whose record made it current"),
+    Column("revised_poll_id", BigInteger, nullable=False, comment="poll of that record"),
+    # The order of lists and result pages: never in the future, never null.
     Column("sort_at", _time, nullable=False),
     CheckConstraint("revision BETWEEN 1 AND latest", name="revision"),
 )
@@ -390,7 +392,7 @@ revisions: Final = Table(
         ),
     ),
     PrimaryKeyConstraint("article_id", "number"),
-    # A text an article had before is not a new revision of it: publishers go back and forth between headlines.
+    # An earlier text is not a new revision: publishers switch back and forth between headlines.
     UniqueConstraint("article_id", "content_hash"),
 )
 Index("ix_revisions_search", revisions.c.search, postgresql_using="gin", postgresql_where=revisions.c.current)
@@ -403,7 +405,7 @@ sightings: Final = Table(
     Column("feed_id", BigInteger, nullable=False),
     Column("seen_at", _time, nullable=False),
     Column("effect", Text, nullable=False, comment="created, updated, reverted, unchanged or late"),
-    Column("revision", Integer, nullable=False, comment="the current one after this record"),
+    Column("revision", Integer, nullable=False, comment="current revision after this record"),
     Column("log_position", Text, nullable=False, comment="log topic/partition/offset of the record"),
     PrimaryKeyConstraint("article_id", "poll_id"),
     CheckConstraint("effect IN ('created', 'updated', 'reverted', 'unchanged', 'late')", name="effect"),
@@ -437,11 +439,15 @@ log_topics: Final = Table(
     metadata,
     Column("id", Integer, Identity(always=True), primary_key=True),
     Column("name", Text, nullable=False, unique=True),
-    # The counter row: taken with UPDATE … RETURNING in the appending transaction, so offsets are gapless and
-    # become visible in order. Offsets start at 1.
+    # The counter: UPDATE … RETURNING in the appending transaction makes offsets gapless and visible in order. Offsets
+    # start at 1.
     Column("next_offset", BigInteger, nullable=False, server_default=text("1")),
     Column(
-        "first_offset", BigInteger, nullable=False, server_default=text("1"), comment="older ones are pruned"
+        "first_offset",
+        BigInteger,
+        nullable=False,
+        server_default=text("1"),
+        comment="lowest offset that is not pruned",
     ),
 )
 
@@ -456,7 +462,7 @@ log_records: Final = Table(
     Column("appended_at", _time, nullable=False),
     PrimaryKeyConstraint("topic_id", "offset"),
 )
-# For the ledger of an article: stream events only, they alone carry this header.
+# For the ledger of an article. Only stream events have this header.
 Index("ix_log_records_event", log_records.c.key, postgresql_where=text("headers ? 'kind'"))
 
 log_groups: Final = Table(
@@ -464,7 +470,7 @@ log_groups: Final = Table(
     metadata,
     Column("topic_id", Integer, ForeignKey("log_topics.id", ondelete="CASCADE"), nullable=False),
     Column("name", Text, nullable=False),
-    Column("next_offset", BigInteger, nullable=False, comment="the next one to read"),
+    Column("next_offset", BigInteger, nullable=False, comment="next offset to read"),
     PrimaryKeyConstraint("topic_id", "name"),
 )
 
@@ -484,7 +490,7 @@ quarantine: Final = Table(
     Column("detail", Text, nullable=False),
     Column("replayed_at", _time),
 )
-# A log topic that was made anew gives the same places again, to other records.
+# A log topic that was created again assigns the same positions to other records.
 Index(
     "uq_quarantine_record",
     quarantine.c.topic,
@@ -493,8 +499,8 @@ Index(
     func.md5(quarantine.c.value),
     unique=True,
 )
-# What no log took has its place for what it says; its bytes tell which poll brought it, too. What was replayed and
-# comes again is another matter.
+# Messages that were never appended get a position derived from their content. Their bytes contain the poll id, so
+# hashing the bytes would defeat deduplication. A replayed message that fails again is quarantined again.
 Index(
     "uq_quarantine_unlogged",
     quarantine.c.topic,
@@ -503,8 +509,8 @@ Index(
     postgresql_where=and_(quarantine.c.partition == -1, quarantine.c.replayed_at.is_(None)),
 )
 
-# pglz halves a text and costs a fifth of all that PostgreSQL does for an article; vectors it does not make smaller at
-# all (docs/benchmarks.md). SQLAlchemy has no word for a column's storage.
+# pglz halves a text and costs a fifth of PostgreSQL's work for an article; it does not shrink vectors at all
+# (docs/benchmarks.md). SQLAlchemy cannot declare the storage of a column.
 UNCOMPRESSED: Final = (revisions.c.text, revisions.c.html, revisions.c.search, log_records.c.value)
 for _column in UNCOMPRESSED:
     event.listen(

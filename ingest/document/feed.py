@@ -15,9 +15,8 @@ from ingest.document.values import Document, ParsedDocument, RejectedEntry
 from ingest.errors import Unusable
 from ingest.normalise import FeedDraft, Normalised, draft_entries, resolve_articles
 from ingest.parse import EntryCache, parse_feed
-from ingest.schedule import DocumentSummary
 from ingest.schedule.hints import hints_of
-from ingest.types import Article, Entry, Failed, ParsedFeed, Seen, SiteIdentity
+from ingest.types import Article, DocumentSummary, Entry, Failed, ParsedFeed, Seen, SiteIdentity
 from ingest.urls import host_of
 from ingest.wire import encode
 

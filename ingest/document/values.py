@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from ingest.schedule import DocumentSummary
-from ingest.types import Article, Message
+from ingest.types import Article, DocumentSummary, Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

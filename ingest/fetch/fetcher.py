@@ -146,10 +146,11 @@ class Fetcher:
         Dates in the response are relative to ``now``.
         """
         headers = self._headers(ACCEPT, lease.request_options)
-        if lease.etag is not None:
-            headers.append(("If-None-Match", lease.etag))
-        if lease.last_modified is not None:
-            headers.append(("If-Modified-Since", lease.last_modified))
+        stored = lease.memory.validators
+        if stored.etag is not None:
+            headers.append(("If-None-Match", stored.etag))
+        if stored.last_modified is not None:
+            headers.append(("If-Modified-Since", stored.last_modified))
         request = _Request(method="GET", url=lease.url, headers=tuple(headers), options=lease.request_options)
         return await self._exchange(request, partial(self._read_feed, lease, now=now), limits=self._limits)
 
@@ -334,7 +335,7 @@ class Fetcher:
     ) -> FetchResult:
         headers, status, url = response.headers, response.status, response.url
         if status == 304:
-            if lease.etag is None and lease.last_modified is None:
+            if lease.memory.validators.etag is None and lease.memory.validators.last_modified is None:
                 return Failed(kind=FailureKind.PROTOCOL, detail="304 to an unconditional request", status=304)
             etag, last_modified = validators(response)
             return NotModified(

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from ingest.schedule import DocumentSummary, Policy
+from ingest.schedule import Policy
 from ingest.schedule.websub import HubSignals
-from ingest.types import Fetched, Lease
+from ingest.types import DocumentSummary, Fetched, Lease
 
 
 class HubPolicy(Protocol):

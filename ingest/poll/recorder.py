@@ -14,7 +14,7 @@ from ingest.alerts import Outbox, append_alerts
 from ingest.append import Appender, append_singly
 from ingest.db import polls
 from ingest.db.engine import Engine
-from ingest.db.polls import QuarantineItem
+from ingest.db.quarantine import QuarantineItem
 from ingest.errors import Unusable
 from ingest.log.api import ARTICLES
 from ingest.runtime import failpoint

@@ -13,14 +13,21 @@ from urllib.parse import urlsplit
 
 from ingest.db import polls
 from ingest.db.engine import Engine
-from ingest.db.polls import QuarantineItem
+from ingest.db.quarantine import QuarantineItem
 from ingest.fetch_resources import FetchResources
 from ingest.parse_pool import Document, ParsedDocument
 from ingest.poll.hub_policy import HubPolicy
 from ingest.poll.outage import Blame, OutageDetector
 from ingest.poll.recorder import FinishedPoll, FinishedQueue, Recorder
 from ingest.runtime import failpoint
-from ingest.schedule import Policy, body_hash, decide_outcome, is_conditional, needs_reparse
+from ingest.schedule import (
+    Policy,
+    body_hash,
+    decide_outcome,
+    is_conditional,
+    needs_reparse,
+    without_validators,
+)
 from ingest.schedule.rate_limit import HostLimits
 from ingest.schedule.user_agents import user_agent_for
 from ingest.types import Failed, FailureKind, Fetched, FetchResult, Lease, PollOutcome
@@ -204,7 +211,7 @@ class PollRun:
                 )
                 continue
             hashed = body_hash(result.body, result.content_type)
-            if hashed == lease.body_hash and not needs_reparse(lease):
+            if hashed == lease.memory.body.hash and not needs_reparse(lease):
                 policy = self._policy(lease)
                 outcome = decide_outcome(lease, result, None, now=now, policy=policy, hashed=hashed)
                 self._finished.put(FinishedPoll(outcome=outcome))
@@ -215,7 +222,7 @@ class PollRun:
         """Return ``lease`` with the validators and the user agent that this request sends."""
         request = lease
         if not is_conditional(lease, now=lease.leased_at):
-            request = replace(lease, etag=None, last_modified=None)
+            request = without_validators(lease)
         agent = user_agent_for(lease, fallback=self._settings.policy.fallback_user_agent, now=lease.leased_at)
         if agent is not None:
             request = replace(request, request_options=replace(lease.request_options, user_agent=agent))

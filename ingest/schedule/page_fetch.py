@@ -19,7 +19,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from ingest.schedule import OUTAGE, format_duration, pause_for
+from ingest.schedule.backoff import OUTAGE_DELAY, pause_for
+from ingest.schedule.durations import format_duration
 from ingest.types import Failed, FailureKind, Pause
 
 RETRIES: Final = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
@@ -99,7 +100,7 @@ def after_failure(url: str, failed: Failed, *, tries: int, outage: bool, now: da
     if outage and failed.unreachable:
         return PageOutcome(
             state=PageState.WAITING,
-            due_at=now + OUTAGE,
+            due_at=now + OUTAGE_DELAY,
             tried=False,
             failure=FailureKind.OUTAGE,
             detail=f"our own network seems to be down: {detail}",

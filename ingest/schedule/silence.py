@@ -1,13 +1,13 @@
-"""Whether a feed has been without anything new for longer than it ever is. Pure.
+"""Decide when new entries of a feed are overdue. Pure.
 
 ::
 
     dates of a first document ─┐
-    a poll that had something ─┴▶ Rhythm: mean and deviation of the gaps ─▶ expected_by
+    a poll with new entries ───┴▶ PublishGaps: mean and deviation of the gaps ─▶ expected_by
 
-The estimate is the one that TCP has for its round trips (RFC 6298 §2: the mean and four deviations, a new gap
-weighing an eighth and a quarter): it follows a feed that gets slower, and weekends widen it instead of setting it
-off. Quiet after that is worth a look: a feed that froze answers as politely as one that has nothing to say.
+The estimate is TCP's for round trips (RFC 6298 §2): mean plus four deviations, where a new gap weighs an eighth and a
+quarter. It follows a feed that slows down, and weekends widen it instead of exceeding it. Silence beyond it deserves a
+look: a feed that froze responds as correctly as one without news.
 """
 
 from __future__ import annotations
@@ -19,43 +19,43 @@ from typing import Final
 from ingest.types import PublishGaps
 
 ENOUGH_GAPS: Final = 6
-"""Fewer are no rhythm."""
+"""The number of gaps that an estimate needs."""
 DEVIATIONS: Final = 4
 PATIENCE: Final = 2
-"""Times the longest gap that is in step."""
+"""The tolerated silence, as a multiple of the longest regular gap."""
 LEAST: Final = timedelta(days=1)
-"""No feed is silent sooner: nights are quiet."""
+"""The shortest silence that counts: nights are quiet."""
+MAX_COUNT: Final = 1000
 
 
 def initial_gaps(dates: Sequence[datetime], *, now: datetime) -> PublishGaps | None:
-    """What the dates of a feed's first document tell; None: nothing."""
+    """Return the gaps between the dates of a feed's first document; None: it has no date in the past."""
     past = sorted({date for date in dates if date <= now})
     if not past:
         return None
-    rhythm = PublishGaps(last_new_at=past[0])
+    gaps = PublishGaps(last_new_at=past[0])
     for date in past[1:]:
-        rhythm = update_gaps(rhythm, at=date)
-    return rhythm
+        gaps = update_gaps(gaps, at=date)
+    return gaps
 
 
-def update_gaps(rhythm: PublishGaps | None, *, at: datetime) -> PublishGaps:
-    """``rhythm`` after something was new at ``at``."""
-    if rhythm is None:
+def update_gaps(gaps: PublishGaps | None, *, at: datetime) -> PublishGaps:
+    """Return ``gaps`` after new entries at ``at``."""
+    if gaps is None:
         return PublishGaps(last_new_at=at)
-    gap = max(at - rhythm.last_new_at, timedelta(0))
-    if rhythm.count == 0:
+    gap = max(at - gaps.last_new_at, timedelta(0))
+    if gaps.count == 0:
         return PublishGaps(last_new_at=at, mean=gap, deviation=gap / 2, count=1)
-    deviation = rhythm.deviation * 3 / 4 + abs(rhythm.mean - gap) / 4
     return PublishGaps(
         last_new_at=at,
-        mean=rhythm.mean * 7 / 8 + gap / 8,
-        deviation=deviation,
-        count=min(rhythm.count + 1, 1000),
+        mean=gaps.mean * 7 / 8 + gap / 8,
+        deviation=gaps.deviation * 3 / 4 + abs(gaps.mean - gap) / 4,
+        count=min(gaps.count + 1, MAX_COUNT),
     )
 
 
-def expected_by(rhythm: PublishGaps | None) -> datetime | None:
-    """When something new is overdue; None: it has no rhythm that would say."""
-    if rhythm is None or rhythm.count < ENOUGH_GAPS:
+def expected_by(gaps: PublishGaps | None) -> datetime | None:
+    """Return the time by which new entries are overdue; None: too few gaps were observed."""
+    if gaps is None or gaps.count < ENOUGH_GAPS:
         return None
-    return rhythm.last_new_at + max(LEAST, PATIENCE * (rhythm.mean + DEVIATIONS * rhythm.deviation))
+    return gaps.last_new_at + max(LEAST, PATIENCE * (gaps.mean + DEVIATIONS * gaps.deviation))

@@ -1,8 +1,8 @@
-"""Which sitemaps of an index are polled, and when first. Pure.
+"""The sitemaps of a sitemap index that are polled, and the times of their first polls. Pure.
 
-An index may name thousands: one for each month of an archive, for pictures, for every section. Polled are those that
-changed lately, or do not say when; where the path of any of them says "news", only those that say it; of one site
-with the index; the latest first, up to a limit. They begin one after the other, so that an index is no burst.
+An index may list thousands of sitemaps: one for each month of an archive, for pictures, for every section. Polled are
+those that changed lately or declare no change; where the path of any contains "news", only those; on the same site as
+the index; the latest first, up to a limit. Their first polls are staggered, so that an index causes no burst.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from ingest.types import ChildSitemap, SitemapLink
 from ingest.urls import feed_url, host_of
 
 FRESH: Final = timedelta(days=3)
-"""A news sitemap has the last two days (Google); a day more for those that stand in another zone or were late."""
+"""The age of a change that still counts. A news sitemap has the last two days (Google); the third day allows for other
+time zones and delays."""
 _NEWS: Final = re.compile(r"news(?!letter)", re.IGNORECASE)
 
 
@@ -31,7 +32,7 @@ def children_of(
     stagger: timedelta,
     interval: timedelta,
 ) -> tuple[ChildSitemap, ...]:
-    """The children of the index at ``url`` that are to be polled, the first of them at once."""
+    """Return the children of the index at ``url`` that are to be polled, the first of them immediately."""
     fresh: dict[str, datetime] = {}
     for child in children:
         if child.updated is not None and child.updated < now - FRESH:
@@ -40,11 +41,11 @@ def children_of(
             address = feed_url(child.url)
         except Refused:
             continue
-        if _one_site(host_of(address), host_of(url)) and address != url:
-            # One that says nothing comes after those that say when; the future is not later than now.
+        if _same_site(host_of(address), host_of(url)) and address != url:
+            # Sitemaps without a change date come after those with one. A date in the future counts as now.
             fresh[address] = min(child.updated, now) if child.updated is not None else now - FRESH
-    named = [address for address in fresh if _NEWS.search(urlsplit(address).path)]
-    chosen = sorted(named or fresh, key=lambda address: fresh[address], reverse=True)[:limit]
+    news = [address for address in fresh if _NEWS.search(urlsplit(address).path)]
+    chosen = sorted(news or fresh, key=lambda address: fresh[address], reverse=True)[:limit]
     return tuple(
         [
             ChildSitemap(url=address, first_poll_at=now + number * stagger, interval=interval)
@@ -53,6 +54,8 @@ def children_of(
     )
 
 
-def _one_site(one: str, other: str) -> bool:
-    """Whether two hosts are one, or one is a part of the other: an index must not send us to others."""
-    return bool(one and other) and (one == other or one.endswith(f".{other}") or other.endswith(f".{one}"))
+def _same_site(host: str, index_host: str) -> bool:
+    """Whether one host is the other, or a subdomain of it. An index must not send us to foreign hosts."""
+    if not host or not index_host:
+        return False
+    return host == index_host or host.endswith(f".{index_host}") or index_host.endswith(f".{host}")

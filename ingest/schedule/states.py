@@ -1,110 +1,134 @@
-"""How a feed stands after a poll, and what of it its operator should be told. Pure.
+"""The state of a feed after a poll, and the alerts for its operator. Pure.
 
 ::
 
-    a failure  410 again              gone           a success  another site's, or cut   degraded
-               a challenge            challenged                redirected for good      moved
-               5th and more in a row  backing-off               nothing new for too long silent
-               2nd to 4th             degraded                  else                     healthy
-               1st                    as before
+    a failure  410 again              gone           a success  another site's, truncated  degraded
+               a challenge            challenged                redirected permanently     moved
+               5th and more in a row  backing-off               nothing new for too long   silent
+               2nd to 4th             degraded                  else                       healthy
+               1st                    unchanged
 
-Our own network's outage is nobody's failure. ``muted`` is an operator's word, or ours for a feed that moved onto
-another one: no poll changes it.
+An outage of our own network leaves the state unchanged. ``muted`` is set by an operator, or for a feed that moved onto
+the address of another feed; no poll changes it.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from ingest.schedule import silence
-from ingest.types import Alert, AlertKind, FailureKind, FeedState, Lease, PollOutcome, PollResult, PublishGaps
+from ingest.schedule.backoff import GONE
+from ingest.types import (
+    Alert,
+    AlertKind,
+    Failed,
+    FailureKind,
+    FeedState,
+    Lease,
+    PermanentMove,
+    PublishGaps,
+    Site,
+)
 
 DEGRADED_FROM: Final = 2
 BACKING_OFF_FROM: Final = 5
-"""Failures in a row."""
-GONE: Final = 410
-"""The status."""
+"""Consecutive failures."""
+TRUNCATED: Final = "the document is truncated"
 
 
-def apply_state(lease: Lease, ended: PollOutcome, *, whole: bool) -> PollOutcome:
-    """``ended`` with the state that its feed is in now, and alerts where that changed or entries were missed."""
-    state, reason = _state(lease, ended, whole=whole)
-    changed = state is not lease.state
-    since = since_when(lease, state, now=ended.finished_at)
-    if (state, since, reason) != (ended.state, ended.state_since, ended.state_reason):
-        ended = replace(ended, state=state, state_since=since, state_reason=reason)
-    alerts: list[Alert] = []
-    # Told once, also of a feed that was degraded before because of something else.
-    drifts = ended.site_changed_reason is not None and lease.site_changed_reason is None
-    # A first success is what everybody expects.
-    expected = lease.state is FeedState.NEW and state is FeedState.HEALTHY
-    if drifts or (changed and not expected):
-        kind = AlertKind.SITE_CHANGED if drifts else AlertKind.STATE
-        alerts.append(_alert(lease, ended, kind, reason or "it answers as it should"))
-    if ended.missed:
-        reason = f"its oldest entry is newer than the last poll: about {ended.missed} were missed"
-        alerts.append(_alert(lease, ended, AlertKind.MISSED, reason))
-    return replace(ended, alerts=tuple(alerts)) if alerts else ended
-
-
-def _state(lease: Lease, ended: PollOutcome, *, whole: bool) -> tuple[FeedState, str | None]:
-    if ended.result is PollResult.FAILED:
-        return _failed_state(lease, ended)
-    if ended.site_changed_reason:
-        return FeedState.DEGRADED, f"what it says looks like another site's: {ended.site_changed_reason}"
-    if not whole:
-        return FeedState.DEGRADED, "its document was cut short"
-    if ended.moved_to:
-        since = f"{ended.moved_since:%Y-%m-%d}" if ended.moved_since else "now"
-        return FeedState.MOVED, f"it answers at {ended.moved_to}, for good as its server says since {since}"
-    return idle_state(ended.publish_gaps, now=ended.finished_at)
-
-
-def idle_state(rhythm: PublishGaps | None, *, now: datetime) -> tuple[FeedState, str | None]:
-    """How a feed stands that answers, where all that could be said of it is how long it has been quiet."""
-    expected = silence.expected_by(rhythm)
-    if expected is not None and rhythm is not None and now > expected:
-        return FeedState.SILENT, _silence(rhythm.last_new_at, expected)
+def state_after_success(
+    site: Site, move: PermanentMove | None, gaps: PublishGaps | None, *, complete: bool, now: datetime
+) -> tuple[FeedState, str | None]:
+    """Return the state of a feed that responded, and its reason for people."""
+    if site.changed_reason is not None:
+        return FeedState.DEGRADED, f"content looks like another site's: {site.changed_reason}"
+    if not complete:
+        return FeedState.DEGRADED, TRUNCATED
+    if move is not None:
+        return FeedState.MOVED, f"redirected permanently to {move.to} since {move.since:%Y-%m-%d}"
+    expected = silence.expected_by(gaps)
+    if gaps is not None and expected is not None and now > expected:
+        since, by = (at.isoformat(" ", "minutes")[:16] for at in (gaps.last_new_at, expected))
+        return FeedState.SILENT, f"nothing new since {since}; new entries were expected by {by}"
     return FeedState.HEALTHY, None
 
 
+def state_after_failure(lease: Lease, failed: Failed, failures: int) -> tuple[FeedState, str | None]:
+    """Return the state of a feed after this many consecutive failures, and its reason for people."""
+    health = lease.memory.health
+    explanation = f"{failed.kind}: {failed.detail}" if failed.detail else str(failed.kind)
+    if failed.kind is FailureKind.OUTAGE:
+        return health.state, health.reason
+    if failed.status == GONE and failures > 1:
+        return FeedState.GONE, explanation
+    if failed.kind is FailureKind.CHALLENGED:
+        return FeedState.CHALLENGED, explanation
+    if failures >= BACKING_OFF_FROM:
+        return FeedState.BACKING_OFF, f"failed {failures} times in a row; {explanation}"
+    if failures >= DEGRADED_FROM:
+        return FeedState.DEGRADED, f"failed {failures} times in a row; {explanation}"
+    return (FeedState.DEGRADED if health.state is FeedState.NEW else health.state), explanation
+
+
 def since_when(lease: Lease, state: FeedState, *, now: datetime) -> datetime:
-    """Since when a feed that is in ``state`` ``now`` is in it."""
-    return lease.state_since if state is lease.state and lease.state_since is not None else now
+    """Return the time since which a feed that is in ``state`` now is in it."""
+    health = lease.memory.health
+    return health.since if state is health.state and health.since is not None else now
 
 
-def _failed_state(lease: Lease, ended: PollOutcome) -> tuple[FeedState, str | None]:
-    why = f"{ended.failure}: {ended.detail}" if ended.detail else str(ended.failure)
-    if ended.failure is FailureKind.OUTAGE:
-        return lease.state, None
-    if ended.status == GONE and ended.failures > 1:
-        return FeedState.GONE, why
-    if ended.failure is FailureKind.CHALLENGED:
-        return FeedState.CHALLENGED, why
-    if ended.failures >= BACKING_OFF_FROM:
-        return FeedState.BACKING_OFF, f"failed {ended.failures} times in a row; {why}"
-    if ended.failures >= DEGRADED_FROM:
-        return FeedState.DEGRADED, f"failed {ended.failures} times in a row; {why}"
-    return (FeedState.DEGRADED if lease.state is FeedState.NEW else lease.state), why
+def missed_reason(missed: int) -> str:
+    """Explain the estimate of missed entries."""
+    return f"the oldest entry is newer than the last poll: about {missed} entries were missed"
 
 
-def _silence(fresh_at: datetime, expected: datetime) -> str:
-    since, by = (at.isoformat(" ", "minutes")[:16] for at in (fresh_at, expected))
-    return f"nothing new since {since}; something was expected by {by}"
+def alerts_after(
+    lease: Lease,
+    state: FeedState,
+    reason: str | None,
+    *,
+    move: PermanentMove | None,
+    site_changed: bool = False,
+    missed: int = 0,
+    now: datetime,
+) -> tuple[Alert, ...]:
+    """Return the alerts of a poll after which the feed is in ``state`` because of ``reason``.
 
+    Args:
+        lease: the lease that the poll began with.
+        state, reason: the state after the poll.
+        move: the permanent redirect after the poll.
+        site_changed: the document of this poll looks like another site's.
+        missed: the estimated number of missed entries.
+        now: the end of the poll.
+    """
+    before = lease.memory.health.state
+    # A site change is reported once, also for a feed that was degraded for another reason.
+    newly_changed = site_changed and lease.memory.site.changed_reason is None
+    # The first success of a new feed is not worth an alert.
+    expected = before is FeedState.NEW and state is FeedState.HEALTHY
+    state_changed = state is not before and not expected
+    if not newly_changed and not state_changed and not missed:
+        return ()
 
-def _alert(lease: Lease, ended: PollOutcome, kind: AlertKind, reason: str) -> Alert:
-    return Alert(
-        kind=kind,
-        feed_id=lease.feed_id,
-        url=lease.url,
-        at=ended.finished_at,
-        before=lease.state,
-        after=ended.state,
-        reason=reason,
-        poll_id=lease.poll_id,
-        missed=ended.missed if kind is AlertKind.MISSED else 0,
-        moved_to=ended.moved_to,
-    )
+    def alert(kind: AlertKind, reason: str, *, missed: int = 0) -> Alert:
+        return Alert(
+            kind=kind,
+            feed_id=lease.feed_id,
+            url=lease.url,
+            at=now,
+            before=before,
+            after=state,
+            reason=reason,
+            poll_id=lease.poll_id,
+            missed=missed,
+            moved_to=None if move is None else move.to,
+        )
+
+    alerts: list[Alert] = []
+    if newly_changed or state_changed:
+        kind = AlertKind.SITE_CHANGED if newly_changed else AlertKind.STATE
+        alerts.append(alert(kind, reason or "polls succeed"))
+    if missed:
+        alerts.append(alert(AlertKind.MISSED, missed_reason(missed), missed=missed))
+    return tuple(alerts)

@@ -1,15 +1,15 @@
-"""Which user agent a feed is asked with, where an operator did not say. Pure.
+"""The user agent that a feed is offered, where the operator did not set one. Pure.
 
-Some servers answer whoever says honestly that they are a bot with 403 or a web page. Such a feed is asked once
-with the fall-back, which is spelled as those servers want it and names us still; at its next poll, so that it
-costs no request more. What worked is remembered; once in :data:`PLAIN_AGAIN` our own is tried again.
+Some servers respond to an honest bot with 403 or a web page. Such a feed is requested once with the fall-back, which is
+spelled as those servers expect and still identifies us. The trial uses the feed's next regular poll, so it costs no
+additional request. The result is stored, and the configured user agent is tried again once in :data:`RETRY_AFTER`.
 
 ::
 
-    our own ──refused──▶ TRYING ──feed──▶ FALLBACK ──after 30 days──▶ our own: refused ─▶ FALLBACK
-       ▲  ▲                 └───refused──▶ NEITHER ──after 30 days──▶ refused ─▶ TRYING
-       │  └─────────────────────────────────refused, of FALLBACK
-       └── our own brought the feed, from wherever
+    configured ──refused──▶ TRYING ──feed──▶ FALLBACK ──after 30 days──▶ configured: refused ─▶ FALLBACK
+       ▲  ▲                   └───refused──▶ NEITHER ──after 30 days──▶ refused ─▶ TRYING
+       │  └───────────────────────────────────refused, from FALLBACK
+       └── the configured one brought the feed, from any state
 """
 
 from __future__ import annotations
@@ -19,67 +19,61 @@ from typing import Final
 
 from ingest.types import Failed, FailureKind, FetchResult, Lease, UserAgentState, UserAgentTrial
 
-PLAIN_AGAIN: Final = timedelta(days=30)
+RETRY_AFTER: Final = timedelta(days=30)
 REFUSALS: Final = frozenset({403, 406})
-"""Of the statuses, what is said of who asks and not of what is asked for."""
+"""Statuses that concern the client, not the resource."""
 
 
 def user_agent_for(lease: Lease, *, fallback: str | None, now: datetime) -> str | None:
-    """The user agent that the feed is to be asked with; None: our own."""
+    """Return the user agent for the next request of a feed; None: the configured one."""
     if lease.request_options.user_agent is not None:
         return lease.request_options.user_agent
-    return fallback if _falls_back(lease, fallback=fallback, now=now) else None
+    return fallback if _uses_fallback(lease, fallback=fallback, now=now) else None
 
 
-def next_agent(
+def next_trial(
     lease: Lease, result: FetchResult, *, fallback: str | None, now: datetime
 ) -> UserAgentTrial | None:
-    """What is to be remembered of the poll that began with ``lease`` and ended with ``result``."""
+    """Return the trial to store after the poll that began with ``lease`` and ended with ``result``."""
     if lease.request_options.user_agent is not None or fallback is None:
         return None
-    fell_back = _falls_back(lease, fallback=fallback, now=lease.leased_at)
-    agent = lease.user_agent_trial
+    used_fallback = _uses_fallback(lease, fallback=fallback, now=lease.leased_at)
+    trial = lease.memory.user_agent_trial
     if not isinstance(result, Failed):
-        if not fell_back:
+        if not used_fallback:
             return None
-        return (
-            agent
-            if _is(agent, UserAgentState.FALLBACK)
-            else UserAgentTrial(state=UserAgentState.FALLBACK, since=now)
-        )
-    if not _refused_us(result):
-        return agent
-    if fell_back:
-        return (
-            UserAgentTrial(state=UserAgentState.NEITHER, since=now)
-            if _is(agent, UserAgentState.TRYING)
-            else None
-        )
-    if _is(agent, UserAgentState.FALLBACK):
+        accepted = UserAgentTrial(state=UserAgentState.FALLBACK, since=now)
+        return trial if _is(trial, UserAgentState.FALLBACK) else accepted
+    if not _refuses_client(result):
+        return trial
+    if used_fallback:
+        refused = UserAgentTrial(state=UserAgentState.NEITHER, since=now)
+        return refused if _is(trial, UserAgentState.TRYING) else None
+    if _is(trial, UserAgentState.FALLBACK):
         return UserAgentTrial(state=UserAgentState.FALLBACK, since=now)
-    if agent is not None and lease.leased_at - agent.since < PLAIN_AGAIN:
-        return agent
+    if trial is not None and lease.leased_at - trial.since < RETRY_AFTER:
+        return trial
     return UserAgentTrial(state=UserAgentState.TRYING, since=now)
 
 
-def is_trying(agent: UserAgentTrial | None) -> bool:
-    """Whether the next poll is the one that tries the fall-back."""
-    return _is(agent, UserAgentState.TRYING)
+def is_trying(trial: UserAgentTrial | None) -> bool:
+    """Whether the next poll tries the fall-back."""
+    return _is(trial, UserAgentState.TRYING)
 
 
-def _falls_back(lease: Lease, *, fallback: str | None, now: datetime) -> bool:
-    agent = lease.user_agent_trial
-    if fallback is None or agent is None or agent.state is UserAgentState.NEITHER:
+def _uses_fallback(lease: Lease, *, fallback: str | None, now: datetime) -> bool:
+    trial = lease.memory.user_agent_trial
+    if fallback is None or trial is None or trial.state is UserAgentState.NEITHER:
         return False
-    return agent.state is UserAgentState.TRYING or now - agent.since < PLAIN_AGAIN
+    return trial.state is UserAgentState.TRYING or now - trial.since < RETRY_AFTER
 
 
-def _is(agent: UserAgentTrial | None, use: UserAgentState) -> bool:
-    return agent is not None and agent.state is use
+def _is(trial: UserAgentTrial | None, state: UserAgentState) -> bool:
+    return trial is not None and trial.state is state
 
 
-def _refused_us(failed: Failed) -> bool:
-    """Whether a server may have meant who asked. A challenge is none: only a browser passes it."""
+def _refuses_client(failed: Failed) -> bool:
+    """Whether a failure may concern our user agent. A challenge does not: only a browser passes it."""
     if failed.kind is FailureKind.STATUS:
         return failed.status in REFUSALS
     return failed.kind is FailureKind.NOT_A_FEED

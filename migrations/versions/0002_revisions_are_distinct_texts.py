@@ -1,4 +1,4 @@
-"""A revision is a text the article did not have before; going back to one makes that one current again."""
+"""Make revisions distinct texts: an article that returns to an earlier text makes that revision current again."""
 
 from __future__ import annotations
 

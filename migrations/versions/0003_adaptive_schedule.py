@@ -1,4 +1,4 @@
-"""What the schedule goes by: how much a feed publishes, what it asks for, what a poll found new and missed."""
+"""Store the inputs of the schedule: publishing rate, poll hints, and new and missed entries of each poll."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def upgrade() -> None:
             comment="its validators stood still while its document did not: they are not sent",
         ),
     )
-    # A 304 is believed for some days from the last body on: of older rows the last poll is the best guess.
+    # A 304 is trusted for some days after the last body. For older rows the last poll is the best estimate of its time.
     op.execute("UPDATE feeds SET body_at = polled_at")
     op.add_column("polls", _count("created"))
     op.add_column("polls", _count("missed", comment="an estimate"))

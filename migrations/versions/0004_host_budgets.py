@@ -1,4 +1,4 @@
-"""Budgets of hosts, shared by all pollers."""
+"""Store the budgets of hosts, shared by all pollers."""
 
 from __future__ import annotations
 

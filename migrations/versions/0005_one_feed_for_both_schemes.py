@@ -1,4 +1,4 @@
-"""A feed under http and under https is one feed."""
+"""Make the http and the https URL of one address one feed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # Of two that are one, the one that was polled, else the older, stays; articles do not hang on feeds.
+    # The feed that was polled stays, else the older one. Articles do not depend on feeds.
     op.execute(
         """DELETE FROM feeds USING feeds AS other
         WHERE substring(feeds.url, '^https?(.*)$') = substring(other.url, '^https?(.*)$') AND feeds.id <> other.id

@@ -1,4 +1,4 @@
-"""What tells that a name was used again: of entries in a feed, of records in quarantine; texts that come late."""
+"""Detect reused names of entries in feeds and of records in quarantine, and accept late texts."""
 
 from __future__ import annotations
 

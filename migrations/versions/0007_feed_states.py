@@ -1,4 +1,4 @@
-"""How feeds stand: their states, moves, rhythm, whose they are, and which reader read them."""
+"""Store states, permanent moves, publishing gaps, sites and parser versions of feeds."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _added() -> tuple[sa.Column[Any], ...]:
 def upgrade() -> None:
     for column in _added():
         op.add_column("feeds", column)
-    # From what is known; the next poll of each feed says more.
+    # Derived from the stored columns; the next poll of each feed corrects it.
     op.execute(
         """UPDATE feeds SET state_since = coalesce(polled_at, added_at),
             read_by = CASE WHEN body_hash IS NULL THEN 0 ELSE 1 END,

@@ -1,4 +1,4 @@
-"""What one feed is asked with, by an operator's word or by what its server takes."""
+"""Store request options of operators and user-agent trials of feeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Feeds that an index of sitemaps names are feeds of their own, and know whose they are."""
+"""Make the sitemaps of a sitemap index feeds of their own, with a reference to their index."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # Without an index that has them go they would be polled for ever, and be an operator's own after an upgrade.
+    # Without their index, which removes them, they would be polled for ever, and look like an operator's own feeds
+    # after an upgrade.
     op.execute("DELETE FROM feeds WHERE parent_id IS NOT NULL")
     op.drop_index("ix_feeds_parent", "feeds")
     op.drop_constraint(op.f("fk_feeds_parent_id_feeds"), "feeds")

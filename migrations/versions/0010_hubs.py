@@ -1,4 +1,4 @@
-"""Subscriptions to the hubs of feeds, what the hubs sent, and what they did not."""
+"""Store subscriptions with hubs, their pushes, and the entries that they missed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Articles' pages: which are wanted, what became of them, and what their hosts ask of robots."""
+"""Store the articles' pages to fetch, their results, and the rules of robots.txt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts, their vectors and the log's values are stored as they come: pglz is the dearest part of writing them."""
+"""Store texts, their vectors and the log's values uncompressed: pglz is the most expensive part of writing them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COLUMNS = (
 
 
 def upgrade() -> None:
-    """Holds for rows written from now on; the others are read as before."""
+    """Change the storage of rows that are written from now on. Existing rows are read as before."""
     for table, column in _COLUMNS:
         op.execute(f"ALTER TABLE {table} ALTER COLUMN {column} SET STORAGE EXTERNAL")
 

@@ -1,4 +1,4 @@
-"""What an operator does to a feed while it is polled is not undone by what that poll came to."""
+"""Keep an operator's change of a feed that is made during a poll of it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""Who wrote it is a part of what makes a revision, and so of its digest; an article needs none of its own, but the poll
-that made its current revision so, by which later records are told from earlier ones."""
+"""Include the authors in the digest of a revision, and store the poll that made an article's current revision current.
+
+The poll tells later records from earlier ones. The digest in ``articles`` is no longer needed.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +41,8 @@ _REVISIONS = sa.text(_PAGES.text.replace("UPDATE pages", "UPDATE revisions"))
 
 
 def upgrade() -> None:
-    """Writes every revision that names somebody anew, and the index of words: a few minutes for a hundred thousand."""
-    _turn()
+    """Rewrite every revision with authors and the full-text index: a few minutes for 100,000 revisions."""
+    _toggle_all()
     op.drop_column("articles", "digest")
     for name, comment in _REVISED:
         op.add_column("articles", sa.Column(name, sa.BigInteger, comment=comment))
@@ -56,9 +58,12 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Of revisions that differ in their authors alone one gets the digest of its text; the others keep theirs, which is
-    then the digest of nothing that a feed can say."""
-    _turn()
+    """Remove the authors from the digests.
+
+    Of revisions that differ in their authors alone, one gets the digest of its text. The others keep a digest that no
+    text has.
+    """
+    _toggle_all()
     for name, _ in _REVISED:
         op.drop_column("articles", name)
     op.alter_column("articles", "revised_at", comment=None)
@@ -70,23 +75,24 @@ def downgrade() -> None:
     op.alter_column("articles", "digest", nullable=False)
 
 
-def _turn() -> None:
-    """Authors into the digests, or out of them: the one is the reverse of the other.
+def _toggle_all() -> None:
+    """Add the authors to the digests, or remove them: one operation is the reverse of the other.
 
-    Of an article all revisions at once: of two that would get one digest the current one gets it, or the first.
+    All revisions of an article change together. Of two that would get the same digest, the current one gets it, else
+    the first.
     """
     connection = op.get_bind()
-    op.drop_index("ix_revisions_search", "revisions")  # each of its rows would be made anew twice
+    op.drop_index("ix_revisions_search", "revisions")  # else each of its rows would be rewritten twice
     article = "00000000-0000-0000-0000-000000000000"
     while last := connection.scalar(_LAST, {"article": article, "batch": _BATCH}):
         becomes: dict[tuple[str, bytes], bytes] = {}
         for row in connection.execute(_NAMED, {"article": article, "last": last}):
-            becomes.setdefault((str(row.article_id), _turned(row.digest, row.authors)), row.digest)
+            becomes.setdefault((str(row.article_id), _toggle_authors(row.digest, row.authors)), row.digest)
         article = str(last)
         changes = {
             "articles": [article for article, _ in becomes],
             "were": list(becomes.values()),
-            "become": [turned for _, turned in becomes],
+            "become": [digest for _, digest in becomes],
         }
         for table in (_PAGES, _REVISIONS):
             connection.execute(table, changes)
@@ -99,8 +105,8 @@ def _turn() -> None:
     )
 
 
-def _turned(digest: bytes, authors: Sequence[str]) -> bytes:
-    """As ``ingest.identity.with_authors`` had it in November 2026."""
+def _toggle_authors(digest: bytes, authors: Sequence[str]) -> bytes:
+    """Apply ``ingest.identity.with_authors`` as of November 2026."""
     names = sorted({" ".join(author.split()) for author in authors})
     mask = blake2b("\0".join(names).encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return bytes(one ^ other for one, other in zip(digest, mask, strict=True))
+    return bytes(left ^ right for left, right in zip(digest, mask, strict=True))

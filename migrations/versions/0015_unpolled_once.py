@@ -1,4 +1,4 @@
-"""What a poll could not handle is quarantined once, though every poll that meets it wraps it anew."""
+"""Quarantine an item that a poll could not handle once, although every poll wraps it differently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Rename columns and tables to the field's standard terms; no value changes but for the keys of JSON objects.
+"""Rename columns and tables to the field's standard terms, and count operators' changes in ``config_version``.
+
+No other value changes but the keys of JSON objects. Comments of columns stay new after a downgrade.
+``config_version`` replaces two flags about the poll in progress, ``set_meanwhile`` and ``accepted_meanwhile``. Stop the
+pollers before the upgrade: a poll in progress loses its flags.
 
 The article log holds records whose ``digest`` fields are now ``content_hash``. On the embedded log this migration
 rewrites them. On Kafka the consumers must have read every record before the upgrade (docs/operations.md).
@@ -10,6 +14,7 @@ relay appended to Kafka before are immutable and keep their former keys.
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0016"
@@ -50,6 +55,78 @@ _COLUMNS = (
     ("revisions", "digest", "content_hash"),
     ("sightings", "place", "log_position"),
 )
+_FLAGS = (
+    ("set_meanwhile", "how it is asked changed during the poll under way"),
+    ("accepted_meanwhile", "it was taken for what it is now during the poll under way"),
+)
+_COMMENTS = (
+    ("feeds", "lease_poll_id", "poll id of the poll in progress"),
+    ("feeds", "slot_at", "slot in the queue of its host"),
+    ("feeds", "retry_after_until", "end of the wait that the server requested"),
+    ("feeds", "failures", "consecutive failures"),
+    ("feeds", "succeeded_at", "last poll that showed the content or that nothing changed"),
+    ("feeds", "entries", "entries in the last document"),
+    ("feeds", "publish_rate_entries", "observed entries, older ones weighted less"),
+    ("feeds", "publish_rate_hours", "hours of observation, older ones weighted less"),
+    ("feeds", "poll_hints", "poll times that the document requests"),
+    ("feeds", "last_body_at", "last response with a body"),
+    (
+        "feeds",
+        "validators_unreliable",
+        "the server sent unchanged validators with a changed body: they are not sent",
+    ),
+    ("feeds", "state", "FeedState"),
+    ("feeds", "moved_to", "target of permanent redirects"),
+    ("feeds", "publish_gaps", "statistics of gaps between new entries"),
+    ("feeds", "site_identity", "site that the document declares"),
+    ("feeds", "site_changed_reason", "evidence that the content is another site's"),
+    ("feeds", "parser_version", "PARSER_VERSION of the last document"),
+    ("feeds", "request_options", "request options of an operator; contain secrets"),
+    ("feeds", "user_agent_trial", "result of offering our user agents, where one was refused"),
+    ("feeds", "parent_id", "sitemap index that lists it"),
+    ("feeds", "full_text", "pages of its articles are fetched"),
+    ("hosts", "next_slot_at", "earliest time that keeps the spacing"),
+    ("hosts", "queue_end", "first free slot for feeds"),
+    ("hosts", "spacing", "spacing set by an operator; null: the setting"),
+    ("hosts", "crawl_delay", "Crawl-delay of robots.txt"),
+    ("hosts", "page_queue_end", "first free slot for pages"),
+    ("polls", "missed", "estimated number"),
+    ("seen", "poll_id", "poll that last sent it to the log"),
+    ("seen", "entry_fingerprint", "fingerprint of link, title and date; detects reused guids"),
+    ("websub_subscriptions", "token", "identifies our callback; only the hub has it"),
+    ("websub_subscriptions", "secret", "key of the hub's signatures"),
+    ("websub_subscriptions", "hubs", "hubs that the feed declares"),
+    ("websub_subscriptions", "hub", "hub in use"),
+    ("websub_subscriptions", "self_url", "topic URL that the feed declares"),
+    ("websub_subscriptions", "topic", "topic URL that the hub accepts"),
+    ("websub_subscriptions", "next_try_at", "next request to the hub; null: never"),
+    ("websub_subscriptions", "slot_at", "slot in the queue of its hub's host"),
+    ("websub_subscriptions", "requested_at", "time of a request that is not verified yet"),
+    ("websub_subscriptions", "verified_at", "start of the current active period"),
+    ("websub_subscriptions", "failures", "consecutive failures"),
+    ("websub_subscriptions", "trust", "reliability of the hub, 0 to 1"),
+    ("websub_subscriptions", "push_count", "valid pushes"),
+    ("websub_subscriptions", "last_ping_at", "last push without entries"),
+    ("websub_subscriptions", "missed_entries", "entries that the hub did not push"),
+    ("websub_subscriptions", "invalid_pushes", "pushes without a valid signature"),
+    ("websub_pushes", "lease_until", "lease of the poller that reads it"),
+    ("hub_misses", "key", "entry that a poll brought before the hub pushed it"),
+    ("pages", "content_hash", "content hash of the feed's version that the page replaces"),
+    ("pages", "url", "URL to request next, after redirects"),
+    ("pages", "hops", "redirects followed so far"),
+    ("pages", "slot_at", "slot in the page queue of its host"),
+    ("pages", "revision", "revision with the page's text"),
+    ("robots", "status", "null: no response"),
+    ("robots", "reachable", "false: nothing may be fetched at present"),
+    ("robots", "rules", "rules that apply to us, each [allowed, pattern]"),
+    ("articles", "feed_id", "feed that published it first"),
+    ("articles", "revised_at", "time at which the current revision became current"),
+    ("articles", "revised_feed_id", "feed whose record made it current"),
+    ("articles", "revised_poll_id", "poll of that record"),
+    ("sightings", "revision", "current revision after this record"),
+    ("log_topics", "first_offset", "lowest offset that is not pruned"),
+    ("log_groups", "next_offset", "next offset to read"),
+)
 _INDEXES = (
     ("ix_subscriptions_next_try_at", "ix_websub_subscriptions_next_try_at"),
     ("ix_pushes_feed", "ix_websub_pushes_feed"),
@@ -88,6 +165,20 @@ def upgrade() -> None:
         op.execute(f"ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}")
     for table, column, old, new in _KEYS:
         _rename_key(table, column, old, new)
+    for name, _ in _FLAGS:
+        op.drop_column("feeds", name)
+    op.add_column(
+        "feeds",
+        sa.Column(
+            "config_version",
+            sa.Integer,
+            nullable=False,
+            server_default=sa.text("0"),
+            comment="number of changes by operators",
+        ),
+    )
+    for table, column, comment in _COMMENTS:
+        op.alter_column(table, column, comment=comment)
     _rename_in_records("digest", "content_hash")
     _rename_alert_kind("drifted", "site-changed")
     _rename_in_explanations({"found": "matches", "where": "field", "at": "offset"})
@@ -99,8 +190,12 @@ def downgrade() -> None:
     _rename_in_explanations({"matches": "found", "field": "where", "offset": "at"})
     _rename_alert_kind("site-changed", "drifted")
     _rename_in_records("content_hash", "digest")
-    for table, column, old, new in _KEYS:
-        _rename_key(table, column, new, old)
+    op.drop_column("feeds", "config_version")
+    for name, comment in _FLAGS:
+        column = sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false(), comment=comment)
+        op.add_column("feeds", column)
+    for table, json_column, old, new in _KEYS:
+        _rename_key(table, json_column, new, old)
     for table, old, new in _CONSTRAINTS:
         op.execute(f"ALTER TABLE {table} RENAME CONSTRAINT {new} TO {old}")
     for old, new in _INDEXES:

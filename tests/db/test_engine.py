@@ -1,4 +1,4 @@
-"""What the database's errors say, and do not."""
+"""Messages of database errors contain the cause and no secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Migrations lead to the tables of the code, in both directions, with data, and nothing else is accepted."""
+"""Migrations lead to the tables of the code, in both directions, with data; other revisions are refused."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_upgrading_from_nothing_gives_exactly_the_tables_of_the_code(empty: Engi
         )
         assert compare_metadata(context, metadata) == []
         assert inspect(connection).get_sequence_names() >= ["poll_ids"]
-        # Autogenerate compares no expression, of a generated column or an index, and no storage: ask for them.
+        # Autogenerate compares neither expressions of columns and indexes nor storage, so they are compared here.
         migrated = _expressions(connection)
     with empty.begin() as connection:
         connection.execute(text("DROP SCHEMA public CASCADE"))
@@ -212,7 +212,7 @@ def test_authors_come_into_the_digests_of_what_is_stored_and_go_out_again(empty:
         connection.execute(text(_REVISION.format(number=2)), edited)
     migrate.downgrade(empty, to="0013")
     with transaction(empty) as connection:
-        # Two revisions of one text: the digest can only be that of one.
+        # Two revisions have one text: only one of them can have its digest.
         assert feeds(connection) == [bare, other, bare]
         assert pages(connection) == [bare, bare]
         assert [bytes(row[0]) for row in connection.execute(text("SELECT digest FROM articles"))] == [

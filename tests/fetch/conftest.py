@@ -12,7 +12,7 @@ import pytest
 from ingest.demo.feeds import WorldFeed
 from ingest.demo.world import FeedWorld
 from ingest.fetch import Fetcher, Limits
-from ingest.types import DEFAULT_REQUEST, FetchResult, Lease, RequestOptions
+from ingest.types import DEFAULT_REQUEST, FeedMemory, FetchResult, Lease, RequestOptions, Validators
 from tests.feedworld.codings import ALL_CODINGS
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -39,11 +39,9 @@ def lease(
         url=url,
         leased_at=NOW,
         until=NOW + timedelta(minutes=5),
-        etag=etag,
-        last_modified=last_modified,
-        body_hash=None,
-        interval=timedelta(minutes=15),
-        failures=0,
+        memory=FeedMemory(
+            interval=timedelta(minutes=15), validators=Validators(etag=etag, last_modified=last_modified)
+        ),
         request_options=request_options,
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from ingest.db import polls
+from ingest.db import polls, seen
 from ingest.db.tables import quarantine
 from ingest.errors import Unavailable, Unusable
 from ingest.log.postgres import PostgresLog
@@ -180,7 +180,7 @@ def test_when_the_database_goes_away_the_poller_ends_and_says_so(make_desk: Make
         raise Unavailable("database", "gone")
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(polls, "seen_of", gone)
+        patched.setattr(seen, "seen_of", gone)
         with pytest.raises(Unavailable, match="gone"):
             desk.poll()
 

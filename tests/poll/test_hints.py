@@ -1,4 +1,4 @@
-"""What servers and feeds ask for, as a table of what they really send."""
+"""Parsing of freshness, Retry-After and poll hints, as tables of values that servers and feeds send."""
 
 from __future__ import annotations
 

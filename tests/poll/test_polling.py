@@ -245,7 +245,7 @@ def test_a_document_cut_at_its_source_brings_whole_entries_and_later_the_rest(de
     desk.poll()
     came = len(desk.titles())
     assert 30 < came <= 40
-    assert desk.last(feed).detail == "the document was cut short"
+    assert desk.last(feed).detail == "the document is truncated"
     feed.publish(body, etag='"whole"')
     desk.poll()
     assert desk.last(feed).result == "fetched"
@@ -274,7 +274,7 @@ def test_a_wait_that_was_asked_for_is_kept_and_shown(desk: Desk) -> None:
     feed.fail_next(faults.status(429, headers={"Retry-After": "7200"}))
     desk.add(feed)
     desk.poll()
-    assert desk.feed(feed).last_reason == "asked to wait 2h"
+    assert desk.feed(feed).last_reason == "the server requested a wait of 2h"
     desk.clock.pass_by(timedelta(hours=1, minutes=59))
     assert desk.poll_due().leased == 1
     desk.clock.pass_by(timedelta(minutes=20))

@@ -1,4 +1,4 @@
-"""How much a feed publishes, and what that is worth."""
+"""Publishing rates of feeds and the intervals that follow."""
 
 from __future__ import annotations
 

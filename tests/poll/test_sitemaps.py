@@ -1,4 +1,4 @@
-"""Sitemaps in the poller: an index makes feeds of what it names (docs/polling.md, cases 83 and 84)."""
+"""Sitemaps in the poller: an index adds its sitemaps as feeds (docs/polling.md, cases 83 and 84)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_sitemaps_of_an_index_are_polled_one_after_the_other_as_feeds_of_the
     two.publish(sitemap("b", "c"))
     desk.add(home)
     desk.poll_due()
-    assert desk.last(home).detail == "an index of 2 sitemaps; 2 of them are polled"
+    assert desk.last(home).detail == "sitemap index of 2 sitemaps, 2 of them polled"
     assert (desk.last(home).result, desk.last(home).entries) == ("fetched", 0)
     found = parts(desk)
     assert {feed.parent_id for feed in found.values()} == {desk.feed(home).id}
@@ -138,7 +138,7 @@ def test_an_index_that_was_cut_lets_nothing_go(desk: Desk) -> None:
     desk.poll()
     home.publish(index(one.url, two.url).partition(b"</sitemap>")[0] + b"</sitemap><sitemap>")
     desk.poll()
-    assert desk.last(home).detail == "the document was cut short"
+    assert desk.last(home).detail == "the document is truncated"
     assert sorted(parts(desk)) == ["news-1.xml", "news-2.xml"]
 
 
@@ -183,7 +183,9 @@ def test_an_index_is_muted_and_resumed_with_its_sitemaps(desk: Desk) -> None:
     mute(desk.engine, parts(desk)["news-2.xml"].id, reason="by hand", **told)  # type: ignore[arg-type]  # as they are
     mute(desk.engine, desk.feed(home).id, reason="by hand", **told)  # type: ignore[arg-type]  # as they are
     assert [feed.enabled for feed in parts(desk).values()] == [False, False]
-    assert parts(desk)["news-1.xml"].state_reason == f"its index, feed {desk.feed(home).id}, was muted"
+    assert (
+        parts(desk)["news-1.xml"].state_reason == f"its sitemap index, feed {desk.feed(home).id}, was muted"
+    )
     unmute(desk.engine, desk.feed(home).id, **told)  # type: ignore[arg-type]  # as they are
     assert [feed.enabled for feed in parts(desk).values()] == [True, False]
 
@@ -215,7 +217,7 @@ def test_the_number_of_parts_is_bounded(make_desk: Callable[..., Desk]) -> None:
     home.publish(index(*(f"/news-{number}.xml" for number in range(10))))
     desk.add(home)
     desk.poll_due()
-    assert desk.last(home).detail == "an index of 10 sitemaps; 3 of them are polled"
+    assert desk.last(home).detail == "sitemap index of 10 sitemaps, 3 of them polled"
     assert sorted(parts(desk)) == ["news-0.xml", "news-1.xml", "news-2.xml"]
 
 

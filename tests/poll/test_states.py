@@ -1,4 +1,4 @@
-"""How feeds stand, what is told of them, and where they have gone: as a table, and with real polls."""
+"""States, alerts and relocations of feeds: as a table, and with real polls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ingest import schedule
 from ingest.alerts import alert_schema, append_alerts
 from ingest.db import feeds as registry
 from ingest.db import polls
@@ -23,17 +22,19 @@ from ingest.identity import PARSER_VERSION
 from ingest.log.api import ALERTS
 from ingest.schedule import (
     MOVED_AFTER,
-    DocumentSummary,
     Policy,
+    conditional,
     decide_outcome,
     is_conditional,
     needs_reparse,
+    outcome,
 )
 from ingest.schedule.rate_limit import HostLimits
 from ingest.schedule.silence import ENOUGH_GAPS, LEAST, expected_by, initial_gaps, update_gaps
 from ingest.schedule.site_change import site_changed_reason
 from ingest.types import (
     AlertKind,
+    DocumentSummary,
     Failed,
     FailureKind,
     FeedState,
@@ -41,6 +42,7 @@ from ingest.types import (
     FetchResult,
     Lease,
     NotModified,
+    PermanentMove,
     PollOutcome,
     PublishGaps,
     PublishRate,
@@ -50,6 +52,7 @@ from ingest.types import (
 )
 from tests.feedworld import faults
 from tests.feedworld.names import Names
+from tests.memories import lease_with, make_lease
 from tests.poll.conftest import Desk, rss
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -57,29 +60,21 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 STEADY = PublishGaps(last_new_at=NOW - HOUR, mean=HOUR, deviation=timedelta(0), count=20)
 
 
-def lease(**changes: Any) -> Lease:
-    return replace(
-        Lease(
-            feed_id=7,
-            poll_id=70,
-            url="https://a.example/feed",
-            leased_at=NOW - timedelta(seconds=3),
-            until=NOW + HOUR,
-            etag='"1"',
-            last_modified=None,
-            body_hash=b"h" * 16,
-            interval=timedelta(minutes=15),
-            failures=0,
-            succeeded_at=NOW - HOUR,
-            last_body_at=NOW - HOUR,
-            publish_rate=PublishRate(entries=10, hours=10),
-            state=FeedState.HEALTHY,
-            state_since=NOW - DAY,
-            publish_gaps=STEADY,
-            parser_version=PARSER_VERSION,
-        ),
-        **changes,
+def lease(**values: Any) -> Lease:
+    base = make_lease(
+        url="https://a.example/feed",
+        leased_at=NOW - timedelta(seconds=3),
+        etag='"1"',
+        body_hash=b"h" * 16,
+        succeeded_at=NOW - HOUR,
+        last_body_at=NOW - HOUR,
+        publish_rate=PublishRate(entries=10, hours=10),
+        state=FeedState.HEALTHY,
+        state_since=NOW - DAY,
+        publish_gaps=STEADY,
+        parser_version=PARSER_VERSION,
     )
+    return lease_with(base, **values)
 
 
 def reading(**changes: Any) -> DocumentSummary:
@@ -136,9 +131,9 @@ OUTAGE = Failed(kind=FailureKind.OUTAGE, detail="our own network seems to be dow
 def test_how_a_feed_stands_after_a_poll(before: str, failures: int, result: FetchResult, after: str) -> None:
     given = lease(state=FeedState(before), failures=failures)
     found = ended(given, result)
-    assert found.state == after
+    assert found.memory.health.state == after
     changed = before != after
-    assert found.state_since == (NOW if changed else given.state_since)
+    assert found.memory.health.since == (NOW if changed else given.memory.health.since)
     told = changed and (before, after) != ("new", "healthy")
     assert [(alert.kind, alert.before, alert.after) for alert in found.alerts] == (
         [(AlertKind.STATE, before, after)] if told else []
@@ -151,7 +146,7 @@ def test_a_feed_that_lost_entries_tells_how_many() -> None:
     said = reading(has_seen_entries=False, created=5, dates=dates)
     (alert,) = ended(lease(succeeded_at=NOW - 3 * HOUR), fetched(), said).alerts
     assert (alert.kind, alert.missed) == (AlertKind.MISSED, 3)
-    assert "about 3 were missed" in alert.reason
+    assert "about 3 entries were missed" in alert.reason
 
 
 @pytest.mark.parametrize(
@@ -173,7 +168,7 @@ def test_a_feed_is_silent_when_it_is_quiet_for_longer_than_it_ever_is(
     for gap in gaps:
         rhythm = update_gaps(rhythm, at=rhythm.last_new_at + gap)
     found = ended(lease(publish_gaps=rhythm), UNCHANGED)
-    assert found.state == ("silent" if silent else "healthy")
+    assert found.memory.health.state == ("silent" if silent else "healthy")
     if silent:
         assert "nothing new since" in found.alerts[0].reason
         again = ended(
@@ -181,7 +176,7 @@ def test_a_feed_is_silent_when_it_is_quiet_for_longer_than_it_ever_is(
             fetched(),
             reading(created=1, has_seen_entries=True),
         )
-        assert again.state == "healthy"
+        assert again.memory.health.state == "healthy"
 
 
 def test_a_first_document_tells_a_rhythm_and_old_entries_alone_tell_none() -> None:
@@ -198,8 +193,8 @@ def test_a_first_document_tells_a_rhythm_and_old_entries_alone_tell_none() -> No
 def test_a_silent_feed_is_asked_for_all_of_it_once() -> None:
     silent = lease(state=FeedState.SILENT, state_since=NOW - HOUR, last_body_at=NOW - DAY)
     assert not is_conditional(silent, now=NOW)
-    assert is_conditional(replace(silent, last_body_at=NOW - HOUR / 2), now=NOW)
-    assert is_conditional(replace(silent, state=FeedState.HEALTHY), now=NOW)
+    assert is_conditional(lease_with(silent, last_body_at=NOW - HOUR / 2), now=NOW)
+    assert is_conditional(lease_with(silent, state=FeedState.HEALTHY), now=NOW)
 
 
 ONE = SiteIdentity(title="The Example", hosts=("a.example", "b.example"), language="en")
@@ -220,37 +215,46 @@ OTHER = SiteIdentity(title="Casino 24", hosts=("casino.example",), language="tr"
 def test_when_a_feed_has_become_another_sites(
     before: SiteIdentity | None, after: SiteIdentity, *, known: bool, is_other: bool
 ) -> None:
-    assert (site_changed_reason(before, after, known=known) is not None) is is_other
+    assert (site_changed_reason(before, after, has_seen_entries=known) is not None) is is_other
 
 
 def test_a_drifted_feed_stays_one_until_it_is_its_old_self_or_accepted() -> None:
     first = ended(lease(site_identity=ONE), fetched(), reading(has_seen_entries=False, site_identity=OTHER))
-    assert (first.state, [alert.kind for alert in first.alerts]) == ("degraded", [AlertKind.SITE_CHANGED])
+    assert (first.memory.health.state, [alert.kind for alert in first.alerts]) == (
+        "degraded",
+        [AlertKind.SITE_CHANGED],
+    )
     assert "“Casino 24” in tr at casino.example" in first.alerts[0].reason
-    assert first.site_identity == ONE
-    given = lease(site_identity=ONE, site_changed_reason=first.site_changed_reason, state=FeedState.DEGRADED)
+    assert first.memory.site.identity == ONE
+    given = lease(
+        site_identity=ONE, site_changed_reason=first.memory.site.changed_reason, state=FeedState.DEGRADED
+    )
     second = ended(given, fetched(), reading(has_seen_entries=True, site_identity=OTHER))
-    assert (second.state, second.alerts) == ("degraded", ())
+    assert (second.memory.health.state, second.alerts) == ("degraded", ())
     back = ended(given, fetched(), reading(has_seen_entries=False, site_identity=ONE))
-    assert (back.state, back.site_changed_reason) == ("healthy", None)
+    assert (back.memory.health.state, back.memory.site.changed_reason) == ("healthy", None)
 
 
 def test_that_a_feed_drifted_is_told_also_where_it_was_degraded_before() -> None:
     failing = lease(site_identity=ONE, state=FeedState.DEGRADED, failures=3)
     found = ended(failing, fetched(), reading(has_seen_entries=False, site_identity=OTHER))
-    assert (found.state, [alert.kind for alert in found.alerts]) == ("degraded", [AlertKind.SITE_CHANGED])
+    assert (found.memory.health.state, [alert.kind for alert in found.alerts]) == (
+        "degraded",
+        [AlertKind.SITE_CHANGED],
+    )
 
 
 MOVED = "https://b.example/feed"
+MOVE = PermanentMove(to=MOVED, since=NOW - MOVED_AFTER)
 
 
 def test_an_address_is_not_taken_over_while_what_is_there_looks_like_another_sites() -> None:
-    moved = lease(site_identity=ONE, moved_to=MOVED, moved_since=NOW - MOVED_AFTER)
+    moved = lease(site_identity=ONE, move=MOVE)
     sold = ended(moved, fetched(MOVED), reading(has_seen_entries=False, site_identity=OTHER))
-    assert (sold.state, sold.moved_to, sold.relocate) == ("degraded", MOVED, None)
-    still = replace(moved, site_changed_reason=sold.site_changed_reason, state=FeedState.DEGRADED)
+    assert (sold.memory.health.state, sold.memory.move, sold.relocate) == ("degraded", MOVE, None)
+    still = lease_with(moved, site_changed_reason=sold.memory.site.changed_reason, state=FeedState.DEGRADED)
     assert ended(still, replace(UNCHANGED, moved_to=MOVED)).relocate is None
-    accepted = replace(still, site_changed_reason=None, site_identity=None)
+    accepted = lease_with(still, site_changed_reason=None, site_identity=None)
     assert (
         ended(accepted, fetched(MOVED), reading(has_seen_entries=True, site_identity=OTHER)).relocate == MOVED
     )
@@ -258,18 +262,22 @@ def test_an_address_is_not_taken_over_while_what_is_there_looks_like_another_sit
 
 def test_permanent_redirects_are_believed_after_a_week_of_them() -> None:
     first = ended(lease(), fetched(MOVED), reading(has_seen_entries=True))
-    assert (first.state, first.moved_to, first.moved_since, first.relocate) == ("moved", MOVED, NOW, None)
-    moved = lease(state=FeedState.MOVED, moved_to=MOVED, moved_since=NOW - MOVED_AFTER)
+    assert (first.memory.health.state, first.relocate) == ("moved", None)
+    assert first.memory.move == PermanentMove(to=MOVED, since=NOW)
+    moved = lease(state=FeedState.MOVED, move=MOVE)
     assert ended(moved, fetched(MOVED), reading(has_seen_entries=True)).relocate == MOVED
     assert ended(moved, replace(UNCHANGED, moved_to=MOVED)).relocate == MOVED
-    younger = replace(moved, moved_since=NOW - MOVED_AFTER + HOUR)
+    younger = lease_with(moved, move=replace(MOVE, since=NOW - MOVED_AFTER + HOUR))
     assert ended(younger, fetched(MOVED), reading(has_seen_entries=True)).relocate is None
     elsewhere = ended(moved, fetched("https://c.example/feed"), reading(has_seen_entries=True))
-    assert (elsewhere.relocate, elsewhere.moved_since) == (None, NOW)
+    assert (elsewhere.relocate, elsewhere.memory.move) == (
+        None,
+        PermanentMove(to="https://c.example/feed", since=NOW),
+    )
     back = ended(moved, UNCHANGED)
-    assert (back.state, back.moved_to, back.relocate) == ("healthy", None, None)
+    assert (back.memory.health.state, back.memory.move, back.relocate) == ("healthy", None, None)
     failed = ended(moved, NOT_FOUND)
-    assert (failed.moved_to, failed.moved_since, failed.relocate) == (MOVED, NOW - MOVED_AFTER, None)
+    assert (failed.memory.move, failed.relocate) == (MOVE, None)
 
 
 @pytest.mark.parametrize(
@@ -277,13 +285,16 @@ def test_permanent_redirects_are_believed_after_a_week_of_them() -> None:
 )
 def test_an_address_that_we_would_not_go_to_for_good_is_not_believed(to: str) -> None:
     found = ended(
-        lease(moved_to=to, moved_since=NOW - 2 * MOVED_AFTER), fetched(to), reading(has_seen_entries=True)
+        lease(move=PermanentMove(to=to, since=NOW - 2 * MOVED_AFTER)),
+        fetched(to),
+        reading(has_seen_entries=True),
     )
-    assert (found.state, found.moved_to, found.relocate) == ("healthy", None, None)
+    assert (found.memory.health.state, found.memory.move, found.relocate) == ("healthy", None, None)
 
 
 def test_a_new_reader_reads_every_feed_once_spread_over_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedule, "PARSER_VERSION", PARSER_VERSION + 1)
+    for module in (conditional, outcome):
+        monkeypatch.setattr(module, "PARSER_VERSION", PARSER_VERSION + 1)
     at_once = [needs_reparse(lease(feed_id=feed_id)) for feed_id in range(20_000)]
     assert sum(at_once) == pytest.approx(20_000 / 96, rel=0.2)  # a quarter of an hour's share of the day
     assert all(needs_reparse(lease(feed_id=feed_id, interval=DAY)) for feed_id in range(100))
@@ -293,8 +304,11 @@ def test_a_new_reader_reads_every_feed_once_spread_over_a_day(monkeypatch: pytes
     assert all(within)
     again = next(given for n in range(999) if needs_reparse(given := lease(feed_id=n)))
     assert not is_conditional(again, now=NOW)
-    assert ended(again, fetched(), reading(has_seen_entries=True)).parser_version == PARSER_VERSION + 1
-    assert ended(again, UNCHANGED).parser_version == PARSER_VERSION
+    assert (
+        ended(again, fetched(), reading(has_seen_entries=True)).memory.body.parser_version
+        == PARSER_VERSION + 1
+    )
+    assert ended(again, UNCHANGED).memory.body.parser_version == PARSER_VERSION
 
 
 def alerts(desk: Desk) -> list[dict[str, Any]]:
@@ -382,7 +396,7 @@ def test_a_feed_that_moved_for_good_has_its_new_address_after_a_week(desk: Desk,
 
 @pytest.mark.store
 def test_what_was_set_for_its_old_server_does_not_go_to_the_new_one(make_desk: Callable[..., Desk]) -> None:
-    """A domain that was sold could send us elsewhere for a week, and have the token that the feed is asked with."""
+    """The buyer of a domain could redirect us for a week and receive the token of the feed."""
     desk = make_desk(resolver=Names(), host_limits=HostLimits(spacing=timedelta(0)))
     old, new = desk.world.feed("/old.xml", host="old.test"), desk.world.feed("/new.xml", host="new.test")
     new.publish(rss("one"))
@@ -400,7 +414,7 @@ def test_what_was_set_for_its_old_server_does_not_go_to_the_new_one(make_desk: C
     assert (shown.user_agent, dict(shown.headers), shown.tls) == ("Example/1", {}, ())
     last = alerts(desk)[-1]
     assert last["kind"] == "relocated"
-    assert "headers and exceptions from TLS that were set for it were for its old server" in last["reason"]
+    assert "headers and TLS exceptions that were set for its old server are removed" in last["reason"]
     assert "hunter2" not in json.dumps(alerts(desk))
 
 
@@ -433,7 +447,7 @@ def test_a_feed_that_moved_onto_another_gives_way_to_it(desk: Desk) -> None:
     permanently(desk, old, new, days=7)
     muted = desk.feed(old)
     assert (muted.enabled, muted.state) == (False, "muted")
-    assert muted.state_reason == f"it moved to {new.url}, which is feed {desk.feed(new).id}"
+    assert muted.state_reason == f"moved permanently to {new.url}, which is feed {desk.feed(new).id}"
     assert alerts(desk)[-1]["after"] == "muted"
     asked = old.request_count
     desk.poll()
@@ -507,7 +521,8 @@ def test_a_new_reader_asks_each_feed_for_all_of_it_once(
     desk.poll()
     desk.poll()
     assert feed.statuses == {200: 1, 304: 1}
-    monkeypatch.setattr(schedule, "PARSER_VERSION", PARSER_VERSION + 1)
+    for module in (conditional, outcome):
+        monkeypatch.setattr(module, "PARSER_VERSION", PARSER_VERSION + 1)
     for _ in range(3):
         desk.clock.pass_by(DAY)
         desk.poll()

@@ -1,4 +1,4 @@
-"""A feed whose server does not take our user agent: one try with the other, and what is remembered of it."""
+"""A server that refuses our user agent: one trial of the fall-back, and its stored result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ingest.demo.feeds import WorldFeed
 from ingest.demo.responses import HttpResponse, Request
 from ingest.demo.world import FeedWorld
 from ingest.schedule import Policy, decide_outcome
-from ingest.schedule.user_agents import PLAIN_AGAIN, next_agent, user_agent_for
+from ingest.schedule.user_agents import RETRY_AFTER, next_trial, user_agent_for
 from ingest.types import (
     Failed,
     FailureKind,
@@ -25,10 +25,11 @@ from ingest.types import (
     UserAgentState,
     UserAgentTrial,
 )
+from tests.memories import make_lease, memory_with
 from tests.poll.conftest import Desk, rss
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-OLD, YOUNG = NOW - PLAIN_AGAIN, NOW - PLAIN_AGAIN + timedelta(seconds=1)
+OLD, YOUNG = NOW - RETRY_AFTER, NOW - RETRY_AFTER + timedelta(seconds=1)
 OTHER = "Mozilla/5.0 (compatible; news-ingest-tests/1; +https://example.org/bot)"
 
 FINE = NotModified(url="https://a.example/", etag=None, last_modified=None)
@@ -39,21 +40,9 @@ SLOW = Failed(kind=FailureKind.TIMEOUT, detail="slow")
 CHALLENGED = Failed(kind=FailureKind.CHALLENGED, detail="403: a challenge", status=403)
 
 
-def lease(agent: UserAgentTrial | None, *, user_agent: str | None = None) -> Lease:
-    return Lease(
-        feed_id=7,
-        poll_id=70,
-        url="https://a.example/",
-        leased_at=NOW,
-        until=NOW + timedelta(hours=1),
-        etag='"x"',
-        last_modified=None,
-        body_hash=None,
-        interval=timedelta(minutes=15),
-        failures=0,
-        user_agent_trial=agent,
-        request_options=RequestOptions(user_agent=user_agent),
-    )
+def lease(trial: UserAgentTrial | None, *, user_agent: str | None = None) -> Lease:
+    options = RequestOptions(user_agent=user_agent)
+    return make_lease(etag='"x"', user_agent_trial=trial, request_options=options)
 
 
 def agent(use: UserAgentState, since: datetime = NOW) -> UserAgentTrial:
@@ -62,7 +51,7 @@ def agent(use: UserAgentState, since: datetime = NOW) -> UserAgentTrial:
 
 TRYING, FALLBACK, NEITHER = UserAgentState
 MOVES: list[tuple[str, UserAgentTrial | None, FetchResult, str | None, UserAgentTrial | None]] = [
-    # what it is, what is remembered, how the poll ends; asked as, remembered then
+    # case, stored trial before, end of the poll, how the poll ends; asked as, remembered then
     ("all is well", None, FINE, None, None),
     ("ours is refused", None, FORBIDDEN, None, agent(TRYING)),
     ("ours gets a page", None, HTML, None, agent(TRYING)),
@@ -93,7 +82,7 @@ def test_which_user_agent_a_feed_is_asked_with(
 ) -> None:
     given = lease(agent)
     assert user_agent_for(given, fallback=OTHER, now=NOW) == asked_as
-    assert next_agent(given, result, fallback=OTHER, now=NOW) == then
+    assert next_trial(given, result, fallback=OTHER, now=NOW) == then
 
 
 @pytest.mark.parametrize("before", [None, agent(TRYING), agent(FALLBACK), agent(NEITHER)])
@@ -102,7 +91,7 @@ def test_without_a_fall_back_there_is_nothing_to_remember(
     before: UserAgentTrial | None, result: FetchResult
 ) -> None:
     assert user_agent_for(lease(before), fallback=None, now=NOW) is None
-    assert next_agent(lease(before), result, fallback=None, now=NOW) is None
+    assert next_trial(lease(before), result, fallback=None, now=NOW) is None
 
 
 @pytest.mark.parametrize("before", [None, agent(TRYING), agent(FALLBACK), agent(NEITHER)])
@@ -110,19 +99,20 @@ def test_without_a_fall_back_there_is_nothing_to_remember(
 def test_an_operators_user_agent_is_the_only_one(before: UserAgentTrial | None, result: FetchResult) -> None:
     given = lease(before, user_agent="Example/1")
     assert user_agent_for(given, fallback=OTHER, now=NOW) == "Example/1"
-    assert next_agent(given, result, fallback=OTHER, now=NOW) is None
+    assert next_trial(given, result, fallback=OTHER, now=NOW) is None
 
 
 def test_the_try_comes_no_sooner_than_the_next_poll_would() -> None:
     with_it = decide_outcome(lease(None), FORBIDDEN, None, now=NOW, policy=Policy(fallback_user_agent=OTHER))
     without = decide_outcome(lease(None), FORBIDDEN, None, now=NOW, policy=Policy())
     assert with_it.next_poll_at == without.next_poll_at
-    assert with_it.reason == f"{without.reason}; then under the fall-back user agent"
-    assert replace(with_it, reason="", user_agent_trial=None) == replace(without, reason="")
+    assert with_it.reason == f"{without.reason}; next with the fall-back user agent"
+    memory = memory_with(with_it.memory, user_agent_trial=None)
+    assert replace(with_it, reason="", memory=memory) == replace(without, reason="")
 
 
 def picky(feed: WorldFeed, takes: Callable[[str], bool], *, refusal: int = 403) -> None:
-    """Let a feed answer only who it takes; the others get a page."""
+    """Make a feed respond to accepted user agents only; others get a web page."""
 
     def answer(request: Request) -> HttpResponse:
         if takes(request.headers["user-agent"]):
@@ -154,7 +144,7 @@ def test_a_feed_that_refuses_our_user_agent_is_asked_once_with_the_other_and_tha
     desk.poll()
     assert asked_as(feed) == ["ours"]
     assert desk.last(feed).result == PollResult.FAILED
-    assert desk.last(feed).reason.endswith("; then under the fall-back user agent")
+    assert desk.last(feed).reason.endswith("; next with the fall-back user agent")
     desk.poll()
     desk.poll()
     assert asked_as(feed) == ["ours", "other", "other"]
@@ -162,12 +152,12 @@ def test_a_feed_that_refuses_our_user_agent_is_asked_once_with_the_other_and_tha
     remembered = desk.feed(feed).user_agent_trial
     assert remembered is not None
     assert remembered.state is FALLBACK
-    desk.clock.pass_by(PLAIN_AGAIN)
+    desk.clock.pass_by(RETRY_AFTER)
     desk.poll()  # ours again; refused still
     desk.poll()
     assert asked_as(feed)[3:] == ["ours", "other"]
     picky(feed, lambda said: not said.startswith("Mozilla/"))
-    desk.clock.pass_by(PLAIN_AGAIN)
+    desk.clock.pass_by(RETRY_AFTER)
     desk.poll()
     desk.poll()
     assert asked_as(feed)[5:] == ["ours", "ours"]
@@ -200,7 +190,7 @@ def test_what_an_operator_set_is_what_a_poll_sends(world: FeedWorld, desk: Desk)
 
 
 def test_other_options_ask_for_the_whole_document_once(world: FeedWorld, desk: Desk) -> None:
-    """Its validators may stand for what another asker got."""
+    """Validators may belong to the document that another client got."""
     feed = world.feed("/feed.xml")
     feed.publish(rss("a"))
     desk.add(feed)

@@ -12,7 +12,7 @@ from ingest.jsonable import jsonable
 from ingest.request_options import (
     HIDDEN,
     MAX_HEADERS,
-    OURS,
+    RESERVED,
     decode_options,
     encode_options,
     masked,
@@ -104,7 +104,7 @@ def test_what_is_no_header_is_refused_without_repeating_it(said: str) -> None:
     assert SECRET not in str(refused.value)
 
 
-@pytest.mark.parametrize("name", [*OURS, "Proxy-Authorization", "proxy-connection", "COOKIE"])
+@pytest.mark.parametrize("name", [*RESERVED, "Proxy-Authorization", "proxy-connection", "COOKIE"])
 def test_a_header_that_is_ours_is_refused_with_its_reason(name: str) -> None:
     with pytest.raises(Refused, match=r"another header: .+") as refused:
         read_header("--header", f"{name}: {SECRET}")

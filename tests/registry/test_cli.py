@@ -1,4 +1,4 @@
-"""``ingest feeds …``, as a person or a script uses it."""
+"""Commands ``ingest feeds …`` as people and scripts use them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from ingest.db.engine import open_engine
 from ingest.db.feeds import find_feed, list_feeds
 from ingest.db.polls import lease_due, record
 from ingest.runtime import now
-from ingest.schedule import DocumentSummary, Policy, decide_outcome
+from ingest.schedule import Policy, decide_outcome
 from ingest.schedule.rate_limit import HostLimits
-from ingest.types import Failed, FailureKind, Fetched, NotModified
+from ingest.types import DocumentSummary, Failed, FailureKind, Fetched, NotModified
 
 pytestmark = pytest.mark.store
 Feeds = Callable[..., Result]
@@ -32,7 +32,7 @@ Feeds = Callable[..., Result]
 
 @pytest.fixture
 def feeds(database_url: str) -> Feeds:
-    """``ingest feeds`` with these arguments."""
+    """Run ``ingest feeds`` with these arguments."""
 
     def run(*arguments: str, given: bytes | None = None) -> Result:
         environment = {"INGEST_DATABASE_URL": database_url}
@@ -44,7 +44,7 @@ def feeds(database_url: str) -> Feeds:
 
 
 def poll(engine: Engine) -> None:
-    """As if the first feed had been polled twice."""
+    """Record two polls of the first feed."""
     (lease,) = lease_due(engine, now=now(), limit=1, lease=timedelta(minutes=5), host_limits=HostLimits())
     fetched = Fetched(url=lease.url, status=200, body=b"x", content_type=None, etag=None, last_modified=None)
     reading = DocumentSummary(
@@ -323,11 +323,12 @@ def test_a_feed_is_polled_sooner_when_asked_by_hand(feeds: Feeds, database: Engi
     assert told.exit_code == 0
     first, second = list_feeds(database)
     assert first.next_poll_at <= now()
-    assert first.last_reason == "asked for by hand"
+    assert first.last_reason == "requested by an operator"
     assert second.next_poll_at == at + timedelta(hours=2)
     assert re.fullmatch(
-        r"2 polled sooner\n1 https://a.example/  next poll 2\S+ \S+Z  because: asked for by hand\n"
-        r"2 https://b.example/  next poll 2\S+ \S+Z  because: asked for by hand; its server asked to wait until then\n",
+        r"2 polled sooner\n1 https://a.example/  next poll 2\S+ \S+Z  because: requested by an operator\n"
+        r"2 https://b.example/  next poll 2\S+ \S+Z  because: requested by an operator; "
+        r"the server requested a wait until then\n",
         told.stdout,
     )
     assert feeds("refresh").exit_code == 2
@@ -348,7 +349,7 @@ def test_refresh_tells_when_the_host_has_room(feeds: Feeds, database: Engine) ->
     record(database, [decide_outcome(told, busy, None, now=at, policy=Policy())], now=at)
     until = when(at + hour)
     why = "a.example is paused until then: 429 for https://a.example/1, Retry-After 1h"
-    said = f"next poll {until} at the earliest  because: asked for by hand; {why}\n"
+    said = f"next poll {until} at the earliest  because: requested by an operator; {why}\n"
     assert feeds("refresh", "2").stdout == f"1 polled sooner\n2 https://a.example/2  {said}"
     assert said.replace("next poll ", "next poll  ") in feeds("show", "2").stdout
 
@@ -378,7 +379,7 @@ def test_a_poll_under_way_is_told(feeds: Feeds, database: Engine) -> None:
     unchanged = NotModified(url=lease.url, etag=None, last_modified=None)
     record(database, [decide_outcome(lease, unchanged, None, now=now(), policy=Policy())], now=now())
     assert json.loads(feeds("show", "1", "--json").output)["polling_since"] is None
-    # One whose poller went away: the end of its lease has come.
+    # The lease of a poller that went away has expired.
     lost = began - minutes
     feeds("add", "https://b.example/")
     with database.begin() as connection:
@@ -397,4 +398,4 @@ def test_a_feed_that_was_just_polled_is_not_asked_again_at_once(feeds: Feeds, da
     feeds("refresh", "1")
     (feed,) = list_feeds(database)
     assert feed.next_poll_at == polled + timedelta(minutes=1)
-    assert feed.last_reason == "asked for by hand; polls of a feed are 1m apart at least"
+    assert feed.last_reason == "requested by an operator; polls of a feed are at least 1m apart"

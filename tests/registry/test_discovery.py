@@ -25,7 +25,7 @@ def world() -> Iterator[FeedWorld]:
 
 @pytest.fixture
 def feeds(database_url: str) -> Feeds:
-    """``ingest feeds`` with these arguments."""
+    """Run ``ingest feeds`` with these arguments."""
 
     def run(*arguments: str, private: bool = True) -> Result:
         environment = {
@@ -39,7 +39,7 @@ def feeds(database_url: str) -> Feeds:
 
 
 def site(world: FeedWorld, *named: str) -> str:
-    """A front page that announces these feeds; its address."""
+    """Serve a front page that declares these feeds, and return its URL."""
     links = "".join(f'<link rel="alternate" type="application/rss+xml" href="{path}">' for path in named)
     home = world.feed(HOME)
     home.publish(f"<!DOCTYPE html><html><head>{links}</head></html>".encode(), "text/html")

@@ -1,4 +1,4 @@
-"""The budgets of hosts in the database: what pollers share, and what an operator sees and sets."""
+"""Budgets of hosts in the database: shared by pollers, shown to and set by operators."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_host_is_polled_within_its_budget_whoever_asks(database: Engine) -> No
         leased = [each for found in threads.map(ask, range(4)) for each in found]
     assert Counter(each.url.split("/")[2] for each in leased) == {"a.example": 2, "b.example": 2}
     release(database, leased, now=NOW)
-    # Each of the others got a turn of its own, ten seconds after the one before.
+    # Each remaining feed has a slot of its own, ten seconds after the previous slot.
     with database.connect() as connection:
         turns = connection.execute(
             text("SELECT slot_at FROM feeds WHERE host = 'a.example' AND slot_at IS NOT NULL ORDER BY 1")

@@ -19,7 +19,7 @@ LINES = 64_256
 
 
 def addresses() -> list[str]:
-    """Of ``feed_urls.tsv``, as they are written there."""
+    """Return the addresses of ``feed_urls.tsv`` as they are spelled there."""
     try:
         archive = corpus_file(corpus_dir(), "urls-charsets.tar.zst")
     except CorpusAbsentError as error:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, get_args, get_type_hints
 from uuid import UUID
 
 import pytest
@@ -13,29 +15,53 @@ from sqlalchemy import Connection, Engine, select
 
 from ingest.db import hosts, tables
 from ingest.db.engine import transaction
+from ingest.db.feed_memory import MEMORY
 from ingest.db.feed_requests import set_request_options
-from ingest.db.feeds import add_feeds, confirm_site, find_feed, make_due, remove_feed
-from ingest.db.polls import QuarantineItem, history, lease_due, prune_polls, record, release, seen_of
+from ingest.db.feeds import (
+    add_feeds,
+    confirm_site,
+    find_feed,
+    make_due,
+    mute,
+    remove_feed,
+    set_full_text,
+    unmute,
+)
+from ingest.db.polls import history, lease_due, prune_polls, record, release
+from ingest.db.quarantine import QuarantineItem
+from ingest.db.seen import seen_of
 from ingest.db.tables import quarantine
-from ingest.schedule import DocumentSummary, Policy, decide_outcome
+from ingest.schedule import Policy, decide_outcome
 from ingest.schedule.rate_limit import HostLimits
 from ingest.types import (
     Alert,
+    AlertKind,
+    DocumentSummary,
     Failed,
     FailureKind,
     Feed,
+    FeedMemory,
     FeedState,
     Fetched,
+    Health,
+    LastBody,
     Lease,
     NotModified,
     Pause,
+    PermanentMove,
     PollHints,
     PollOutcome,
     PollResult,
     PublishGaps,
+    PublishRate,
     Seen,
+    Site,
     SiteIdentity,
+    UserAgentState,
+    UserAgentTrial,
+    Validators,
 )
+from tests.memories import memory_with
 
 pytestmark = pytest.mark.store
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -141,48 +167,71 @@ def test_an_outcome_is_stored_with_its_feed_and_its_history(database: Engine) ->
     assert seen_of(database, lease.feed_id, [b"k" * 16, b"?" * 16]) == {row.key: row}
     assert seen_of(database, 999, [b"k" * 16]) == {}
     again = lease_one(database, ended.next_poll_at)
-    assert (again.etag, again.last_modified, again.body_hash) == ('"e"', "lm", b"h" * 16)
+    assert (again.memory.validators, again.memory.body.hash) == (
+        Validators(etag='"e"', last_modified="lm"),
+        b"h" * 16,
+    )
 
 
 def test_the_next_lease_has_what_the_schedule_goes_by(database: Engine) -> None:
     add(database)
     lease = lease_one(database)
-    assert (lease.publish_rate, lease.succeeded_at, lease.poll_hints, lease.entries) == (
-        None,
-        None,
-        PollHints(),
-        0,
+    assert lease.memory == FeedMemory(interval=INTERVAL)
+    poll_hints = PollHints(
+        interval=timedelta(minutes=30), skip_hours=frozenset({3, 4}), skip_days=frozenset({6})
     )
-    asked = PollHints(interval=timedelta(minutes=30), skip_hours=frozenset({3, 4}), skip_days=frozenset({6}))
-    about = SiteIdentity(title="Its title", hosts=("0.example",), language="en")
-    rhythm = PublishGaps(last_new_at=NOW, mean=timedelta(hours=3), deviation=timedelta(hours=1), count=9)
-    ended = replace(
-        read(lease), poll_hints=asked, created=2, missed=7, site_identity=about, publish_gaps=rhythm
+    memory = FeedMemory(
+        interval=timedelta(minutes=7),
+        validators=Validators(etag='"e"', last_modified="lm", unreliable=True),
+        body=LastBody(hash=b"h" * 16, at=NOW, entries=3, parser_version=2),
+        publish_rate=PublishRate(entries=3.5, hours=7.25),
+        publish_gaps=PublishGaps(
+            last_new_at=NOW, mean=timedelta(hours=3), deviation=timedelta(hours=1), count=9
+        ),
+        poll_hints=poll_hints,
+        site=Site(
+            identity=SiteIdentity(title="Its title", hosts=("0.example",), language="en"),
+            changed_reason="other hosts",
+        ),
+        move=PermanentMove(to="https://new.example/", since=NOW - LEASE),
+        health=Health(
+            state=FeedState.DEGRADED, since=NOW - INTERVAL, reason="why", failures=4, succeeded_at=NOW
+        ),
+        user_agent_trial=UserAgentTrial(state=UserAgentState.FALLBACK, since=NOW),
     )
+    default = FeedMemory(interval=INTERVAL)
+    assert not [
+        each.name for each in fields(memory) if getattr(memory, each.name) == getattr(default, each.name)
+    ]
+    ended = replace(read(lease), memory=memory, created=2, missed=7)
     record(database, [ended], now=NOW)
     (poll,) = history(database, lease.feed_id)
     assert (poll.created, poll.missed) == (2, 7)
     again = lease_one(database, ended.next_poll_at)
-    assert (again.publish_rate, again.succeeded_at, again.poll_hints, again.entries) == (
-        ended.publish_rate,
-        NOW,
-        asked,
-        3,
-    )
+    assert again.memory == memory
     feed = feed_of(database, lease)
-    assert (feed.publish_rate, feed.poll_hints, feed.entries) == (ended.publish_rate, asked, 3)
-    # A 304 and a failure have no document; what the last one said stays.
+    assert (feed.publish_rate, feed.poll_hints, feed.entries) == (memory.publish_rate, poll_hints, 3)
+    # A 304 and a failure have no document: the values of the last one stay.
     failed = Failed(kind=FailureKind.STATUS, detail="503", status=503)
     for hours, result in ((2, NotModified(url=again.url, etag=None, last_modified=None)), (26, failed)):
         later = decide_outcome(again, result, None, now=NOW + timedelta(hours=hours), policy=Policy())
         record(database, [later], now=NOW)
         again = lease_one(database, later.next_poll_at)
-        assert (again.entries, again.poll_hints, again.site_identity, again.publish_gaps) == (
-            3,
-            asked,
-            about,
-            rhythm,
-        )
+        assert again.memory == later.memory
+        assert (again.memory.body.entries, again.memory.poll_hints) == (3, poll_hints)
+        assert (again.memory.site, again.memory.publish_gaps) == (memory.site, memory.publish_gaps)
+
+
+@pytest.mark.parametrize("path", sorted(column.path for column in MEMORY))
+def test_each_value_of_the_memory_has_one_column(path: str) -> None:
+    field, _, member = path.partition(".")
+    assert [column.path for column in MEMORY].count(path) == 1
+    assert field in FeedMemory.__dataclass_fields__
+    hints = get_type_hints(FeedMemory)
+    kinds = [kind for kind in get_args(hints[field]) or (hints[field],) if kind is not type(None)]
+    with_columns = {column.path.partition(".")[2] for column in MEMORY if column.path.startswith(f"{field}.")}
+    assert with_columns == ({each.name for each in fields(kinds[0])} if member else set())
+    assert {column.path.partition(".")[0] for column in MEMORY} == set(FeedMemory.__dataclass_fields__)
 
 
 def test_many_outcomes_are_stored_at_once_and_nulls_stay_nulls(database: Engine) -> None:
@@ -341,49 +390,155 @@ def test_an_outcome_has_exactly_one_result_word() -> None:
     }
 
 
-def test_what_an_operator_sets_during_a_poll_is_not_undone_by_it(database: Engine) -> None:
-    add(database)
-    first = lease_one(database)
-    record(database, [read(first)], now=NOW)
-    make_due(database, now=NOW + LEASE)
-    under_way = lease_one(database, now=NOW + LEASE)
+def under_way(engine: Engine, **remembered: Any) -> Lease:
+    """A poll in progress of a feed with one recorded poll and these values in its memory."""
+    add(engine)
+    first = read(lease_one(engine))
+    record(engine, [replace(first, memory=memory_with(first.memory, **remembered))], now=NOW)
+    make_due(engine, now=NOW + LEASE)
+    return lease_one(engine, now=NOW + LEASE)
+
+
+def next_lease(engine: Engine, now: datetime = NOW + 2 * LEASE) -> Lease:
+    make_due(engine, now=now)
+    return lease_one(engine, now=now)
+
+
+def use_example_agent(engine: Engine, lease: Lease) -> None:
     set_request_options(
-        database,
-        under_way.feed_id,
-        lambda options: replace(options, user_agent="Example/1 (ops@example.org)"),
+        engine, lease.feed_id, lambda options: replace(options, user_agent="Example/1 (ops@example.org)")
     )
-    record(database, [read(under_way)], now=NOW + LEASE)
-    make_due(database, now=NOW + 2 * LEASE)
-    asked = lease_one(database, now=NOW + 2 * LEASE)
-    # What it says may be another document for another asker.
-    assert (asked.etag, asked.last_modified, asked.request_options.user_agent) == (
-        None,
-        None,
-        "Example/1 (ops@example.org)",
-    )
+
+
+TRIAL = UserAgentTrial(state=UserAgentState.FALLBACK, since=NOW)
+
+
+def test_what_an_operator_sets_during_a_poll_is_not_undone_by_it(database: Engine) -> None:
+    lease = under_way(database, user_agent_trial=TRIAL)
+    use_example_agent(database, lease)
+    assert record(database, [read(lease)], now=NOW + LEASE) == 1
+    asked = next_lease(database)
+    # The document may be another one for another client.
+    assert asked.memory.validators == Validators()
+    assert asked.memory.user_agent_trial is None
+    assert asked.request_options.user_agent == "Example/1 (ops@example.org)"
     record(database, [read(asked)], now=NOW + 2 * LEASE)
-    make_due(database, now=NOW + 3 * LEASE)
-    assert lease_one(database, now=NOW + 3 * LEASE).etag == '"e"'
+    assert next_lease(database, NOW + 3 * LEASE).memory.validators.etag == '"e"'
+
+
+def test_options_set_during_a_first_poll_fetch_the_whole_document_next(database: Engine) -> None:
+    """The first lease has no validators, so nothing but the options shows that an operator changed something."""
+    add(database)
+    lease = lease_one(database)
+    use_example_agent(database, lease)
+    assert record(database, [read(lease)], now=NOW + LEASE) == 1
+    assert next_lease(database).memory.validators == Validators()
+
+
+def test_options_set_during_a_poll_leave_the_rest_of_its_result(database: Engine) -> None:
+    alerts: list[Alert] = []
+    lease = under_way(database, site_identity=SiteIdentity(title="A", hosts=("a.example",)))
+    use_example_agent(database, lease)
+    site = Site(identity=lease.memory.site.identity, changed_reason="other hosts")
+    ended = read(lease)
+    health = Health(state=FeedState.DEGRADED, since=NOW, reason="other hosts", failures=0, succeeded_at=NOW)
+    told = [
+        Alert(
+            kind=kind,
+            feed_id=lease.feed_id,
+            url=lease.url,
+            at=NOW,
+            before=FeedState.HEALTHY,
+            after=FeedState.DEGRADED,
+            reason="why",
+        )
+        for kind in (AlertKind.SITE_CHANGED, AlertKind.MISSED)
+    ]
+    memory = replace(ended.memory, site=site, health=health)
+    ended = replace(
+        ended,
+        memory=memory,
+        alerts=tuple(told),
+        seen=(Seen(key=b"k" * 16, content_hash=b"d" * 16, article_id=ARTICLE),),
+    )
+    assert record(database, [ended], now=NOW, append_alerts=lambda _, each: alerts.extend(each)) == 1
+    again = next_lease(database)
+    assert (again.memory.site, again.memory.health, again.memory.body) == (site, health, memory.body)
+    assert alerts == told
+    assert len(seen_of(database, lease.feed_id, [b"k" * 16])) == 1
+    assert history(database, lease.feed_id)[0].id == lease.poll_id
 
 
 def test_what_an_operator_accepts_during_a_poll_stays_accepted(database: Engine) -> None:
-    add(database)
     told: list[Alert] = []
 
     def tell(_: Connection, alerts: Sequence[Alert]) -> None:
         told.extend(alerts)
 
-    another = replace(
-        read(lease_one(database)), state=FeedState.DEGRADED, site_changed_reason="another title"
-    )
-    record(database, [another], now=NOW, append_alerts=tell)
-    make_due(database, now=NOW + LEASE)
-    under_way = lease_one(database, now=NOW + LEASE)
-    assert under_way.site_changed_reason == "another title"
-    assert confirm_site(database, under_way.feed_id, now=NOW + LEASE, tell=tell)
+    lease = under_way(database, state=FeedState.DEGRADED, site_changed_reason="another title")
+    assert lease.memory.site.changed_reason == "another title"
+    assert confirm_site(database, lease.feed_id, now=NOW + LEASE, tell=tell)
     told.clear()
     later = NOW + LEASE + timedelta(seconds=1)
-    record(database, [read(under_way, now=later)], now=later, append_alerts=tell)
-    assert (feed_of(database, under_way).state, told) == (FeedState.HEALTHY, [])
-    make_due(database, now=NOW + 2 * LEASE)
-    assert lease_one(database, now=NOW + 2 * LEASE).site_changed_reason is None
+    ended = read(lease, now=later)
+    suspected = memory_with(ended.memory, state=FeedState.DEGRADED, site_changed_reason="another title")
+    record(database, [replace(ended, memory=suspected)], now=later, append_alerts=tell)
+    assert (feed_of(database, lease).state, told) == (FeedState.HEALTHY, [])
+    again = next_lease(database).memory
+    assert again.site == Site()
+    # The poll itself counts: its validators, its document and its success.
+    assert (again.validators.etag, again.body.entries, again.health.succeeded_at) == ('"e"', 3, later)
+
+
+def test_a_feed_muted_during_a_poll_stays_muted_and_its_missed_entries_are_told(database: Engine) -> None:
+    told: list[Alert] = []
+
+    def tell(_: Connection, alerts: Sequence[Alert]) -> None:
+        told.extend(alerts)
+
+    lease = under_way(database)
+    assert mute(database, lease.feed_id, reason="by hand", now=NOW + LEASE, tell=tell)
+    told.clear()
+    ended = read(lease)
+    kinds = (AlertKind.STATE, AlertKind.MISSED)
+    alerts = tuple(
+        Alert(
+            kind=kind,
+            feed_id=lease.feed_id,
+            url=lease.url,
+            at=NOW,
+            before=FeedState.HEALTHY,
+            after=FeedState.MOVED,
+            reason="why",
+        )
+        for kind in kinds
+    )
+    moved = memory_with(
+        ended.memory, state=FeedState.MOVED, move=PermanentMove(to="https://b.example/", since=NOW)
+    )
+    ended = replace(ended, memory=moved, alerts=alerts, relocate="https://b.example/")
+    assert record(database, [ended], now=NOW + LEASE, append_alerts=tell) == 1
+    feed = feed_of(database, lease)
+    assert (feed.enabled, feed.state, feed.state_reason) == (False, FeedState.MUTED, "by hand")
+    assert (feed.url, feed.moved_to, feed.last_outcome) == (lease.url, "https://b.example/", "fetched")
+    assert [(alert.kind, alert.after) for alert in told] == [(AlertKind.MISSED, FeedState.MUTED)]
+
+
+def test_a_feed_muted_and_resumed_during_a_poll_stays_as_resumed_until_the_next(database: Engine) -> None:
+    lease = under_way(database, state_since=NOW - INTERVAL)
+    for change in (partial(mute, reason="by hand"), unmute):
+        assert change(database, lease.feed_id, now=NOW + LEASE, tell=lambda *_: None)
+    ended = read(lease)
+    degraded = memory_with(ended.memory, state=FeedState.DEGRADED, state_since=NOW, failures=3)
+    assert record(database, [replace(ended, memory=degraded)], now=NOW + LEASE) == 1
+    feed = feed_of(database, lease)
+    assert (feed.enabled, feed.state, feed.state_since) == (True, FeedState.HEALTHY, NOW + LEASE)
+    assert feed.failures == 3
+
+
+def test_a_change_that_the_poll_does_not_touch_leaves_its_result(database: Engine) -> None:
+    lease = under_way(database)
+    assert set_full_text(database, lease.feed_id, wanted=True)
+    ended = read(lease)
+    assert record(database, [ended], now=NOW + LEASE) == 1
+    assert next_lease(database).memory == ended.memory

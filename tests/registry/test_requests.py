@@ -1,4 +1,4 @@
-"""``ingest feeds set`` and the like: how a feed is asked, as a person or a script says and sees it."""
+"""Request options of feeds through ``ingest feeds set``, ``add``, ``show``, ``import`` and ``export``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SECRET = "hunter2"
 
 @pytest.fixture
 def feeds(database_url: str) -> Feeds:
-    """``ingest feeds`` with these arguments."""
+    """Run ``ingest feeds`` with these arguments."""
 
     def run(*arguments: str, given: str | None = None) -> Result:
         environment = {"INGEST_DATABASE_URL": database_url}
@@ -43,7 +43,7 @@ def feeds(database_url: str) -> Feeds:
 
 
 def asked_with(engine: Engine) -> RequestOptions:
-    """What the next poll of the one feed is asked with."""
+    """Return the request options of the only feed's next poll."""
     host_limits = HostLimits(concurrency=100, spacing=timedelta(0))
     (lease,) = lease_due(engine, now=now(), limit=1, lease=timedelta(0), host_limits=host_limits)
     return lease.request_options
@@ -145,8 +145,8 @@ def test_adding_a_feed_that_is_there_leaves_it_as_it_is_asked(feeds: Feeds, data
         (["--header", f"Bearer {SECRET}"], "expected Name: value"),
         (["--header", f"Cookie: {SECRET}"], "no poll sends cookies"),
         (["--header", "User-Agent: x"], "it has an option of its own"),
-        (["--header", "Host: x"], "the address says it"),
-        (["--header", "If-None-Match: x"], "validators are the feed's own"),
+        (["--header", "Host: x"], "the URL contains it"),
+        (["--header", "If-None-Match: x"], "validators come from the feed"),
         (["--header", "X-A: 1", "--header", "x-a: 2"], "each header once"),
         (["--proxy", f"socks5://me:{SECRET}@p:1080"], "of an HTTP proxy"),
         (["--user-agent", "two\nlines"], "one line of ASCII"),
@@ -174,7 +174,7 @@ def test_what_cannot_be_set_is_refused_and_changes_nothing(
 def test_a_user_agent_goes_with_a_feed_from_one_service_to_another(
     feeds: Feeds, database: Engine, tmp_path: Path
 ) -> None:
-    """The rest stays, and is told of: it may be secret."""
+    """Headers and proxies may be secret: they are not exported, and the export reports it."""
     feeds("add", URL, "--user-agent", 'Example/1 "x" <y>', "--header", f"X-Token: {SECRET}")
     feeds("add", "https://b.example/", "--user-agent", "Example/2")
     feeds("add", "https://c.example/")

@@ -1,15 +1,14 @@
-"""``./run simulate``: a month of 100,000 feeds on a clock of its own, through the policy that the service runs.
+"""``./run simulate``: a month of 100,000 feeds in simulated time, through the policy that the service runs.
 
 ::
 
-    world     hosts and their feeds: when each publishes, how its server answers, when it is down      (from a seed)
+    world     hosts and their feeds: publishing times, server responses, outages      (from a seed)
       │
-      ├─▶ ours    admit ─▶ answer of the world ─▶ outcome ─▶ due again     ingest.schedule, called and not copied
-      └─▶ peers   fixed intervals, Miniflux, Media Cloud's rss-fetcher     by what their documents and settings say
+      ├─▶ ours    admit ─▶ response of the world ─▶ outcome ─▶ due again   ingest.schedule itself
+      └─▶ peers   fixed intervals, Miniflux, Media Cloud's rss-fetcher     from their documents and settings
             │
-            └─▶ tally ─▶ polls, delay from publishing to seeing, what was missed, what was lost; broken promises
+            └─▶ tally ─▶ polls, delay from publishing to seeing, missed and lost entries; broken promises
 
-Hosts know nothing of each other, so they are simulated one after another, on all processors; a share of whole
-hosts stands for all of them, and is drawn so that hosts of every size are in it. docs/simulation.md has what came
-of it, and says what is measured in the corpus and what is assumed.
+Hosts are independent, so they are simulated one after another on all processors. A sample of whole hosts, with hosts of
+every size, represents all of them. docs/simulation.md has the results, and tells measured from assumed inputs.
 """

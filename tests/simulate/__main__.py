@@ -3,7 +3,7 @@
 A month of many feeds through our own polling policy, on a clock of its own, and through those of others. What is
 exact and what is drawn, and how the world is made: docs/simulation.md.
 
-Of the hosts a share is simulated, whole, and stands for all: hosts are independent of each other, and hosts of
+A share of the hosts is simulated completely and stands for all: hosts are independent of each other, and hosts of
 every size are in it. ``--share 1`` leaves none out, and takes hours.
 """
 

@@ -1,16 +1,16 @@
-"""One host through our own policy: :func:`ingest.schedule.outcome` and :func:`ingest.schedule.rate_limit.admit`.
+"""Simulate one host with our own policy: ``decide_outcome`` and ``admit`` of :mod:`ingest.schedule`.
 
 ::
 
-    due ─▶ admit ─┬─▶ answer of the world ─▶ outcome ─▶ due again
-                  └─▶ its turn
+    due ─▶ admit ─┬─▶ response of the world ─▶ outcome ─▶ due again
+                  └─▶ a later slot
 
-What stands between them in the service is played here as it is there: a poller looks once a second, a poll is under
-way until its answer is read, a pause holds from then on. What is not: the poller has room for every poll, and
-what parsing and writing take.
+The steps between them are simulated as in the service: a poller looks for due feeds once a second, a poll is in
+progress until its response is read, a pause holds from then on. The limit of parallel polls and the time for parsing
+and writing are not simulated.
 
-While it goes, everything that was promised to a host is written down, and afterwards looked at by other means than
-those that decided it (:func:`broken_promises`).
+The simulation records everything that was promised to a host. :func:`broken_promises` checks it afterwards by other
+means than the policy's.
 """
 
 from __future__ import annotations
@@ -26,9 +26,19 @@ from typing import Final
 
 import numpy as np
 
-from ingest.schedule import DocumentSummary, Policy, decide_outcome, is_conditional
+from ingest.schedule import Policy, decide_outcome, is_conditional
 from ingest.schedule.rate_limit import DueFeed, Host, HostLimits, admit
-from ingest.types import Failed, FailureKind, Fetched, FetchResult, Lease, NotModified, PollOutcome
+from ingest.types import (
+    DocumentSummary,
+    Failed,
+    FailureKind,
+    FeedMemory,
+    Fetched,
+    FetchResult,
+    Lease,
+    NotModified,
+    PollOutcome,
+)
 from tests.simulate.peers import asked
 from tests.simulate.tally import Tally
 from tests.simulate.world import (
@@ -44,39 +54,39 @@ from tests.simulate.world import (
 )
 
 LOOK: Final = 1.0
-"""Seconds between two looks of a poller that found nothing."""
+"""Seconds between two looks for due feeds without a result."""
 DEADLINE: Final = 30.0
-"""Seconds a poll that meets silence takes."""
+"""Seconds of a poll without a response."""
 BUSY: Final = timedelta(minutes=10)
-"""What an overloaded server asks for."""
+"""``Retry-After`` of an overloaded server."""
 SLOW_DOWN: Final = timedelta(minutes=1)
-"""What a server says with 429."""
+"""``Retry-After`` with a 429."""
 SLACK: Final = 1e-3
-"""Seconds: times go through microseconds."""
+"""Seconds of tolerance: times are rounded to microseconds."""
 MISSING: Final = 404
 GONE: Final = 410
 
 
 @dataclass(slots=True, kw_only=True)
 class Promises:
-    """What hosts were promised, and how often it was broken; each must be 0."""
+    """Broken promises to hosts by kind. Each must be 0."""
 
     early: int = 0
-    """Polls nearer to the ones before than the spacing allows."""
+    """Polls closer together than the spacing allows."""
     crowded: int = 0
-    """Polls under way beyond the concurrency."""
+    """Polls in progress beyond the concurrency."""
     paused: int = 0
-    """Polls while the host had asked for a pause."""
+    """Polls during a pause that the host requested."""
     unasked: int = 0
-    """Polls of a feed before its own Retry-After was over."""
+    """Polls of a feed before the end of its own ``Retry-After``."""
     hasty: int = 0
-    """Polls of a feed sooner than the minimum after the one before."""
+    """Polls of a feed sooner than the minimum interval after the last."""
     silent: int = 0
-    """Feeds that were not polled for longer than the maximum, a tenth and their host's queue."""
+    """Feeds without a poll for longer than the maximum interval, a tenth more and the queue of their host."""
     waits: list[float] = field(default_factory=list)
-    """Seconds from due to polled, of those that had to wait at their host."""
+    """Seconds from due to polled of the polls that waited for their host."""
     busiest: float = 0.0
-    """The largest share of a host's budget that was used in any hour."""
+    """The largest used share of a host's budget in any hour."""
 
     def add(self, other: Promises) -> None:
         for name in ("early", "crowded", "paused", "unasked", "hasty", "silent"):
@@ -86,30 +96,30 @@ class Promises:
 
     @property
     def broken(self) -> int:
-        """All of them together."""
+        """The number of all broken promises."""
         return self.early + self.crowded + self.paused + self.unasked + self.hasty + self.silent
 
 
 @dataclass(slots=True, kw_only=True)
 class _Feed:
-    """One feed and what the registry holds of it."""
+    """One feed with its row of the registry."""
 
     world: FeedWorld
     place: int
-    """Among its host's."""
+    """Its position among the feeds of its host."""
     published: list[float]
     dates: list[datetime]
     lease: Lease
     due: float
     first_due: float
-    """Before it was sent to its host's queue."""
+    """The due time before the queue of its host."""
     seen: int = 0
     polled: list[float] = field(default_factory=list)
     queued: list[float] = field(default_factory=list)
-    """For each poll: what it waited at its host."""
+    """Seconds that each poll waited for its host."""
     looked: list[float] = field(default_factory=list)
     not_before: float = float("-inf")
-    """Its own Retry-After."""
+    """End of its own ``Retry-After``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +129,12 @@ class _UnderWay:
     reading: DocumentSummary | None
     hashed: bytes | None
     known: int | None
-    """Entries of the feed that the answer tells of; None where it tells of none."""
+    """Published entries that the response reflects; None: it reflects none."""
 
 
 @dataclass(slots=True, kw_only=True)
 class HostLog:
-    """What one host was asked."""
+    """Requests to one host."""
 
     admitted: list[float] = field(default_factory=list)
     ended: list[float] = field(default_factory=list)
@@ -142,10 +152,10 @@ def simulate(
     granted: HostLimits | None = None,
     longest: timedelta | None = None,
 ) -> tuple[Tally, Promises]:
-    """One host for so many days.
+    """Simulate one host.
 
-    What is looked for afterwards: ``granted``, the host's budget (None: ``budget``), and ``longest``, how long a feed
-    may be left alone (None: the policy's maximum).
+    The check afterwards uses ``granted``, the host's budget (None: ``budget``), and ``longest``, the longest time
+    between two polls of a feed (None: the policy's maximum).
     """
     random = Random(f"{seed}/{host.number}/ours")
     feeds = [_begin(world, place, random, policy=policy) for place, world in enumerate(host.feeds)]
@@ -174,7 +184,7 @@ def simulate(
 
 
 def _begin(world: FeedWorld, place: int, random: Random, *, policy: Policy) -> _Feed:
-    # Added over the first hour, as an import and its queue would.
+    # Feeds are added over the first hour, as by an import and its queue.
     due = random.uniform(0, 3600.0)
     return _Feed(
         world=world,
@@ -187,11 +197,7 @@ def _begin(world: FeedWorld, place: int, random: Random, *, policy: Policy) -> _
             url=world.url,
             leased_at=START,
             until=START,
-            etag=None,
-            last_modified=None,
-            body_hash=None,
-            interval=policy.interval,
-            failures=0,
+            memory=FeedMemory(interval=policy.interval),
             first=True,
         ),
         due=due,
@@ -269,7 +275,7 @@ def _play(
 def _ask(
     host: HostWorld, feed: _Feed, at: float, now: datetime, *, over: bool, random: Random
 ) -> tuple[float, _UnderWay]:
-    """What the feed's server answers at ``at``, and how long it takes."""
+    """Return the seconds until the server responds to a request at ``at``, and its response."""
     world, lease = feed.world, feed.lease
     seconds = host.seconds * (0.5 + random.random())
     failed, silent = _failure(host, world, at, over=over, random=random)
@@ -280,7 +286,7 @@ def _ask(
     known = bisect_right(feed.published, at)
     mark = known if at < world.stuck_from else bisect_right(feed.published, world.stuck_from)
     etag = f'"{mark}"' if world.conditional else None
-    if is_conditional(lease, now=now) and lease.etag is not None and lease.etag == etag:
+    if is_conditional(lease, now=now) and etag is not None and lease.memory.validators.etag == etag:
         answer = NotModified(url=world.url, etag=etag, last_modified=None, headers=world.headers)
         return seconds, _UnderWay(
             feed=feed, result=answer, reading=None, hashed=None, known=known if known == mark else None
@@ -295,7 +301,7 @@ def _ask(
         headers=world.headers,
     )
     hashed = b"%d" % (lease.poll_id if world.churns else known)
-    if hashed == lease.body_hash:
+    if hashed == lease.memory.body.hash:
         return seconds, _UnderWay(feed=feed, result=fetched, reading=None, hashed=hashed, known=known)
     oldest = max(known - world.window, 0)
     reading = DocumentSummary(
@@ -316,7 +322,7 @@ def _ask(
 def _failure(
     host: HostWorld, feed: FeedWorld, at: float, *, over: bool, random: Random
 ) -> tuple[Failed | None, bool]:
-    """Why a feed is not to be had then, and whether it takes until the deadline to know."""
+    """Return the failure of a request at ``at``, if any, and whether it takes until the deadline."""
     if OUR_OUTAGE[0] <= at < OUR_OUTAGE[1]:
         # tests/poll/test_outage.py shows that polls end as this when our resolver is down.
         return Failed(kind=FailureKind.OUTAGE, detail="", unreachable=True, is_local=True), False
@@ -352,31 +358,20 @@ def _status(feed: FeedWorld, status: int, *, retry_after: timedelta | None = Non
 
 
 def _end(ended: _UnderWay, at: float, *, policy: Policy) -> PollOutcome:
-    """The poll's outcome, and the feed as it is recorded."""
+    """Return the outcome of a poll, and record it in the feed."""
     feed = ended.feed
     now = START + timedelta(seconds=at)
     poll = decide_outcome(
         feed.lease, ended.result, ended.reading, now=now, policy=policy, hashed=ended.hashed
     )
-    # All of what the registry keeps. When the lease was taken decides nothing, so that is left out.
+    # The next lease has the whole memory. Its own times decide nothing.
     feed.lease = Lease(
         feed_id=poll.feed_id,
         poll_id=poll.poll_id + 1,
         url=feed.world.url,
         leased_at=now,
         until=now,
-        etag=poll.etag,
-        last_modified=poll.last_modified,
-        body_hash=poll.body_hash,
-        interval=poll.interval,
-        failures=poll.failures,
-        first=False,
-        succeeded_at=poll.succeeded_at,
-        entries=feed.lease.entries if ended.reading is None else ended.reading.entries,
-        publish_rate=poll.publish_rate,
-        poll_hints=poll.poll_hints,
-        last_body_at=poll.last_body_at,
-        validators_unreliable=poll.validators_unreliable,
+        memory=poll.memory,
     )
     if ended.reading is not None and ended.known is not None:
         feed.seen = ended.known
@@ -389,7 +384,7 @@ def _end(ended: _UnderWay, at: float, *, policy: Policy) -> PollOutcome:
 def broken_promises(
     log: HostLog, feeds: list[_Feed], *, host_limits: HostLimits, policy: Policy, end: float
 ) -> Promises:
-    """Look for polls that should not have been, in what was written down."""
+    """Count the requests that should not have been made."""
     broken = Promises()
     if not log.admitted:
         return broken

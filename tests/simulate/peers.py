@@ -1,4 +1,4 @@
-"""One host through the policies of others, as their documents and default settings describe them.
+"""Simulate one host with the policies of other products, as their documents and default settings describe them.
 
 ================  ==========================================================================================
 fixed             every so often, whatever happens; no budget, no back-off, no validators: the best it can be
@@ -47,11 +47,11 @@ NEVER: Final = float("inf")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a poll came to, as a peer sees it."""
+    """The result of a poll, as a peer sees it."""
 
     at: float
     trouble: str | None
-    """None: it was read."""
+    """None: the poll succeeded."""
     created: int = 0
     window: int = 0
     """Entries of the document."""
@@ -66,7 +66,7 @@ class Schedule(Protocol):
 
 @dataclass(slots=True)
 class RoundRobin:
-    """Miniflux, as it comes."""
+    """Miniflux with its default settings."""
 
     feed: FeedWorld
     errors: int = 0
@@ -130,7 +130,7 @@ class RssFetcher:
 
 
 def asked(feed: FeedWorld) -> float:
-    """Seconds for which a feed or its server asks to be left alone."""
+    """Return the interval that a feed or its server requests, in seconds."""
     control = feed.headers.get("cache-control", "max-age=0")
     every = 0.0 if feed.asked.interval is None else feed.asked.interval.total_seconds()
     return max(float(control.partition("=")[2]), every)

@@ -1,4 +1,4 @@
-"""Pictures of what the policies came to: small PNGs for docs/simulation.md."""
+"""Draw the results of the policies as small PNGs for docs/simulation.md."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TICKS: Final = {60.0: "1 min", 600.0: "10 min", HOUR: "1 h", 6 * HOUR: "6 h", DA
 
 
 def draw(folder: Path, tallies: Mapping[str, Tally], *, equal: str) -> None:
-    """Write ``polls.png`` (what polls buy) and ``delays.png`` (delays, and polls over time) into ``folder``."""
+    """Write ``polls.png`` (delay over polls) and ``delays.png`` (delays, and polls over time) into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     figure = Figure(figsize=(9.0, 3.6), dpi=80, layout="constrained")
     mean, late = figure.subplots(1, 2)

@@ -1,4 +1,4 @@
-"""Many hosts through all policies, on all processors."""
+"""Simulate many hosts with all policies, on all processors."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from tests.simulate.world import DAY, HOUR, MINUTE, make_host
 
 FIXED: Final = (5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR)
 OTHERS: Final = (timedelta(minutes=5), timedelta(hours=1))
-"""Other values of INGEST_POLL_INTERVAL, for the curve of what polls buy."""
+"""Other values of INGEST_POLL_INTERVAL, for the curve of delay over polls."""
 OTHERS_SHARE: Final = 0.1
-"""Of the hosts that were drawn, for those."""
+"""The share of the sampled hosts that is simulated for these values."""
 POLITE: Final = "fixed_polite"
-"""Each feed at one interval or as seldom as it asks, for as many polls as ours."""
+"""Each feed at one interval, or at the longer one that it requests, with as many polls as ours."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """A host that is simulated."""
+    """A sampled host."""
 
     number: int
     size: int
@@ -40,7 +40,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What all processes are told."""
+    """Parameters of all processes."""
 
     days: float
     seed: int
@@ -54,7 +54,7 @@ def play_ours(run: Run, chosen: Chosen) -> tuple[Tally, Promises]:
 
 
 def play_others(run: Run, fixed: Sequence[float], polite: float, chosen: Chosen) -> dict[str, Tally]:
-    """All other policies over one host."""
+    """Simulate one host with all other policies."""
     host = make_host(chosen.number, chosen.size, weight=chosen.weight, seed=run.seed, days=run.days)
     found = {name: simulate_peer(host, name, days=run.days, seed=run.seed) for name in PEERS}
     for interval in fixed:
@@ -68,7 +68,7 @@ def fixed_name(interval: float) -> str:
 
 
 def polite_interval(tally: Tally) -> float:
-    """Seconds between two polls of each feed that asks for no more, for as many polls as ``tally`` has."""
+    """Return the interval that needs as many polls as ``tally``, where feeds may request longer ones."""
     low, high = MINUTE, DAY
     for _ in range(50):
         middle = (low * high) ** 0.5
@@ -80,7 +80,7 @@ def polite_interval(tally: Tally) -> float:
 
 
 class Machine:
-    """Does the same for many hosts, on all processors, the large ones first."""
+    """Run a function for many hosts, on all processors, the largest first."""
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
@@ -110,23 +110,23 @@ class Machine:
 
 @dataclass(slots=True, kw_only=True)
 class Found:
-    """What all policies came to."""
+    """Results of all policies."""
 
     tallies: dict[str, Tally]
     promises: Promises
     equal: str
-    """The name of the fixed interval that costs as many polls as ours."""
+    """The name of the fixed interval that needs as many polls as ours."""
 
 
 def run_all(run: Run, hosts: Sequence[Chosen], machine: Machine) -> Found:
-    """Ours first: what it costs says which fixed interval to compare it with."""
+    """Simulate our policy first: its polls determine the fixed interval to compare with."""
     tally, promises = Tally(days=run.days), Promises()
     for part, broken in machine.map(partial(play_ours, run), hosts, "ours"):
         tally.add(part)
         promises.add(broken)
     equal = tally.feeds * run.days * DAY / tally.polls
     tallies = {"ours": tally}
-    # The largest are left out: the curve is not of their budgets.
+    # The largest hosts are left out, because their budgets would shape the curve.
     some = [host for host in hosts if host.size < 64][:: round(1 / OTHERS_SHARE)] or hosts
     scale = sum(host.size * host.weight for host in hosts) / sum(host.size * host.weight for host in some)
     fewer = [replace(host, weight=host.weight * scale) for host in some]

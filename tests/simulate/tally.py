@@ -1,4 +1,4 @@
-"""What a policy came to: how many polls, how late entries were seen, what was missed; all of it adds up."""
+"""Results of a policy that add up: polls, delays of entries, missed entries."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from numpy.typing import NDArray
 from tests.simulate.world import DAY, HOUR, FeedWorld, Floats, HostWorld
 
 EDGES: Final = np.concatenate([[0.0], np.geomspace(1.0, 60 * DAY, 1800)])
-"""Of the delays' histogram, seconds: steps of 0.9 %, so that a percentile is right to that."""
+"""Edges of the histogram of delays, in seconds. Steps of 0.9 % bound the error of percentiles."""
 WARM_UP: Final = 1 * DAY
-"""Entries of the first day are not counted: all feeds are new then."""
+"""Seconds at the start whose entries do not count, because all feeds are new then."""
 COOL_DOWN: Final = 2 * DAY
-"""Nor those of the last two: a policy must have had time to see them."""
+"""Seconds at the end whose entries do not count, because a policy needs time to see them."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """Sums over feeds, each times the weight of its host."""
+    """Sums over feeds, weighted by host."""
 
     days: float
     feeds: float = 0.0
     polls: float = 0.0
     simulated: int = 0
-    """Polls that were gone through one by one, unweighted."""
+    """Simulated polls, unweighted."""
     bytes_saved: float = 0.0
     """Polls that ended in 304."""
     entries: float = 0.0
-    """That were published, and to be had for a while."""
+    """Entries that were published and available for a while."""
     out_of_reach: float = 0.0
-    """Came and went while their feed or host was down."""
+    """Entries that appeared and disappeared while their feed or host was down."""
     missed: float = 0.0
-    """Left their document before any poll saw them."""
+    """Entries that left their document before any poll saw them."""
     unseen: float = 0.0
-    """Were to be had, and no poll saw them until the end."""
+    """Entries that were available and not seen before the end."""
     lost: float = 0.0
-    """Feeds that were there at the end, and that this policy will never poll again."""
+    """Feeds that exist at the end and that this policy never polls again."""
     delays: Floats = field(default_factory=lambda: np.zeros(len(EDGES)))
     seconds: float = 0.0
-    """Of all delays together."""
+    """Sum of all delays."""
     feed_delays: Floats = field(default_factory=lambda: np.zeros(len(EDGES)))
-    """Of feeds: the mean delay of each."""
+    """Histogram of the mean delay of each feed."""
     asked: Counter[float] = field(default_factory=Counter)
-    """Feeds by the seconds that they ask to be left alone."""
+    """Feeds by the interval that they request, in seconds."""
     by_hour: Floats = field(default_factory=lambda: np.zeros(0))
     """Polls in each hour."""
 
     def add(self, other: Tally) -> Self:
-        """Both together."""
+        """Add another tally to this one."""
         for name in (
             "feeds",
             "polls",
@@ -81,14 +81,14 @@ class Tally:
         )
 
     def count_seen(self, host: HostWorld, feed: FeedWorld, looked: Floats) -> None:
-        """What became of a feed's entries, given when polls brought its document, in order."""
+        """Count the entries of a feed whose document was fetched at the times ``looked``, in order."""
         self.feeds += host.weight
         if feed.dead:
             return
         published = feed.published
         measured = (published >= WARM_UP) & (published < self.days * DAY - COOL_DOWN)
         first = np.flatnonzero(measured)
-        # What had left its document before its host or feed was back, nobody could have seen.
+        # Entries that left their document during an outage are out of reach.
         there = available(host, feed, published[first])
         could = first >= np.searchsorted(published, there, side="right") - feed.window
         self.out_of_reach += host.weight * int((~could).sum())
@@ -110,7 +110,7 @@ class Tally:
             self.feed_delays += host.weight * _histogram(np.array([delays.mean()]))
 
     def percentile(self, share: float, *, of_feeds: bool = False) -> float:
-        """Seconds within which this share of entries was seen (``of_feeds``: of feeds, on average)."""
+        """Return the seconds within which this share of entries was seen (``of_feeds``: of feeds, by their mean)."""
         summed = np.cumsum(self.feed_delays if of_feeds else self.delays)
         if summed[-1] == 0:
             return float("nan")
@@ -118,18 +118,18 @@ class Tally:
 
     @property
     def mean(self) -> float:
-        """Seconds, of all entries that were seen."""
+        """Return the mean delay of all entries that were seen, in seconds."""
         seen = self.entries - self.missed - self.unseen
         return self.seconds / seen if seen else float("nan")
 
     @property
     def polls_a_day(self) -> float:
-        """Of one feed."""
+        """Return the polls of one feed on one day."""
         return self.polls / self.days / self.feeds if self.feeds else 0.0
 
 
 def available(host: HostWorld, feed: FeedWorld, published: Floats) -> Floats:
-    """When each entry could be had first: as it was published, or when its feed or host was back."""
+    """Return when each entry became available: at its publication, or after an outage of its feed or host."""
     there = published.copy()
     for away in (*feed.away, *host.outages):
         there = np.where((there >= away.begin) & (there < away.end), away.end, there)

@@ -113,7 +113,7 @@ def test_entries_are_seen_missed_out_of_reach_or_unseen() -> None:
     tally.count_seen(host(world, outages=(away,)), world, np.array([DAY, at + 60, at + HOUR + 60, 6 * DAY]))
     # The first of three that came together had left a document of two; the last was never looked for.
     assert (tally.entries, tally.missed, tally.unseen, tally.out_of_reach) == (6, 1, 1, 0)
-    # What came while the host was down counts from when it was back.
+    # Entries published while the host was down count from when it was back.
     assert tally.seconds == pytest.approx(50 + 40 + 60 + (DAY - HOUR))
     assert tally.percentile(0.5) == pytest.approx(50, rel=0.02)
 

@@ -1,4 +1,4 @@
-"""The world that is polled: hosts, their feeds, when those publish, and how their servers answer.
+"""The simulated world: hosts, feeds, publishing times and server responses.
 
 All of it follows from a seed and the number of a host, so that every policy meets the same world, in whatever
 process. Rates, hours of the day, document lengths, hints and hosts are measured in the corpus
@@ -34,13 +34,13 @@ HOUR_OF_DAY: Final = (
     *(0.89, 0.78, 0.54, 0.49, 0.42, 0.29, 0.37, 0.41, 0.59, 1.15, 1.10, 1.02),
     *(0.97, 1.22, 1.43, 1.56, 1.62, 1.44, 1.34, 1.39, 1.31, 1.26, 1.43, 1.00),
 )
-"""Of what 56 outlets publish in an hour of the day, of the mean (lede-stream)."""
+"""Entries in each hour of the day relative to the mean, of 56 outlets (lede-stream)."""
 WEEKEND: Final = 0.68
-"""Of a weekday's (lede-stream)."""
+"""Entries of a day relative to a weekday (lede-stream)."""
 ZONES: Final = ((-5, 0.30), (0, 0.35), (3, 0.15), (8, 0.20))
 """Hours by which a host's day is shifted, and the share of hosts."""
 OLDEST: Final = 25 * 365 * DAY
-"""Of an entry: RSS is as old."""
+"""The age of the oldest entry: RSS is as old."""
 MOST_AN_HOUR: Final = 40.0
 """Above the busiest feed measured (8.7 an hour)."""
 
@@ -52,7 +52,7 @@ class Kind:
     name: str
     share: float
     mean: float
-    """Of the logarithm of entries an hour."""
+    """Deviation of the logarithm of entries an hour."""
     deviation: float
     together: float
     """Entries that come at once, on average."""
@@ -108,15 +108,15 @@ UNDATED: Final = 0.02
 CONDITIONAL: Final = 0.70
 """Feeds whose server answers 304; of the others half send other bytes each time (a date, a counter)."""
 STUCK: Final = 0.005
-"""Feeds whose validators stand still from some day on."""
+"""Share of feeds whose validators stop changing from some day on."""
 DEAD: Final = 0.06
-"""Feeds that never answer."""
+"""Share of feeds that never respond."""
 AWAY: Final = 0.01
 """Feeds that are not found for one to three weeks and then come back."""
 HICCUPS: Final = 0.003
-"""Polls that fail by chance."""
+"""Share of polls that fail by chance."""
 OUTAGES_A_MONTH: Final = 1.0
-"""Of a host; half are shorter than OUTAGE_MEDIAN, one in twenty is ten times as long."""
+"""Outages of a host: half are shorter than OUTAGE_MEDIAN, one in twenty is ten times as long."""
 OUTAGE_MEDIAN: Final = 40 * MINUTE
 OUTAGE_DEVIATION: Final = 1.4
 OUR_OUTAGE: Final = (10 * DAY + 12 * HOUR, 10 * DAY + 12 * HOUR + 10 * MINUTE)
@@ -158,21 +158,21 @@ class FeedWorld:
     url: str
     kind: str
     published: Floats
-    """When each entry appeared, in order; some before the start."""
+    """Publishing times of the entries, in order; some are before the start."""
     window: int
     dated: bool
     conditional: bool
     churns: bool
-    """Other bytes in each answer."""
+    """Each response has other bytes."""
     stuck_from: float
-    """From then on its validators stand still; never: infinity."""
+    """The time from which the validators stop changing; infinity: never."""
     asked: PollHints
     headers: Mapping[str, str]
     away: tuple[Away, ...] = ()
 
     @property
     def dead(self) -> bool:
-        """It never answers."""
+        """Whether the feed never responds."""
         return bool(self.away) and self.away[0].end == float("inf")
 
 
@@ -186,9 +186,9 @@ class HostWorld:
     feeds: tuple[FeedWorld, ...]
     outages: tuple[Away, ...]
     a_minute: int | None
-    """Requests a minute after which it answers 429."""
+    """Requests a minute beyond which it responds with 429."""
     seconds: float
-    """That an answer takes."""
+    """Mean duration of a response."""
     _begins: tuple[float, ...] = field(default=())
 
     def outage_at(self, at: float) -> Away | None:
@@ -198,7 +198,7 @@ class HostWorld:
 
 
 def trouble_at(host: HostWorld, feed: FeedWorld, at: float) -> Trouble | None:
-    """What keeps a feed from being had then, but for limits, chance and our own outage."""
+    """Return the reason why a feed is unavailable at a time, apart from limits, chance and our own outage."""
     for away in feed.away:
         if away.begin <= at < away.end:
             return away.trouble
@@ -207,7 +207,7 @@ def trouble_at(host: HostWorld, feed: FeedWorld, at: float) -> Trouble | None:
 
 
 def host_sizes(feeds: int, corpus: str | Path | None) -> tuple[list[int], str]:
-    """How many feeds each host has, ``feeds`` in all, and where that is from.
+    """Return the number of feeds of each host, ``feeds`` in all, and the source of the distribution.
 
     The list of the corpus is stretched or thinned: each size stays as frequent as it is there.
 
@@ -262,7 +262,7 @@ def _fitted_sizes() -> NDArray[np.int64]:
 def draw_hosts(sizes: Sequence[int], *, share: float) -> list[tuple[int, float]]:
     """Numbers of hosts that stand for all, each with its weight.
 
-    Of sizes between two powers of two, this share of the hosts, evenly, and one at least: the few large ones are
+    Among sizes between two powers of two, this share of the hosts, evenly, and one at least: the few large ones are
     what budgets are for.
     """
     strata: dict[int, list[int]] = {}
@@ -358,7 +358,7 @@ def _published(
 
 @cache
 def _rhythm(zone: int, hours: int) -> tuple[Floats, float]:
-    """Of a feed with one entry an hour: entries up to the beginning of each hour, and in all."""
+    """Return the entries up to the start of each hour, and in all, of a feed with one entry an hour."""
     hour = np.arange(hours)
     worth = np.array(HOUR_OF_DAY)[(hour + zone) % 24]
     worth = np.where(((hour + zone) // 24) % 7 >= 5, worth * WEEKEND, worth)

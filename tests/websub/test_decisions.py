@@ -12,7 +12,8 @@ from ingest.schedule import Policy, decide_outcome, websub
 from ingest.schedule.hub_offer import Offer, find_offer, lags_behind_hub
 from ingest.schedule.websub import HubResponse, Subscription
 from ingest.schedule.websub import SubscriptionState as State
-from ingest.types import Lease, NotModified, PublishRate
+from ingest.types import NotModified, PublishRate
+from tests.memories import make_lease
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -262,21 +263,13 @@ def test_a_backup_comes_in_time_for_what_a_hub_lost(
     expected: timedelta,
 ) -> None:
     policy = Policy(maximum=2 * DAY, adaptive=adaptive, interval_with_hub=backup)
-    lease = Lease(
+    lease = make_lease(
         feed_id=0,
-        poll_id=1,
         url=FEED,
-        leased_at=NOW,
-        until=NOW + MINUTE,
-        etag='"1"',
-        last_modified=None,
-        body_hash=None,
-        interval=timedelta(minutes=15),
-        failures=0,
         succeeded_at=NOW,
         entries=entries,
         publish_rate=PublishRate(entries=100, hours=100),
     )
     same = NotModified(url=FEED, etag=None, last_modified=None)
     ended = decide_outcome(lease, same, None, now=NOW, policy=policy)
-    assert abs(ended.interval - expected) < MINUTE
+    assert abs(ended.memory.interval - expected) < MINUTE

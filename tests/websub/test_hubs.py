@@ -121,7 +121,7 @@ def test_a_hub_that_is_trusted_makes_polls_a_backup(press: Press) -> None:
     press.be_trusted(feed)
     press.poll()
     assert press.feed(feed).next_poll_at - press.clock() >= BACKUP
-    assert "its hub sends what is new" in (press.feed(feed).last_reason or "")
+    assert "its hub pushes new entries" in (press.feed(feed).last_reason or "")
 
 
 def test_a_document_that_rolls_over_fast_is_polled_in_time_whatever_its_hub_is_worth(press: Press) -> None:

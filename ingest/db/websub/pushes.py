@@ -20,7 +20,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine
 
 from ingest.db.engine import pg_text, run_with_retry
-from ingest.db.polls import QuarantineItem, quarantine, remember
+from ingest.db.quarantine import QuarantineItem, insert_items
+from ingest.db.seen import remember
 from ingest.db.tables import websub_pushes
 from ingest.db.websub import subscriptions
 from ingest.schedule import websub
@@ -229,7 +230,7 @@ def _record(
         },
     )
     remember(connection, [outcome])
-    quarantine(connection, quarantined, now=now)
+    insert_items(connection, quarantined, now=now)
     return True
 
 

@@ -1,0 +1,96 @@
+"""The vocabulary: one frozen type for each moment of an article's way through the service.
+
+==========  ================================================================
+request     how an operator has a feed requested
+memory      the values that one poll of a feed leaves for the next
+feed        a feed as the registry shows it; alerts
+poll        the lease before a poll; the outcome after it
+fetch       responses and failures
+parsed      a document as the feed publishes it
+article     our normalised form of an entry
+log         messages, records, stream events
+topic       topics and matches
+store       an article before and after a record is applied
+==========  ================================================================
+
+Times are aware UTC, durations are ``timedelta``. A type holds either remote data (:class:`Fetched`, :class:`Entry`,
+:class:`ParsedFeed`) or our own decisions (:class:`Article`, :class:`PollOutcome`), never both.
+"""
+
+from ingest.types.article import Article, Attribution, PageSource
+from ingest.types.feed import Alert, AlertKind, Feed
+from ingest.types.fetch import Failed, FailureKind, Fetched, FetchResult, NotModified, PostResponse, WebPage
+from ingest.types.log import Event, EventKind, Message, Record
+from ingest.types.memory import (
+    FeedMemory,
+    FeedState,
+    Health,
+    LastBody,
+    PermanentMove,
+    PollHints,
+    PublishGaps,
+    PublishRate,
+    Site,
+    SiteIdentity,
+    UserAgentState,
+    UserAgentTrial,
+    Validators,
+)
+from ingest.types.parsed import DocumentSummary, Entry, FeedHints, ParsedFeed, Seen, SitemapLink
+from ingest.types.poll import ChildSitemap, Lease, Pause, PollOutcome, PollResult
+from ingest.types.request import DEFAULT_REQUEST, MaskedOptions, RequestOptions, TlsException
+from ingest.types.store import ArticleChange, Effect, StoredArticle
+from ingest.types.topic import Match, Topic
+
+__all__ = [
+    "DEFAULT_REQUEST",
+    "Alert",
+    "AlertKind",
+    "Article",
+    "ArticleChange",
+    "Attribution",
+    "ChildSitemap",
+    "DocumentSummary",
+    "Effect",
+    "Entry",
+    "Event",
+    "EventKind",
+    "Failed",
+    "FailureKind",
+    "Feed",
+    "FeedHints",
+    "FeedMemory",
+    "FeedState",
+    "FetchResult",
+    "Fetched",
+    "Health",
+    "LastBody",
+    "Lease",
+    "MaskedOptions",
+    "Match",
+    "Message",
+    "NotModified",
+    "PageSource",
+    "ParsedFeed",
+    "Pause",
+    "PermanentMove",
+    "PollHints",
+    "PollOutcome",
+    "PollResult",
+    "PostResponse",
+    "PublishGaps",
+    "PublishRate",
+    "Record",
+    "RequestOptions",
+    "Seen",
+    "Site",
+    "SiteIdentity",
+    "SitemapLink",
+    "StoredArticle",
+    "TlsException",
+    "Topic",
+    "UserAgentState",
+    "UserAgentTrial",
+    "Validators",
+    "WebPage",
+]

@@ -1,0 +1,75 @@
+"""Our normalised form of an entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribution:
+    """The origin that a reposted text declares."""
+
+    author: str | None
+    publisher: str | None
+    url: str | None
+    evidence: str
+    """The sentence that declares the origin."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageSource:
+    """The web page that an article's text was extracted from."""
+
+    id: int
+    """Identifies this page fetch permanently; drawn from the same sequence as poll ids."""
+    content_hash: bytes
+    """The content hash of the feed's version whose text the page replaces."""
+    url: str
+    """The page's URL."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    """One version of one article, normalised. ``text`` is plain text, ``html`` is sanitised."""
+
+    id: UUID
+    feed_id: int
+    feed_url: str
+    poll_id: int
+    entry_key: bytes
+    """The entry's key in its feed's seen-set, 16 bytes."""
+    content_hash: bytes
+    """The hash of title, text and authors, 16 bytes. Another hash is another revision."""
+    seen_at: datetime
+    url: str | None
+    """The canonical URL."""
+    guid: str | None
+    title: str
+    authors: tuple[str, ...]
+    publisher: str | None
+    """The original publisher as far as the text declares it; else the feed's own title or host."""
+    source: str
+    """The host of the article's URL, or of the feed's where the article has none."""
+    attribution: Attribution | None
+    summary: str
+    text: str
+    """The story as plain text, paragraphs separated by a newline, boilerplate removed."""
+    html: str
+    """The entry's HTML, sanitised."""
+    language: str | None
+    categories: tuple[str, ...]
+    image: str | None
+    published_at: datetime | None
+    updated_at: datetime | None
+    link: str | None = None
+    """The entry's own link where it differs from ``url``. Pages are fetched from it."""
+    page: PageSource | None = None
+    """The page that text and HTML were extracted from; all else is the feed's in ``poll_id``. None: all is the
+    feed's."""
+
+    @property
+    def sighting(self) -> int:
+        """Identify this record of the article: a second record with the same number is a repeat."""
+        return self.poll_id if self.page is None else self.page.id
