@@ -219,4 +219,4 @@ def test_the_feed_tells_of_its_hub_and_nothing_that_only_the_hub_may_know(
     assert known.secret not in repr(known)
     status = client.get("/v1/status").json()
     assert (status["websub_subscriptions"]["active"], status["websub_pushes_waiting"]) == (1, 0)
-    assert 'ingest_subscriptions{state="active"} 1.0' in client.get("/metrics").text
+    assert 'ingest_websub_subscriptions{state="active"} 1.0' in client.get("/metrics").text
