@@ -8,11 +8,11 @@
                    outcome(…) ─▶ PollOutcome ─record─▶ feed state                 Message ─append─▶ Record
                                   (always after the append)                                   │ decode
                                                                                               ▼
-      stream events ─▶ SSE · tail · Kafka topic per topic  ◀─ persist: identity → story → classify → store
+      stream events ─▶ SSE · tail · Kafka log topic per topic  ◀─ persist: identity → story → classify → store
 
-Modules are layers (``pyproject.toml`` holds the contract): vocabulary at the bottom, pure decisions above it,
-adapters with one foreign library each, stages that tell the story, one composition root (``app``), and the
-command line and HTTP API at the edge.
+Modules are layers (``pyproject.toml`` holds the contract): vocabulary at the bottom, then pure decisions, adapters with
+one foreign library each, stages with one loop or process each, use cases, one composition root (``app``), and the HTTP
+API and command line at the edge.
 """
 
 __version__ = "0.1.0"

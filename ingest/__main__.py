@@ -1,4 +1,4 @@
-"""``python -m ingest`` is the command ``ingest``."""
+"""Run the command ``ingest`` as ``python -m ingest``."""
 
 from ingest.cli import main
 

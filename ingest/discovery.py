@@ -1,12 +1,12 @@
-"""From a site's address to its feeds: what a person means who gives the front page.
+"""Feed discovery: from the URL of a site's page to its feeds.
 
 ::
 
-    URL ─get─▶ document ─┬─ a feed ─────────────────▶ itself
-                         ├─ a page that names some ─▶ each asked for and read ─▶ those that are feeds
-                         └─ a page that names none ─▶ the usual places, until one is a feed
+    URL ─get─▶ document ─┬─ a feed ──────────────────▶ itself
+                         ├─ a page that links feeds ─▶ each is fetched and parsed ─▶ those that are feeds
+                         └─ a page without links ────▶ the common paths, until one is a feed
 
-Every request goes through the guarded fetcher, one after the other; every document is read by the parser pool.
+Requests are sent one after another by the guarded fetcher, and documents are parsed by the parser pool.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ingest.types import DEFAULT_REQUEST, Failed, FailureKind, RequestOptions, W
 ACCEPT: Final = (
     "text/html, application/xhtml+xml;q=0.9, application/rss+xml;q=0.9, application/atom+xml;q=0.9, */*;q=0.5"
 )
-USUAL_PLACES: Final = (
+COMMON_PATHS: Final = (
     "/feed",
     "/rss",
     "/rss.xml",
@@ -37,45 +37,46 @@ USUAL_PLACES: Final = (
     "/news-sitemap.xml",
     "/sitemap-news.xml",
 )
-MAX_ASKED: Final = 10
-"""Of the feeds that a page names, so many are asked for; the likeliest stand first."""
+MAX_LINKS: Final = 10
+"""Number of linked feeds that are fetched at most, the likeliest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A feed that answered as one."""
+class DiscoveredFeed:
+    """A URL whose response was parsed as a feed."""
 
     url: str
     title: str | None
     entries: int
     about_comments: bool = False
+    """The feed has readers' comments instead of articles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """What became of an address."""
+    """The result for one URL."""
 
     url: str
-    feeds: tuple[Found, ...] = ()
+    feeds: tuple[DiscoveredFeed, ...] = ()
     """The likeliest first."""
     is_feed: bool = False
-    """The address is a feed itself, the only one of :attr:`feeds`."""
+    """The URL is a feed itself, and the only one of :attr:`feeds`."""
     failed: Failed | None = None
-    """Why it could not be looked at."""
+    """Why the URL could not be fetched or parsed."""
 
     @property
-    def likely(self) -> tuple[Found, ...]:
-        """Those of articles; where there are none, those of comments."""
+    def preferred(self) -> tuple[DiscoveredFeed, ...]:
+        """Feeds of articles; feeds of comments where a site has no others."""
         return tuple([feed for feed in self.feeds if not feed.about_comments]) or self.feeds
 
 
 class Discoverer:
-    """Finds feeds, on the running event loop.
+    """Discovers feeds, on the running event loop.
 
     Args:
-        request: what the site is asked with.
-        spacing: between two requests.
-        clock: the present.
+        request: the request options of the site.
+        spacing: the time between two requests.
+        clock: returns the current time.
     """
 
     def __init__(
@@ -94,39 +95,39 @@ class Discoverer:
         self._clock = clock
 
     async def discover(self, url: str) -> Discovery:
-        """The feeds of what is at ``url``."""
+        """Return the feeds of the document at ``url``."""
         page = await self._get(url, site=url)
         if isinstance(page, Failed):
             return Discovery(url=url, failed=page)
-        read = await self._read(page)
-        if isinstance(read, ParsedDocument):
-            return Discovery(url=url, feeds=(_found(url, read),), is_feed=True)
-        if read.kind is not FailureKind.NOT_A_FEED:
-            return Discovery(url=url, failed=read)
-        feeds = [found async for found in self._those_that_are(read.feed_links[:MAX_ASKED], site=url)]
+        parsed = await self._parse(page)
+        if isinstance(parsed, ParsedDocument):
+            return Discovery(url=url, feeds=(_discovered(url, parsed),), is_feed=True)
+        if parsed.kind is not FailureKind.NOT_A_FEED:
+            return Discovery(url=url, failed=parsed)
+        feeds = [feed async for feed in self._fetch_feeds(parsed.feed_links[:MAX_LINKS], site=url)]
         if not feeds:
-            usual = [urljoin(page.url, place) for place in USUAL_PLACES]
-            unnamed = [each for each in usual if each not in read.feed_links]
-            async for found in self._those_that_are(unnamed, site=url):
-                feeds = [found]
+            common = [urljoin(page.url, path) for path in COMMON_PATHS]
+            untried = [common_url for common_url in common if common_url not in parsed.feed_links]
+            async for feed in self._fetch_feeds(untried, site=url):
+                feeds = [feed]
                 break
         return Discovery(url=url, feeds=tuple(feeds))
 
-    async def _those_that_are(self, urls: Iterable[str], *, site: str) -> AsyncIterator[Found]:
+    async def _fetch_feeds(self, urls: Iterable[str], *, site: str) -> AsyncIterator[DiscoveredFeed]:
         for url in urls:
             await asyncio.sleep(self._spacing)
             page = await self._get(url, site=site)
             if isinstance(page, Failed):
                 continue
-            read = await self._read(page)
-            if isinstance(read, ParsedDocument):
-                yield _found(url, read)
+            parsed = await self._parse(page)
+            if isinstance(parsed, ParsedDocument):
+                yield _discovered(url, parsed)
 
     async def _get(self, url: str, *, site: str) -> WebPage | Failed:
         options = scoped_to(self._request, url, was=site)
         return await self._fetcher.get(url, accept=ACCEPT, now=self._clock(), options=options)
 
-    async def _read(self, page: WebPage) -> ParsedDocument | Failed:
+    async def _parse(self, page: WebPage) -> ParsedDocument | Failed:
         document = Document(
             feed_id=0,
             feed_url=page.url,
@@ -141,8 +142,8 @@ class Discoverer:
         return await self._parsers.parse(document)
 
 
-def _found(url: str, read: ParsedDocument) -> Found:
-    title = read.summary.title
-    return Found(
-        url=url, title=title, entries=read.summary.entries, about_comments=is_about_comments(url, title)
+def _discovered(url: str, parsed: ParsedDocument) -> DiscoveredFeed:
+    title = parsed.summary.title
+    return DiscoveredFeed(
+        url=url, title=title, entries=parsed.summary.entries, about_comments=is_about_comments(url, title)
     )

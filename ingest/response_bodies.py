@@ -23,7 +23,7 @@ def article_body(article: ArticleRow) -> dict[str, Any]:
 
 def ledger_body(ledger: Ledger) -> dict[str, Any]:
     """Return the ledger of a URL."""
-    return {"known": ledger.is_known, **jsonable(ledger)}
+    return {"recorded": ledger.is_recorded, **jsonable(ledger)}
 
 
 def topic_body(listed: ListedTopic) -> dict[str, Any]:

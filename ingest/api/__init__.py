@@ -1,12 +1,13 @@
-"""The HTTP API: articles, topic streams (Server-Sent Events), feeds, the ledger, health and metrics.
+"""The HTTP API: articles, topic streams (Server-Sent Events), feeds, ledger, health and metrics.
 
 ::
 
-    application   routes and what is around them: create_api
-    server        an address, uvicorn, an orderly stop: serve_api
-    articles topics feeds service     handlers; they read in threads, and every parameter is checked first
-    live ─▶ sse   one listener and one reader a stream for all its subscribers
-    openapi       the description, held equal to the routes by a test
+    application   routes, middleware and error handlers: create_api
+    server        socket, uvicorn and an orderly stop: serve_api
+    articles topics feeds service     handlers: they check every parameter, then read in threads
+    websub        callbacks of hubs
+    live ─▶ sse   one listener per process and one reader per stream, shared by all subscribers
+    openapi       the description; a test compares it with the routes
 """
 
 from ingest.api.application import create_api

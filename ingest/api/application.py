@@ -1,12 +1,12 @@
-"""The HTTP API as one application: routes, what is around them, and what opens and closes with it."""
+"""The HTTP API as one application: routes, middleware, error handlers, and resources that open and close with it."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 
-from ingest import runtime
+from ingest import app, runtime
 from ingest.api import responses
 from ingest.api.articles import ArticleRoutes
 from ingest.api.feeds import FeedRoutes
@@ -24,12 +24,12 @@ from ingest.api.service import ServiceRoutes
 from ingest.api.sse import HEARTBEAT
 from ingest.api.threads import Threads
 from ingest.api.topics import TooManyStreams, TopicRoutes
-from ingest.api.websub import BODY_PATIENCE, PushRoutes
+from ingest.api.websub import BODY_TIMEOUT, PushRoutes
 from ingest.db import migrate
 from ingest.db.engine import Engine
 from ingest.db.status import Status, read_status
 from ingest.errors import Refused, Unavailable
-from ingest.log.postgres import PostgresLog, listen
+from ingest.streams import StreamReader
 
 STREAM: Final = "/v1/topics/{slug}/stream"
 ALERT_STREAM: Final = "/v1/alerts/stream"
@@ -40,62 +40,107 @@ GZIP_LEVEL: Final = 5
 
 def create_api(
     engine: Engine,
-    log: PostgresLog | None = None,
+    log: StreamReader | None = None,
     *,
     ready: Callable[[], object] | None = None,
     status: Callable[[], Status] | None = None,
     heartbeat: timedelta = HEARTBEAT,
     push: bool = False,
     push_bytes: int = PUSH_BYTES,
-    push_patience: timedelta = BODY_PATIENCE,
+    push_timeout: timedelta = BODY_TIMEOUT,
     clock: Callable[[], datetime] = runtime.now,
 ) -> Starlette:
-    """The API over a database and the streams in it.
+    """Return the API over a database and its streams.
 
-    ``ready`` is asked by ``/readyz`` beside the database and its migration: it raises one of our errors where
-    the service's log cannot be reached. ``status`` is what ``/v1/status`` and ``/metrics`` tell; without it, what
-    is in the database. With ``push`` hubs find their callbacks here, and may send ``push_bytes`` at once, within
-    ``push_patience``; ``clock`` is the present that they meet. The engine needs room for ten connections; one more is
-    opened beside its pool.
+    The engine needs a pool of ten connections; one more connection is opened beside the pool.
+
+    Args:
+        log: the log with the streams; default: the log in the database.
+        ready: checks the log for ``/readyz``, which checks the database and its migration itself; raises an error of
+            ours where the log is not available.
+        status: returns the status for ``/v1/status`` and ``/metrics``; default: the status of the database alone.
+        heartbeat: the time after which a silent stream sends a comment.
+        push: True serves the callbacks of hubs.
+        push_bytes: the largest body that a hub may send.
+        push_timeout: the time within which a hub must have sent a body.
+        clock: returns the current time for the callbacks of hubs.
     """
-    log = log or PostgresLog(engine)
+    log = log or app.open_database_log(engine)
     threads = Threads()
-    live = LiveStreams(log, partial(listen, engine))
+    live = LiveStreams(log, partial(app.listen_to_log, engine))
     status = status or (lambda: read_status(engine, now=runtime.now()))
     metrics = Metrics(status=status, subscribers=lambda: live.subscribers)
     checks: dict[str, Callable[[], object]] = {"database": lambda: migrate.check(engine)}
     if ready is not None:
         checks["log"] = ready
-    of_articles = ArticleRoutes(engine, threads)
-    of_feeds = FeedRoutes(engine, threads)
-    of_topics = TopicRoutes(engine, log, threads, live, metrics, heartbeat=heartbeat)
-    of_hubs = PushRoutes(
-        engine, threads, enabled=push, max_bytes=push_bytes, patience=push_patience, clock=clock
+    routes = _routes(
+        ArticleRoutes(engine, threads),
+        FeedRoutes(engine, threads),
+        TopicRoutes(engine, log, threads, live, metrics, heartbeat=heartbeat),
+        PushRoutes(engine, threads, enabled=push, max_bytes=push_bytes, timeout=push_timeout, clock=clock),
+        ServiceRoutes(threads, metrics, checks=checks, status=status),
     )
-    of_service = ServiceRoutes(threads, metrics, checks=checks, status=status)
-    routes = [
-        Route("/v1/articles", of_articles.find),
-        Route("/v1/articles/{id}", of_articles.one),
-        Route("/v1/topics", of_topics.listed),
-        Route("/v1/topics/{slug}/events", of_topics.events),
-        Route(STREAM, of_topics.stream),
-        Route("/v1/alerts", of_topics.alerts),
-        Route(ALERT_STREAM, of_topics.alert_stream),
-        Route("/v1/feeds", of_feeds.listed),
-        Route("/v1/feeds/{id}", of_feeds.one),
-        Route("/v1/ledger", of_articles.ledger),
-        Route("/v1/status", of_service.status),
-        Route("/v1/schema", of_service.schema),
-        Route(PUSH, of_hubs.verify),
-        Route(PUSH, of_hubs.receive, methods=["POST"]),
-        Route("/healthz", of_service.alive),
-        Route("/readyz", of_service.ready),
-        Route("/metrics", of_service.metrics),
-        Route("/openapi.json", of_service.openapi),
+    streams = frozenset({STREAM, ALERT_STREAM})
+    api = Starlette(
+        routes=routes,
+        lifespan=_lifespan(live, threads),
+        middleware=[
+            Middleware(CountRequests, metrics=metrics, routes=routes, streams=streams),
+            Middleware(responses.SafeHeaders),
+            Middleware(GZipMiddleware, compresslevel=GZIP_LEVEL),
+        ],
+        exception_handlers=_error_handlers(),
+    )
+    api.router.redirect_slashes = False
+    api.state.live = live
+    return api
+
+
+def _routes(
+    articles: ArticleRoutes,
+    feeds: FeedRoutes,
+    topics: TopicRoutes,
+    hubs: PushRoutes,
+    service: ServiceRoutes,
+) -> list[Route]:
+    return [
+        Route("/v1/articles", articles.search),
+        Route("/v1/articles/{id}", articles.show),
+        Route("/v1/topics", topics.list_topics),
+        Route("/v1/topics/{slug}/events", topics.events),
+        Route(STREAM, topics.stream),
+        Route("/v1/alerts", topics.alerts),
+        Route(ALERT_STREAM, topics.alert_stream),
+        Route("/v1/feeds", feeds.list_feeds),
+        Route("/v1/feeds/{id}", feeds.show),
+        Route("/v1/ledger", articles.ledger),
+        Route("/v1/status", service.status),
+        Route("/v1/schema", service.schema),
+        Route(PUSH, hubs.verify),
+        Route(PUSH, hubs.receive, methods=["POST"]),
+        Route("/healthz", service.alive),
+        Route("/readyz", service.ready),
+        Route("/metrics", service.metrics),
+        Route("/openapi.json", service.openapi),
     ]
 
+
+def _error_handlers() -> dict[Any, responses.ErrorHandler]:
+    return {
+        Refused: responses.refused,
+        responses.NotFound: responses.not_found,
+        Unavailable: responses.unavailable,
+        TooManyStreams: responses.unavailable,
+        HTTPException: responses.http_error,
+        Exception: responses.internal_error,
+    }
+
+
+def _lifespan(
+    live: LiveStreams, threads: Threads
+) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_api: Starlette) -> AsyncIterator[None]:
         await live.open()
         try:
             yield
@@ -103,25 +148,4 @@ def create_api(
             await live.close()
             await threads.close()
 
-    app = Starlette(
-        routes=routes,
-        lifespan=lifespan,
-        middleware=[
-            Middleware(
-                CountRequests, metrics=metrics, routes=routes, streams=frozenset({STREAM, ALERT_STREAM})
-            ),
-            Middleware(responses.SafeHeaders),
-            Middleware(GZipMiddleware, compresslevel=GZIP_LEVEL),
-        ],
-        exception_handlers={
-            Refused: responses.refused,
-            responses.NotFound: responses.not_found,
-            Unavailable: responses.unavailable,
-            TooManyStreams: responses.unavailable,
-            HTTPException: responses.http_error,
-            Exception: responses.broken,
-        },
-    )
-    app.router.redirect_slashes = False
-    app.state.live = live
-    return app
+    return lifespan

@@ -1,4 +1,4 @@
-"""Articles: lists and search, one article with its history, the ledger of a URL."""
+"""Handlers of articles: search, one article with its history, the ledger of a URL."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ URL_ACCEPTED: Final = "the address of an article or feed"
 
 
 class ArticleRoutes:
-    """Handlers over the article database."""
+    """Handlers that read the article database."""
 
     def __init__(self, engine: Engine, threads: Threads) -> None:
         self._engine = engine
         self._threads = threads
 
-    async def find(self, request: Request) -> Response:
+    async def search(self, request: Request) -> Response:
+        """Respond with articles that match a query."""
         query = read_query(query_parameters(request, *QUERY_PARAMETERS))
         page = await self._threads.run(lambda: article_search.find(self._engine, query))
         return Json(
@@ -37,19 +38,23 @@ class ArticleRoutes:
             }
         )
 
-    async def one(self, request: Request) -> Response:
-        found = query_parameters(request, "before")
+    async def show(self, request: Request) -> Response:
+        """Respond with one article and its history."""
+        parameters = query_parameters(request, "before")
         before = (
-            read_number("before", found["before"], least=1, most=2**31 - 1) if "before" in found else None
+            read_number("before", parameters["before"], least=1, most=2**31 - 1)
+            if "before" in parameters
+            else None
         )
-        given_id = request.path_params["id"]
-        article_id = read_uuid("id", given_id)
+        id_text = request.path_params["id"]
+        article_id = read_uuid("id", id_text)
         history = await self._threads.run(lambda: find_article(self._engine, article_id, before=before))
         if history is None:
-            raise NotFound("id", given_id, "the id of a stored article")
+            raise NotFound("id", id_text, "the id of a stored article")
         return Json({"article": history})
 
     async def ledger(self, request: Request) -> Response:
+        """Respond with the ledger of a URL; 404 for an unknown URL."""
         url = read_text("url", required(query_parameters(request, "url"), "url", URL_ACCEPTED))
-        found = await self._threads.run(lambda: read_ledger(self._engine, url))
-        return Json(ledger_body(found), 200 if found.is_known else 404)
+        ledger = await self._threads.run(lambda: read_ledger(self._engine, url))
+        return Json(ledger_body(ledger), 200 if ledger.is_recorded else 404)

@@ -1,4 +1,4 @@
-"""Feeds: all of them in pages, and one with its last polls. What changes them is the command line's."""
+"""Handlers of feeds: all feeds in result pages, and one feed with its last polls."""
 
 from __future__ import annotations
 
@@ -20,47 +20,50 @@ from ingest.jsonable import jsonable
 MAX_FEEDS: Final = 500
 DEFAULT_FEEDS: Final = 100
 MAX_ID: Final = 10**18 - 1
-"""More than there will ever be, and still a number that the database can hold."""
+"""Larger than any id will be, and within the range of the database column."""
 
 
 class FeedRoutes:
-    """Handlers over the registry."""
+    """Handlers that read the registry of feeds."""
 
     def __init__(self, engine: Engine, threads: Threads) -> None:
         self._engine = engine
         self._threads = threads
 
-    async def listed(self, request: Request) -> Response:
-        found = query_parameters(request, "state", "failing", "limit", "after")
-        state = _read_state(found["state"]) if "state" in found else None
-        failing = "failing" in found and _read_failing(found["failing"])
+    async def list_feeds(self, request: Request) -> Response:
+        """Respond with a result page of feeds."""
+        parameters = query_parameters(request, "state", "failing", "limit", "after")
+        state = _read_state(parameters["state"]) if "state" in parameters else None
+        failing = "failing" in parameters and _read_failing(parameters["failing"])
         limit = (
-            read_number("limit", found["limit"], least=1, most=MAX_FEEDS)
-            if "limit" in found
+            read_number("limit", parameters["limit"], least=1, most=MAX_FEEDS)
+            if "limit" in parameters
             else DEFAULT_FEEDS
         )
-        after = read_number("after", found.get("after", "0"), least=0, most=MAX_ID)
+        after = read_number("after", parameters.get("after", "0"), least=0, most=MAX_ID)
         page = await self._threads.run(
             lambda: feeds.page_feeds(self._engine, state=state, failing=failing, limit=limit, after=after)
         )
         return Json({"feeds": page.feeds, "next_after": page.next_after})
 
-    async def one(self, request: Request) -> Response:
+    async def show(self, request: Request) -> Response:
+        """Respond with one feed, its WebSub subscription and its last polls."""
         query_parameters(request)
-        given_id = request.path_params["id"]
-        feed_id = read_number("id", given_id, least=1, most=MAX_ID)
+        id_text = request.path_params["id"]
+        feed_id = read_number("id", id_text, least=1, most=MAX_ID)
         now = runtime.now()
-        found = await self._threads.run(lambda: feeds.find_history(self._engine, feed_id, now=now))
-        if found is None:
-            raise NotFound("id", given_id, "the id of a feed of /v1/feeds")
-        told = {"subscription": found.subscription, "polls": found.polls}
-        return Json({"feed": {**jsonable(found.feed), **told}})
+        history = await self._threads.run(lambda: feeds.find_history(self._engine, feed_id, now=now))
+        if history is None:
+            raise NotFound("id", id_text, "the id of a feed of /v1/feeds")
+        feed = {**jsonable(history.feed), "websub": history.websub, "polls": history.polls}
+        return Json({"feed": feed})
 
 
 def _read_state(value: str) -> str:
-    """
+    """Return the state.
+
     Raises:
-        Refused: no feed is ever in such a state.
+        Refused: there is no such state.
     """
     if value not in FEED_STATES:
         raise Refused("state", value, f"one of {', '.join(FEED_STATES)}")
@@ -68,10 +71,11 @@ def _read_state(value: str) -> str:
 
 
 def _read_failing(value: str) -> bool:
-    """
+    """Return True.
+
     Raises:
-        Refused: anything but ``true``: whether ``false`` asks for all or for those that succeed is anyone's guess.
+        Refused: anything but ``true``; ``false`` could mean all feeds, or only those that succeed.
     """
     if value != "true":
-        raise Refused("failing", value, "true; without it feeds are told whether they fail or not")
+        raise Refused("failing", value, "true; without it all feeds are listed")
     return True

@@ -1,14 +1,14 @@
-"""Live streams: one listener a process, one reader a stream, any number of subscribers.
+"""Live streams: one listener per process, one reader per stream, any number of subscribers.
 
 ::
 
-    database ─NOTIFY─▶ listener thread ─grew(topic)─▶ Tail of that stream: reads once, keeps the last
+    database ─NOTIFY─▶ listener thread ─grew(topic)─▶ Tail of that stream: reads once, buffers the last
                                                         │
                                                         ▼
-                             Subscriber: its own cursor; takes from the tail, or from the log what is older
+                             Subscriber: has its own cursor; reads from the tail, or older events from the log
 
-Nothing is queued for a subscriber: it has a cursor and comes for more when its client took what it had. A slow
-one falls behind the tail and reads from the log at its own pace, so memory is bounded whatever they do.
+Nothing is queued for a subscriber. It has a cursor, and reads the next events when its client has received the last.
+A slow subscriber falls behind the tail and reads from the log at its own pace, so memory is bounded.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from ingest.types import Record
 logger = logging.getLogger(__name__)
 
 BATCH: Final = 200
-"""Events read at once."""
+"""Number of events per read."""
 TAIL_EVENTS: Final = 1000
 TAIL_BYTES: Final = 4 * 1024**2
-"""A tail keeps at most this much for subscribers that are almost up to date."""
+"""Size of the buffer of a tail, for subscribers that are almost up to date."""
 RETRY_SECONDS: Final = 1.0
-"""After this a log that could not be read is tried again."""
+"""Time between two tries to read a log that is not available."""
 
-_Found = TypeVar("_Found")
+_Result = TypeVar("_Result")
 
 
 class Listen(Protocol):
-    """``ingest.log.postgres.listen`` over an engine: calls from its own thread while the block runs."""
+    """Notifications of a log: the callbacks are called from another thread while the context is open."""
 
     def __call__(
         self, *, on_growth: Callable[[str | None], None], on_failure: Callable[[Unavailable], None]
@@ -52,7 +52,7 @@ class Listen(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """An event ready to be sent."""
+    """An event in the form that is sent."""
 
     cursor: int
     kind: str
@@ -61,22 +61,22 @@ class Served:
 
 
 class Tail:
-    """The last events of one stream, gapless up to ``cursor``, for as long as somebody subscribes to it."""
+    """The last events of one stream, gapless up to ``cursor``, while the stream has subscribers."""
 
     def __init__(self, slug: str, *, cursor: int) -> None:
         self.slug = slug
         self.cursor = cursor
         self.subscribers = 0
         self.grown = False
-        """The log may have more."""
+        """True where the log may have further events."""
         self.reading = False
         self._events: deque[Served] = deque()
         self._bytes = 0
-        self._grown = asyncio.Event()
+        self._growth = asyncio.Event()
 
     def extend(self, events: list[Served]) -> None:
-        """Add what was read behind ``cursor``, and wake whoever waits."""
-        if events[0].cursor != self.cursor + 1:  # retention was faster: what is kept must have no hole
+        """Append the events that were read after ``cursor``, and wake the waiting subscribers."""
+        if events[0].cursor != self.cursor + 1:  # retention deleted events: the buffer must stay gapless
             self._events.clear()
             self._bytes = 0
         for event in events:
@@ -88,11 +88,12 @@ class Tail:
         self.wake()
 
     def wake(self) -> None:
-        grown, self._grown = self._grown, asyncio.Event()
-        grown.set()
+        """Wake the waiting subscribers."""
+        growth, self._growth = self._growth, asyncio.Event()
+        growth.set()
 
     def after(self, cursor: int) -> list[Served] | None:
-        """Up to a batch of events behind ``cursor``; None: the tail does not reach back that far."""
+        """Return up to ``BATCH`` events after ``cursor``; None: the buffer begins later."""
         if cursor >= self.cursor:
             return []
         if not self._events or cursor + 1 < self._events[0].cursor:
@@ -101,12 +102,13 @@ class Tail:
         return [self._events[n] for n in range(skip, min(len(self._events), skip + BATCH))]
 
     async def wait(self, seconds: float) -> None:
+        """Wait for new events, at most ``seconds``."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._grown.wait(), seconds)
+            await asyncio.wait_for(self._growth.wait(), seconds)
 
 
 class LiveStreams:
-    """All live streams of one API process. Made anywhere; opened, used and closed on one event loop."""
+    """All live streams of one API process: opened, used and closed on one event loop."""
 
     def __init__(self, reader: StreamReader, listen: Listen) -> None:
         self._reader = reader
@@ -121,25 +123,25 @@ class LiveStreams:
 
     @property
     def subscribers(self) -> int:
-        """How many there are now."""
+        """Current number of subscribers."""
         return sum(tail.subscribers for tail in self._tails.values())
 
     async def open(self) -> None:
-        """Start to listen; a database that is away is waited for."""
+        """Start to listen, and wait for the database while it is not available."""
         self._loop = asyncio.get_running_loop()
-        # Its own threads: a long query must not hold up the streams.
+        # Separate threads, because a long query of a request must not delay the streams.
         self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="ingest-streams")
         self._listener = threading.Thread(target=self._keep_listening, name="ingest-live", daemon=True)
         self._listener.start()
 
     def stop(self) -> None:
-        """End every subscription after what it is sending now. To be called on the event loop."""
+        """End every stream after the event that it is sending. Call it on the event loop."""
         self.closing = True
         for tail in self._tails.values():
             tail.wake()
 
     async def close(self) -> None:
-        """Stop, and let go of threads and connections."""
+        """Stop, and release threads and connections."""
         self.stop()
         self._wake_listener.set()
         for reader in tuple(self._readers):
@@ -149,28 +151,29 @@ class LiveStreams:
         if self._executor is not None:
             await asyncio.to_thread(self._executor.shutdown)
 
-    async def in_thread(self, call: Callable[[], _Found]) -> _Found:
-        """The result of ``call``, which may wait for the log."""
+    async def in_thread(self, call: Callable[[], _Result]) -> _Result:
+        """Return the result of ``call``, run in a thread because it may wait for the log."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
     async def subscribe(self, slug: str, *, cursor: int) -> Subscriber:
-        """A subscriber that goes on behind ``cursor``, which the stream must have given."""
+        """Return a subscriber that resumes after ``cursor``, a cursor of the stream."""
         tail = self._tails.get(slug)
         if tail is None:
             first, following = await self.in_thread(lambda: self._reader.bounds(stream_topic(slug)))
-            # Another subscriber may have come while we asked.
+            # Another subscriber may have created the tail meanwhile.
             tail = self._tails.setdefault(slug, Tail(slug, cursor=max(following, first) - 1))
         tail.subscribers += 1
-        self._advance(tail)  # what came before this tail was known was told to nobody
+        self._advance(tail)  # events appended before the tail existed were not notified to it
         return Subscriber(self, tail, cursor=cursor)
 
     def leave(self, tail: Tail) -> None:
+        """Remove a subscriber; a tail without subscribers is dropped."""
         tail.subscribers -= 1
         if tail.subscribers == 0 and self._tails.get(tail.slug) is tail:
             del self._tails[tail.slug]
 
     async def read(self, slug: str, *, after: int) -> tuple[Gap | None, list[Served]]:
-        """A batch behind ``after`` from the log itself."""
+        """Read events after a cursor from the log, with the gap before them."""
         records = await self.in_thread(
             lambda: self._reader.read(stream_topic(slug), after=after, limit=BATCH)
         )
@@ -178,13 +181,13 @@ class LiveStreams:
         return find_gap(slug, records, after=after), [_ready(record) for record in records]
 
     def _keep_listening(self) -> None:
-        """In the listener thread: listen, and after a failure listen again, until closed."""
+        """Listen in the listener thread, again after each failure, until closed."""
         while True:
             self._wake_listener.clear()
-            if self.closing:  # asked after clearing: close() sets both in the other order
+            if self.closing:  # checked after clearing, because close() sets both in the opposite order
                 return
             try:
-                with self._listen(on_growth=self._tell, on_failure=self._lost):
+                with self._listen(on_growth=self._on_growth, on_failure=self._on_failure):
                     self._wake_listener.wait()
             except Unavailable as error:
                 logger.warning("live streams: %s", error)
@@ -192,16 +195,16 @@ class LiveStreams:
             if not self.closing:
                 self._wake_listener.wait(RETRY_SECONDS)
 
-    def _lost(self, error: Unavailable) -> None:
+    def _on_failure(self, error: Unavailable) -> None:
         logger.warning("live streams: %s", error)
         self._wake_listener.set()
 
-    def _tell(self, topic: str | None) -> None:
-        """From the listener thread: ``topic`` grew, or (None) any may have."""
+    def _on_growth(self, topic: str | None) -> None:
+        """Forward a notification to the event loop: ``topic`` grew, or (None) any log topic may have."""
         loop = self._loop
         if loop is None or self.closing:
             return
-        with suppress(RuntimeError):  # the loop was closed meanwhile
+        with suppress(RuntimeError):  # the event loop was closed meanwhile
             loop.call_soon_threadsafe(self._grew, topic)
 
     def _grew(self, topic: str | None) -> None:
@@ -218,10 +221,10 @@ class LiveStreams:
             reader.add_done_callback(self._readers.discard)
 
     async def _catch_up(self, tail: Tail) -> None:
-        """Read what the stream has behind the tail, once for all its subscribers."""
+        """Read the events after the tail, once for all its subscribers."""
         try:
             while tail.grown and tail.subscribers and not self.closing:
-                tail.grown = False  # from here on a notification may mean something this read does not see
+                tail.grown = False  # a later notification may be about events that this read does not see
                 try:
                     _, events = await self.read(tail.slug, after=tail.cursor)
                 except IngestError as error:
@@ -231,7 +234,7 @@ class LiveStreams:
                     continue
                 if events:
                     tail.extend(events)
-                    tail.grown = True  # there may be more than one read brings
+                    tail.grown = True  # the log may have more events than one read returns
         finally:
             tail.reading = False
 
@@ -245,11 +248,10 @@ class Subscriber:
         self._cursor = cursor
 
     async def next(self, *, seconds: float) -> tuple[Gap | None, list[Served]]:
-        """The next events, in order and without a hole that is not told; none after ``seconds`` or at the end
-        (``LiveStreams.closing``).
+        """Return the next events in order, and the gap before them; none after ``seconds`` or while closing.
 
         Raises:
-            Unavailable: the log; ask again.
+            Unavailable: the log; call it again.
         """
         gap: Gap | None = None
         events = self._tail.after(self._cursor)
@@ -263,6 +265,7 @@ class Subscriber:
         return gap, events
 
     def close(self) -> None:
+        """Unsubscribe."""
         self._live.leave(self._tail)
 
 

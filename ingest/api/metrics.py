@@ -1,10 +1,10 @@
-"""Metrics for Prometheus: counters of this process; the service's state, read at each scrape."""
+"""Metrics for Prometheus: counters of this process, and the state of the service, read at each scrape."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -23,17 +23,17 @@ CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 
 class Metrics:
-    """One registry for one application: tests make many of them in one process."""
+    """Metrics of one application, in a registry of their own: tests create many applications in one process."""
 
     def __init__(self, *, status: Callable[[], Status], subscribers: Callable[[], int]) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
         self.requests = Counter(
-            "ingest_api_requests", "Answers by route, method and status.", ["route", "method", "status"],
+            "ingest_api_requests", "Responses by route, method and status.", ["route", "method", "status"],
             registry=self.registry,
         )  # fmt: skip
         self.seconds = Histogram(
             "ingest_api_request_seconds",
-            "Time to the end of an answer, by route; streams are not among them.",
+            "Time to the end of a response, by route; streams are not included.",
             ["route"],
             registry=self.registry,
         )
@@ -43,11 +43,11 @@ class Metrics:
             ["topic"],
             registry=self.registry,
         )
-        Gauge("ingest_api_streams", "Streams open now.", registry=self.registry).set_function(subscribers)
+        Gauge("ingest_api_streams", "Open streams.", registry=self.registry).set_function(subscribers)
         self.registry.register(_DatabaseState(status))
 
     def exposition(self) -> bytes:
-        """The text format; reads the database, so call it in a thread."""
+        """Return the text format of Prometheus; call it in a thread, because it reads the database."""
         return generate_latest(self.registry)
 
 
@@ -56,10 +56,10 @@ class _DatabaseState(Collector):
         self._status = status
 
     def describe(self) -> list[Metric]:
-        return []  # or registering would read the database
+        return []  # registering the collector would read the database otherwise
 
     def collect(self) -> Iterator[Metric]:
-        up = GaugeMetricFamily("ingest_database_up", "1 where the database could be read for this scrape.")
+        up = GaugeMetricFamily("ingest_database_up", "1 if the database could be read for this scrape.")
         try:
             status = self._status()
         except IngestError as error:
@@ -69,58 +69,66 @@ class _DatabaseState(Collector):
             return
         up.add_metric([], 1)
         yield up
-        yield from state(status)
+        yield from status_metrics(status)
 
 
-def state(status: Status) -> Iterator[Metric]:
-    """The service's state as gauges."""
-
-    def labelled(name: str, about: str, label: str, values: Iterator[tuple[str, float]]) -> Metric:
-        family = GaugeMetricFamily(name, about, labels=[label])
-        for key, value in values:
-            family.add_metric([key], value)
-        return family
-
-    yield labelled("ingest_feeds", "Feeds by state.", "state", iter(status.feeds.items()))
-    yield GaugeMetricFamily(
-        "ingest_feeds_failing", "Enabled feeds whose last poll failed.", status.feeds_failing
-    )
-    yield GaugeMetricFamily("ingest_feeds_due", "Feeds waiting to be polled.", status.feeds_due)
-    yield GaugeMetricFamily(
+_GAUGES: Final[tuple[tuple[str, str, Callable[[Status], float]], ...]] = (
+    ("ingest_feeds_failing", "Enabled feeds whose last poll failed.", lambda status: status.feeds_failing),
+    ("ingest_feeds_due", "Feeds waiting to be polled.", lambda status: status.feeds_due),
+    (
         "ingest_feeds_due_lag_seconds",
-        "How long the feed that waits longest has been due.",
-        status.due_lag.total_seconds(),
-    )
-    yield labelled("ingest_polls_last_hour", "Polls by result.", "result", iter(status.polls.items()))
-    yield GaugeMetricFamily("ingest_pages_waiting", "Articles' pages to be fetched.", status.pages_waiting)
-    yield labelled(
-        "ingest_pages_last_hour", "Tries of articles' pages by result.", "result", iter(status.pages.items())
-    )
-    yield GaugeMetricFamily("ingest_articles", "Articles stored (large: an estimate).", status.articles)
-    yield GaugeMetricFamily("ingest_revisions", "Revisions stored (large: an estimate).", status.revisions)
-    yield GaugeMetricFamily(
-        "ingest_quarantine_records", "Records of the log set aside and not replayed.", status.quarantine
-    )
-    yield GaugeMetricFamily(
+        "Time for which the longest waiting feed has been due.",
+        lambda status: status.due_lag.total_seconds(),
+    ),
+    ("ingest_pages_waiting", "Article pages that wait to be fetched.", lambda status: status.pages_waiting),
+    ("ingest_articles", "Articles stored (large: an estimate).", lambda status: status.articles),
+    ("ingest_revisions", "Revisions stored (large: an estimate).", lambda status: status.revisions),
+    (
+        "ingest_quarantine_records",
+        "Quarantined records of the log that were not replayed.",
+        lambda status: status.quarantine,
+    ),
+    (
         "ingest_quarantine_entries",
-        "Entries of feeds set aside; polls bring them again.",
-        status.quarantine_entries,
-    )
-    yield labelled(
+        "Quarantined entries of feeds; the next poll brings them again.",
+        lambda status: status.quarantine_entries,
+    ),
+    (
+        "ingest_websub_pushes_waiting",
+        "Pushes of hubs that no poller has read yet.",
+        lambda status: status.websub_pushes_waiting,
+    ),
+)
+_LABELLED_GAUGES: Final[tuple[tuple[str, str, str, Callable[[Status], Mapping[str, float]]], ...]] = (
+    ("ingest_feeds", "Feeds by state.", "state", lambda status: status.feeds),
+    ("ingest_polls_last_hour", "Polls by result.", "result", lambda status: status.polls),
+    ("ingest_pages_last_hour", "Fetches of article pages by result.", "result", lambda status: status.pages),
+    (
+        "ingest_websub_subscriptions",
+        "WebSub subscriptions by state.",
+        "state",
+        lambda status: status.websub_subscriptions,
+    ),
+    (
         "ingest_stream_cursor",
         "The last cursor of each stream.",
         "topic",
-        ((stream.topic, stream.cursor) for stream in status.streams),
-    )
-    yield labelled(
-        "ingest_subscriptions",
-        "Subscriptions with hubs, by state.",
-        "state",
-        iter(status.subscriptions.items()),
-    )
-    yield GaugeMetricFamily("ingest_pushes_waiting", "Sent by hubs and not read yet.", status.pushes_waiting)
+        lambda status: {stream.topic: stream.cursor for stream in status.streams},
+    ),
+)
+
+
+def status_metrics(status: Status) -> Iterator[Metric]:
+    """Yield the state of the service as gauges."""
+    for name, description, value in _GAUGES:
+        yield GaugeMetricFamily(name, description, value(status))
+    for name, description, label, values in _LABELLED_GAUGES:
+        family = GaugeMetricFamily(name, description, labels=[label])
+        for key, count in values(status).items():
+            family.add_metric([key], count)
+        yield family
     lag = GaugeMetricFamily(
-        "ingest_log_group_lag_records", "Records not yet committed.", labels=["topic", "group"]
+        "ingest_log_group_lag_records", "Records that the group has not committed.", labels=["topic", "group"]
     )
     for group in status.groups:
         lag.add_metric([group.topic, group.group], group.lag)
@@ -128,7 +136,7 @@ def state(status: Status) -> Iterator[Metric]:
 
 
 class CountRequests:
-    """Middleware: every answer is counted under its route (the pattern, not the path)."""
+    """Middleware: counts every response under its route (the pattern, not the path)."""
 
     def __init__(
         self, app: ASGIApp, *, metrics: Metrics, routes: list[Route], streams: frozenset[str]
@@ -144,7 +152,7 @@ class CountRequests:
             return
         route = next((r.path for r in self._routes if r.matches(scope)[0] is not Match.NONE), "(none)")
         method = scope["method"] if scope["method"] in {"GET", "HEAD"} else "(other)"
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -153,4 +161,4 @@ class CountRequests:
 
         await self._app(scope, receive, counted)
         if route not in self._streams:
-            self._metrics.seconds.labels(route).observe(time.perf_counter() - begun)
+            self._metrics.seconds.labels(route).observe(time.perf_counter() - started_at)

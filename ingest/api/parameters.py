@@ -1,4 +1,4 @@
-"""What a route takes: its query parameters by name, each one at most once, nothing else."""
+"""Query parameters of a request: each by name, at most once, and no others."""
 
 from __future__ import annotations
 
@@ -11,33 +11,35 @@ from ingest.errors import Refused
 
 
 def query_parameters(request: Request, *accepted: str) -> dict[str, str]:
-    """The query parameters of ``request``.
+    """Return the query parameters of a request.
 
     Raises:
-        Refused: one that the route does not take, or one that is given twice.
+        Refused: a parameter is not one of ``accepted``, or occurs twice.
     """
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         if name not in accepted:
             raise Refused("query parameter", name, _names(accepted))
-        if name in found:
-            raise Refused(name, [found[name], value], "one value")
-        found[name] = value
-    return found
+        if name in values:
+            raise Refused(name, [values[name], value], "one value")
+        values[name] = value
+    return values
 
 
-def required(found: dict[str, str], name: str, accepted: str) -> str:
-    """
+def required(values: dict[str, str], name: str, accepted: str) -> str:
+    """Return the value of a parameter that must be present.
+
     Raises:
-        Refused: ``name`` was not given, or is empty.
+        Refused: the parameter is missing or empty.
     """
-    if not found.get(name):
-        raise Refused(name, found.get(name), accepted)
-    return found[name]
+    if not values.get(name):
+        raise Refused(name, values.get(name), accepted)
+    return values[name]
 
 
 def read_number(thing: str, value: str, *, least: int, most: int) -> int:
-    """
+    """Return a whole number within bounds.
+
     Raises:
         Refused: not a whole number, or out of bounds.
     """

@@ -1,8 +1,9 @@
-"""Answers: our types as JSON, errors in one form, and the headers that every answer has."""
+"""Responses: our types as JSON, errors in one form, and the headers of every response."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from starlette.datastructures import MutableHeaders
@@ -25,10 +26,11 @@ HEADERS: Final = {
     "x-frame-options": "DENY",
 }
 _SHOWN_CHARACTERS: Final = 200
+ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 class NotFound(IngestError):
-    """What the path names does not exist."""
+    """The resource that the path names does not exist."""
 
     def __init__(self, parameter: str, value: str, expected: str) -> None:
         super().__init__(parameter, value, expected)
@@ -38,17 +40,17 @@ class NotFound(IngestError):
 
 
 class Json(Response):
-    """JSON of anything ``plain`` knows."""
+    """JSON of any value that :func:`ingest.jsonable.jsonable` accepts."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        # A lone surrogate, as a path may hold, has no UTF-8.
+        # A path may contain a lone surrogate, which has no UTF-8 encoding.
         return json_line(content).encode("utf-8", "backslashreplace")
 
 
 def error(status: int, *, parameter: str, value: object, expected: str, **more: Any) -> Json:
-    """The one form of every error."""
+    """Return an error in the form that all errors have."""
     shown = value if value is None or isinstance(value, int | list) else str(value)
     if isinstance(shown, str) and len(shown) > _SHOWN_CHARACTERS:
         shown = f"{shown[:_SHOWN_CHARACTERS]}… ({len(shown)} characters)"
@@ -56,54 +58,60 @@ def error(status: int, *, parameter: str, value: object, expected: str, **more: 
 
 
 def public(failure: IngestError) -> str:
-    """What anybody may read of it. The words of a driver name servers and users: those are for our log."""
+    """Return the message for clients. Messages of a driver name servers and users, so only the log has them."""
     return f"{failure.component} is not available" if isinstance(failure, Unavailable) else str(failure)
 
 
 async def refused(_request: Request, exception: Exception) -> Response:
+    """Respond with 400 to a refused parameter."""
     if not isinstance(exception, Refused):
         raise exception
     return error(400, parameter=exception.thing, value=exception.value, expected=exception.accepted)
 
 
 async def not_found(_request: Request, exception: Exception) -> Response:
+    """Respond with 404 to a name that does not exist."""
     if not isinstance(exception, NotFound):
         raise exception
     return error(404, parameter=exception.parameter, value=exception.value, expected=exception.expected)
 
 
 async def unavailable(_request: Request, exception: Exception) -> Response:
-    logger.warning("answered 503: %s", exception)
+    """Respond with 503 while the database or log is not available."""
+    logger.warning("responded 503: %s", exception)
     value = public(exception) if isinstance(exception, IngestError) else None
-    answer = error(503, parameter="service", value=value, expected="another try in a moment")
-    answer.headers["retry-after"] = "2"
-    return answer
+    response = error(503, parameter="service", value=value, expected="a retry after a few seconds")
+    response.headers["retry-after"] = "2"
+    return response
 
 
 async def http_error(request: Request, exception: Exception) -> Response:
-    """Starlette's own: no such path, or not with this method."""
+    """Respond to errors of Starlette: no such path, or not with this method."""
     if not isinstance(exception, HTTPException):
         raise exception
     if exception.status_code == 405:
-        sent = request.url.path.startswith("/push/")
-        expected = "GET or POST" if sent else "GET"
-        answer = error(405, parameter="method", value=request.method, expected=expected)
-        answer.headers["allow"] = "GET, HEAD, POST" if sent else "GET, HEAD"
-        return answer
+        is_callback = request.url.path.startswith("/push/")
+        expected = "GET or POST" if is_callback else "GET"
+        response = error(405, parameter="method", value=request.method, expected=expected)
+        response.headers["allow"] = "GET, HEAD, POST" if is_callback else "GET, HEAD"
+        return response
     return error(
         exception.status_code, parameter="path", value=request.url.path, expected="a path of /openapi.json"
     )
 
 
-async def broken(_request: Request, _exception: Exception) -> Response:
-    """A mistake of ours; the log has the traceback."""
+async def internal_error(_request: Request, _exception: Exception) -> Response:
+    """Respond with 500 to a defect of the service; the log has the traceback."""
     return error(
-        500, parameter="service", value=None, expected="nothing else of you: this is a fault of ours"
+        500,
+        parameter="service",
+        value=None,
+        expected="no change of the request: this is a defect of the service",
     )
 
 
 class SafeHeaders:
-    """Middleware: ``HEADERS`` on every answer."""
+    """Middleware: adds ``HEADERS`` to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

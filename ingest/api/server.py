@@ -1,4 +1,4 @@
-"""Serving the application on an address of our own until we are asked to stop."""
+"""Serve the API on a socket until a stop is requested."""
 
 from __future__ import annotations
 
@@ -15,23 +15,25 @@ from ingest.errors import Unavailable
 from ingest.runtime import Stop, address_refused, base_url, bind_port, failpoint
 
 GRACE_SECONDS: Final = 10
-"""Answers under way at a stop get this long; streams end at once, after the event they are sending."""
+"""Responses in progress at a stop may take this long; streams end after the event that they are sending."""
 BACKLOG: Final = 512
 USER_TIMEOUT: Final = 60_000
-"""Milliseconds after which Linux gives up a connection whose client takes nothing (RFC 5482)."""
+"""Milliseconds after which Linux closes a connection whose client reads nothing (RFC 5482)."""
 
 
 def serve_api(
-    app: Starlette,
+    api: Starlette,
     *,
     host: str,
     port: int,
     stop: Stop,
     on_bound: Callable[[str], object] = lambda _url: None,
 ) -> None:
-    """Serve until ``stop``, then end streams in order and let answers finish. Port 0: any free one.
+    """Serve until ``stop``, then end streams in order and let responses finish.
 
-    ``on_bound`` gets the URL once requests are answered.
+    Args:
+        port: 0 binds any free port.
+        on_bound: receives the URL once requests are served.
 
     Raises:
         Refused: the address cannot be bound.
@@ -41,7 +43,7 @@ def serve_api(
         url = base_url(bound)
         server = _Server(
             uvicorn.Config(
-                app,
+                api,
                 lifespan="on",
                 log_config=None,
                 access_log=False,
@@ -53,30 +55,30 @@ def serve_api(
             ),
             on_started=lambda: on_bound(url),
         )
-        asyncio.run(_serve(server, app, bound, stop))
+        asyncio.run(_serve(server, api, bound, stop))
         if not server.started:
-            raise Unavailable("API", "the application did not start; its log says why")
+            raise Unavailable("API", "the application did not start; see its log")
     failpoint("serve.stopped")
 
 
-async def _serve(server: _Server, app: Starlette, bound: socket.socket, stop: Stop) -> None:
+async def _serve(server: _Server, api: Starlette, bound: socket.socket, stop: Stop) -> None:
     loop = asyncio.get_running_loop()
 
     def end() -> None:
-        # The server waits for open answers, and a live stream is one: they have to end first.
-        app.state.live.stop()
+        # The server waits for open responses, and live streams are open responses, so they have to end first.
+        api.state.live.stop()
         server.should_exit = True
 
-    def end_from_anywhere() -> None:
+    def end_from_any_thread() -> None:
         if not loop.is_closed():
             loop.call_soon_threadsafe(end)
 
-    stop.on_request(end_from_anywhere)
+    stop.on_request(end_from_any_thread)
     await server.serve(sockets=[bound])
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn without its signal handlers, for stopping is the process's affair; it tells when it answers."""
+    """Uvicorn without signal handlers, which belong to the process; calls ``on_started`` once it serves requests."""
 
     def __init__(self, config: uvicorn.Config, *, on_started: Callable[[], object]) -> None:
         super().__init__(config)

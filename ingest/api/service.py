@@ -1,9 +1,10 @@
-"""What operators and clients ask about the service itself: health, metrics, status, schemas."""
+"""Handlers of the service itself: health, metrics, status, schemas."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,7 +12,7 @@ from starlette.responses import Response
 from ingest import wire
 from ingest.alerts import alert_schema
 from ingest.api.metrics import CONTENT_TYPE, Metrics
-from ingest.api.openapi import document
+from ingest.api.openapi import describe_api
 from ingest.api.parameters import query_parameters
 from ingest.api.responses import Json, public
 from ingest.api.threads import Threads
@@ -22,9 +23,11 @@ from ingest.streams import event_schema
 
 logger = logging.getLogger(__name__)
 
+OK: Final = "ok"
+
 
 class ServiceRoutes:
-    """Handlers that tell about the service."""
+    """Handlers that report the state of the service."""
 
     def __init__(
         self,
@@ -40,41 +43,45 @@ class ServiceRoutes:
         self._status = status
 
     async def alive(self, request: Request) -> Response:
-        """This process answers; nothing else is asked."""
+        """Respond with 200: the process serves requests. Nothing else is checked."""
         query_parameters(request)
-        return Json({"status": "ok"})
+        return Json({"status": OK})
 
     async def ready(self, request: Request) -> Response:
-        """200 where every check passes; 503 with the reason of each that does not."""
+        """Respond with 200 if every check passes, else 503 with the reason of each failed check."""
         query_parameters(request)
-        found = await self._threads.run(self._check)
-        passed = all(answer == "ok" for answer in found.values())
-        return Json({"status": "ok" if passed else "not ready", "checks": found}, 200 if passed else 503)
+        results = await self._threads.run(self._check)
+        passed = all(result == OK for result in results.values())
+        return Json({"status": OK if passed else "not ready", "checks": results}, 200 if passed else 503)
 
     def _check(self) -> dict[str, str]:
-        found: dict[str, str] = {}
+        results: dict[str, str] = {}
         for name, check in self._checks.items():
             try:
                 check()
             except IngestError as error:
                 logger.warning("not ready: %s: %s", name, error)
-                found[name] = public(error)
+                results[name] = public(error)
             else:
-                found[name] = "ok"
-        return found
+                results[name] = OK
+        return results
 
     async def metrics(self, request: Request) -> Response:
+        """Respond with the metrics in the text format of Prometheus."""
         query_parameters(request)
         return Response(await self._threads.run(self._metrics.exposition), media_type=CONTENT_TYPE)
 
     async def status(self, request: Request) -> Response:
+        """Respond with counts and lags."""
         query_parameters(request)
         return Json(status_body(await self._threads.run(self._status)))
 
     async def schema(self, request: Request) -> Response:
+        """Respond with the JSON Schemas of articles, events and alerts."""
         query_parameters(request)
         return Json({"article": wire.json_schema(), "event": event_schema(), "alert": alert_schema()})
 
     async def openapi(self, request: Request) -> Response:
+        """Respond with the OpenAPI document."""
         query_parameters(request)
-        return Json(document())
+        return Json(describe_api())

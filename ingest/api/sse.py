@@ -1,4 +1,4 @@
-"""Server-Sent Events (WHATWG HTML, §9.2): one stream to one client until it leaves or we stop."""
+"""Server-Sent Events (WHATWG HTML, §9.2): one stream to one client, until either side ends it."""
 
 from __future__ import annotations
 
@@ -20,35 +20,38 @@ from ingest.streams import Gap, StreamStart, gap_body
 logger = logging.getLogger(__name__)
 
 HEARTBEAT: Final = timedelta(seconds=15)
-"""A comment is sent when nothing else was for this long: proxies drop silent connections."""
+"""A comment is sent after this time without events, because proxies close silent connections."""
 SEND_SECONDS: Final = 30.0
-"""A client that takes nothing for this long is let go; it resumes from its cursor."""
+"""A client that receives nothing for this long is disconnected; it resumes from its cursor."""
 CHUNK_BYTES: Final = 64 * 1024
 RETRY_MILLISECONDS: Final = 2000
-"""What we ask clients to wait before they reconnect."""
+"""Time that clients wait before they reconnect."""
 
 HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"x-accel-buffering", b"no"),  # nginx would hold events back
+    (b"x-accel-buffering", b"no"),  # prevents nginx from buffering events
 ]
 
 
 class EventStream:
-    """An ASGI answer that sends the events of one stream as they come."""
+    """An ASGI response that sends the events of one stream as they arrive.
+
+    Args:
+        on_sent: receives the number of events in each chunk that the server accepted.
+    """
 
     def __init__(
         self,
         live: LiveStreams,
         slug: str,
-        beginning: StreamStart,
+        start: StreamStart,
         *,
         on_sent: Callable[[int], object],
         heartbeat: timedelta = HEARTBEAT,
     ) -> None:
-        """``on_sent`` is told how many events each piece had that the server took."""
         self._live = live
         self._slug = slug
-        self._beginning = beginning
+        self._start = start
         self._on_sent = on_sent
         self._heartbeat = heartbeat.total_seconds()
 
@@ -57,39 +60,39 @@ class EventStream:
             await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
             await send({"type": "http.response.body", "body": b""})
             return
-        subscriber = await self._live.subscribe(self._slug, cursor=self._beginning.cursor)
+        subscriber = await self._live.subscribe(self._slug, cursor=self._start.cursor)
         try:
             sender = asyncio.create_task(self._send(subscriber, send))
-            leaving = asyncio.create_task(_left(receive))
+            disconnect = asyncio.create_task(_disconnected(receive))
             try:
-                await asyncio.wait({sender, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({sender, disconnect}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                for one in (sender, leaving):
-                    one.cancel()
-                for one in (sender, leaving):
+                for task in (sender, disconnect):
+                    task.cancel()
+                for task in (sender, disconnect):
                     with suppress(asyncio.CancelledError):
-                        await one
+                        await task
         except TimeoutError:
-            # Returning closes the connection; what is in its buffers goes with it (see server.USER_TIMEOUT).
+            # Returning closes the connection and discards its buffers (see server.USER_TIMEOUT).
             logger.info(
-                "stream %s: a client took nothing for %.0f s and was let go", self._slug, SEND_SECONDS
+                "stream %s: disconnected a client that received nothing for %.0f s", self._slug, SEND_SECONDS
             )
         finally:
             subscriber.close()
 
     async def _send(self, subscriber: Subscriber, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
-        # An id without data is no event, but tells the client from where to resume before the first one came.
-        opening = b"retry: %d\nid: %d\n\n" % (RETRY_MILLISECONDS, self._beginning.cursor)
-        if self._beginning.gap is not None:
-            opening += gap_frame(self._beginning.gap)
+        # An id without data is not an event, but sets the cursor from which the client resumes before the first event.
+        opening = b"retry: %d\nid: %d\n\n" % (RETRY_MILLISECONDS, self._start.cursor)
+        if self._start.gap is not None:
+            opening += gap_frame(self._start.gap)
         await _body(send, opening)
         while not self._live.closing:
             try:
                 gap, events = await subscriber.next(seconds=self._heartbeat)
             except Unavailable as error:
                 logger.warning("stream %s: %s", self._slug, error)
-                await _body(send, b": the log is not available, trying again\n\n")
+                await _body(send, b": the log is not available, retrying\n\n")
                 await asyncio.sleep(1)
                 continue
             if gap is not None:
@@ -100,23 +103,23 @@ class EventStream:
                 failpoint("serve.sent")
                 self._on_sent(count)
             if not events and not self._live.closing:
-                await _body(send, b": still here\n\n")
+                await _body(send, b": heartbeat\n\n")
         await send({"type": "http.response.body", "body": b": closing\n\n", "more_body": False})
         failpoint("serve.closed")
 
 
 def event_frame(event: Served) -> bytes:
-    """One event on the wire."""
+    """Return one event in the format of Server-Sent Events."""
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.cursor, event.kind.encode(), event.body)
 
 
 def gap_frame(gap: Gap) -> bytes:
-    """The gap as an event. Its id is the cursor before the first that is left: it is not told again."""
+    """Return a gap as an event. Its id is the cursor before the first available event, so that it is sent once."""
     return b"id: %d\nevent: gap\ndata: %s\n\n" % (gap.first_cursor - 1, json.dumps(gap_body(gap)).encode())
 
 
 def chunks(events: Sequence[Served]) -> Iterator[tuple[int, bytes]]:
-    """Frames of ``events`` in pieces of about ``CHUNK_BYTES``, each of whole frames, with their number."""
+    """Yield chunks of about ``CHUNK_BYTES``, each with the number of its whole events."""
     frames: list[bytes] = []
     size = 0
     for event in events:
@@ -135,7 +138,7 @@ async def _body(send: Send, chunk: bytes) -> None:
     )
 
 
-async def _left(receive: Receive) -> None:
-    """Return when the client is gone."""
+async def _disconnected(receive: Receive) -> None:
+    """Return when the client has disconnected."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,4 +1,4 @@
-"""Topics and their streams, and that of the alerts: as pages of events, and live."""
+"""Handlers of topics, their streams and the stream of alerts: as result pages, and live."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from ingest.types import Record
 MAX_EVENTS: Final = 500
 DEFAULT_EVENTS: Final = 100
 MAX_STREAMS: Final = 1000
-"""Open at once in one process."""
+"""Maximum number of open streams in one process."""
 
 
 class TooManyStreams(IngestError):
-    """This process has as many streams open as it may; try later, or another process."""
+    """The process has the maximum number of open streams; retry later, or at another process."""
 
 
 class TopicRoutes:
-    """Handlers over topics and streams."""
+    """Handlers that read topics and streams."""
 
     def __init__(
         self,
@@ -54,72 +54,78 @@ class TopicRoutes:
         self._metrics = metrics
         self._heartbeat = heartbeat
 
-    async def listed(self, request: Request) -> Response:
+    async def list_topics(self, request: Request) -> Response:
+        """Respond with all topics."""
         query_parameters(request)
-        found = await self._threads.run(lambda: topics.list_topics(self._engine))
-        return Json({"topics": [topic_body(one) for one in found]})
+        listed = await self._threads.run(lambda: topics.list_topics(self._engine))
+        return Json({"topics": [topic_body(topic) for topic in listed]})
 
     async def events(self, request: Request) -> Response:
-        """A page behind a cursor; 410 where retention was faster, unless the beginning was asked for."""
+        """Respond with events after a cursor.
+
+        Where retention deleted some of them the status is 410, except for cursor 0, which means the start.
+        """
         return await self._events(request, await self._slug(request))
 
     async def alerts(self, request: Request) -> Response:
-        """The same of the alerts."""
+        """Respond with alerts after a cursor, like :meth:`events`."""
         return await self._events(request, ALERTS_STREAM)
 
     async def _events(self, request: Request, slug: str) -> Response:
-        found = query_parameters(request, "after", "limit")
-        after = read_cursor("after", found.get("after", "0"))
+        parameters = query_parameters(request, "after", "limit")
+        after = read_cursor("after", parameters.get("after", "0"))
         limit = (
-            read_number("limit", found["limit"], least=1, most=MAX_EVENTS)
-            if "limit" in found
+            read_number("limit", parameters["limit"], least=1, most=MAX_EVENTS)
+            if "limit" in parameters
             else DEFAULT_EVENTS
         )
-        beginning = await self._threads.run(
-            lambda: start_reading(self._reader, slug, after, parameter="after")
-        )
-        gap = beginning.gap
+        start = await self._threads.run(lambda: start_reading(self._reader, slug, after, parameter="after"))
+        gap = start.gap
         records: Sequence[Record] = ()
         if gap is None or after == 0:
             records = await self._threads.run(
-                lambda: self._reader.read(stream_topic(slug), after=beginning.cursor, limit=limit)
+                lambda: self._reader.read(stream_topic(slug), after=start.cursor, limit=limit)
             )
-            gap = gap or find_gap(slug, records, after=beginning.cursor)
+            gap = gap or find_gap(slug, records, after=start.cursor)
         if gap is not None and after != 0:
-            expected = f"a cursor that is still held; after={gap.first_cursor - 1} reads on from the first"
+            expected = (
+                f"a cursor that is still available; after={gap.first_cursor - 1} resumes at the first event"
+            )
             return error(410, parameter="after", value=after, expected=expected, gap=gap_body(gap))
         page = b'{"topic":%s,"first_cursor":%d,"last_cursor":%d,"next_after":%d,"gap":%s,"events":[%s]}' % (
             Json(slug).body,
-            beginning.first_cursor,
-            max(beginning.last_cursor, records[-1].offset if records else 0),
-            records[-1].offset if records else beginning.cursor,
+            start.first_cursor,
+            max(start.last_cursor, records[-1].offset if records else 0),
+            records[-1].offset if records else start.cursor,
             Json(None if gap is None else gap_body(gap)).body,
             b",".join(event_line(record) for record in records),
         )
         return Response(page, media_type="application/json")
 
     async def stream(self, request: Request) -> Response:
+        """Respond with the live stream of a topic."""
         return await self._stream(request, await self._slug(request))
 
     async def alert_stream(self, request: Request) -> Response:
+        """Respond with the live stream of alerts."""
         return await self._stream(request, ALERTS_STREAM)
 
     async def _stream(self, request: Request, slug: str) -> Response:
-        found = query_parameters(request, "after")
-        # A client that reconnects sends both: the header is where it really is.
+        parameters = query_parameters(request, "after")
+        # A client that reconnects sends both; the header is its current position.
         header = request.headers.get("last-event-id", "")
-        cursor, thing = None, "after"
+        cursor, parameter = None, "after"
         if header:
-            cursor, thing = read_cursor("Last-Event-ID", header), "Last-Event-ID"
-        elif "after" in found:
-            cursor = read_cursor("after", found["after"])
+            cursor, parameter = read_cursor("Last-Event-ID", header), "Last-Event-ID"
+        elif "after" in parameters:
+            cursor = read_cursor("after", parameters["after"])
         if self._live.subscribers >= MAX_STREAMS:
             raise TooManyStreams(f"{MAX_STREAMS} streams are open")
-        beginning = await self._threads.run(
-            lambda: start_reading(self._reader, slug, cursor, parameter=thing)
+        start = await self._threads.run(
+            lambda: start_reading(self._reader, slug, cursor, parameter=parameter)
         )
         counter = self._metrics.events.labels(slug)
-        stream = EventStream(self._live, slug, beginning, on_sent=counter.inc, heartbeat=self._heartbeat)
+        stream = EventStream(self._live, slug, start, on_sent=counter.inc, heartbeat=self._heartbeat)
         return _Streaming(stream)
 
     async def _slug(self, request: Request) -> str:
@@ -130,7 +136,7 @@ class TopicRoutes:
 
 
 class _Streaming(Response):
-    """Starlette sends a route's answer by calling it; this one is an event stream."""
+    """A response that runs an event stream: Starlette sends a response by calling it."""
 
     def __init__(self, stream: EventStream) -> None:
         super().__init__()

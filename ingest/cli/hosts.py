@@ -1,29 +1,28 @@
-"""The hosts that are asked: how often, and which asked to be left alone."""
+"""``ingest hosts``: rate limits and pauses of the hosts that feeds are on."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import click
 
 from ingest import app, runtime
-from ingest.cli.render import clean, when
-from ingest.db import hosts as known_hosts
+from ingest.cli.output import json_option, print_json
+from ingest.cli.render import clean, timestamp
 from ingest.db.hosts import HostStatus
-from ingest.errors import Refused
-from ingest.jsonable import jsonable
 from ingest.schedule import format_duration
-from ingest.settings import Settings, read_spacing
+from ingest.settings import Settings, parse_spacing
 from ingest.urls import is_loopback
+from ingest.usecases import hosts as usecases
 
 NAME = "ingest hosts"
 
 
 @click.group()
 def hosts() -> None:
-    """The hosts that feeds are on: what each may be asked, by all pollers together.
+    """List hosts and change their rate limits.
+
+    A rate limit holds for all pollers together.
 
     \b
     Examples:
@@ -33,10 +32,12 @@ def hosts() -> None:
 
 
 @hosts.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_obj
 def list_(settings: Settings, *, as_json: bool) -> None:
-    """All hosts, those with most feeds first: feeds, time between two requests, and a pause with its reason.
+    """List hosts: feeds, time between two requests, pause.
+
+    Hosts with most feeds come first.
 
     \b
     Examples:
@@ -44,85 +45,65 @@ def list_(settings: Settings, *, as_json: bool) -> None:
       ingest hosts list --json | jq '.[] | select(.paused_until != null)'
     """
     with app.open_database(settings, name=NAME) as engine:
-        listed = known_hosts.list_hosts(engine)
-    now = runtime.now()
-    # What a server on this machine asks for holds for the feed that was told, and for no other.
-    found = [
-        replace(host, paused_until=None, pause_reason=None) if is_loopback(host.host) else host
-        for host in listed
-    ]
+        listed = usecases.list_hosts(engine)
     if as_json:
-        click.echo(json.dumps(jsonable(found), indent=2))
+        print_json(listed)
         return
-    for host in found:
-        if is_loopback(host.host):
-            click.echo(f"{host.feeds:>6}  {'none':>6}  {host.host}  this machine: asked without bounds")
-            continue
-        line = f"{host.feeds:>6}  {format_duration(_pace(settings, host)):>6}  {host.host}"
-        if host.crawl_delay is not None and host.spacing is None and host.crawl_delay > settings.host_spacing:
-            line += "  as its robots.txt asks (Crawl-delay)"
-        if host.pages:
-            line += f"  {host.pages} pages waiting"
-        if host.paused_until is not None and host.paused_until > now:
-            line += f"  paused until {when(host.paused_until)}: {clean(host.pause_reason)}"
-        click.echo(line)
-    if not found:
+    now = runtime.now()
+    for host in listed:
+        click.echo(_line(host, default=settings.host_spacing, now=now))
+    if not listed:
         click.echo("no feeds yet; add one with `ingest feeds add URL`", err=True)
+
+
+def _line(host: HostStatus, *, default: timedelta, now: datetime) -> str:
+    if is_loopback(host.host):
+        return f"{host.feeds:>6}  {'none':>6}  {host.host}  loopback address: no rate limit"
+    spacing = usecases.effective_spacing(host, default=default)
+    line = f"{host.feeds:>6}  {format_duration(spacing):>6}  {host.host}"
+    if host.crawl_delay is not None and host.spacing is None and host.crawl_delay > default:
+        line += "  Crawl-delay of its robots.txt"
+    if host.pages:
+        line += f"  {host.pages} pages waiting"
+    if host.paused_until is not None and host.paused_until > now:
+        line += f"  paused until {timestamp(host.paused_until)}: {clean(host.pause_reason)}"
+    return line
 
 
 @hosts.command("set")
 @click.argument("host")
-@click.option("--spacing", required=True, help="Time between two polls, such as 10s; `default`: the setting.")
+@click.option(
+    "--spacing", required=True, help="Time between two requests, such as 10s; `default`: INGEST_HOST_SPACING."
+)
 @click.pass_obj
 def set_(settings: Settings, host: str, *, spacing: str) -> None:
-    """Ask HOST more or less often than others.
+    """Set the time between two requests to HOST.
 
     \b
     Examples:
       ingest hosts set www.example.org --spacing 10s
       ingest hosts set www.example.org --spacing default
     """
-    wanted: timedelta | None = None if spacing == "default" else read_spacing("--spacing", spacing)
+    new_spacing = None if spacing == "default" else parse_spacing("--spacing", spacing)
     with app.open_database(settings, name=NAME) as engine:
-        found = _known(known_hosts.list_hosts(engine), host)
-        known_hosts.set_spacing(engine, found.host, wanted, now=runtime.now())
-    click.echo(f"{found.host}: once in {format_duration(_pace(settings, replace(found, spacing=wanted)))}")
+        changed = usecases.set_spacing(engine, host, new_spacing, now=runtime.now())
+    effective = usecases.effective_spacing(changed, default=settings.host_spacing)
+    click.echo(f"{changed.host}: one request every {format_duration(effective)}")
 
 
 @hosts.command()
 @click.argument("host")
 @click.pass_obj
-def resume(settings: Settings, host: str) -> None:
-    """Ask HOST again before its pause is over.
+def unpause(settings: Settings, host: str) -> None:
+    """End the pause of HOST now.
 
     \b
     Example:
-      ingest hosts resume www.example.org
+      ingest hosts unpause www.example.org
     """
     with app.open_database(settings, name=NAME) as engine:
-        name = _known(known_hosts.list_hosts(engine), host).host
-        ended = known_hosts.unpause(engine, name, now=runtime.now())
-    click.echo(f"{name}: {'asked again from now on' if ended else 'it was not paused'}")
-
-
-def _pace(settings: Settings, host: HostStatus) -> timedelta:
-    if host.spacing is not None:
-        return host.spacing
-    return max(settings.host_spacing, host.crawl_delay or timedelta(0))
+        changed, was_paused = usecases.unpause(engine, host, now=runtime.now())
+    click.echo(f"{changed.host}: {'unpaused' if was_paused else 'not paused'}")
 
 
 commands: tuple[click.Command, ...] = (hosts,)
-
-
-def _known(found: list[HostStatus], host: str) -> HostStatus:
-    """
-    Raises:
-        Refused: no feed is there, or it has no budget.
-    """
-    folded = host.strip().lower()
-    named = next((each for each in found if each.host == folded), None)
-    if named is None:
-        raise Refused("host", host, "one that a feed is on, without port; `ingest hosts list` shows them")
-    if is_loopback(named.host):
-        raise Refused("host", host, "another machine: loopback addresses are asked without bounds")
-    return named

@@ -1,26 +1,26 @@
-"""The processes of the service, one command each, and what an operator needs around them."""
+"""The processes of the service, one command each, and the commands that prepare and check them."""
 
 from __future__ import annotations
 
 import json
-import logging
+import os
 from dataclasses import fields
 from typing import Any, Final
 
 import click
 
 from ingest import app
+from ingest.cli.output import json_option
 from ingest.db import migrate as migrations
 from ingest.errors import Refused
 from ingest.runtime import Stop
-from ingest.settings import Settings, environment_name, spell
+from ingest.settings import Settings, environment_name, format_setting
 
-logger = logging.getLogger(__name__)
+SECRET_SET: Final = "(set)"  # noqa: S105 - a placeholder for people
+_WITHOUT_VALUE: Final = {None: " is not set", SECRET_SET: " is set, and not shown"}
 
-_MISSING: Final = {None: " is not set", "(set)": " is set, and not shown"}
 
-
-def _stopping() -> Stop:
+def _stop_on_signals() -> Stop:
     stop = Stop()
     stop.install_signal_handlers()
     return stop
@@ -31,8 +31,8 @@ def _stopping() -> Stop:
 def up(settings: Settings) -> None:
     """Run the whole service on this machine until Ctrl-C.
 
-    Database, poller, consumer and API as one supervised tree; with INGEST_LOG=kafka the relay too, with
-    INGEST_ALERT_WEBHOOK the process that delivers alerts.
+    Database, poller, consumer and API run as one supervised tree. INGEST_LOG=kafka adds the relay, and
+    INGEST_ALERT_WEBHOOK adds the process that delivers alerts.
 
     \b
     Examples:
@@ -40,27 +40,31 @@ def up(settings: Settings) -> None:
       INGEST_DATA_DIR=/var/lib/news-ingest/data INGEST_API_PORT=8090 ingest up
     """
 
-    def ready(running: app.Running) -> None:
+    def on_ready(tree: app.RunningTree) -> None:
         click.echo(
-            f"ready: API at {running.api}/v1/articles; add feeds with `ingest feeds add URL`; Ctrl-C stops"
+            f"ready: API at {tree.api}/v1/articles; add feeds with `ingest feeds add URL`; Ctrl-C stops"
         )
 
-    app.run_up(settings, _stopping(), echo=lambda line: click.echo(line, err=True), on_ready=ready)
+    app.run_up(
+        settings,
+        _stop_on_signals(),
+        echo=lambda line: click.echo(line, err=True),
+        on_ready=on_ready,
+        environment=os.environ,
+    )
     click.echo("stopped")
 
 
 @click.command()
 @click.option(
-    "--to", default="head", show_default=True, help="Migration to go to; `base` takes everything back."
+    "--to", default="head", show_default=True, help="Migration to reach; `base` reverts all migrations."
 )
-@click.option(
-    "--yes", is_flag=True, help="Go back to an older migration although that can drop columns and tables."
-)
+@click.option("--yes", is_flag=True, help="Confirm a downgrade, which can drop columns and tables.")
 @click.pass_obj
 def migrate(settings: Settings, *, to: str, yes: bool) -> None:
-    """Bring the database to the schema of this version, and load the topics.
+    """Migrate the database to this version, and load the topics.
 
-    Run it before the new version's processes start; running it again changes nothing.
+    Run it before the processes of a new version start. Running it again changes nothing.
 
     \b
     Example:
@@ -71,7 +75,7 @@ def migrate(settings: Settings, *, to: str, yes: bool) -> None:
             app.migrate_database(settings, engine)
         elif not yes:
             raise Refused(
-                "--to", to, "--yes beside it: going back can drop columns and tables with their rows"
+                "--to", to, "--yes beside it, because a downgrade can drop columns and tables with their rows"
             )
         else:
             migrations.downgrade(engine, to=to)
@@ -89,66 +93,73 @@ def poll(settings: Settings) -> None:
     Example:
       ingest poll
     """
-    app.run_poller(settings, _stopping())
+    app.run_poller(settings, _stop_on_signals())
 
 
 @click.command()
 @click.pass_obj
 def consume(settings: Settings) -> None:
-    """Store what the pollers bring, until stopped.
+    """Store the articles of the log, until stopped.
 
-    On Kafka any number of consumers share the partitions; on the embedded log one works and the others stand by.
+    On Kafka any number of consumers share the partitions. On the embedded log one consumer is active and the others
+    stand by.
 
     \b
     Example:
       ingest consume
     """
-    app.run_consumer(settings, _stopping())
+    app.run_consumer(settings, _stop_on_signals())
 
 
 @click.command()
 @click.pass_obj
 def relay(settings: Settings) -> None:
-    """Copy every stream to its Kafka topic news.topic.SLUG, exactly once, until stopped.
+    """Copy every stream to Kafka exactly once, until stopped.
 
-    One relay works, others stand by.
+    The stream of a topic goes to the log topic news.topic.SLUG. One relay is active and the others stand by.
 
     \b
     Example:
       INGEST_LOG=kafka INGEST_KAFKA_BOOTSTRAP=kafka:9092 ingest relay
     """
-    app.run_relay(settings, _stopping())
+    app.run_relay(settings, _stop_on_signals())
 
 
 @click.command()
 @click.pass_obj
-def notify(settings: Settings) -> None:
-    """Deliver alerts to the webhook of INGEST_ALERT_WEBHOOK, in order and at least once, until stopped.
+def deliver(settings: Settings) -> None:
+    """Deliver alerts to the webhook, until stopped.
 
-    One works, others stand by.
+    Alerts are delivered to INGEST_ALERT_WEBHOOK in order and at least once. One process is active and the others stand
+    by.
 
     \b
     Example:
-      INGEST_ALERT_WEBHOOK=https://ops.example.org/hooks/news ingest notify
+      INGEST_ALERT_WEBHOOK=https://ops.example.org/hooks/news ingest deliver
     """
-    app.run_deliver(settings, _stopping())
+    app.run_deliver(settings, _stop_on_signals())
 
 
 @click.command()
 @click.pass_obj
 def serve(settings: Settings) -> None:
-    """Serve the HTTP API: articles, streams, health and metrics, until stopped.
+    """Serve the HTTP API and the streams, until stopped.
+
+    Articles, streams, feeds, the callbacks of hubs, health and metrics.
 
     \b
     Example:
       INGEST_API_PORT=8090 ingest serve
     """
-    from ingest.api import create_api, serve_api  # takes half a second, and only this command needs it
+    from ingest.api import (  # takes half a second to import, and only this command needs it
+        create_api,
+        serve_api,
+    )
 
-    stop = _stopping()
+    stop = _stop_on_signals()
     with (
         app.open_database(settings, name="ingest serve", pool_size=10) as engine,
-        app.retention(settings, engine, stop) as housekeeper,
+        app.open_retention(settings, engine, stop) as retention,
     ):
         api = create_api(
             engine,
@@ -162,31 +173,33 @@ def serve(settings: Settings) -> None:
             host=settings.api_host,
             port=settings.api_port,
             stop=stop,
-            on_bound=lambda where: click.echo(f"API at {where}"),
+            on_bound=lambda url: click.echo(f"API at {url}"),
         )
-        housekeeper.check()
+        retention.check()
 
 
 @click.command()
 @click.pass_obj
 def health(settings: Settings) -> None:
-    """Exit 0 if a process with these settings could work: database, its migration, and the log.
+    """Check database, migration and log; exit 0 if all are usable.
 
-    For health checks of the processes that have no HTTP port.
+    Use it as the health check of processes without an HTTP port.
 
     \b
     Example:
       ingest health || echo "not healthy"
     """
-    app.health(settings)
+    app.check_health(settings)
     click.echo("healthy")
 
 
 @click.command(name="settings")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@json_option
 @click.pass_obj
 def settings_command(settings: Settings, *, as_json: bool) -> None:
-    """Show every setting: its variable, its value now (as the variable takes it), what it takes and means.
+    """Show all settings with their values and meanings.
+
+    Values are printed in the form that the variables accept. Secrets are not printed.
 
     \b
     Example:
@@ -194,9 +207,9 @@ def settings_command(settings: Settings, *, as_json: bool) -> None:
     """
     rows: list[dict[str, Any]] = []
     for setting in fields(settings):
-        value = spell(setting.name, getattr(settings, setting.name))
+        value = format_setting(setting.name, getattr(settings, setting.name))
         if setting.metadata["secret"] and value is not None:
-            value = "(set)"
+            value = SECRET_SET
         rows.append(
             {
                 "name": setting.name,
@@ -210,8 +223,8 @@ def settings_command(settings: Settings, *, as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=2))
         return
     for row in rows:
-        said = _MISSING.get(row["value"], f" = {row['value']}")
-        click.echo(click.style(row["variable"], bold=True) + said)
+        value_text = _WITHOUT_VALUE.get(row["value"], f" = {row['value']}")
+        click.echo(click.style(row["variable"], bold=True) + value_text)
         click.echo(f"    {row['about']}; {row['accepted']}")
 
 
@@ -221,7 +234,7 @@ commands: tuple[click.Command, ...] = (
     poll,
     consume,
     relay,
-    notify,
+    deliver,
     serve,
     health,
     settings_command,

@@ -1,27 +1,28 @@
-"""What could not be handled."""
+"""``ingest quarantine``: records that could not be processed."""
 
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from ingest import app, runtime
-from ingest.cli import render
+from ingest.cli.output import json_lines_option, json_option, print_json_line
+from ingest.cli.render import clean, timestamp
 from ingest.db import quarantine as stored
 from ingest.errors import Refused
-from ingest.jsonable import json_line, jsonable
-from ingest.log.api import ARTICLES
-from ingest.runtime import failpoint
+from ingest.jsonable import jsonable
 from ingest.settings import Settings
+from ingest.usecases.quarantine import choose_records, replay_records, require_record
 
-_NUMBERS = click.IntRange(min=1, max=2**63 - 1)
+NAME: Final = "ingest quarantine"
+_NUMBER: Final = click.IntRange(min=1, max=2**63 - 1)
 
 
 @click.group()
 def quarantine() -> None:
-    """Records that could not be handled: look at them, hand them in again, drop them.
+    """List, replay and drop records that could not be processed.
 
     \b
     Examples:
@@ -31,168 +32,147 @@ def quarantine() -> None:
 
 
 @quarantine.command(name="list")
-@click.option("--replayed", is_flag=True, help="Those that were replayed too.")
+@click.option("--replayed", is_flag=True, help="List records that were replayed, too.")
 @click.option(
     "--limit",
     type=click.IntRange(1, stored.MAX_RECORDS),
     default=100,
     show_default=True,
-    help="At most so many.",
+    help="Maximum number of records.",
 )
-@click.option("--before", type=_NUMBERS, help="Numbers below this one: go on behind an earlier list.")
-@click.option("--json", "as_json", is_flag=True, help="A record a line, as JSON.")
+@click.option("--before", type=_NUMBER, help="List records with lower numbers: continues an earlier list.")
+@json_lines_option
 @click.pass_obj
 def list_records(
     settings: Settings, *, replayed: bool, limit: int, before: int | None, as_json: bool
 ) -> None:
-    """Records in quarantine, newest first: where they came from and what was wrong.
+    """List records in quarantine, newest first.
+
+    Each is shown with its log position and the error.
 
     \b
     Example:
       ingest quarantine list --replayed --json
     """
-    with app.open_database(settings, name="ingest quarantine") as engine:
-        found = stored.list_records(engine, replayed=replayed, limit=limit, below=before)
+    with app.open_database(settings, name=NAME) as engine:
+        records = stored.list_records(engine, replayed=replayed, limit=limit, below=before)
     if as_json:
-        for one in found:
-            click.echo(json_line(one))
+        for record in records:
+            print_json_line(record)
         return
-    for one in found:
-        place = f"{one.topic}/{one.partition}/{one.offset}"
-        replay_said = f"  replayed {render.when(one.replayed_at)}" if one.replayed_at else ""
-        number = click.style(f"{one.id:6}", bold=True)
-        click.echo(
-            f"{number}  {render.when(one.quarantined_at)}  {one.stage}  {place}  {one.size} bytes{replay_said}"
-        )
-        click.echo(f"        {one.error}: {render.clean(one.detail)}")
-    if not found:
+    for record in records:
+        number = click.style(f"{record.id:6}", bold=True)
+        position = f"{record.topic}/{record.partition}/{record.offset}"
+        replay = f"  replayed {timestamp(record.replayed_at)}" if record.replayed_at else ""
+        at = timestamp(record.quarantined_at)
+        click.echo(f"{number}  {at}  {record.stage}  {position}  {record.size} bytes{replay}")
+        click.echo(f"        {record.error}: {clean(record.detail)}")
+    if not records:
         click.echo("quarantine is empty")
-    elif len(found) == limit:
-        click.echo(f"there may be more: --before {found[-1].id}")
+    elif len(records) == limit:
+        click.echo(f"more records, if any: --before {records[-1].id}")
 
 
 @quarantine.command(name="show")
-@click.argument("number", type=_NUMBERS)
-@click.option("--json", "as_json", is_flag=True, help="As one JSON object; bytes that are no text as base64.")
-@click.option("--raw", is_flag=True, help="The original bytes, nothing else.")
+@click.argument("number", type=_NUMBER)
+@json_option
+@click.option("--raw", is_flag=True, help="Print the original bytes only.")
 @click.pass_obj
 def show_record(settings: Settings, *, number: int, as_json: bool, raw: bool) -> None:
-    """One record with its original bytes.
+    """Show one record with its original bytes.
+
+    In JSON, bytes that are not UTF-8 are encoded in base64.
 
     \b
     Example:
       ingest quarantine show 12 --raw > record.json
     """
-    with app.open_database(settings, name="ingest quarantine") as engine:
-        one = _require(stored.find_record(engine, number), number)
+    with app.open_database(settings, name=NAME) as engine:
+        record = require_record(engine, number)
     if raw:
-        click.echo(one.value, nl=False)
+        click.echo(record.value, nl=False)
         return
     if as_json:
-        click.echo(json_line(_record_body(one)))
+        print_json_line(_record_body(record))
         return
-    click.echo(
-        click.style(f"number {one.id}", bold=True) + f", {render.when(one.quarantined_at)}, by {one.stage}"
-    )
-    click.echo(f"  place      {one.topic}/{one.partition}/{one.offset}, key {render.clean(one.key)}")
-    click.echo(f"  error      {one.error}: {render.clean(one.detail)}")
-    click.echo(f"  replayed   {render.when(one.replayed_at)}")
-    for name, value in one.headers.items():
-        click.echo(f"  header     {render.clean(name)}: {render.clean(value)}")
-    click.echo(f"  value      {len(one.value)} bytes")
-    for text in one.value.decode("utf-8", "backslashreplace").splitlines():
-        click.echo(f"    {render.clean(text)}")
+    title = click.style(f"number {record.id}", bold=True)
+    click.echo(f"{title}, {timestamp(record.quarantined_at)}, by {record.stage}")
+    click.echo(f"  position   {record.topic}/{record.partition}/{record.offset}, key {clean(record.key)}")
+    click.echo(f"  error      {record.error}: {clean(record.detail)}")
+    click.echo(f"  replayed   {timestamp(record.replayed_at)}")
+    for name, value in record.headers.items():
+        click.echo(f"  header     {clean(name)}: {clean(value)}")
+    click.echo(f"  value      {len(record.value)} bytes")
+    for line in record.value.decode("utf-8", "backslashreplace").splitlines():
+        click.echo(f"    {clean(line)}")
 
 
-def _record_body(one: stored.QuarantinedRecord) -> dict[str, Any]:
+def _record_body(record: stored.QuarantinedRecord) -> dict[str, Any]:
     try:
-        value = {"text": one.value.decode()}
+        value = {"text": record.value.decode()}
     except UnicodeDecodeError:
-        value = {"base64": base64.b64encode(one.value).decode()}
+        value = {"base64": base64.b64encode(record.value).decode()}
     body: dict[str, Any] = {
-        name: jsonable(getattr(one, name)) for name in one.__dataclass_fields__ if name != "value"
+        name: jsonable(getattr(record, name)) for name in record.__dataclass_fields__ if name != "value"
     }
     return {**body, "value": value}
 
 
 @quarantine.command()
-@click.argument("numbers", type=_NUMBERS, nargs=-1)
+@click.argument("numbers", type=_NUMBER, nargs=-1)
 @click.option(
     "--all",
-    "every",
+    "everything",
     is_flag=True,
-    help="All that were not replayed yet, oldest first; entries of feeds are left: polls bring them again.",
+    help="Replay all records that were not replayed, oldest first; entries of feeds are left to the next poll.",
 )
 @click.pass_obj
-def replay(settings: Settings, *, numbers: tuple[int, ...], every: bool) -> None:
-    """Hand records in again: the original bytes, to the log topic they came from.
+def replay(settings: Settings, *, numbers: tuple[int, ...], everything: bool) -> None:
+    """Append records to their log topic again, with the original bytes.
 
-    What made them fail should be mended first; one that fails again comes back under a new number.
+    Correct the cause of the failure first: a record that fails again returns to quarantine under a new number.
 
     \b
     Examples:
       ingest quarantine replay 12 13
       ingest quarantine replay --all
     """
-    if bool(numbers) == every:
+    if bool(numbers) == everything:
         raise Refused("NUMBERS", list(numbers) or None, "the numbers of records, or --all")
     with (
-        app.open_database(settings, name="ingest quarantine") as engine,
-        app.article_log(settings, engine) as log,
+        app.open_database(settings, name=NAME) as engine,
+        app.open_article_log(settings, engine) as log,
     ):
-        chosen = stored.replayable_ids(engine) if every else tuple(dict.fromkeys(numbers))
-        if not every:
-            # All of them or none: a mistyped number should not be found after half of the work.
-            for number in chosen:
-                _require_replayable(_require(stored.find_record(engine, number), number))
-        for number in chosen:
-            one = stored.find_record(engine, number)
-            if one is None:
-                click.echo(f"{number} was dropped meanwhile")
-                continue
-            log.append(one.topic, [one.message()])
-            failpoint("quarantine.appended")
-            stored.mark_replayed(engine, number, now=runtime.now())
-            failpoint("quarantine.marked")
-            click.echo(f"{number} replayed to {one.topic}")
+        chosen = choose_records(engine, None if everything else numbers)
+        for replayed in replay_records(engine, log, chosen, clock=runtime.now):
+            if replayed.topic is None:
+                click.echo(f"{replayed.number} was dropped meanwhile")
+            else:
+                click.echo(f"{replayed.number} replayed to {replayed.topic}")
         if not chosen:
             click.echo("nothing to replay")
 
 
 @quarantine.command()
-@click.argument("numbers", type=_NUMBERS, nargs=-1, required=True)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.argument("numbers", type=_NUMBER, nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Delete without confirmation.")
 @click.pass_obj
 def drop(settings: Settings, *, numbers: tuple[int, ...], yes: bool) -> None:
-    """Delete records for good, with their bytes.
+    """Delete records and their bytes for good.
 
     \b
     Example:
       ingest quarantine drop 12 --yes
     """
-    with app.open_database(settings, name="ingest quarantine") as engine:
+    with app.open_database(settings, name=NAME) as engine:
         for number in numbers:
-            one = _require(stored.find_record(engine, number), number)
-            place = f"{one.topic}/{one.partition}/{one.offset}"
-            if not yes and not click.confirm(f"delete number {number} ({place}, {len(one.value)} bytes)?"):
+            record = require_record(engine, number)
+            position = f"{record.topic}/{record.partition}/{record.offset}"
+            question = f"delete number {number} ({position}, {len(record.value)} bytes)?"
+            if not yes and not click.confirm(question):
                 continue
             stored.delete_record(engine, number)
             click.echo(f"{number} dropped")
-
-
-def _require(found: stored.QuarantinedRecord | None, number: int) -> stored.QuarantinedRecord:
-    if found is None:
-        raise Refused("number", number, "the number of a record in `ingest quarantine list --replayed`")
-    return found
-
-
-def _require_replayable(found: stored.QuarantinedRecord) -> None:
-    if not found.replayable:
-        raise Refused(
-            "number",
-            found.id,
-            f"a record of {ARTICLES}; this is an entry of {found.topic}, which polls bring again",
-        )
 
 
 commands: tuple[click.Command, ...] = (quarantine,)

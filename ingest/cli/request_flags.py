@@ -1,4 +1,4 @@
-"""What a feed is asked with, as options of a command: user agent, headers, proxy, exceptions from TLS."""
+"""Request options of a feed as command line options: user agent, headers, proxy, TLS."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final, TextIO, TypeVar
 
 import click
 
-from ingest import request_options as asking
+from ingest import request_options as readers
 from ingest.errors import Refused
 from ingest.types import (
     DEFAULT_REQUEST,
@@ -21,45 +21,54 @@ from ingest.types import (
 )
 
 CLEARED: Final = ("user-agent", "headers", "proxy", "tls", "ca", "all")
+_FIELDS: Final = {
+    "user-agent": "user_agent",
+    "headers": "headers",
+    "proxy": "proxy",
+    "tls": "tls",
+    "ca": "ca",
+}
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _OPTIONS: Final = (
-    click.option("--user-agent", metavar="TEXT", help="Ask under this name, in place of INGEST_USER_AGENT."),
+    click.option("--user-agent", metavar="TEXT", help="Send this user agent instead of INGEST_USER_AGENT."),
     click.option(
         "--header",
         "headers",
         metavar="'NAME: VALUE'",
         multiple=True,
-        help="Send this header, to the feed's own server only; NAME: without a value takes it away.",
+        help="Send this header, to the feed's own server only; 'NAME:' without a value removes it.",
     ),
     click.option(
         "--headers-from",
         metavar="FILE",
         type=click.File("r", encoding="utf-8"),
-        help="The same, one on each line of FILE (-: standard input): secrets then stay out of the shell's history.",
+        help="Read headers from FILE (-: standard input), one per line; keeps secrets out of the shell's history.",
     ),
     click.option(
-        "--proxy", metavar="URL", help="Ask through this HTTP proxy: http://[name:password@]host:port."
+        "--proxy",
+        metavar="URL",
+        help="Send requests through this HTTP proxy: http://[name:password@]host:port.",
     ),
     click.option(
         "--tls",
         "tls",
         multiple=True,
         type=click.Choice([exception.value for exception in TlsException]),
-        help="Let this pass, at the feed's own host only. Those given replace those there were.",
+        help="Allow this TLS exception, for the feed's own host only; replaces earlier exceptions.",
     ),
     click.option(
         "--ca-file",
         metavar="FILE",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="Trust these certificates (PEM) as well, at the feed's own host only. They are stored.",
+        help="Trust these certificates (PEM), too, for the feed's own host only; they are stored.",
     ),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What the options of a command line make of a feed's."""
+class RequestChange:
+    """A change of request options, as the options of one command line express it."""
 
     user_agent: str | None
     headers: tuple[tuple[str, str], ...]
@@ -69,12 +78,13 @@ class Change:
     clear: frozenset[str]
 
     def __call__(self, before: RequestOptions) -> RequestOptions:
-        """
+        """Return the changed options.
+
         Raises:
-            Refused: a header is given twice, or there are too many.
+            Refused: a header is set twice, or there are too many headers.
         """
         after = _cleared(before, self.clear)
-        after = asking.with_headers(after, self.headers, thing="--header")
+        after = readers.with_headers(after, self.headers, thing="--header")
         return replace(
             after,
             user_agent=self.user_agent or after.user_agent,
@@ -85,14 +95,17 @@ class Change:
 
     @property
     def changes_nothing(self) -> bool:
-        return self == NOTHING
+        """True where no option was set on the command line."""
+        return self == NO_CHANGE
 
 
-NOTHING: Final = Change(user_agent=None, headers=(), proxy=None, tls=frozenset(), ca=None, clear=frozenset())
+NO_CHANGE: Final = RequestChange(
+    user_agent=None, headers=(), proxy=None, tls=frozenset(), ca=None, clear=frozenset()
+)
 
 
 def request_options(command: _Command) -> _Command:
-    """Give a command these options; :func:`read_change` reads what they bring."""
+    """Decorate a command with these options; :func:`read_change` reads their values."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -107,65 +120,65 @@ def read_change(
     tls: Sequence[str],
     ca_file: Path | None,
     clear: Sequence[str] = (),
-) -> Change:
-    """
+) -> RequestChange:
+    """Return the change that the values of the options express.
+
     Raises:
-        Refused: one of them.
+        Refused: a value is not valid.
     """
-    lines = [] if headers_from is None else _lines_of(headers_from)
-    return Change(
-        user_agent=None if user_agent is None else asking.read_user_agent("--user-agent", user_agent),
+    lines = [] if headers_from is None else _numbered_lines(headers_from)
+    return RequestChange(
+        user_agent=None if user_agent is None else readers.read_user_agent("--user-agent", user_agent),
         headers=(
-            *(asking.read_header("--header", header) for header in headers),
-            *(asking.read_header(f"--headers-from, line {number}", line) for number, line in lines),
+            *(readers.read_header("--header", header) for header in headers),
+            *(readers.read_header(f"--headers-from, line {number}", line) for number, line in lines),
         ),
-        proxy=None if proxy is None else asking.read_proxy("--proxy", proxy),
-        tls=frozenset(TlsException(each) for each in tls),
-        ca=None if ca_file is None else asking.read_ca(f"--ca-file {ca_file}", _text_of(ca_file)),
+        proxy=None if proxy is None else readers.read_proxy("--proxy", proxy),
+        tls=frozenset(TlsException(value) for value in tls),
+        ca=None if ca_file is None else readers.read_ca(f"--ca-file {ca_file}", _read_ca_file(ca_file)),
         clear=frozenset(clear),
     )
 
 
-def describe_request(request: MaskedOptions | None, agent: UserAgentTrial | None) -> list[str]:
-    """Lines for people about how a feed is asked; none where it is asked as all are."""
+def describe_request(request: MaskedOptions | None, trial: UserAgentTrial | None) -> list[str]:
+    """Return the request options of a feed as lines for people; empty where it has none of its own."""
     lines: list[str] = []
     if request is not None:
         if request.user_agent is not None:
-            lines.append(f"asked as   {request.user_agent}")
+            lines.append(f"user agent {request.user_agent}")
         lines += [f"header     {name}: {value}" for name, value in request.headers.items()]
         if request.proxy is not None:
             lines.append(f"proxy      {request.proxy}")
         if request.tls:
-            lines.append(f"TLS        lets pass: {', '.join(request.tls)}")
-        lines += [f"trusts     {fingerprint}" for fingerprint in request.ca]
-    if agent is not None:
-        lines.append(f"asked as   {_USES[agent.state]}")
+            lines.append(f"TLS        exceptions: {', '.join(request.tls)}")
+        lines += [f"trusts CA  {fingerprint}" for fingerprint in request.ca]
+    if trial is not None:
+        lines.append(f"user agent {_TRIAL_TEXTS[trial.state]}")
     return lines
 
 
-_USES: Final = {
-    UserAgentState.TRYING: "INGEST_FALLBACK_USER_AGENT at its next poll: INGEST_USER_AGENT was refused",
+_TRIAL_TEXTS: Final = {
+    UserAgentState.TRYING: "INGEST_FALLBACK_USER_AGENT at the next poll: INGEST_USER_AGENT was refused",
     UserAgentState.FALLBACK: "INGEST_FALLBACK_USER_AGENT: INGEST_USER_AGENT was refused",
-    UserAgentState.NEITHER: "INGEST_USER_AGENT, though it was refused: so was INGEST_FALLBACK_USER_AGENT",
+    UserAgentState.NEITHER: "INGEST_USER_AGENT: both it and INGEST_FALLBACK_USER_AGENT were refused",
 }
 
 
 def _cleared(before: RequestOptions, names: frozenset[str]) -> RequestOptions:
     if "all" in names:
         return DEFAULT_REQUEST
-    fields = {"user-agent": "user_agent", "headers": "headers", "proxy": "proxy", "tls": "tls", "ca": "ca"}
-    return replace(before, **{fields[name]: getattr(DEFAULT_REQUEST, fields[name]) for name in names})
+    return replace(before, **{_FIELDS[name]: getattr(DEFAULT_REQUEST, _FIELDS[name]) for name in names})
 
 
-def _lines_of(file: TextIO) -> list[tuple[int, str]]:
-    """Those that say something, with their numbers.
+def _numbered_lines(file: TextIO) -> list[tuple[int, str]]:
+    """Return the lines that are not blank, with their numbers.
 
     Raises:
-        Refused: it has none, or is no text.
+        Refused: the file has no such line, or is not text in UTF-8.
     """
     accepted = "lines such as Authorization: Bearer …, in UTF-8"
     try:
-        lines = [(n, line) for n, line in enumerate(file.read().splitlines(), 1) if line.strip()]
+        lines = [(number, line) for number, line in enumerate(file.read().splitlines(), 1) if line.strip()]
     except UnicodeDecodeError:
         raise Refused("--headers-from", file.name, accepted) from None
     if not lines:
@@ -173,11 +186,7 @@ def _lines_of(file: TextIO) -> list[tuple[int, str]]:
     return lines
 
 
-def _text_of(path: Path) -> str:
-    """
-    Raises:
-        Refused: it cannot be read.
-    """
+def _read_ca_file(path: Path) -> str:
     try:
         return path.read_text("ascii", errors="replace")
     except OSError as error:

@@ -1,58 +1,65 @@
-"""How the service stands."""
+"""``ingest status``: counts and lags of the service."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 import click
 
 from ingest import app
-from ingest.cli import render
-from ingest.jsonable import json_line
+from ingest.cli.output import json_option, print_json_line
+from ingest.cli.render import timestamp
+from ingest.db.status import Status
 from ingest.response_bodies import status_body
 from ingest.settings import Settings
 
+TIMEOUT = timedelta(seconds=30)
+
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@json_option
 @click.pass_obj
 def status(settings: Settings, *, as_json: bool) -> None:
-    """How the service stands: feeds, polls, articles, streams, lags, quarantine.
+    """Show counts and lags of the service.
+
+    Feeds, polls, hubs, articles, pages, streams, consumer lag and quarantine.
 
     \b
     Example:
       ingest status --json
     """
     with app.open_database(settings, name="ingest status") as engine:
-        found = app.service_status(settings, engine, timeout=timedelta(seconds=30))
+        current = app.service_status(settings, engine, timeout=TIMEOUT)
     if as_json:
-        click.echo(json_line(status_body(found)))
+        print_json_line(status_body(current))
         return
-    feeds = ", ".join(f"{count} {state}" for state, count in found.feeds.items() if count) or "none"
-    polls = ", ".join(f"{count} {result}" for result, count in found.polls.items() if count) or "none"
-    click.echo(f"feeds       {feeds}")
-    click.echo(f"  due       {found.feeds_due}, the longest for {_seconds(found.due_lag)}")
-    if found.feeds_failing:
-        click.echo(click.style(f"  failing   {found.feeds_failing}", fg="yellow"))
-    click.echo(f"polls       in the last hour: {polls}; the last {render.when(found.last_poll_at)}")
-    if any(found.subscriptions.values()):
-        hubs = ", ".join(f"{count} {state}" for state, count in found.subscriptions.items() if count)
-        click.echo(f"hubs        {hubs}; {found.pushes_waiting} pushes waiting")
-    click.echo(f"articles    {found.articles} in {found.revisions} revisions")
-    if found.pages_waiting or any(found.pages.values()):
-        ended = ", ".join(f"{count} {result}" for result, count in found.pages.items() if count) or "none"
-        click.echo(f"pages       {found.pages_waiting} waiting; in the last hour: {ended}")
-    for stream in found.streams:
-        click.echo(f"stream      {stream.topic}: cursor {stream.cursor}, held from {stream.first_cursor}")
-    for group in found.groups:
-        click.echo(f"log         {group.topic}: {group.group} has {group.lag} records before it")
-    colour = "red" if found.quarantine else None
-    said = f"{found.quarantine} records waiting, {found.quarantine_entries} entries of feeds"
-    click.echo(click.style(f"quarantine  {said}", fg=colour))
+    for line in _describe(current):
+        click.echo(line)
 
 
-def _seconds(duration: timedelta) -> str:
-    return str(timedelta(seconds=round(duration.total_seconds())))
+def _describe(current: Status) -> Iterator[str]:
+    due_lag = timedelta(seconds=round(current.due_lag.total_seconds()))
+    yield f"feeds       {_counts(current.feeds)}"
+    yield f"  due       {current.feeds_due}, the longest for {due_lag}"
+    if current.feeds_failing:
+        yield click.style(f"  failing   {current.feeds_failing}", fg="yellow")
+    yield f"polls       in the last hour: {_counts(current.polls)}; the last {timestamp(current.last_poll_at)}"
+    if any(current.websub_subscriptions.values()):
+        yield f"hubs        {_counts(current.websub_subscriptions)}; {current.websub_pushes_waiting} pushes waiting"
+    yield f"articles    {current.articles} in {current.revisions} revisions"
+    if current.pages_waiting or any(current.pages.values()):
+        yield f"pages       {current.pages_waiting} waiting; in the last hour: {_counts(current.pages)}"
+    for stream in current.streams:
+        yield f"stream      {stream.topic}: cursor {stream.cursor}, first available {stream.first_cursor}"
+    for group in current.groups:
+        yield f"log         {group.topic}: group {group.group} lags {group.lag} records"
+    quarantine = f"{current.quarantine} records waiting, {current.quarantine_entries} entries of feeds"
+    yield click.style(f"quarantine  {quarantine}", fg="red" if current.quarantine else None)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"
 
 
 commands: tuple[click.Command, ...] = (status,)

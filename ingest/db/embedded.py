@@ -8,8 +8,8 @@
     DATA/up.lock            exclusive lock of the process tree that runs on this folder
 
 The locks are ``flock`` locks: the kernel releases them when their process dies in any way. The wheel's own lock and
-user count are not used. That lock covers all servers of the machine, and that count is a file of process ids from
-which a killed process is never removed.
+user count are not used: its lock covers all servers of the machine, and its count is a file of process ids from which
+a killed process is never removed.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class FeedHistory:
     """A feed with its WebSub subscription and its last polls, newest first, in one snapshot."""
 
     feed: Feed
-    subscription: SubscriptionView | None
+    websub: SubscriptionView | None
     polls: tuple[Poll, ...]
 
 
@@ -234,7 +234,7 @@ def find_history(engine: Engine, feed_id: int, *, now: datetime) -> FeedHistory 
             return None
         subscription = subscription_view(connection, feed_id, now=now)
         shown_polls = tuple(last_polls(connection, feed_id))
-        return FeedHistory(feed=feed, subscription=subscription, polls=shown_polls)
+        return FeedHistory(feed=feed, websub=subscription, polls=shown_polls)
 
 
 def _find(connection: Connection, *, url: str | None, feed_id: int | None) -> Feed | None:

@@ -70,7 +70,7 @@ class Ledger:
     feed: PolledFeed | None
 
     @property
-    def is_known(self) -> bool:
+    def is_recorded(self) -> bool:
         """Whether anything is stored about the URL."""
         return bool(self.articles or self.entries or self.quarantined or self.feed)
 

@@ -74,9 +74,9 @@ class Status:
     streams: tuple[StreamStatus, ...]
     groups: tuple[GroupStatus, ...]
     """:func:`read_status` returns the groups of the embedded log; the composition root adds those in Kafka."""
-    subscriptions: Mapping[str, int]
+    websub_subscriptions: Mapping[str, int]
     """WebSub subscriptions by state."""
-    pushes_waiting: int
+    websub_pushes_waiting: int
     """Pushes of hubs that no poller has processed yet."""
 
 
@@ -117,8 +117,8 @@ def read_status(engine: Engine, *, now: datetime, timeout: timedelta = timedelta
             quarantine_entries=entries,
             streams=_streams(connection),
             groups=_groups(connection),
-            subscriptions=count_states(connection),
-            pushes_waiting=connection.scalar(select(func.count()).select_from(websub_pushes)) or 0,
+            websub_subscriptions=count_states(connection),
+            websub_pushes_waiting=connection.scalar(select(func.count()).select_from(websub_pushes)) or 0,
         )
 
 

@@ -1,8 +1,8 @@
-"""The demo: feeds written for this project, played by a real local HTTP server (:mod:`ingest.demo.world`).
+"""The demo: feeds written for this project, served by a real local HTTP server (:mod:`ingest.demo.world`).
 
 ::
 
-    outlets/*.toml ─read─▶ Edition… ─render─▶ Version… ─▶ FeedWorld (HTTP) ◀─polls─ the service, as in real life
+    outlets/*.toml ─read─▶ Edition… ─render─▶ Version… ─▶ FeedWorld (HTTP) ◀─polls─ the service
 
-The same server, with harsher faults and recorded or generated feeds, is the *feed world* of the tests.
+The tests use the same server, with more faults and with recorded or generated feeds, as their *feed world*.
 """

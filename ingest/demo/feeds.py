@@ -1,4 +1,4 @@
-"""One page of a feed world, for its owner: what it shows, what goes wrong with it, who asked for it."""
+"""One document of a feed world, controlled by its test: versions, faults, and the log of requests."""
 
 from __future__ import annotations
 
@@ -7,60 +7,79 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from threading import RLock
+from typing import Final, Protocol
 
 from ingest.demo.pages import AUTO, Auto, Page, Version
-from ingest.demo.responses import Answer, Fault, Request, Script, Truth
+from ingest.demo.responses import Fault, HttpResponse, Request, Script, Truth
+from ingest.demo.server import Dates
 
-if TYPE_CHECKING:
-    from ingest.demo.world import FeedWorld
+NOT_FOUND: Final = HttpResponse(status=404, headers=(("Content-Type", "text/plain"),), body=b"not found\n")
 
-NOT_FOUND: Final = Answer(status=404, headers=(("Content-Type", "text/plain"),), body=b"nothing is here\n")
+
+class World(Protocol):
+    """The members of a feed world that its documents need."""
+
+    lock: RLock
+    now: datetime
+    codings: Mapping[str, Callable[[bytes], bytes]]
+    dates: Dates
+    keep_requests: bool
+    first_request_at: float | None
+
+    def url(self, path: str, *, host: str | None = None) -> str: ...
+
+    def wait(self, claim: Callable[[], bool], *, timeout: float, description: str) -> None: ...
+
+    def dated(self, response: HttpResponse) -> HttpResponse: ...
 
 
 class WorldFeed:
-    """One page of the world; made by :meth:`FeedWorld.feed`. Until something is published it answers 404."""
+    """One document of the world, created by ``FeedWorld.feed``. Its status is 404 until a version is published."""
 
-    def __init__(self, world: FeedWorld, path: str, host: str | None) -> None:
+    def __init__(self, world: World, path: str, host: str | None) -> None:
         self.path = path
         self.host = host
         self.requests: list[Request] = []
-        """What was seen, in order; stays empty where the world was made with ``keep_requests=False``."""
+        """Requests in order; empty where the world was created with ``keep_requests=False``."""
         self._world = world
         self._page: Page | None = None
         self._published = datetime.min.replace(tzinfo=UTC)
         self._waiting: deque[Version] = deque()
         self._next_faults: deque[Fault] = deque()
         self._rules: tuple[tuple[Callable[[int], bool], Fault], ...] = ()
-        self._handler: Callable[[Request], Answer] | None = None
+        self._handler: Callable[[Request], HttpResponse] | None = None
         self._statuses: dict[int, int] = {}
         self._seen = 0
 
     @property
     def url(self) -> str:
+        """URL of the document."""
         return self._world.url(self.path, host=self.host)
 
     @property
     def statuses(self) -> dict[int, int]:
-        """How often each status was answered; 0 stands for no status line at all."""
+        """Number of responses by status; 0 stands for a response without status line."""
         return self._statuses.copy()
 
     @property
     def request_count(self) -> int:
+        """Number of requests."""
         return self._seen
 
     @property
     def etag(self) -> str | None:
-        """The validator of the current version."""
+        """ETag of the current version."""
         return self._page.etag if self._page else None
 
     @property
     def last_modified(self) -> str | None:
+        """Last-Modified of the current version."""
         return self._page.last_modified if self._page else None
 
     @property
     def body(self) -> bytes | None:
-        """The bytes of the current version, uncoded."""
+        """Bytes of the current version, without content coding."""
         return self._page.body if self._page else None
 
     def publish(
@@ -75,9 +94,9 @@ class WorldFeed:
         codings: tuple[str, ...] = ("gzip",),
         chunked: bool = False,
     ) -> None:
-        """Serve these bytes from now on. Validators: derived (``AUTO``, ``WEAK``), given verbatim, or none.
+        """Serve these bytes from now on. Validators are derived (``AUTO``, ``WEAK``), set verbatim, or absent.
 
-        ``status`` other than 200 makes a standing refusal or redirect; conditions are then ignored.
+        A ``status`` other than 200 makes a permanent refusal or redirect, which ignores conditional requests.
         """
         self.show(
             Version(
@@ -93,41 +112,41 @@ class WorldFeed:
         )
 
     def show(self, version: Version) -> None:
-        """Make this the current version."""
+        """Publish a version."""
         with self._world.lock:
             published = version.at or self._world.now
-            # HTTP dates have whole seconds: two versions within one would look the same
+            # HTTP dates have whole seconds, so two versions within one second would have equal dates.
             published = max(published.replace(microsecond=0), self._published + timedelta(seconds=1))
             self._page = Page(version, published=published, codings=self._world.codings)
             self._published = published
 
     def prepare(self, coding: str) -> None:
-        """Code the current version now, not when it is first asked for."""
+        """Encode the current version now instead of at the first request."""
         if self._page is not None:
-            self._page.answer(coding)
+            self._page.response(coding)
 
     def redirect(self, to: str, *, status: int = 301) -> None:
-        """Answer with a redirect from now on; ``to`` goes into Location verbatim."""
+        """Redirect from now on; ``to`` is the verbatim value of Location."""
         self.publish(
             b"", None, status=status, etag=None, last_modified=None, headers={"Location": to}, codings=()
         )
 
-    def answer_with(self, handler: Callable[[Request], Answer]) -> None:
-        """Let a function answer. It runs in the server's thread and must not block; ``status`` is still 0."""
+    def respond_with(self, handler: Callable[[Request], HttpResponse]) -> None:
+        """Let a function respond. It runs in the server's thread and must not block; the request's ``status`` is 0."""
         self._handler = handler
 
     def queue(self, *versions: Version) -> None:
-        """Add versions that wait for :meth:`advance` or, where they have ``at``, for the world's clock."""
+        """Add versions that are published by :meth:`advance` or, where they have ``at``, by the world's clock."""
         with self._world.lock:
             self._waiting.extend(versions)
 
     @property
     def waiting(self) -> int:
-        """Versions not published yet."""
+        """Number of versions that are not published yet."""
         return len(self._waiting)
 
     def advance(self) -> bool:
-        """Publish the next waiting version; False when there is none."""
+        """Publish the next waiting version; return False where there is none."""
         with self._world.lock:
             if not self._waiting:
                 return False
@@ -135,7 +154,7 @@ class WorldFeed:
             return True
 
     def advance_to(self, moment: datetime) -> None:
-        """Publish what is due: the last waiting version whose time has come; those before it were missed."""
+        """Publish the last waiting version that is due, and skip the versions before it."""
         with self._world.lock:
             due: Version | None = None
             while self._waiting and (at := self._waiting[0].at) is not None and at <= moment:
@@ -144,60 +163,62 @@ class WorldFeed:
                 self.show(due)
 
     def fail_next(self, *faults: Fault) -> None:
-        """The next requests go wrong in these ways, one each; ``honest`` skips one."""
+        """Apply one fault to each of the next requests; ``honest`` applies none."""
         self._next_faults.extend(faults)
 
     def fail_when(self, claim: Callable[[int], bool], fault: Fault) -> None:
-        """Requests go wrong whenever ``claim(number of the request, from 1)`` holds and nothing is queued."""
+        """Apply a fault to requests for which ``claim(number, from 1)`` is true, while no fault is queued."""
         self._rules = (*self._rules, (claim, fault))
 
     def fail_always(self, fault: Fault) -> None:
-        """Every request goes wrong until :meth:`recover`."""
+        """Apply a fault to every request until :meth:`recover`."""
         self.fail_when(lambda _number: True, fault)
 
     def recover(self) -> None:
-        """Forget every fault."""
+        """Remove all faults."""
         self._next_faults.clear()
         self._rules = ()
 
     def wait_for_requests(self, count: int, *, timeout: float = 10.0) -> None:
-        """Block until at least ``count`` requests were answered, in all.
+        """Block until the total number of requests is at least ``count``.
 
         Raises:
-            TimeoutError: they were not, within ``timeout`` seconds.
+            TimeoutError: fewer requests arrived within ``timeout`` seconds.
         """
         self._world.wait(
-            lambda: self._seen >= count, timeout=timeout, what=f"{count} requests to {self.path}"
+            lambda: self._seen >= count, timeout=timeout, description=f"{count} requests to {self.path}"
         )
 
     def respond(
         self, method: str, target: str, headers: dict[str, str], head: bytes, body: bytes
     ) -> bytes | Script:
-        """The answer to one request (called by the server)."""
+        """Return the response to one request; called by the server."""
         fault = self._fault()
         page = self._page
         coding = "identity" if page is None else page.choose(headers.get("accept-encoding"))
         if self._handler is not None:
-            answer = self._handler(Request(time.time(), method, target, 0, head, body))
-            reply = answer.encoded()
+            response = self._handler(Request(time.time(), method, target, 0, head, body))
+            reply = response.encoded()
         elif page is None:
-            answer = NOT_FOUND
-            reply = answer.encoded()
+            response = NOT_FOUND
+            reply = response.encoded()
         elif page.is_unchanged_for(headers.get("if-none-match"), headers.get("if-modified-since")):
-            answer, reply = page.not_modified, page.not_modified_bytes
+            response, reply = page.not_modified, page.not_modified_bytes
         else:
-            reply, answer = page.answer(coding)
+            reply, response = page.response(coding)
         if fault is not None:
-            full, plain = (page.answer(coding)[1], page.answer("identity")[1]) if page else (answer, answer)
-            script = fault(Truth(*map(self._world.dated, (answer, full, plain))))
+            full, plain = (
+                (page.response(coding)[1], page.response("identity")[1]) if page else (response, response)
+            )
+            script = fault(Truth(*map(self._world.dated, (response, full, plain))))
             self._record(Request(time.time(), method, target, script.status, head, body))
             return script
         if method == "HEAD":
-            reply = answer.head()
-        if not answer.has("Date"):
+            reply = response.head()
+        if not response.has("Date"):
             line_end = reply.index(b"\r\n") + 2
             reply = reply[:line_end] + self._world.dates.line() + reply[line_end:]
-        self._record(Request(time.time(), method, target, answer.status, head, body))
+        self._record(Request(time.time(), method, target, response.status, head, body))
         return reply
 
     def _fault(self) -> Fault | None:

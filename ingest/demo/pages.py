@@ -1,4 +1,4 @@
-"""What a page of a feed world is: versions over time, each with its validators and its codings."""
+"""Documents of a feed world: versions over time, each with validators and content codings."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from ingest.demo.responses import Answer
+from ingest.demo.responses import HttpResponse
 
 
 class Auto(Enum):
-    """Validators a version can derive for itself."""
+    """Validators that a version derives from its content and time."""
 
     AUTO = "auto"
-    """ETag: strong, from the bytes. Last-Modified: the time of publication, later with each version."""
+    """ETag: strong, a hash of the bytes. Last-Modified: the time of publication, which grows with each version."""
     WEAK = "weak"
-    """ETag only: the same, weak (``W/"…"``)."""
+    """ETag only: the hash of the bytes as a weak validator (``W/"…"``)."""
 
 
 AUTO: Final = Auto.AUTO
@@ -32,36 +32,36 @@ CODINGS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
     "gzip": lambda body: gzip.compress(body, 6, mtime=0),
     "deflate": zlib.compress,
 }
-"""Content codings of the standard library; tests add br and zstd."""
+"""Content codings of the standard library; the tests add br and zstd."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """One state of a page. A body that is a file or a function is read when the version's turn comes."""
+    """One version of a document. A body that is a file or a function is read when the version is published."""
 
     body: bytes | Path | Callable[[], bytes]
     at: datetime | None = None
-    """World time of publication, where the version waits for the clock."""
+    """Time of publication on the world's clock, for versions that wait for it."""
     status: int = 200
     content_type: str | None = "application/rss+xml"
     etag: Auto | str | None = AUTO
     last_modified: Auto | str | None = AUTO
     headers: Mapping[str, str] = field(default_factory=dict)
     codings: tuple[str, ...] = ("gzip",)
-    """Content codings the page offers, best first."""
+    """Content codings that the server offers, best first."""
     chunked: bool = False
 
 
 class Page:
-    """A version made ready to be served: its validators settled, each coding of its body prepared once.
+    """A published version, with its validators and with one prepared response per content coding.
 
-    Pages are swapped as a whole, so that the server's thread never sees half a version.
+    A version is replaced as a whole, so that the server's thread never sees a partial version.
     """
 
     __slots__ = (
-        "_answers",
         "_codings",
         "_head",
+        "_responses",
         "body",
         "etag",
         "last_modified",
@@ -82,22 +82,22 @@ class Page:
             else version.last_modified
         )
         self._codings = codings
-        self._answers: dict[str, tuple[bytes, Answer]] = {}
+        self._responses: dict[str, tuple[bytes, HttpResponse]] = {}
         validators = [("ETag", self.etag), ("Last-Modified", self.last_modified)]
-        kept: tuple[tuple[str, str], ...] = tuple(
+        present: tuple[tuple[str, str], ...] = tuple(
             (name, value) for name, value in validators if value is not None
         )
         policy = tuple(
             (k, v) for k, v in version.headers.items() if k.lower() in {"cache-control", "expires"}
         )
-        self.not_modified = Answer(status=304, headers=kept + policy)
+        self.not_modified = HttpResponse(status=304, headers=present + policy)
         self.not_modified_bytes = self.not_modified.encoded()
         typed = () if version.content_type is None else (("Content-Type", version.content_type),)
         varies = (("Vary", "Accept-Encoding"),) if version.codings else ()
-        self._head = typed + kept + varies + tuple(version.headers.items())
+        self._head = typed + present + varies + tuple(version.headers.items())
 
     def is_unchanged_for(self, if_none_match: str | None, if_modified_since: str | None) -> bool:
-        """Whether these conditions mean 304; the ETag goes before the date (RFC 9110 §13.2.2)."""
+        """Tell whether a conditional request gets 304; the ETag takes precedence (RFC 9110 §13.2.2)."""
         if self.version.status != 200:
             return False
         if if_none_match is not None:
@@ -116,11 +116,11 @@ class Page:
         except (
             ValueError,
             TypeError,
-        ):  # not a date, or one with and one without a zone: the condition is ignored
+        ):  # not a date, or dates with and without a zone: the condition is ignored
             return False
 
     def choose(self, accept_encoding: str | None) -> str:
-        """The best coding the client takes, or ``identity``."""
+        """Return the best content coding that the client accepts, or ``identity``."""
         if not accept_encoding or not self.body:
             return "identity"
         accepted = {}
@@ -132,16 +132,16 @@ class Page:
                 return coding
         return "identity"
 
-    def answer(self, coding: str) -> tuple[bytes, Answer]:
-        """The full answer in this coding, as bytes and as parts."""
-        ready = self._answers.get(coding)
+    def response(self, coding: str) -> tuple[bytes, HttpResponse]:
+        """Return the response to an unconditional request in a content coding, as bytes and as parts."""
+        ready = self._responses.get(coding)
         if ready is None:
             body, headers = self.body, self._head
             if coding != "identity":
                 body, headers = self._codings[coding](body), (*headers, ("Content-Encoding", coding))
             chunked = self.version.chunked
-            answer = Answer(status=self.version.status, headers=headers, body=body, chunked=chunked)
-            ready = self._answers[coding] = (answer.encoded(), answer)
+            response = HttpResponse(status=self.version.status, headers=headers, body=body, chunked=chunked)
+            ready = self._responses[coding] = (response.encoded(), response)
         return ready
 
 
@@ -151,8 +151,9 @@ def _bytes_of(body: bytes | Path | Callable[[], bytes]) -> bytes:
     return body.read_bytes() if isinstance(body, Path) else body()
 
 
-def etag_of(body: bytes, wanted: Auto | str | None) -> str | None:
-    if not isinstance(wanted, Auto):
-        return wanted
+def etag_of(body: bytes, rule: Auto | str | None) -> str | None:
+    """Return the ETag of a body: derived from its bytes, or the one that is set."""
+    if not isinstance(rule, Auto):
+        return rule
     strong = f'"{blake2b(body, digest_size=12).hexdigest()}"'
-    return "W/" + strong if wanted is WEAK else strong
+    return "W/" + strong if rule is WEAK else strong

@@ -1,11 +1,11 @@
-"""Plays the demo's four days of news in less than a minute, over HTTP, for the service to poll.
+"""Publish the demo's four days of news over HTTP in less than a minute, for the service to poll.
 
 ::
 
     with DemoWorld(now=now(), seconds=40) as demo:
         …                      # add demo.feeds to the registry, start the service
-        demo.play()            # time runs from here on
-        demo.wait()            # the last article is out
+        demo.play()            # starts the clock
+        demo.wait()            # returns after the last publication
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Final, Self
 from ingest.demo.feeds import WorldFeed
 from ingest.demo.pages import Version
 from ingest.demo.render import CONTENT_TYPES, render
-from ingest.demo.responses import Answer, Script, Truth, late
+from ingest.demo.responses import HttpResponse, Script, Truth, late
 from ingest.demo.story import LENGTH, Outlet, Printed, read_story
 from ingest.demo.world import FeedWorld
 
@@ -34,29 +34,29 @@ _WEB_PAGE: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoFeed:
-    """One feed of the demo, as the registry needs it and as a newcomer is told about it."""
+    """One feed of the demo, with the data that the registry and the output of the demo need."""
 
     name: str
     url: str
     language: str
     note: str | None
-    """What is wrong with it; None: nothing."""
+    """The fault of the feed; None: no fault."""
 
 
 _NOTES: Final = {
-    "slow": f"answers after {SLOWNESS.seconds} seconds",
-    "flickering": "every third answer is a web page",
+    "slow": f"responds after {SLOWNESS.seconds} seconds",
+    "flickering": "every third response is a web page",
     "malformed": "its XML is broken",
 }
 
 
 class DemoWorld:
-    """The feeds of the demo on a server of their own; before :meth:`play` they show the story's first hour.
+    """The feeds of the demo on their own server; before :meth:`play` they have the articles of the first hour.
 
     Args:
-        now: the present; the story is dated in the last week from Tuesday to Friday that is over.
-        seconds: how long the story takes.
-        port: 0 finds a free one.
+        now: the current time; the story is dated from Tuesday to Friday of the last completed week.
+        seconds: the duration of the story.
+        port: 0 chooses a free port.
     """
 
     def __init__(self, *, now: datetime, seconds: float = 40.0, port: int = 0) -> None:
@@ -94,13 +94,13 @@ class DemoWorld:
 
     @property
     def feeds(self) -> tuple[DemoFeed, ...]:
-        """Every feed, with its address."""
+        """All feeds with their URLs."""
         return tuple(
             DemoFeed(
                 name=outlet.name,
                 url=feed.url,
                 language=outlet.language,
-                note="it has no articles"
+                note="has no articles"
                 if not outlet.editions[-1].printed
                 else _NOTES.get(outlet.behaviour or ""),
             )
@@ -109,22 +109,22 @@ class DemoWorld:
 
     @property
     def articles(self) -> tuple[Printed, ...]:
-        """Every article of the story as it stands in the end: what a service that lost nothing has stored."""
+        """All articles of the story in their last versions, as a service without loss has stored them."""
         return tuple(printed for outlet in self.outlets for printed in outlet.editions[-1].printed)
 
     def play(self) -> None:
-        """Let the story's time run; returns at once. A second call changes nothing."""
+        """Start the clock of the story and return at once. A second call has no effect."""
         if self._player is None:
             self._player = threading.Thread(target=self._run, name="demo-player", daemon=True)
             self._player.start()
 
     @property
     def done(self) -> bool:
-        """Whether the last article is out."""
+        """True after the last publication."""
         return self._done.is_set()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Block until the last article is out; False when ``timeout`` seconds were not enough."""
+        """Block until the last publication; return False after ``timeout`` seconds."""
         return self._done.wait(timeout)
 
     def _run(self) -> None:
@@ -142,15 +142,15 @@ class DemoWorld:
 
 
 def story_start(now: datetime) -> datetime:
-    """Midnight of the latest Tuesday from which the whole story lies in the past."""
+    """Return midnight of the latest Tuesday from which the whole story is in the past."""
     latest = (now - LENGTH).replace(hour=0, minute=0, second=0, microsecond=0)
     return latest - timedelta(days=(latest.weekday() - _TUESDAY) % 7)
 
 
 def web_page(_truth: Truth) -> Script:
-    """A fault: an HTML page with status 200 where the feed should be."""
-    answer = Answer(status=200, headers=(("Content-Type", "text/html"),), body=_WEB_PAGE)
-    return Script(status=200, steps=(answer.encoded(),))
+    """Respond with an HTML page and status 200 instead of the feed."""
+    response = HttpResponse(status=200, headers=(("Content-Type", "text/html"),), body=_WEB_PAGE)
+    return Script(status=200, steps=(response.encoded(),))
 
 
 def _versions(outlet: Outlet, start: datetime) -> list[Version]:

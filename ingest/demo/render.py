@@ -1,4 +1,4 @@
-"""Editions of the story as feed documents, in the dialects that are out there."""
+"""Editions of the story as feed documents, in several dialects."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ CONTENT_TYPES: Final[Mapping[str, str]] = {
 
 
 def render(outlet: Outlet, edition: Edition, *, start: datetime) -> bytes:
-    """The outlet's feed, in its own dialect and encoding; ``start`` is when the story began."""
+    """Return an outlet's feed in its dialect and encoding; ``start`` is the begin of the story."""
     document = _DIALECTS[outlet.kind](outlet, edition, start)
     if outlet.behaviour == "malformed":
-        document = _spoilt(document)
+        document = _malformed(document)
     declaration = f'<?xml version="1.0" encoding="{outlet.encoding}"?>\n'
     return (declaration + document).encode(outlet.encoding, "xmlcharrefreplace")
 
 
-def _spoilt(document: str) -> str:
-    """As a template without an XML library writes it: bare ampersands, HTML tags, the end forgotten."""
-    spoilt = document.replace("&amp;", "&").replace("</description><content", "</description><br><content")
-    return spoilt.replace("</channel></rss>", "")
+def _malformed(document: str) -> str:
+    """Return malformed XML like that of a template: bare ampersands, HTML tags, a missing end."""
+    malformed = document.replace("&amp;", "&").replace("</description><content", "</description><br><content")
+    return malformed.replace("</channel></rss>", "")
 
 
 def _html(printed: Printed) -> str:

@@ -1,4 +1,4 @@
-"""What a feed world says to a request: the honest HTTP answer, and scripts that are less honest.
+"""Responses of a feed world: correct HTTP responses, and scripts that simulate faults.
 
 Pure: bytes in, bytes out. :mod:`ingest.demo.server` puts them on the wire.
 """
@@ -13,16 +13,16 @@ from typing import NamedTuple
 
 
 class Request(NamedTuple):
-    """One request as it was seen, and what was answered. A tuple, because thousands a second are made."""
+    """One request and the status of its response. A tuple, because thousands are created per second."""
 
     at: float
-    """Seconds of the Unix epoch, when its head was complete."""
+    """Time at which the head was complete, in seconds of the Unix epoch."""
     method: str
     target: str
     status: int
-    """What was answered; 0 where the script never sent a status line."""
+    """Status of the response; 0 where no status line was sent."""
     head: bytes
-    """Request line and headers as they came, without the empty line."""
+    """Request line and headers as received, without the empty line."""
     body: bytes = b""
 
     @property
@@ -31,20 +31,22 @@ class Request(NamedTuple):
         return parse_headers(self.head)
 
     def header(self, name: str) -> str | None:
+        """Return one header."""
         return self.headers.get(name.lower())
 
 
 def parse_headers(head: bytes) -> dict[str, str]:
-    found = {}
+    """Return the headers of a request by lower-case name."""
+    headers = {}
     for line in head.split(b"\r\n")[1:]:
         name, _, value = line.partition(b":")
-        found[name.decode("latin-1").lower()] = value.strip().decode("latin-1")
-    return found
+        headers[name.decode("latin-1").lower()] = value.strip().decode("latin-1")
+    return headers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """An HTTP answer, whole. ``body`` is as it travels: coded, but not yet chunked."""
+class HttpResponse:
+    """A complete HTTP response. ``body`` has its content coding, but no chunked framing."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -52,7 +54,7 @@ class Answer:
     chunked: bool = False
 
     def head(self) -> bytes:
-        """Status line, headers and the empty line; adds the framing header where it is missing."""
+        """Return status line, headers and the empty line, with a framing header where it is missing."""
         lines = [f"HTTP/1.1 {self.status} {reason_of(self.status)}"]
         lines += [f"{name}: {value}" for name, value in self.headers]
         if self.chunked:
@@ -62,22 +64,26 @@ class Answer:
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
     def payload(self) -> bytes:
+        """Return the body with its framing."""
         return chunk(self.body) + b"0\r\n\r\n" if self.chunked else self.body
 
     def encoded(self) -> bytes:
+        """Return head and body."""
         return self.head() + self.payload()
 
     def has(self, name: str) -> bool:
+        """Tell whether the response has a header."""
         return any(each.lower() == name.lower() for each, _ in self.headers)
 
-    def replacing(self, name: str, value: str | None) -> Answer:
-        """The same with one header set (last) or, with None, removed."""
+    def replacing(self, name: str, value: str | None) -> HttpResponse:
+        """Return the response with one header replaced (as the last) or, with None, removed."""
         kept = tuple(pair for pair in self.headers if pair[0].lower() != name.lower())
         added = () if value is None else ((name, value),)
-        return Answer(status=self.status, headers=kept + added, body=self.body, chunked=self.chunked)
+        return HttpResponse(status=self.status, headers=kept + added, body=self.body, chunked=self.chunked)
 
 
 def reason_of(status: int) -> str:
+    """Return the reason phrase of a status."""
     try:
         return http.HTTPStatus(status).phrase
     except ValueError:
@@ -85,21 +91,21 @@ def reason_of(status: int) -> str:
 
 
 def chunk(body: bytes, size: int = 16_384) -> bytes:
-    """``body`` in chunked framing, without the last (empty) chunk."""
+    """Return ``body`` in chunked framing, without the last (empty) chunk."""
     parts = (body[at : at + size] for at in range(0, len(body), size))
     return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
 
 
 class End(Enum):
-    """How a script ends the connection; a script without one leaves it open for the next request."""
+    """The end of a connection; a script without it leaves the connection open for the next request."""
 
     CLOSE = "close"
     RESET = "reset"
-    """Drop it with a TCP RST."""
+    """End the connection with a TCP RST."""
 
 
 class Pause(NamedTuple):
-    """Nothing is sent for so many seconds."""
+    """A pause of ``seconds`` in which nothing is sent."""
 
     seconds: float
 
@@ -109,33 +115,35 @@ Step = bytes | Pause | End
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """What to do instead of the honest answer. Steps may be endless: they are drawn as they are sent."""
+    """Steps that replace the correct response. They may be endless, because each is computed when it is sent."""
 
     status: int
-    """As the request log shall show it; 0 where no status line is sent."""
+    """Status for the request log; 0 where no status line is sent."""
     steps: Iterable[Step]
 
 
 class Truth(NamedTuple):
-    """What an honest server has to say to one request: what a fault starts from."""
+    """The correct responses to one request, from which a fault is derived."""
 
-    answer: Answer
-    """The honest answer, a 304 where the conditions say so."""
-    full: Answer
-    """As if there were no conditions, in a coding the client takes."""
-    plain: Answer
-    """The same, uncoded."""
+    response: HttpResponse
+    """The correct response: a 304 where the conditional request requires it."""
+    full: HttpResponse
+    """The response to an unconditional request, in a content coding that the client accepts."""
+    plain: HttpResponse
+    """The response to an unconditional request, without content coding."""
 
 
 Fault = Callable[[Truth], Script]
-"""Turns the truth about one request into what happens instead."""
+"""A function from the correct responses to the script that replaces them."""
 
 
 def honest(truth: Truth) -> Script:
-    """No fault: holds a place in a queue of faults."""
-    return Script(status=truth.answer.status, steps=(truth.answer.encoded(),))
+    """Respond correctly: a placeholder in a queue of faults."""
+    return Script(status=truth.response.status, steps=(truth.response.encoded(),))
 
 
 def late(seconds: float) -> Fault:
-    """The honest answer, after so many seconds."""
-    return lambda truth: Script(status=truth.answer.status, steps=(Pause(seconds), truth.answer.encoded()))
+    """Respond correctly after a delay in seconds."""
+    return lambda truth: Script(
+        status=truth.response.status, steps=(Pause(seconds), truth.response.encoded())
+    )

@@ -1,7 +1,7 @@
-"""HTTP/1.1 over asyncio, no more of it than a feed world needs: thousands of answers a second on one core.
+"""The part of HTTP/1.1 that a feed world needs, over asyncio: thousands of responses per second on one core.
 
-One :class:`Connection` per client; requests on it are answered in order. Scripts are played step by step,
-with back-pressure, so that an endless body costs no memory.
+Each client has one :class:`Connection`, whose requests are processed in order. Scripts are sent step by step with
+back-pressure, so that an endless body needs no memory.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MALFORMED: Final = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnectio
 
 
 class Site(Protocol):
-    """Who knows the answers."""
+    """The source of responses."""
 
     def opened(self, connection: Connection) -> None: ...
 
@@ -35,16 +35,18 @@ class Site(Protocol):
 
 
 class Dates:
-    """The ``Date`` header of now, formatted once a second."""
+    """The current ``Date`` header, formatted once per second."""
 
     def __init__(self) -> None:
         self._second = 0
         self._line = b""
 
     def value(self) -> str:
+        """Return the value of the header."""
         return self.line()[6:-2].decode()
 
     def line(self) -> bytes:
+        """Return the whole header line."""
         second = int(time.time())
         if second != self._second:
             self._second, self._line = second, b"Date: %s\r\n" % formatdate(second, usegmt=True).encode()
@@ -52,7 +54,7 @@ class Dates:
 
 
 class Connection(asyncio.Protocol):
-    """One client's connection."""
+    """The connection of one client."""
 
     __slots__ = ("_buffer", "_loop", "_playing", "_site", "_transport", "_writable", "sent")
 
@@ -86,14 +88,14 @@ class Connection(asyncio.Protocol):
     def data_received(self, received: bytes) -> None:
         self._buffer = self._buffer + received if self._buffer else received
         if self._playing is None:
-            self._answer_buffered()
+            self._process_buffer()
 
     def abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
 
-    def _answer_buffered(self) -> None:
-        """Answer every request that is complete, until one needs a script."""
+    def _process_buffer(self) -> None:
+        """Respond to every complete request until one needs a script."""
         while self._buffer and self._transport is not None and not self._transport.is_closing():
             end = self._buffer.find(b"\r\n\r\n")
             if end < 0:
@@ -155,21 +157,21 @@ class Connection(asyncio.Protocol):
         self._playing = None
         if last and transport is not None:
             transport.close()
-        self._answer_buffered()
+        self._process_buffer()
 
 
 def drop_with_reset(transport: asyncio.Transport) -> None:
-    """Close with RST instead of FIN: a linger time of zero discards what is unsent."""
+    """Close with RST instead of FIN: a linger time of zero discards unsent data."""
     connection: socket.socket = transport.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
 
 
 def listen(addresses: Sequence[str], port: int) -> list[socket.socket]:
-    """One listening socket per address, all on one port; ``port`` 0 finds one that is free on all of them.
+    """Return one listening socket per address, all with one port; 0 chooses a port that is free on all addresses.
 
     Raises:
-        OSError: the port is taken, or an address is not ours.
+        OSError: the port is in use, or an address is not local.
     """
     for _ in range(50):
         opened: list[socket.socket] = []
@@ -184,7 +186,7 @@ def listen(addresses: Sequence[str], port: int) -> list[socket.socket]:
                 raise
         else:
             return opened
-    raise OSError(errno.EADDRINUSE, "no port is free on every one of these addresses", ", ".join(addresses))
+    raise OSError(errno.EADDRINUSE, "no port is free on all of these addresses", ", ".join(addresses))
 
 
 def _listen_on(address: str, port: int) -> socket.socket:

@@ -1,9 +1,9 @@
-"""The demo's news: fictional outlets and what they print over four days, as written in ``outlets/*.toml``.
+"""The demo's news: fictional outlets and their articles over four days, written in ``outlets/*.toml``.
 
-An outlet's file reads from top to bottom: who it is, then its articles with the story's time (``"2 07:20"``
-is the second day, twenty past seven). An article either has a ``text`` of its own, paragraphs parted by empty
-lines, or is a ``copy`` of another outlet's (``"outlet/slug"``), as it stood then, inside the outlet's
-``wrapping``. Corrections change title or text later.
+A file describes the outlet first, then its articles with the time of the story (``"2 07:20"`` is 07:20 on the second
+day). An article has its own ``text``, with paragraphs separated by empty lines, or is a ``copy`` of the current version
+of another outlet's article (``"outlet/slug"``) inside the outlet's ``wrapping``. Corrections change title or text
+later.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from importlib import resources
 from typing import Any, Final
 
 LENGTH: Final = timedelta(days=3, hours=8)
-"""From the first morning to the end of the story."""
+"""Duration of the story."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Printed:
-    """One article as it stands after one moment of the story."""
+    """One version of an article."""
 
     outlet: str
     slug: str
@@ -30,17 +30,17 @@ class Printed:
     author: str | None
     paragraphs: tuple[str, ...]
     published: timedelta
-    """Since the story began; so is ``changed``."""
+    """Time since the begin of the story, as ``changed``."""
     changed: timedelta
     on_topic: bool
-    """Whether it was written to belong to Russia–North Korea relations."""
+    """True where the article was written for the topic Russia–North Korea relations."""
     copy_of: str | None
-    """``outlet/slug`` it repeats."""
+    """``outlet/slug`` of the copied article."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edition:
-    """What an outlet's feed holds from ``at`` on, newest first."""
+    """Articles in an outlet's feed from ``at`` on, newest first."""
 
     at: timedelta
     printed: tuple[Printed, ...]
@@ -58,24 +58,26 @@ class Outlet:
     """``rss``, ``rss091``, ``rdf`` or ``atom``."""
     encoding: str
     behaviour: str | None
-    """``slow``, ``flickering`` (a web page now and then) or ``malformed``; None: as it should be."""
+    """``slow``, ``flickering`` (a web page at times) or ``malformed``; None: no fault."""
     editions: tuple[Edition, ...]
 
 
 def read_story() -> tuple[Outlet, ...]:
-    """Every outlet, by name of its file."""
+    """Return all outlets in the order of their file names."""
     folder = resources.files("ingest.demo").joinpath("outlets")
     files = sorted(
         (path for path in folder.iterdir() if path.name.endswith(".toml")), key=lambda path: path.name
     )
-    return tell({path.name.removesuffix(".toml"): tomllib.loads(path.read_text("utf-8")) for path in files})
+    return build_outlets(
+        {path.name.removesuffix(".toml"): tomllib.loads(path.read_text("utf-8")) for path in files}
+    )
 
 
-def tell(sources: Mapping[str, Mapping[str, Any]]) -> tuple[Outlet, ...]:
-    """The outlets from their files' contents, by slug.
+def build_outlets(sources: Mapping[str, Mapping[str, Any]]) -> tuple[Outlet, ...]:
+    """Return the outlets from the contents of their files, by slug.
 
     Raises:
-        ValueError: a copy of an article that is not printed yet, or a correction of words that are not there.
+        ValueError: an article is copied before it is published, or a correction replaces words that the text lacks.
     """
     states = {
         f"{slug}/{article['slug']}": _states(slug, source, article)
@@ -101,7 +103,7 @@ def _paragraphs(text: str) -> tuple[str, ...]:
 
 
 def _states(slug: str, source: Mapping[str, Any], article: Mapping[str, Any]) -> tuple[Printed, ...]:
-    """The article as first printed, and after each correction."""
+    """Return the first version of an article and the version after each correction."""
     at = _moment(article["at"])
     first = Printed(
         outlet=slug,
@@ -140,7 +142,7 @@ def _copied(
     article: Mapping[str, Any],
     states: Mapping[str, tuple[Printed, ...]],
 ) -> Printed:
-    """Another outlet's text as it stood when it was taken, in the boilerplate of the one that took it."""
+    """Return the copied article in the boilerplate of the copying outlet, in its version at the time of the copy."""
     at = _moment(article["at"])
     taken = [state for state in states.get(article["copy"], ()) if state.changed <= at]
     if not taken:

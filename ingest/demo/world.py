@@ -1,15 +1,15 @@
-"""The feed world: a real local HTTP/1.1 server whose pages change when they are told to.
+"""The feed world: a real local HTTP/1.1 server whose documents a test changes.
 
 ::
 
     with FeedWorld() as world:
         feed = world.feed("/a.xml")
-        feed.publish(b"<rss>…</rss>")          # validators derived, gzip prepared, 304 answered
-        feed.fail_next(status(503), reset())   # two requests go wrong, the third is honest
-        …                                      # let something poll feed.url
+        feed.publish(b"<rss>…</rss>")          # derives validators, prepares gzip, responds 304
+        feed.fail_next(status(503), reset())   # two requests fail, the third is correct
+        …                                      # poll feed.url
         assert feed.statuses == {503: 1, 0: 1, 200: 1}
 
-A page changes at once (:meth:`WorldFeed.publish`), step by step (:meth:`WorldFeed.queue`, then
+A document changes at once (:meth:`WorldFeed.publish`), step by step (:meth:`WorldFeed.queue`, then
 :meth:`WorldFeed.advance`), or by the world's clock (versions with ``at``, then :meth:`FeedWorld.at`).
 The server runs in its own thread; every method here may be called from any thread.
 """
@@ -26,20 +26,20 @@ from typing import Self
 
 from ingest.demo.feeds import NOT_FOUND, WorldFeed
 from ingest.demo.pages import CODINGS
-from ingest.demo.responses import Answer, Request, Script
+from ingest.demo.responses import HttpResponse, Request, Script
 from ingest.demo.server import Connection, Dates, listen
 
 
 class FeedWorld:
-    """The server and its pages.
+    """The server and its documents.
 
     Args:
-        addresses: what to listen on, all on one port; loopback by default. Many loopback addresses
-            (:func:`loopback_addresses`) look like many hosts.
-        port: 0 finds a free one.
-        now: where the world's clock stands; it moves only by :meth:`at`. Default: the present.
-        codings: content codings that exist in this world, by name.
-        keep_requests: False keeps only counts, for millions of requests.
+        addresses: addresses to listen on, all with one port; default: loopback. Many loopback addresses
+            (:func:`loopback_addresses`) simulate many hosts.
+        port: 0 chooses a free port.
+        now: the initial time of the world's clock, which only :meth:`at` moves; default: the current time.
+        codings: content codings of the server, by name.
+        keep_requests: False keeps counts only, for millions of requests.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class FeedWorld:
         self.lock = threading.RLock()
         self.dates = Dates()
         self.connections_opened = 0
-        """Connections accepted so far: shows whether somebody connected at all."""
+        """Number of connections accepted so far."""
         self.first_request_at: float | None = None
-        """Seconds of the Unix epoch: the first request to a page with versions; set to None, that of the next."""
+        """Unix time of the first request for a document with versions; set it to None to record the next request."""
         self.strays: list[Request] = []
-        """Requests for pages that do not exist; the first 1,000 where requests are not kept."""
+        """Requests for documents that do not exist; the first 1,000 where requests are not kept."""
         self._feeds: dict[tuple[str | None, str], WorldFeed] = {}
         self._connections: set[Connection] = set()
         self._changed = threading.Condition()
@@ -107,7 +107,7 @@ class FeedWorld:
                 server.close()
             for connection in tuple(self._connections):
                 connection.abort()
-            # two turns: connection_lost runs in the first and cancels the scripts, which end in the second
+            # Two iterations: connection_lost runs in the first and cancels the scripts, which end in the second.
             for _ in range(2):
                 loop.run_until_complete(asyncio.sleep(0))
             unfinished = asyncio.all_tasks(loop)
@@ -118,13 +118,13 @@ class FeedWorld:
             loop.close()
 
     def url(self, path: str, *, host: str | None = None) -> str:
-        """The address of a path on this world, by its first address unless a host is named."""
+        """Return the URL of a path, with the first address unless a host is named."""
         return f"http://{host or self.addresses[0]}:{self.port}{path}"
 
     def feed(self, path: str, *, host: str | None = None) -> WorldFeed:
-        """The page at this path; made when it is asked for the first time.
+        """Return the document at this path; the first call creates it.
 
-        ``host`` (a name, or one of the world's addresses) makes it a page of that host only.
+        ``host`` (a name, or one of the world's addresses) makes it a document of that host only.
         """
         if not path.startswith("/"):
             raise ValueError(f"a path begins with a slash, unlike {path!r}")
@@ -136,13 +136,14 @@ class FeedWorld:
 
     @property
     def feeds(self) -> tuple[WorldFeed, ...]:
+        """All documents."""
         return tuple(self._feeds.values())
 
     def at(self, moment: datetime) -> None:
-        """Set the world's clock; versions whose time has come are published. It never goes back.
+        """Set the world's clock and publish the versions that are due.
 
         Raises:
-            ValueError: ``moment`` lies before the world's time.
+            ValueError: ``moment`` is before the world's time.
         """
         with self.lock:
             if moment < self.now:
@@ -152,18 +153,18 @@ class FeedWorld:
                 feed.advance_to(moment)
 
     def advance_all(self) -> int:
-        """Publish the next waiting version of every feed; how many had one."""
+        """Publish the next waiting version of every document; return how many had one."""
         with self.lock:
             return sum(feed.advance() for feed in self.feeds)
 
     @property
     def waiting(self) -> int:
-        """Versions not published yet, of all feeds."""
+        """Number of versions that are not published yet, of all documents."""
         return sum(feed.waiting for feed in self.feeds)
 
     @property
     def statuses(self) -> dict[int, int]:
-        """How often each status was answered by all pages together; strays are not among them."""
+        """Number of responses by status, of all documents; strays are not included."""
         total: dict[int, int] = {}
         for feed in self.feeds:
             for status, count in feed.statuses.items():
@@ -172,43 +173,48 @@ class FeedWorld:
 
     @property
     def request_count(self) -> int:
+        """Number of requests for all documents."""
         return sum(feed.request_count for feed in self.feeds)
 
     @property
     def bytes_sent(self) -> int:
-        """Bytes handed to the network so far, heads included."""
+        """Number of bytes sent so far, including heads."""
         return self._bytes_sent + sum(each.sent for each in tuple(self._connections))
 
-    def wait(self, claim: Callable[[], bool], *, timeout: float = 10.0, what: str = "it") -> None:
-        """Block until ``claim()`` holds; it is asked again after every request.
+    def wait(
+        self, claim: Callable[[], bool], *, timeout: float = 10.0, description: str = "a condition"
+    ) -> None:
+        """Block until ``claim()`` is true; it is checked after every request.
 
         Raises:
-            TimeoutError: it did not, within ``timeout`` seconds.
+            TimeoutError: it was not true within ``timeout`` seconds.
         """
         with self._changed:
             self._waiters += 1
             try:
                 if not self._changed.wait_for(claim, timeout):
-                    raise TimeoutError(f"waited {timeout} s for {what}")
+                    raise TimeoutError(f"waited {timeout} s for {description}")
             finally:
                 self._waiters -= 1
 
-    def dated(self, answer: Answer) -> Answer:
-        """The answer with a ``Date``, unless it brings its own."""
-        return answer if answer.has("Date") else answer.replacing("Date", self.dates.value())
+    def dated(self, response: HttpResponse) -> HttpResponse:
+        """Return the response with a ``Date`` header; one that has its own keeps it."""
+        return response if response.has("Date") else response.replacing("Date", self.dates.value())
 
     def opened(self, connection: Connection) -> None:
+        """Count a new connection; called by the server."""
         self.connections_opened += 1
         self._connections.add(connection)
 
     def closed(self, connection: Connection) -> None:
+        """Forget a closed connection; called by the server."""
         self._connections.discard(connection)
         self._bytes_sent += connection.sent
 
     def respond(
         self, method: str, target: str, headers: dict[str, str], head: bytes, body: bytes
     ) -> bytes | Script:
-        """Find the page and let it answer (called by the server)."""
+        """Return the response of the requested document; called by the server."""
         host = headers.get("host", "").lower().removesuffix(self._suffix)
         feeds = self._feeds
         feed = feeds.get((host, target)) or feeds.get((None, target))
@@ -228,5 +234,5 @@ class FeedWorld:
 
 
 def loopback_addresses(count: int) -> tuple[str, ...]:
-    """So many different loopback addresses (Linux answers on all of 127.0.0.0/8)."""
+    """Return ``count`` different loopback addresses (Linux accepts all of 127.0.0.0/8)."""
     return tuple(f"127.0.{number // 250}.{number % 250 + 1}" for number in range(count))

@@ -244,7 +244,7 @@ def test_the_ledger_finds_an_article_by_any_spelling_of_its_address(
     article_id = library.article("https://a.example/1")
     for url in ("https://a.example/1", "http://A.example:80/1?utm_source=x#top", "a.example/1"):
         ledger = client.get("/v1/ledger", params={"url": url}).raise_for_status().json()
-        assert ledger["known"] is True
+        assert ledger["recorded"] is True
         assert [article["id"] for article in ledger["articles"]] == [str(article_id)]
         assert ledger["canonical"] == "https://a.example/1"
 
@@ -287,7 +287,7 @@ def test_the_ledger_knows_feeds_too(library: Library, client: httpx.Client) -> N
 def test_a_url_we_never_met_is_a_404_with_the_same_body(client: httpx.Client) -> None:
     answer = client.get("/v1/ledger", params={"url": "https://nowhere.example/"})
     assert answer.status_code == 404
-    assert answer.json()["known"] is False
+    assert answer.json()["recorded"] is False
     assert answer.json()["articles"] == []
     missing = client.get("/v1/ledger")
     assert missing.status_code == 400

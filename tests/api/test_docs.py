@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ingest.api.openapi import document
+from ingest.api.openapi import describe_api
 from ingest.query import QUERY_PARAMETERS
 from ingest.types import EventKind
 from tests.library import Library
@@ -26,7 +26,7 @@ def first_column(text: str, heading: str) -> set[str]:
 def test_the_paths_in_the_document_are_the_routes() -> None:
     text = (DOCS / "api.md").read_text("utf-8")
     named = {path.split("?")[0] for path in first_column(text, "# HTTP API")}
-    assert named == set(document()["paths"])
+    assert named == set(describe_api()["paths"])
 
 
 def test_the_parameters_in_the_document_are_those_of_the_search() -> None:
@@ -36,7 +36,7 @@ def test_the_parameters_in_the_document_are_those_of_the_search() -> None:
 
 def test_the_parameters_in_the_document_are_those_of_the_feeds() -> None:
     text = (DOCS / "api.md").read_text("utf-8")
-    described = document()["paths"]["/v1/feeds"]["get"]["parameters"]
+    described = describe_api()["paths"]["/v1/feeds"]["get"]["parameters"]
     assert first_column(text, "## Feeds") == {parameter["name"] for parameter in described}
 
 

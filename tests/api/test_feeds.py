@@ -212,7 +212,7 @@ def test_a_feed_comes_with_its_last_polls_as_the_command_shows_it(
     )
     assert json.loads(shown.output) == feed
     (listed,) = client.get("/v1/feeds", params={"after": str(other)}).json()["feeds"]
-    assert {**listed, "subscription": None, "polls": feed["polls"]} == feed
+    assert {**listed, "websub": None, "polls": feed["polls"]} == feed
 
 
 def test_how_a_feed_is_asked_is_shown_without_secrets(library: Library, client: httpx.Client) -> None:

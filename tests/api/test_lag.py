@@ -100,12 +100,12 @@ def test_a_broker_that_is_away_leaves_the_lag_out(
     settings = Settings(database_url=database_url, log="kafka", kafka_bootstrap=broker.bootstrap)
     end(broker)
     begun = time.monotonic()
-    with caplog.at_level(logging.WARNING, logger="ingest.app"):
+    with caplog.at_level(logging.WARNING, logger="ingest.app.status"):
         metrics, told, commanded = read(database, settings)
     assert time.monotonic() - begun < 3 * 10  # three questions, none as long as a scrape may take
     assert list(metrics.values()) == [2]
     assert told == commanded == [{"topic": STREAM, "group": "relay", "lag": 2}]
-    warnings = [record.getMessage() for record in caplog.records if record.name == "ingest.app"]
+    warnings = [record.getMessage() for record in caplog.records if record.name == "ingest.app.status"]
     assert len(warnings) == 3
     assert warnings[0].startswith(
         f"the lag of group {GROUP} on {ARTICLES} is not known: Kafka is not available"

@@ -270,7 +270,7 @@ def test_silence_is_filled_with_comments(database: Engine) -> None:
         running(database, heartbeat=timedelta(milliseconds=50)) as server,
         Subscriber(server.url, SLUG) as subscriber,
     ):
-        assert subscriber.wait_for_comment() == "still here"
+        assert subscriber.wait_for_comment() == "heartbeat"
 
 
 def test_a_stop_ends_open_streams_in_order(library: Library, database: Engine) -> None:

@@ -93,7 +93,7 @@ def measure(
         broker = stack.enter_context(Broker(folder, jars=fetch_jars()))
         environment["INGEST_KAFKA_BOOTSTRAP"] = broker.bootstrap
         settings = replace(settings, kafka_bootstrap=broker.bootstrap)
-    log = stack.enter_context(app.article_log(settings, engine))
+    log = stack.enter_context(app.open_article_log(settings, engine))
     stack.enter_context(process("consume", environment))
     stack.enter_context(process("serve", environment))
     wait_until_served(int(environment["INGEST_API_PORT"]))

@@ -1,11 +1,11 @@
-"""Feeds a second, from a feed's bytes to articles that can be searched, beside Miniflux and lemon24/reader.
+"""Feeds a second, from a feed's bytes to searchable articles, beside Miniflux and lemon24/reader.
 
 ``./run bench poll [--feeds N] [--rounds R] [--require-peers] [--corpus DIR] [--json FILE]``
 
-Everybody gets the same documents from one feed world, in turn in one run: all feeds once (*first*), then all of them
-unchanged, several times in turn. The limits stand beside them: bare feedparser, a bare loop of conditional GETs, and
-what the feed world itself costs. A peer that cannot be had is told and left out, with its floors; with
-``--require-peers`` that is a failure. The first run installs and builds the peers into the cache folder.
+Every product polls the same documents from one feed world, in turn in one run: all feeds once (*first*), then all of
+them unchanged, several times in turn. Limits are measured in the same run: bare feedparser, a bare loop of conditional
+GETs, and the cost of the feed world itself. A peer that is not available is reported and left out, with its floors;
+with ``--require-peers`` that is a failure. The first run installs and builds the peers in the cache folder.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from tests.feedworld.mixed import MixedFeed, choose_mixed
 ADDRESSES: Final = 50
 LOOP_CONCURRENCY: Final = 100
 PARSED_SHARE: Final = 4
-"""Bare feedparser reads every so manieth document, spread over all of them."""
+"""Bare feedparser parses every fourth document, spread over all of them."""
 PEERS: Final = ("miniflux", "reader")
 BOUNDS: Final[Mapping[tuple[str, str], tuple[float, float]]] = {
     ("first", "miniflux"): (1.5, 3.0),
@@ -45,16 +45,16 @@ BOUNDS: Final[Mapping[tuple[str, str], tuple[float, float]]] = {
     ("unchanged", "miniflux"): (2.0, 3.0),
     ("unchanged", "reader"): (6.0, 12.0),
 }
-"""Floor and goal of our rate over a peer's."""
+"""Floor and goal of our rate divided by a peer's."""
 
 
 MakeProduct = Callable[[Sequence[str]], Product]
-"""Of the URLs of all feeds."""
+"""Makes a product from the URLs of all feeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One product's passes."""
+    """The passes of one product."""
 
     product: Product
     first: Pass
@@ -63,31 +63,31 @@ class Measured:
     """Documents sent in full more than expected: in the first pass, then in each unchanged pass."""
 
 
-def say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
+def report(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
-def peers_to_be_had(
+def available_peers(
     names: Sequence[str], *, miniflux_workers: int
 ) -> tuple[dict[str, MakeProduct], list[PeerAbsentError]]:
-    """How to make each peer that can be had, and why the others cannot."""
-    found: dict[str, MakeProduct] = {}
+    """Return a function for each available peer that makes it, and the errors of the unavailable ones."""
+    makers: dict[str, MakeProduct] = {}
     absent = []
     for name in names:
-        say(f"{name}: looked for in the cache folder, else installed there")
+        report(f"{name}: taken from the cache folder, or installed there")
         try:
             if name == "miniflux":
-                found[name] = partial(Miniflux, program=miniflux.installed(), workers=miniflux_workers)
+                makers[name] = partial(Miniflux, program=miniflux.installed(), workers=miniflux_workers)
             else:
-                found[name] = partial(Reader, python=reader.installed())
+                makers[name] = partial(Reader, python=reader.installed())
         except PeerAbsentError as error:
-            say(f"PEER ABSENT: {error}")
+            report(f"PEER ABSENT: {error}")
             absent.append(error)
-    return found, absent
+    return makers, absent
 
 
 def bare_feedparser(feeds: Sequence[MixedFeed]) -> float:
-    """Documents a second, one process, nothing kept."""
+    """Return documents a second of feedparser in one process."""
     bodies = [feed.path.read_bytes() for feed in feeds[::PARSED_SHARE]]
     begun = time.process_time()
     for body in bodies:
@@ -101,15 +101,15 @@ def first_pass(world: WorldProcess, product: Product, *, feeds: int) -> Measured
     Raises:
         RuntimeError: the product left feeds out.
     """
-    found = measured(world, product, product.first)
-    if found.statuses.get("200", 0) < feeds:
-        raise RuntimeError(f"{product.name} was to request {feeds} feeds once, and got {found.statuses}")
-    say(f"{product.name}: {found.seconds:.1f} s; {_cpu(found)}")
+    first = measured(world, product, product.first)
+    if first.statuses.get("200", 0) < feeds:
+        raise RuntimeError(f"{product.name} was to request {feeds} feeds once, and got {first.statuses}")
+    report(f"{product.name}: {first.seconds:.1f} s; {_cpu(first)}")
     product.settle()
-    return Measured(product=product, first=found, refetched=[found.requests - feeds])
+    return Measured(product=product, first=first, refetched=[first.requests - feeds])
 
 
-def unchanged_pass(world: WorldProcess, each: Measured, *, feeds: int, failed: int) -> None:
+def unchanged_pass(world: WorldProcess, result: Measured, *, feeds: int, failed: int) -> None:
     """Measure one unchanged pass; count the documents that the product fetched in full all the same.
 
     Args:
@@ -118,19 +118,22 @@ def unchanged_pass(world: WorldProcess, each: Measured, *, feeds: int, failed: i
     Raises:
         RuntimeError: the product left feeds out.
     """
-    found = measured(world, each.product, each.product.unchanged)
-    if found.requests < feeds:
-        raise RuntimeError(f"{each.product.name} was to request {feeds} feeds, and got {found.statuses}")
-    each.unchanged.append(found)
-    refetched = max(0, found.requests - found.statuses.get("304", 0) - failed)
-    each.refetched.append(refetched)
+    product = result.product
+    unchanged = measured(world, product, product.unchanged)
+    if unchanged.requests < feeds:
+        raise RuntimeError(f"{product.name} was to request {feeds} feeds, and got {unchanged.statuses}")
+    result.unchanged.append(unchanged)
+    refetched = max(0, unchanged.requests - unchanged.statuses.get("304", 0) - failed)
+    result.refetched.append(refetched)
     if refetched:
-        say(f"{each.product.name}: {refetched} unchanged documents more than expected were sent in full")
+        report(f"{product.name}: {refetched} unchanged documents more than expected were sent in full")
 
 
-def _cpu(one: Pass) -> str:
-    roles = ", ".join(f"{role} {seconds:.2f}" for role, seconds in one.cpu.items() if seconds >= 0.005)
-    return f"CPU s: {roles}, feed world {one.server_cpu:.2f}"
+def _cpu(measured_pass: Pass) -> str:
+    roles = ", ".join(
+        f"{role} {seconds:.2f}" for role, seconds in measured_pass.cpu.items() if seconds >= 0.005
+    )
+    return f"CPU s: {roles}, feed world {measured_pass.server_cpu:.2f}"
 
 
 def measure(figures: Figures, options: argparse.Namespace, peers: Mapping[str, MakeProduct]) -> None:
@@ -139,7 +142,7 @@ def measure(figures: Figures, options: argparse.Namespace, peers: Mapping[str, M
     count = len(chosen)
     figures.add("poll_feeds", count, "feeds")
     figures.add("poll_documents", sum(feed.path.stat().st_size for feed in chosen) / 1e6, "MB")
-    say(f"limit: bare feedparser over every {PARSED_SHARE}th document")
+    report(f"limit: bare feedparser over every {PARSED_SHARE}th document")
     parsing = bare_feedparser(chosen)
     figures.add("poll_limit_feedparser_per_core", parsing, "feeds/s")
     with ExitStack() as stack:
@@ -147,102 +150,117 @@ def measure(figures: Figures, options: argparse.Namespace, peers: Mapping[str, M
             WorldProcess(["--mixed", str(count), "--addresses", str(ADDRESSES), "--corpus", str(corpus)])
         )
         urls = world.urls()
-        found: dict[str, Measured] = {}
+        products: dict[str, Measured] = {}
         makers: list[MakeProduct] = [partial(Ours, pollers=1), *peers.values(), partial(Ours, pollers=2)]
         for make in makers:
             product = make(urls)
-            say(f"{product.name}: first fetch of {count} feeds")
+            report(f"{product.name}: first fetch of {count} feeds")
             stack.enter_context(product)
-            found[product.name] = first_pass(world, product, feeds=count)
+            products[product.name] = first_pass(world, product, feeds=count)
         etags: dict[str, str] = {}
         asyncio.run(bare_loop(urls, etags, concurrency=LOOP_CONCURRENCY))
-        failed = {name: len(each.product.failures()) for name, each in found.items()}
+        failed = {name: len(result.product.failures()) for name, result in products.items()}
         loop: list[float] = []
         for number in range(options.rounds):
-            say(f"unchanged, round {number + 1} of {options.rounds}")
+            report(f"unchanged, round {number + 1} of {options.rounds}")
             loop.append(asyncio.run(bare_loop(urls, etags, concurrency=LOOP_CONCURRENCY)))
-            for name, each in found.items():
-                unchanged_pass(world, each, feeds=count, failed=failed[name])
+            for name, result in products.items():
+                unchanged_pass(world, result, feeds=count, failed=failed[name])
         figures.add("poll_limit_bare_loop", median(loop), "requests/s")
-        tell_server(figures, list(found.values()))
-        for name, each in found.items():
-            tell_product(figures, name, each, feeds=count)
-        tell_ratios(figures, found)
-        tell_entries(figures, found, names=dict(zip(urls, chosen, strict=True)))
+        add_server_figures(figures, list(products.values()))
+        for name, result in products.items():
+            add_product_figures(figures, name, result, feeds=count)
+        add_ratios(figures, products)
+        add_entry_counts(figures, products, names=dict(zip(urls, chosen, strict=True)))
 
 
-def tell_server(figures: Figures, found: Sequence[Measured]) -> None:
-    """What an answer costs the feed world, which shares the cores with everybody; its clock ticks every 10 ms."""
-    whole = [each.first for each in found]
-    unchanged = [one for each in found for one in each.unchanged]
-    for name, passes in (("whole", whole), ("unchanged", unchanged)):
-        used, answers = sum(one.server_cpu for one in passes), sum(one.requests for one in passes)
-        figures.add(f"poll_feedworld_{name}", 1000 * used / answers, "CPU ms/answer")
+def add_server_figures(figures: Figures, results: Sequence[Measured]) -> None:
+    """Add the cost of a response at the feed world, which shares the cores; its CPU clock ticks every 10 ms."""
+    first = [result.first for result in results]
+    unchanged = [unchanged for result in results for unchanged in result.unchanged]
+    for name, passes in (("whole", first), ("unchanged", unchanged)):
+        seconds = sum(measured_pass.server_cpu for measured_pass in passes)
+        responses = sum(measured_pass.requests for measured_pass in passes)
+        figures.add(f"poll_feedworld_{name}", 1000 * seconds / responses, "CPU ms/response")
 
 
-def tell_product(figures: Figures, name: str, each: Measured, *, feeds: int) -> None:
-    entries = sum(each.product.entries().values())
-    figures.add(f"poll_first_{name}", feeds / each.first.seconds, "feeds/s")
-    figures.add(f"poll_first_{name}_entries", entries / each.first.seconds, "entries/s")
-    figures.add(f"poll_first_{name}_cpu", each.first.cpu_seconds, "CPU s")
-    figures.add(f"poll_unchanged_{name}", feeds / median(one.seconds for one in each.unchanged), "feeds/s")
-    figures.add(f"poll_unchanged_{name}_cpu", median(one.cpu_seconds for one in each.unchanged), "CPU s")
-    # Of ours at most a hundredth: beyond that the unchanged rate is none of unchanged feeds.
-    bound = max(1, feeds // 100) if isinstance(each.product, Ours) else None
-    figures.add(f"poll_refetched_{name}", max(each.refetched), "a pass", floor=bound, lower_is_better=True)
-    memory = each.first.memory
+def add_product_figures(figures: Figures, name: str, result: Measured, *, feeds: int) -> None:
+    entries = sum(result.product.entries().values())
+    figures.add(f"poll_first_{name}", feeds / result.first.seconds, "feeds/s")
+    figures.add(f"poll_first_{name}_entries", entries / result.first.seconds, "entries/s")
+    figures.add(f"poll_first_{name}_cpu", result.first.cpu_seconds, "CPU s")
+    figures.add(
+        f"poll_unchanged_{name}",
+        feeds / median(measured_pass.seconds for measured_pass in result.unchanged),
+        "feeds/s",
+    )
+    figures.add(
+        f"poll_unchanged_{name}_cpu",
+        median(measured_pass.cpu_seconds for measured_pass in result.unchanged),
+        "CPU s",
+    )
+    # Our service may fetch a hundredth again. Beyond that the rate is not one of unchanged feeds.
+    bound = max(1, feeds // 100) if isinstance(result.product, Ours) else None
+    figures.add(f"poll_refetched_{name}", max(result.refetched), "a pass", floor=bound, lower_is_better=True)
+    memory = result.first.memory
     database = memory.get("postgres", 0)
     figures.add(f"poll_memory_{name}", (sum(memory.values()) - database) / 1e6, "MB")
     if database:
         figures.add(f"poll_memory_{name}_postgres", database / 1e6, "MB")
 
 
-def tell_ratios(figures: Figures, found: Mapping[str, Measured]) -> None:
-    """Our rate over each peer's. Floors and goals are for the better one of one poller and two."""
-    ours = [each for name, each in found.items() if isinstance(each.product, Ours)]
-    for peer in (name for name in PEERS if name in found):
-        theirs = found[peer]
+def add_ratios(figures: Figures, products: Mapping[str, Measured]) -> None:
+    """Add our rate divided by each peer's. Floors and goals apply to the better of one poller and two."""
+    ours = [our_result for name, our_result in products.items() if isinstance(our_result.product, Ours)]
+    for peer in (name for name in PEERS if name in products):
+        peer_result = products[peer]
         for kind, seconds in (("first", _first_seconds), ("unchanged", _unchanged_seconds)):
             floor, goal = BOUNDS[kind, peer]
-            for each in ours:
+            for our_result in ours:
                 figures.add(
-                    f"poll_{kind}_{each.product.name}_of_{peer}", seconds(theirs) / seconds(each), "ratio"
+                    f"poll_{kind}_{our_result.product.name}_of_{peer}",
+                    seconds(peer_result) / seconds(our_result),
+                    "ratio",
                 )
-            best = max(seconds(theirs) / seconds(each) for each in ours)
+            best = max(seconds(peer_result) / seconds(our_result) for our_result in ours)
             figures.add(f"poll_{kind}_best_of_{peer}", best, "ratio", floor=floor, goal=goal)
-        spent = theirs.first.cpu_seconds / min(each.first.cpu_seconds for each in ours)
+        spent = peer_result.first.cpu_seconds / min(our_result.first.cpu_seconds for our_result in ours)
         figures.add(f"poll_first_cpu_{peer}_of_ours", spent, "ratio")
 
 
-def _first_seconds(each: Measured) -> float:
-    return each.first.seconds
+def _first_seconds(result: Measured) -> float:
+    return result.first.seconds
 
 
-def _unchanged_seconds(each: Measured) -> float:
-    return median(one.seconds for one in each.unchanged)
+def _unchanged_seconds(result: Measured) -> float:
+    return median(measured_pass.seconds for measured_pass in result.unchanged)
 
 
-def tell_entries(figures: Figures, found: Mapping[str, Measured], *, names: Mapping[str, MixedFeed]) -> None:
-    """What everybody stored, and why it is not the same number: each feed by name on stderr."""
-    ours = next(each.product for each in found.values() if isinstance(each.product, Ours))
+def add_entry_counts(
+    figures: Figures, products: Mapping[str, Measured], *, names: Mapping[str, MixedFeed]
+) -> None:
+    """Add the entries that each product stored; report on stderr each feed whose numbers differ, with the reason."""
+    ours = next(result.product for result in products.values() if isinstance(result.product, Ours))
     unknown = 0
-    for name, each in found.items():
-        figures.add(f"poll_entries_{name}", sum(each.product.entries().values()), "entries")
-        if isinstance(each.product, Ours):
-            figures.add(f"poll_articles_{name}", each.product.articles(), "articles")
-        if isinstance(each.product, Miniflux):
-            figures.add(f"poll_enclosures_{name}", each.product.enclosures(), "rows")
+    for name, result in products.items():
+        figures.add(f"poll_entries_{name}", sum(result.product.entries().values()), "entries")
+        if isinstance(result.product, Ours):
+            figures.add(f"poll_articles_{name}", result.product.articles(), "articles")
+        if isinstance(result.product, Miniflux):
+            figures.add(f"poll_enclosures_{name}", result.product.enclosures(), "rows")
         by_reason: dict[str, int] = {}
-        for one in differences(
+        for difference in differences(
             ours.entries(),
-            each.product.entries(),
+            result.product.entries(),
             rule=RULES.get(name, NO_RULE),
             refused_by_us=ours.failures(),
-            refused_by_them=each.product.failures(),
+            refused_by_them=result.product.failures(),
             body_of=lambda url: names[url].path.read_bytes(),
         ):
-            say(f"{name}, {names[one.feed_url].name}: {one.entries:+} entries: {one.reason}")
-            by_reason[one.reason] = by_reason.get(one.reason, 0) + abs(one.entries)
+            report(
+                f"{name}, {names[difference.feed_url].name}: {difference.entries:+} entries: {difference.reason}"
+            )
+            by_reason[difference.reason] = by_reason.get(difference.reason, 0) + abs(difference.entries)
         unknown += by_reason.get(UNKNOWN, 0)
     figures.add("poll_entries_unexplained", unknown, "entries", floor=0, lower_is_better=True)
 
@@ -251,32 +269,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Figures.options(
         argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     )
-    parser.add_argument("--feeds", type=int, default=1000, metavar="N", help="how many (1000)")
-    parser.add_argument("--rounds", type=int, default=5, metavar="R", help="of unchanged passes, in turn (5)")
+    parser.add_argument("--feeds", type=int, default=1000, metavar="N", help="number of feeds (1000)")
+    parser.add_argument("--rounds", type=int, default=5, metavar="R", help="rounds of unchanged passes (5)")
     parser.add_argument(
-        "--peer", choices=PEERS, action="append", help="beside this one alone; may be repeated"
+        "--peer", choices=PEERS, action="append", help="measure this peer only; may be repeated"
     )
     parser.add_argument(
         "--miniflux-workers",
         type=int,
         default=miniflux.WORKERS,
         metavar="N",
-        help="feeds it has under way at once",
+        help="feeds that Miniflux refreshes at once",
     )
-    parser.add_argument("--require-peers", action="store_true", help="fail where a peer cannot be had")
+    parser.add_argument("--require-peers", action="store_true", help="fail if a peer is not available")
     options = parser.parse_args(arguments)
     figures = Figures("bench poll")
     began = time.monotonic()
     try:
         corpus_dir(options.corpus)
-        peers, absent = peers_to_be_had(options.peer or PEERS, miniflux_workers=options.miniflux_workers)
+        peers, absent = available_peers(options.peer or PEERS, miniflux_workers=options.miniflux_workers)
         if absent and options.require_peers:
             return ABSENT_EXIT
         measure(figures, options, peers)
     except CorpusAbsentError as error:
-        say(str(error))
+        report(str(error))
         return ABSENT_EXIT
-    say(f"all of it took {time.monotonic() - began:.0f} s")
+    report(f"all of it took {time.monotonic() - began:.0f} s")
     figures.write_json(options.json)
     return figures.exit_code()
 

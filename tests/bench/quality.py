@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--show", type=int, default=0, metavar="N", help="print N of the wrong ones")
     options = parser.parse_args(arguments)
     figures = Figures("quality")
-    classifier = compile_topics(app.topics_from(Settings()))
+    classifier = compile_topics(app.load_topics_file(Settings()))
     try:
         corpus = corpus_dir(options.corpus)
         labelled = list(read_jsonl_zst(corpus_file(corpus, "russia-north-korea.jsonl.zst")))

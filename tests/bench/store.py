@@ -153,13 +153,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     with ExitStack() as stack:
         _, engine = stack.enter_context(database())
-        load_topics(engine, app.topics_from(Settings()))
+        load_topics(engine, app.load_topics_file(Settings()))
         logs: dict[str, Log] = {"embedded": PostgresLog(engine)}
         if options.kafka:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ingest-bench-kafka-")))
             broker = stack.enter_context(Broker(folder, jars=fetch_jars()))
             settings = Settings(log="kafka", kafka_bootstrap=broker.bootstrap, kafka_partitions=1)
-            logs["kafka"] = stack.enter_context(app.article_log(settings, engine))
+            logs["kafka"] = stack.enter_context(app.open_article_log(settings, engine))
         rounds: dict[str, list[Measured]] = {name: [] for name in (*logs, "feeds")}
         copied: list[float] = []
         for number in range(options.rounds):

@@ -11,7 +11,7 @@ from typing import Final
 import httpx
 from sqlalchemy import text
 
-from ingest.app import article_log
+from ingest.app import open_article_log
 from ingest.db import migrate as migrations
 from ingest.db import quarantine, topics
 from ingest.db.engine import transaction
@@ -150,7 +150,7 @@ def _asked_again(news: Newsroom, requests_before: int) -> bool:
 
 def _append(rig: Rig, message: Message) -> None:
     settings = read_settings(rig.settings)
-    with article_log(settings, rig.postgres.engine) as log:
+    with open_article_log(settings, rig.postgres.engine) as log:
         log.append(ARTICLES, [message])
 
 

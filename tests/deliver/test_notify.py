@@ -23,7 +23,7 @@ from ingest import app
 from ingest.cli import root
 from ingest.deliver import GROUP, SIGNATURE
 from ingest.demo.feeds import WorldFeed
-from ingest.demo.responses import Answer
+from ingest.demo.responses import HttpResponse
 from ingest.demo.world import FeedWorld
 from ingest.log.api import ALERTS, ALERTS_STREAM
 from ingest.log.postgres import PostgresLog
@@ -48,7 +48,7 @@ def world() -> Iterator[FeedWorld]:
 def hook(world: FeedWorld) -> WorldFeed:
     """Takes everything."""
     hook = world.feed("/hook")
-    hook.answer_with(lambda _request: Answer(status=204, headers=()))
+    hook.respond_with(lambda _request: HttpResponse(status=204, headers=()))
     return hook
 
 
@@ -58,7 +58,7 @@ def library(database: Engine) -> Library:
 
 
 def taken(hook: WorldFeed) -> list[dict[str, Any]]:
-    """What the receiver said yes to, in order."""
+    """The alerts that the receiver accepted, in order."""
     return [json.loads(request.body) for request in hook.requests if request.status == 204]
 
 
@@ -185,7 +185,7 @@ def test_a_notifier_that_is_killed_loses_none_and_repeats_at_most_one(
             CRASH_SOCKET: str(steps.path),
         }
         steps.arm(step)
-        command = [sys.executable, "-m", "ingest", "notify"]
+        command = [sys.executable, "-m", "ingest", "deliver"]
         killed = subprocess.Popen(command, env=environment)
         eventually(lambda: not steps.armed)
         killed.send_signal(signal.SIGKILL)
@@ -202,12 +202,12 @@ def test_a_notifier_that_is_killed_loses_none_and_repeats_at_most_one(
     [("INGEST_ALERT_WEBHOOK", "ops.example.org/hook"), ("INGEST_ALERT_WEBHOOK_SECRET", " ")],
 )
 def test_a_setting_that_is_none_is_refused(variable: str, value: str) -> None:
-    result = CliRunner().invoke(root, ["notify"], env={variable: value})
+    result = CliRunner().invoke(root, ["deliver"], env={variable: value})
     assert result.exit_code == 2
     assert variable in result.output
 
 
 def test_without_a_webhook_there_is_nothing_to_run() -> None:
-    result = CliRunner().invoke(root, ["notify"])
+    result = CliRunner().invoke(root, ["deliver"])
     assert result.exit_code == 2
     assert "INGEST_ALERT_WEBHOOK" in result.output

@@ -13,7 +13,7 @@ from ingest.db import embedded
 from ingest.settings import read_settings
 from tests.deploy.composefile import COMMANDS, COMPOSE, services
 
-SERVICES = services(profiles=["notify"])
+SERVICES = services(profiles=["deliver"])
 OURS = sorted(name for name, service in SERVICES.items() if service.ours)
 PROCESSES = sorted({*OURS} - {"migrate"})
 
@@ -33,7 +33,7 @@ def test_it_is_valid() -> None:
 
 def test_it_holds_the_stores_and_the_five_processes_and_one_for_those_with_a_webhook() -> None:
     assert set(services()) == {"kafka", "postgres", "migrate", "poll", "consume", "relay", "serve"}
-    assert {*OURS} == {"migrate", "poll", "consume", "relay", "serve", "notify"}
+    assert {*OURS} == {"migrate", "poll", "consume", "relay", "serve", "deliver"}
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -63,7 +63,7 @@ def test_the_database_is_made_as_the_embedded_one_is() -> None:
 
 
 def test_a_password_of_ones_own_reaches_the_server_and_every_client() -> None:
-    changed = services({"POSTGRES_PASSWORD": "sesame"}, profiles=["notify"])
+    changed = services({"POSTGRES_PASSWORD": "sesame"}, profiles=["deliver"])
     assert changed["postgres"].environment["POSTGRES_PASSWORD"] == "sesame"
     assert {changed[name].environment["INGEST_DATABASE_URL"] for name in OURS} == {
         "postgresql://ingest:sesame@postgres:5432/ingest"
@@ -105,7 +105,7 @@ def test_compose_stops_pollers_first_and_stores_last() -> None:
     assert start_order[::-1] == [
         ["poll"],
         ["consume"],
-        ["notify", "relay"],
+        ["deliver", "relay"],
         ["serve"],
         ["migrate"],
         ["kafka", "postgres"],
@@ -144,7 +144,7 @@ def test_stores_cannot_be_reached_from_outside_and_only_who_needs_the_internet_h
     networks = yaml.safe_load(COMPOSE.read_text())["networks"]
     assert networks["inside"] == {"internal": True}
     outside = {name for name, service in SERVICES.items() if "outside" in service.raw["networks"]}
-    assert outside == {"poll", "serve", "notify"}
+    assert outside == {"poll", "serve", "deliver"}
 
 
 @pytest.mark.parametrize("name", PROCESSES)

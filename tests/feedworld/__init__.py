@@ -12,7 +12,7 @@
 
 from ingest.demo.feeds import WorldFeed
 from ingest.demo.pages import AUTO, CODINGS, WEAK, Version
-from ingest.demo.responses import Answer, End, Fault, Pause, Request, Script, Truth, honest, late
+from ingest.demo.responses import End, Fault, HttpResponse, Pause, Request, Script, Truth, honest, late
 from ingest.demo.world import FeedWorld, loopback_addresses
 from tests.feedworld.codings import ALL_CODINGS
 
@@ -21,10 +21,10 @@ __all__ = [
     "AUTO",
     "CODINGS",
     "WEAK",
-    "Answer",
     "End",
     "Fault",
     "FeedWorld",
+    "HttpResponse",
     "Pause",
     "Request",
     "Script",

@@ -68,7 +68,7 @@ def main() -> None:
         world.advance_all()
     control = Control(world)
     path = f"/-/control/{secrets.token_hex(16)}"
-    world.feed(path).answer_with(control.answer)
+    world.feed(path).respond_with(control.answer)
     with world:
         print(json.dumps({"address": addresses[0], "port": world.port, "control": path}), flush=True)
         threading.Thread(target=_stop_with_stdin, args=(control,), daemon=True).start()

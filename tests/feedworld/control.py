@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from ingest.demo.feeds import WorldFeed
-from ingest.demo.responses import Answer, Fault, Request
+from ingest.demo.responses import Fault, HttpResponse, Request
 from ingest.demo.world import FeedWorld
 from tests.feedworld import faults
 
@@ -47,7 +47,7 @@ class Control:
         self.stopped = threading.Event()
         self._world = world
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> HttpResponse:
         try:
             order = json.loads(request.body)
             result = getattr(self, f"_do_{order.pop('do')}")(**order)
@@ -125,8 +125,8 @@ def _fault(name: str, arguments: Mapping[str, Any]) -> Fault:
     return fault
 
 
-def _json(status: int, value: Mapping[str, Any]) -> Answer:
-    return Answer(
+def _json(status: int, value: Mapping[str, Any]) -> HttpResponse:
+    return HttpResponse(
         status=status, headers=(("Content-Type", "application/json"),), body=json.dumps(value).encode()
     )
 

@@ -17,7 +17,7 @@ from typing import Final
 import brotli  # type: ignore[import-untyped]
 import zstandard
 
-from ingest.demo.responses import Answer, End, Fault, Pause, Script, Step, Truth, chunk
+from ingest.demo.responses import End, Fault, HttpResponse, Pause, Script, Step, Truth, chunk
 
 ERROR_PAGE: Final = (
     b"<!DOCTYPE html><html><head><title>One moment</title></head>"
@@ -25,7 +25,7 @@ ERROR_PAGE: Final = (
 )
 
 
-def _plain(response: Answer, body: bytes, content_type: str | None = None) -> Answer:
+def _plain(response: HttpResponse, body: bytes, content_type: str | None = None) -> HttpResponse:
     """Replace the body of a response, without coding, framing or validators."""
     for name in ("Content-Encoding", "Content-Length", "ETag", "Last-Modified"):
         response = response.replacing(name, None)
@@ -34,14 +34,14 @@ def _plain(response: Answer, body: bytes, content_type: str | None = None) -> An
     return replace(response, status=200, body=body)
 
 
-def _script(response: Answer, *more: Step) -> Script:
+def _script(response: HttpResponse, *more: Step) -> Script:
     return Script(status=response.status, steps=(response.encoded(), *more))
 
 
 def status(code: int, *, headers: Mapping[str, str] | None = None, body: bytes = ERROR_PAGE) -> Fault:
     """Respond with this status, these headers (``Retry-After``, ``cf-mitigated`` …) and an HTML body."""
     all_headers = (("Content-Type", "text/html"), *(headers or {}).items())
-    refusal = Answer(status=code, headers=all_headers, body=b"" if code in {204, 304} else body)
+    refusal = HttpResponse(status=code, headers=all_headers, body=b"" if code in {204, 304} else body)
     return lambda _truth: _script(refusal)
 
 
@@ -52,7 +52,7 @@ def redirect_to(location: str, *, code: int = 302) -> Fault:
 
 def with_headers(*headers: tuple[str, str]) -> Fault:
     """Put more headers before those of the honest response."""
-    return lambda truth: _script(replace(truth.answer, headers=headers + truth.answer.headers))
+    return lambda truth: _script(replace(truth.response, headers=headers + truth.response.headers))
 
 
 def many_headers(count: int = 150) -> Fault:
@@ -99,7 +99,7 @@ def wrong_charset(label: str = "gb2312") -> Fault:
 def early_hints(count: int = 1) -> Fault:
     """Send ``103 Early Hints`` ``count`` times before the response."""
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n" * count
-    return lambda truth: Script(status=truth.answer.status, steps=(hints + truth.answer.encoded(),))
+    return lambda truth: Script(status=truth.response.status, steps=(hints + truth.response.encoded(),))
 
 
 def empty() -> Fault:
@@ -177,7 +177,7 @@ def stall(seconds: float = 3600.0, *, after: int | None = None) -> Fault:
     """Pause for ``seconds``, before the status line or after ``after`` bytes of the body; then send the rest."""
 
     def fault(truth: Truth) -> Script:
-        response = truth.answer if after is None else truth.full
+        response = truth.response if after is None else truth.full
         encoded = response.encoded()
         if after is None:
             return Script(status=response.status, steps=(Pause(seconds), encoded))

@@ -14,7 +14,7 @@ import pytest
 from ingest.classify import compile_topics, read_topics
 from ingest.demo.play import DemoWorld, story_start
 from ingest.demo.render import render
-from ingest.demo.story import LENGTH, Outlet, read_story, tell
+from ingest.demo.story import LENGTH, Outlet, build_outlets, read_story
 from ingest.normalise import normalise
 from ingest.parse import parse_feed
 from ingest.types import Failed, ParsedFeed
@@ -171,10 +171,10 @@ def test_the_flickering_paper_shows_a_web_page_every_third_time(client: httpx.Cl
 def test_the_newcomer_is_told_what_is_wrong_with_which_feed(demo: DemoWorld) -> None:
     notes = {feed.name: feed.note for feed in demo.feeds if feed.note}
     assert notes == {
-        "Slow Boat Weekly": "answers after 2 seconds",
-        "Flicker News": "every third answer is a web page",
+        "Slow Boat Weekly": "responds after 2 seconds",
+        "Flicker News": "every third response is a web page",
         "Quick & Press": "its XML is broken",
-        "Quiet Times": "it has no articles",
+        "Quiet Times": "has no articles",
     }
 
 
@@ -226,10 +226,10 @@ def test_a_story_that_contradicts_itself_is_refused() -> None:
     article = {"at": "1 10:00", "slug": "a", "title": "A", "text": "It is so."}
     wrong = {"at": "1 12:00", "replace": "It is not", "by": "It was"}
     with pytest.raises(ValueError, match="no 'It is not' to correct"):
-        tell({"a": {**base, "article": [{**article, "correction": [wrong]}]}})
+        build_outlets({"a": {**base, "article": [{**article, "correction": [wrong]}]}})
     early = {"at": "1 09:00", "slug": "b", "title": "B", "copy": "a/a"}
     with pytest.raises(ValueError, match="a/a is not printed at 1 09:00"):
-        tell({"a": {**base, "article": [article]}, "b": {**base, "article": [early]}})
+        build_outlets({"a": {**base, "article": [article]}, "b": {**base, "article": [early]}})
 
 
 def test_no_outlet_is_without_a_first_edition() -> None:

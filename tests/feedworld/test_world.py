@@ -16,8 +16,8 @@ import pytest
 from tests.feedworld import (
     ALL_CODINGS,
     WEAK,
-    Answer,
     FeedWorld,
+    HttpResponse,
     Request,
     Version,
     WorldFeed,
@@ -265,11 +265,11 @@ def test_a_version_can_be_a_file_or_a_function_read_when_shown(
 
 
 def test_a_function_can_answer_and_sees_the_body(world: FeedWorld, client: httpx.Client) -> None:
-    def echo(request: Request) -> Answer:
-        return Answer(status=202, headers=(("X-Method", request.method),), body=request.body[::-1])
+    def echo(request: Request) -> HttpResponse:
+        return HttpResponse(status=202, headers=(("X-Method", request.method),), body=request.body[::-1])
 
     sink = world.feed("/hook")
-    sink.answer_with(echo)
+    sink.respond_with(echo)
     response = client.post(sink.url, content=b"abc" * 50_000)
     assert (response.status_code, response.content) == (202, b"cba" * 50_000)
     assert response.headers["x-method"] == "POST"

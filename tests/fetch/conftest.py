@@ -71,7 +71,7 @@ def fetch(
 
 
 def ask(verb: Callable[[Fetcher], Awaitable[T]], *, limits: Limits = LIMITS, private: bool = True) -> T:
-    """What one verb brings, on a fetcher of its own."""
+    """Call one verb on a fetcher of its own."""
 
     async def run() -> T:
         async with Fetcher(user_agent=USER_AGENT, limits=limits, allow_private_addresses=private) as fetcher:

@@ -29,7 +29,7 @@ class Proxy:
         self._stopped = False
         self._threads: list[threading.Thread] = []
         self.heads: list[bytes] = []
-        """Of every request, in order."""
+        """Request of every connection, in order."""
 
     @property
     def url(self) -> str:

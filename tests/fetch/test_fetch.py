@@ -1,9 +1,8 @@
-"""What becomes of one request, whatever the server does."""
+"""One request and its result, for every behaviour of a server."""
 
 from __future__ import annotations
 
 import errno
-import itertools
 import socket
 import threading
 from datetime import timedelta
@@ -14,7 +13,7 @@ from aiohttp import ClientConnectorDNSError, ClientConnectorError
 from aiohttp.client_reqrep import ConnectionKey
 
 from ingest.demo.feeds import WorldFeed
-from ingest.demo.responses import Answer, Fault, Pause, Request, Script, honest
+from ingest.demo.responses import Fault, HttpResponse, Pause, Request, Script, honest
 from ingest.demo.world import FeedWorld
 from ingest.fetch import Limits
 from ingest.fetch.failures import failed_from
@@ -143,7 +142,7 @@ FINE: dict[str, Fault] = {
     "a charset in place of a coding": faults.says_coding("utf-8"),
     "gzip cut short, once": faults.truncated_gzip(),
     "a reason phrase in Latin-1": lambda truth: Script(
-        status=200, steps=(truth.answer.encoded().replace(b"200 OK", b"200 Gefunden f\xfcr Sie", 1),)
+        status=200, steps=(truth.response.encoded().replace(b"200 OK", b"200 Gefunden f\xfcr Sie", 1),)
     ),
     "slow, but in time": faults.drip(size=3000, every=0.01),
 }
@@ -308,98 +307,6 @@ def test_an_error_page_leaves_a_sample(feed: WorldFeed) -> None:
     assert len(result.sample) == 1000
 
 
-@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize("relative", [False, True])
-def test_redirects_are_followed(world: FeedWorld, feed: WorldFeed, code: int, *, relative: bool) -> None:
-    door = world.feed("/here/door.xml")
-    door.redirect("../feed.xml" if relative else feed.url, status=code)
-    result = fetch(door.url, etag='"x"')
-    assert isinstance(result, Fetched)
-    assert result.url == feed.url
-    assert feed.requests[0].headers["if-none-match"] == '"x"'
-    assert result.moved_to == (feed.url if code in {301, 308} else None)
-
-
-def test_only_a_chain_of_permanent_redirects_is_a_move(world: FeedWorld, feed: WorldFeed) -> None:
-    for path, target, code in (
-        ("/a", "/b", 301),
-        ("/b", feed.url, 308),
-        ("/c", "/a", 302),
-        ("/d", "/c", 301),
-    ):
-        world.feed(path).redirect(target, status=code)
-    said = [fetch(world.feed(path).url) for path in ("/a", "/b", "/c", "/d")]
-    assert all(isinstance(each, Fetched) for each in said)
-    assert [getattr(each, "moved_to", "") for each in said] == [feed.url, feed.url, None, None]
-    feed.publish(BODY, etag='"x"')
-    unchanged = fetch(world.feed("/a").url, etag='"x"')
-    assert isinstance(unchanged, NotModified)
-    assert unchanged.moved_to == feed.url
-    assert fetch(feed.url).moved_to is None  # type: ignore[union-attr]
-
-
-def test_a_chain_of_as_many_redirects_as_allowed_is_followed_and_no_longer_one(world: FeedWorld) -> None:
-    for number in range(6):
-        world.feed(f"/{number}").redirect(f"/{number + 1}", status=302)
-    world.feed("/6").publish(BODY)
-    assert isinstance(fetch(world.feed("/1").url), Fetched)
-    result = fetch(world.feed("/0").url)
-    assert isinstance(result, Failed)
-    assert (result.kind, result.detail) == (FailureKind.REDIRECT, "more than 5 redirects")
-
-
-def test_a_loop_is_seen_as_soon_as_it_closes(world: FeedWorld) -> None:
-    one, two = world.feed("/one"), world.feed("/two")
-    one.redirect("/two")
-    two.redirect("/one#again")
-    result = fetch(one.url)
-    assert isinstance(result, Failed)
-    assert result.kind is FailureKind.REDIRECT
-    assert (one.request_count, two.request_count) == (1, 1)
-
-
-@pytest.mark.parametrize(
-    ("to", "kind"),
-    [
-        ("ftp://127.0.0.1/x", FailureKind.ADDRESS),
-        ("file:///etc/passwd", FailureKind.ADDRESS),
-        ("javascript:1", FailureKind.ADDRESS),
-        ("http://[::1", FailureKind.ADDRESS),
-        ("http://", FailureKind.REDIRECT),  # RFC 3986 §5.2: where we are
-        ("//", FailureKind.REDIRECT),
-        ("", FailureKind.REDIRECT),
-    ],
-)
-def test_a_redirect_to_no_web_address_is_refused(feed: WorldFeed, to: str, kind: FailureKind) -> None:
-    feed.redirect(to)
-    result = fetch(feed.url)
-    assert isinstance(result, Failed)
-    assert result.kind is kind
-    assert feed.request_count == 1
-
-
-def test_the_body_of_a_redirect_is_not_read(world: FeedWorld, feed: WorldFeed) -> None:
-    door = world.feed("/door")
-    door.publish(BODY)
-    head = b"HTTP/1.1 302 Found\r\nLocation: /feed.xml\r\nTransfer-Encoding: chunked\r\n\r\n"
-    endless = itertools.chain((head,), itertools.repeat(b"3e8\r\n" + b" " * 1000 + b"\r\n"))
-    door.fail_next(lambda _truth: Script(status=302, steps=endless))
-    assert isinstance(fetch(door.url), Fetched)
-
-
-def test_credentials_go_to_their_own_host_only(world: FeedWorld, feed: WorldFeed) -> None:
-    door, other = world.feed("/door"), world.feed("/other", host="127.0.0.2")
-    other.publish(BODY)
-    door.redirect("/feed.xml")
-    with_name = door.url.replace("http://", "http://user:secret@")
-    assert isinstance(fetch(with_name), Fetched)
-    assert "authorization" in door.requests[0].headers
-    assert "authorization" in feed.requests[0].headers
-    door.redirect(other.url)
-    assert isinstance(fetch(with_name), Fetched)
-    assert "authorization" not in other.requests[0].headers
-
-
 def test_cookies_are_neither_kept_nor_sent(world: FeedWorld, feed: WorldFeed) -> None:
     feed.publish(BODY, headers={"Set-Cookie": "id=1; Path=/"})
     door = world.feed("/door")
@@ -451,21 +358,14 @@ def test_a_server_that_does_not_speak_tls_is_a_failure_of_that_kind() -> None:
     assert result.kind is FailureKind.TLS
 
 
-def test_spaces_in_a_location_are_repaired(world: FeedWorld, feed: WorldFeed) -> None:
-    spaced = world.feed("/a%20b.xml")
-    spaced.publish(BODY)
-    feed.redirect(" /a b.xml ")
-    assert isinstance(fetch(feed.url), Fetched)
-
-
 def test_a_fetch_is_one_request(feed: WorldFeed) -> None:
     asked: list[Request] = []
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> HttpResponse:
         asked.append(request)
-        return Answer(status=200, headers=(), body=BODY)
+        return HttpResponse(status=200, headers=(), body=BODY)
 
-    feed.answer_with(answer)
+    feed.respond_with(answer)
     assert isinstance(fetch(feed.url), Fetched)
     assert len(asked) == 1
     assert asked[0].head.startswith(b"GET /feed.xml HTTP/1.1\r\n")

@@ -1,4 +1,4 @@
-"""What an operator has one feed asked with, and whom it reaches."""
+"""Request options of one feed, and the hosts that receive them."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_feed_is_asked_through_its_proxy_and_the_others_are_not(world: FeedWor
 
 
 def test_a_tunnel_through_a_proxy_is_sealed_from_it() -> None:
-    """What is for the feed's server the proxy does not see, and what is for the proxy the server does not."""
+    """The proxy does not see the feed's headers, and the feed's server does not see the proxy's."""
     authority = trustme.CA()
     with (
         TlsServer(serving(authority.issue_cert("localhost"))) as server,

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl
 import pytest
 
 from ingest.demo.feeds import WorldFeed
-from ingest.demo.responses import Answer as Said
 from ingest.demo.responses import Fault
+from ingest.demo.responses import HttpResponse as Said
 from ingest.demo.world import FeedWorld
 from ingest.fetch import Fetcher, Limits
 from ingest.types import Failed, FailureKind, PostResponse, WebPage
@@ -50,7 +50,7 @@ def page(world: FeedWorld) -> WorldFeed:
 def hub(world: FeedWorld, *, host: str | None = None, said: Said | None = None) -> WorldFeed:
     """A page that takes forms."""
     made = world.feed("/hub", host=host)
-    made.answer_with(
+    made.respond_with(
         lambda _request: said or Said(status=202, headers=(("Content-Type", "text/plain"),), body=b"yes")
     )
     return made

@@ -18,7 +18,7 @@ SAID: Final = (
 _HELLO_BODY: Final = b"\x03\x03" + bytes(32) + b"\x00" + b"\xc0\x2f" + b"\x00"
 _HELLO: Final = b"\x02" + len(_HELLO_BODY).to_bytes(3, "big") + _HELLO_BODY
 BEFORE_RFC_5746: Final = b"\x16\x03\x03" + len(_HELLO).to_bytes(2, "big") + _HELLO
-"""What a server from before secure renegotiation begins with."""
+"""First bytes of a server without secure renegotiation (RFC 5746)."""
 
 
 class TlsServer:
@@ -39,7 +39,7 @@ class TlsServer:
         self._stopped = False
         self.url = f"https://{host}:{self._listening.getsockname()[1]}/feed.xml"
         self.heads: list[bytes] = []
-        """Of the requests that came through."""
+        """Heads of the requests received."""
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._serve)

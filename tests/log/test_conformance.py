@@ -1,4 +1,4 @@
-"""What every log must do; each test runs over each of them."""
+"""The contract of the log; each test runs over every implementation."""
 
 from __future__ import annotations
 

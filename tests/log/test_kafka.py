@@ -1,4 +1,4 @@
-"""What only the log in Kafka does: log topics with settings, brokers' limits, rebalances, transactions."""
+"""The log in Kafka alone: settings of log topics, limits of brokers, rebalances, transactions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only the log in Postgres does: it takes part in a transaction, is read without a group, and is pruned."""
+"""The log in PostgreSQL alone: appends in a transaction, reads without a group, pruning."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_offsets_have_no_gap_and_become_visible_in_order_under_concurrent_append
 
 
 def test_an_append_outside_a_transaction_is_a_mistake(database: Engine, log: PostgresLog) -> None:
-    with database.connect() as connection, pytest.raises(RuntimeError, match="begin one"):
+    with database.connect() as connection, pytest.raises(RuntimeError, match="open transaction"):
         log.append_in(connection, STREAM, messages("a"))
 
 

@@ -66,7 +66,7 @@ class Desk:
         return self.poller.run(self.stop, until_idle=True)
 
     def articles(self) -> list[Article]:
-        """What the log holds, in order."""
+        """The articles in the log, in order."""
         return [decode(record) for record in self.log.read(ARTICLES, after=0, limit=100_000)]
 
     def titles(self) -> list[str]:

@@ -109,7 +109,7 @@ class Press:
         return history
 
     def text(self) -> str:
-        """Of the current revision."""
+        """The text of the current revision."""
         return next(each.text for each in self.article().revisions if each.current)
 
     def effects(self) -> list[str]:
@@ -621,14 +621,14 @@ def test_hosts_show_that_robots_txt_slows_them_and_an_operator_goes_before_it(
     far.fetch_pages(after=timedelta(seconds=10))
     line = command("hosts", "list").stdout
     assert line.split() == [
-        *("1", "45s", "gazette.test", "as", "its", "robots.txt", "asks", "(Crawl-delay)"),
+        *("1", "45s", "gazette.test", "Crawl-delay", "of", "its", "robots.txt"),
         *("2", "pages", "waiting"),
     ]
     command("hosts", "set", "gazette.test", "--spacing", "3s")
     assert command("hosts", "list").stdout.split()[:3] == ["1", "3s", "gazette.test"]
     assert "Crawl-delay" not in command("hosts", "list").stdout
     again = command("hosts", "set", "gazette.test", "--spacing", "default").stdout
-    assert again == "gazette.test: once in 45s\n"
+    assert again == "gazette.test: one request every 45s\n"
     far.fetch_pages(after=timedelta(minutes=1))
     assert far.page.request_count == 1
 
@@ -691,7 +691,7 @@ def test_pages_under_way_count_among_what_a_host_is_asked_at_once(far: Press) ->
     release(engine, leased)
     clock.pass_by(timedelta(minutes=1))
     assert len(lease_due(engine, now=clock(), limit=9, lease=lease, host_limits=host_limits)) == 1
-    # What was given back was not tried.
+    # A released lease does not count as a try.
     (again, *_) = lease_pages(engine, now=clock(), limit=9, lease=lease, host_limits=host_limits)
     assert again.tries == 1
 

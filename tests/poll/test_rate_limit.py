@@ -1,4 +1,4 @@
-"""What we may ask of one host, as tables and as a simulation."""
+"""The rate limit of one host, as tables and as a simulation."""
 
 from __future__ import annotations
 

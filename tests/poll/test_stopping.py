@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest.db.feeds import add_feeds
-from ingest.demo.responses import Answer, Fault, Pause, Script, Step
+from ingest.demo.responses import Fault, HttpResponse, Pause, Script, Step
 from ingest.fetch import Limits
 from ingest.poll import PollCounts
 from ingest.runtime import Stop
@@ -142,12 +142,12 @@ def test_a_stopped_poller_may_be_run_with_another_stop(make_desk: MakeDesk) -> N
 def held_until(claim: Callable[[], bool]) -> Fault:
     """The honest response, as soon as the claim holds."""
 
-    def steps(answer: Answer) -> Iterator[Step]:
+    def steps(answer: HttpResponse) -> Iterator[Step]:
         while not claim():
             yield Pause(0.01)
         yield answer.encoded()
 
-    return lambda truth: Script(status=truth.answer.status, steps=steps(truth.answer))
+    return lambda truth: Script(status=truth.response.status, steps=steps(truth.response))
 
 
 def test_two_pollers_poll_each_feed_once(make_desk: MakeDesk, database: Engine) -> None:

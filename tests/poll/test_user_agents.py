@@ -10,7 +10,7 @@ import pytest
 
 from ingest.db.feed_requests import set_request_options
 from ingest.demo.feeds import WorldFeed
-from ingest.demo.responses import Answer, Request
+from ingest.demo.responses import HttpResponse, Request
 from ingest.demo.world import FeedWorld
 from ingest.schedule import Policy, decide_outcome
 from ingest.schedule.user_agents import RETRY_AFTER, next_trial, user_agent_for
@@ -114,13 +114,15 @@ def test_the_try_comes_no_sooner_than_the_next_poll_would() -> None:
 def picky(feed: WorldFeed, takes: Callable[[str], bool], *, refusal: int = 403) -> None:
     """Make a feed respond to accepted user agents only; others get a web page."""
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> HttpResponse:
         if takes(request.headers["user-agent"]):
-            return Answer(status=200, headers=(("Content-Type", "text/xml"),), body=rss("a"))
+            return HttpResponse(status=200, headers=(("Content-Type", "text/xml"),), body=rss("a"))
         page = (("Content-Type", "text/html"),)
-        return Answer(status=refusal, headers=page, body=b"<!DOCTYPE html><html><body>Welcome</body></html>")
+        return HttpResponse(
+            status=refusal, headers=page, body=b"<!DOCTYPE html><html><body>Welcome</body></html>"
+        )
 
-    feed.answer_with(answer)
+    feed.respond_with(answer)
 
 
 def asked_as(feed: WorldFeed) -> list[str]:

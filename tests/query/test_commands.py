@@ -14,7 +14,7 @@ from uuid import uuid4
 import click
 import pytest
 
-from ingest.cli import articles, quarantine, streams
+from ingest.cli import articles, quarantine, tail, topics
 from tests.library import NOON, Library
 from tests.query.conftest import Run
 
@@ -112,7 +112,7 @@ def test_a_query_that_begins_with_without_is_told_to_stand_behind_two_dashes(
     hinted = run("articles", "search", "-football")
     assert hinted.exit_code == 2
     assert "No such option '-f'" in hinted.stderr
-    assert "A QUERY that begins with - stands behind --: ingest articles search -- -football" in hinted.stderr
+    assert "Put -- before a QUERY that begins with -: ingest articles search -- -football" in hinted.stderr
     found = run("articles", "search", "--", "-football cup").output
     assert "Chess cup" in found
     assert "Football" not in found
@@ -154,25 +154,25 @@ def test_explain_tells_when_why_and_where(library: Library, run: Run) -> None:
     assert "'football' in the title: “…A football match…”" in found
     assert "football cursor 1: created" in found
     (body,) = lines(run("explain", "https://a.example/1", "--json").output)
-    assert body["known"] is True
+    assert body["recorded"] is True
 
 
 def test_a_story_counts_its_articles_and_a_date_that_was_not_said_is_none(library: Library, run: Run) -> None:
     first = library.article("https://a.example/1", title="One", published=False)
     found = run("articles", "show", "https://a.example/1").output
-    assert "published  not said, first seen 2026-03-01 12:00:00Z" in found
+    assert "published  not declared, first seen 2026-03-01 12:00:00Z" in found
     library.article("https://a.example/2", title="Two", story=first)
-    assert f"story      {first}, with 1 other article:" in run("explain", "https://a.example/1").output
+    assert f"story      {first}, 1 other article:" in run("explain", "https://a.example/1").output
     library.article("https://a.example/3", title="Three", story=first)
-    assert "with 2 other articles:" in run("explain", "https://a.example/1").output
+    assert "2 other articles:" in run("explain", "https://a.example/1").output
     library.article("https://a.example/4", title="Four", story=uuid4())
-    assert "of which no other article is stored\n" in run("explain", "https://a.example/4").output
+    assert "no other article stored\n" in run("explain", "https://a.example/4").output
 
 
 def test_explain_of_what_we_never_met_says_so_and_fails(run: Run) -> None:
     found = run("explain", "https://nowhere.example/1")
     assert found.exit_code == 1
-    assert "never met" in found.output
+    assert "never seen" in found.output
 
 
 def test_explain_tells_of_quarantine_and_of_what_is_on_its_way(library: Library, run: Run) -> None:
@@ -181,7 +181,7 @@ def test_explain_tells_of_quarantine_and_of_what_is_on_its_way(library: Library,
     found = run("explain", "https://a.example/1").output
     assert f"quarantine number {number}" in found
     assert "version 9 is unknown" in found
-    assert "on its way" in found
+    assert "on the log, not stored yet" in found
 
 
 def test_what_feeds_say_cannot_move_the_terminal(library: Library, run: Run) -> None:
@@ -354,7 +354,7 @@ def leaves(commands: tuple[click.Command, ...]) -> Iterator[click.Command]:
 
 
 def test_every_command_helps_with_an_example() -> None:
-    found = list(leaves((*articles.commands, *streams.commands, *quarantine.commands)))
+    found = list(leaves((*articles.commands, *tail.commands, *topics.commands, *quarantine.commands)))
     assert len(found) > 15
     for command in found:
         assert "Example" in (command.help or ""), command.name

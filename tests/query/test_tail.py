@@ -61,7 +61,7 @@ def test_a_gap_is_told(library: Library, run: Run) -> None:
     }
     assert [json.loads(text)["cursor"] for text in shown[1:]] == [6, 7, 8, 9, 10]
     assert (
-        "3 events behind cursor 2 are no longer held"
+        "3 events after cursor 2 were deleted by retention"
         in run("tail", "football", "--from", "2", "--no-follow").output
     )
     # The last ten do not exist any more: nobody asked for the missing ones by a cursor.
@@ -76,14 +76,15 @@ def test_following_shows_what_comes_and_ctrl_c_tells_how_to_go_on(library: Libra
     assert process.stderr is not None
     waiting = process.stderr.readline()
     assert waiting == (
-        "waiting for events behind cursor 3; Ctrl-C ends. No poller runs: `ingest up` (or `ingest poll`) brings some\n"
+        "waiting for events after cursor 3; Ctrl-C ends. "
+        "No poller is running; start one with `ingest up` or `ingest poll`\n"
     )
     library.event("football", 4)
     assert json.loads(process.stdout.readline())["cursor"] == 4
     process.send_signal(signal.SIGINT)
     rest, errors = process.communicate(timeout=30)
     assert rest == ""
-    assert errors == "go on with: ingest tail football --from 4\n"
+    assert errors == "resume with: ingest tail football --from 4\n"
     assert process.returncode == 0
 
 
@@ -95,9 +96,9 @@ def test_who_follows_a_stream_is_told_that_it_waits(
     with poller.connect():
         process = start("tail", "football")
         assert process.stderr is not None
-        assert process.stderr.readline() == "waiting for events behind cursor 3; Ctrl-C ends\n"
+        assert process.stderr.readline() == "waiting for events after cursor 3; Ctrl-C ends\n"
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=30)[1] == "go on with: ingest tail football --from 3\n"
+        assert process.communicate(timeout=30)[1] == "resume with: ingest tail football --from 3\n"
     poller.dispose()
 
 

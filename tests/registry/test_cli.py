@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine, text
 
 from ingest.cli import root
-from ingest.cli.render import when
+from ingest.cli.render import timestamp as when
 from ingest.db.engine import open_engine
 from ingest.db.feeds import find_feed, list_feeds
 from ingest.db.polls import lease_due, record
@@ -69,7 +69,7 @@ def test_feeds_are_added_once_in_one_spelling(feeds: Feeds, database: Engine) ->
     assert len(list_feeds(database)) == 3
 
 
-NO_POLLER = "no poller runs yet: `ingest up` (or `ingest poll`) has feeds polled\n"
+NO_POLLER = "no poller is running; start one with `ingest up` or `ingest poll`\n"
 
 
 def test_who_adds_a_feed_is_told_where_no_poller_runs(
@@ -231,12 +231,12 @@ def test_an_import_adds_what_it_can_and_names_the_rest_by_line(
         ("http://b.example/rss", "b"),
     ]
     again = json.loads(feeds("import", "-", "--json", given=OPML).output)
-    assert (again["added"], again["already_there"], [row["line"] for row in again["unusable"]]) == (
+    assert (again["added"], len(again["duplicates"]), [row["line"] for row in again["unusable"]]) == (
         [],
         3,
         [3, 6],
     )
-    assert [(row["line"], row["url"], row["feed"]) for row in again["twins"]] == [
+    assert [(row["line"], row["url"], row["feed"]) for row in again["duplicates"]] == [
         (2, "https://a.example/rss", "https://a.example/rss"),
         (4, "http://b.example/rss", "http://b.example/rss"),
         (5, "https://A.example/rss#x", "https://a.example/rss"),
@@ -275,7 +275,9 @@ def test_an_export_to_a_place_we_may_not_write_is_refused(feeds: Feeds) -> None:
     assert (refused.exit_code, "FILE: '/no/such/folder/x.opml'" in refused.output) == (2, True)
 
 
-@pytest.mark.parametrize("command", ["", "add", "remove", "list", "show", "import", "export"])
+@pytest.mark.parametrize(
+    "command", ["", "add", "remove", "list", "show", "import", "export", "unmute", "confirm-site"]
+)
 def test_every_command_helps_with_an_example(feeds: Feeds, command: str) -> None:
     helped = feeds(*command.split(), "--help")
     assert helped.exit_code == 0
@@ -291,7 +293,7 @@ def test_a_feed_is_muted_and_resumed(feeds: Feeds, database: Engine) -> None:
     assert [lease.url for lease in leased] == ["https://b.example/"]
     assert "1  muted" in feeds("list").output
     assert (
-        "`ingest feeds resume` polls it again\nnext poll  none while it is muted\n"
+        "`ingest feeds unmute` polls it again\nnext poll  none while it is muted\n"
         in feeds("show", "1").output
     )
     assert re.search(r"(?m)^1  muted +none +https://a.example/$", feeds("list").output)
@@ -299,7 +301,7 @@ def test_a_feed_is_muted_and_resumed(feeds: Feeds, database: Engine) -> None:
         feeds("refresh", "1").output
         == "0 polled sooner\n1 https://a.example/  next poll none while it is muted\n"
     )
-    assert feeds("resume", "https://a.example/").output == "resumed: 1 https://a.example/\n"
+    assert feeds("unmute", "https://a.example/").output == "unmuted: 1 https://a.example/\n"
     (lease,) = lease_due(database, now=now(), limit=9, lease=timedelta(minutes=5), host_limits=HostLimits())
     assert lease.url == "https://a.example/"
     assert feeds("mute", "99").exit_code == 2
@@ -346,7 +348,7 @@ def test_refresh_tells_when_the_host_has_room(feeds: Feeds, database: Engine) ->
     busy = Failed(kind=FailureKind.STATUS, detail="429", status=429, retry_after=hour, url=told.url)
     record(database, [decide_outcome(told, busy, None, now=at, policy=Policy())], now=at)
     until = when(at + hour)
-    why = "a.example is left alone until then: 429 for https://a.example/1, Retry-After 1h"
+    why = "a.example is paused until then: 429 for https://a.example/1, Retry-After 1h"
     said = f"next poll {until} at the earliest  because: requested by an operator; {why}\n"
     assert feeds("refresh", "2").stdout == f"1 polled sooner\n2 https://a.example/2  {said}"
     assert said.replace("next poll ", "next poll  ") in feeds("show", "2").stdout
@@ -367,12 +369,12 @@ def test_a_poll_under_way_is_told(feeds: Feeds, database: Engine) -> None:
     began = now()
     minutes = timedelta(minutes=5)
     (lease,) = lease_due(database, now=began, limit=1, lease=minutes, host_limits=HostLimits())
-    takes = f"if it has not ended by {when(began + minutes)} another poller takes the feed"
-    assert f"next poll  under way since {when(began)}; {takes}\n" in feeds("show", "1").output
-    assert f"0 polled sooner\n1 https://a.example/  next poll under way since {when(began)}" in (
+    takes = f"another poller takes over if it has not ended by {when(began + minutes)}"
+    assert f"next poll  in progress since {when(began)}; {takes}\n" in feeds("show", "1").output
+    assert f"0 polled sooner\n1 https://a.example/  next poll in progress since {when(began)}" in (
         feeds("refresh", "1").output
     )
-    assert re.search(r"(?m)^1  new +under way +https://a.example/$", feeds("list").output)
+    assert re.search(r"(?m)^1  new +in progress +https://a.example/$", feeds("list").output)
     assert json.loads(feeds("show", "1", "--json").output)["polling_since"] is not None
     unchanged = NotModified(url=lease.url, etag=None, last_modified=None)
     record(database, [decide_outcome(lease, unchanged, None, now=now(), policy=Policy())], now=now())
@@ -383,7 +385,7 @@ def test_a_poll_under_way_is_told(feeds: Feeds, database: Engine) -> None:
     with database.begin() as connection:
         connection.execute(text("UPDATE feeds SET next_poll_at = :at WHERE id = 2"), {"at": lost - minutes})
     lease_due(database, now=lost, limit=1, lease=minutes, host_limits=HostLimits())
-    said = f"next poll  {when(began)}  because: the one that began at {when(lost)} has not ended\n"
+    said = f"next poll  {when(began)}  because: the poll that began at {when(lost)} has not ended\n"
     assert said in feeds("show", "2").output
 
 

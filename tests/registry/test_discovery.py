@@ -73,14 +73,16 @@ def test_a_front_page_that_is_a_feed_is_added_as_it_is(world: FeedWorld, feeds: 
     assert done.stdout == f"added: 1 {world.feed(HOME).url}\n"
 
 
-@pytest.mark.parametrize(("private", "why"), [(True, "it names no feed"), (False, "is not a public address")])
+@pytest.mark.parametrize(
+    ("private", "why"), [(True, "the page declares no feed"), (False, "is not a public address")]
+)
 def test_a_front_page_that_leads_nowhere_is_added_as_it_is_and_told(
     world: FeedWorld, feeds: Feeds, why: str, *, private: bool
 ) -> None:
     url = site(world)
     done = feeds("add", url, private=private)
     assert (done.exit_code, done.stdout) == (0, f"added: 1 {url}\n")
-    assert f"{url} is added as it is: " in done.stderr
+    assert f"{url} is added unchanged: " in done.stderr
     assert why in done.stderr
 
 
@@ -106,7 +108,7 @@ def test_a_site_is_looked_at_as_its_feed_will_be_asked_and_another_server_is_tol
     site(world, elsewhere)
     refused = feeds("add", url, *token)
     assert refused.exit_code == 2
-    assert f"{elsewhere} itself: headers and exceptions from TLS are for one server" in refused.stderr
+    assert f"{elsewhere} itself: headers and TLS exceptions are for one server" in refused.stderr
     assert "x-token" not in world.feed("/elsewhere", host="localhost").requests[-1].headers
 
 
@@ -138,7 +140,7 @@ def test_where_a_page_names_none_the_usual_places_are_tried(world: FeedWorld, fe
 def test_discover_says_why_there_is_nothing(world: FeedWorld, feeds: Feeds) -> None:
     empty = feeds("discover", site(world))
     assert (empty.exit_code, empty.stdout) == (0, "")
-    assert "the page names none" in empty.stderr
+    assert "the page declares none" in empty.stderr
     world.feed(HOME).publish(b"", status=404)
     missing = feeds("discover", world.feed(HOME).url)
     assert missing.exit_code == 2

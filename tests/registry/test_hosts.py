@@ -128,7 +128,7 @@ def test_when_a_host_has_room_for_a_feed_is_known_without_asking_it(database: En
         now=NOW,
         interval=MINUTE,
     )
-    # Two feeds of each host are polled now. The third has a slot, and the new feed gets the next one.
+    # Two feeds of each host are leased now. The third has a slot, and the new one gets the slot behind it.
     busy = BusyHost(at=NOW + 30 * SECOND, pause_reason=None)
     expected = {f"https://{name}/{path}" for name in ("a.example", "b.example") for path in ("0", "1", "new")}
     assert rooms(database, NOW) == dict.fromkeys(expected, busy)
@@ -220,7 +220,7 @@ def test_an_operator_sees_and_sets_hosts(database: Engine, command: Callable[...
     assert "no feeds yet" in command("list").output
     add(database, "a.example", each=2)
     add(database, "b.example", each=1)
-    assert command("set", "A.example", "--spacing", "30s").output == "a.example: once in 30s\n"
+    assert command("set", "A.example", "--spacing", "30s").output == "a.example: one request every 30s\n"
     assert command("list").output.splitlines() == ["     2     30s  a.example", "     1      1s  b.example"]
     far = datetime(2999, 1, 1, tzinfo=UTC)
     told = next(each for each in lease(database, far) if each.url.startswith("https://a.example/"))
@@ -229,16 +229,16 @@ def test_an_operator_sees_and_sets_hosts(database: Engine, command: Callable[...
     facts = json.loads(command("list", "--json").output)
     assert facts[0]["spacing"] == 30
     assert facts[0]["paused_until"] == "2999-01-01T00:01:00Z"
-    assert command("resume", "a.example").output == "a.example: asked again from now on\n"
-    assert command("resume", "a.example").output == "a.example: it was not paused\n"
-    assert command("set", "a.example", "--spacing", "default").output == "a.example: once in 1s\n"
+    assert command("unpause", "a.example").output == "a.example: unpaused\n"
+    assert command("unpause", "a.example").output == "a.example: not paused\n"
+    assert command("set", "a.example", "--spacing", "default").output == "a.example: one request every 1s\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("set", "z.example", "--spacing", "1s"), "host: 'z.example' is not accepted"),
-        (("resume", "z.example"), "host: 'z.example' is not accepted"),
+        (("unpause", "z.example"), "host: 'z.example' is not accepted"),
         (("set", "a.example", "--spacing", "soon"), "--spacing: 'soon' is not accepted"),
     ],
 )
@@ -256,11 +256,11 @@ def test_a_loopback_address_is_listed_as_without_a_budget_and_has_none_to_set(
 ) -> None:
     add(database, "127.0.0.1", each=3)
     told, *_ = lease(database)
-    refused(database, told, now=datetime(2999, 1, 1, tzinfo=UTC))  # only for this feed
-    assert command("list").output == "     3    none  127.0.0.1  this machine: asked without bounds\n"
+    refused(database, told, now=datetime(2999, 1, 1, tzinfo=UTC))  # the Retry-After applies to this feed only
+    assert command("list").output == "     3    none  127.0.0.1  loopback address: no rate limit\n"
     (facts,) = json.loads(command("list", "--json").output)
     assert (facts["paused_until"], facts["pause_reason"]) == (None, None)
-    for arguments in (("set", "127.0.0.1", "--spacing", "10s"), ("resume", "127.0.0.1")):
+    for arguments in (("set", "127.0.0.1", "--spacing", "10s"), ("unpause", "127.0.0.1")):
         done = command(*arguments)
         assert done.exit_code == 2
         assert "host: '127.0.0.1' is not accepted; expected another machine" in done.output

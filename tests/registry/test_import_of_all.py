@@ -43,17 +43,17 @@ def test_each_of_64256_addresses_is_imported_or_named_and_comes_out_again(
     first.write_bytes(write_opml([(url, None) for url in given], title="all", now=datetime.now(UTC)))
     told = json.loads(feeds("import", str(first), "--json"))
     assert told["lines"] == LINES
-    assert len(told["added"]) + len(told["twins"]) + len(told["unusable"]) == LINES
+    assert len(told["added"]) + len(told["duplicates"]) + len(told["unusable"]) == LINES
     # Twins are twins of a feed that was added, and differ in spelling alone.
-    assert {row["feed"] for row in told["twins"]} <= set(told["added"])
+    assert {row["feed"] for row in told["duplicates"]} <= set(told["added"])
     assert [row["url"] for row in told["unusable"]] == ["http://www.thairath.co..th/rss/tech.xml"]
-    named = {row["url"] for row in (*told["twins"], *told["unusable"])}
+    named = {row["url"] for row in (*told["duplicates"], *told["unusable"])}
     unnamed = {bare(url) for url in given if url not in named} - {bare(url) for url in told["added"]}
     assert len(unnamed) < 500, "only what is another spelling of one that was added"
     feeds("export", str(second))
     assert {row.url for row in read_opml(second.read_bytes(), name="second")} == set(told["added"])
     again = json.loads(feeds("import", str(second), "--json"))
-    assert (again["added"], again["unusable"], len(again["twins"])) == ([], [], len(told["added"]))
+    assert (again["added"], again["unusable"], len(again["duplicates"])) == ([], [], len(told["added"]))
 
 
 def bare(url: str) -> str:

@@ -60,16 +60,16 @@ def test_a_feed_is_set_shown_and_asked_as_it_was_set(feeds: Feeds, database: Eng
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     shown = [
-        "asked as   Example/1 (ops@example.org)",
+        "user agent Example/1 (ops@example.org)",
         f"header     X-Token: {HIDDEN}",
         "header     Accept-Language: ko",
         f"proxy      http://{HIDDEN}@proxy.example:3128",
-        "TLS        lets pass: legacy-renegotiation, weak",
+        "TLS        exceptions: legacy-renegotiation, weak",
     ]
     lines = result.stdout.splitlines()
     assert lines[0] == f"set: 1 {URL}"
     assert [line.strip() for line in lines[1:6]] == shown
-    assert re.fullmatch("  trusts     sha256:[0-9a-f]{64}", lines[6])
+    assert re.fullmatch("  trusts CA  sha256:[0-9a-f]{64}", lines[6])
     said = feeds("show", "1").stdout.splitlines()
     assert [line for line in said if line in shown] == shown
     assert asked_with(database) == RequestOptions(
@@ -111,7 +111,7 @@ def test_what_is_not_named_stays_and_what_is_cleared_goes(feeds: Feeds, database
     )
     feeds("set", "1", "--clear", "headers", "--header", "X-C: 4")
     assert asked_with(database).headers == (("X-C", "4"),)
-    assert feeds("set", "1", "--clear", "all").stdout == f"set: 1 {URL}\n  asked as all are\n"
+    assert feeds("set", "1", "--clear", "all").stdout == f"set: 1 {URL}\n  default request options\n"
     assert asked_with(database) == RequestOptions()
 
 
@@ -134,14 +134,14 @@ def test_adding_a_feed_that_is_there_leaves_it_as_it_is_asked(feeds: Feeds, data
     feeds("add", URL)
     again = feeds("add", URL, "--user-agent", "Example/1")
     assert again.stdout == f"already there: 1 {URL}\n"
-    assert "it is asked as before; `ingest feeds set 1` changes that\n" in again.stderr
+    assert "its request options stay as they are; `ingest feeds set 1` changes them\n" in again.stderr
     assert asked_with(database) == RequestOptions()
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "what to set: no value; expected at least one option"),
+        ([], "options to set: no value; expected at least one option"),
         (["--header", f"Bearer {SECRET}"], "expected Name: value"),
         (["--header", f"Cookie: {SECRET}"], "no poll sends cookies"),
         (["--header", "User-Agent: x"], "it has an option of its own"),
@@ -181,7 +181,7 @@ def test_a_user_agent_goes_with_a_feed_from_one_service_to_another(
     file = tmp_path / "feeds.opml"
     result = feeds("export", str(file))
     assert result.stderr.splitlines()[0] == (
-        "1 feeds are asked with headers, a proxy or exceptions from TLS, which OPML does not carry"
+        "1 feeds have headers, a proxy or TLS exceptions, which the export leaves out"
     )
     assert SECRET not in file.read_text()
     feeds("remove", "1", "2", "3")

@@ -117,7 +117,7 @@ def test_what_hangs_comes_again_where_retention_took_all_before_it(world: World)
     take_before(world, 3)  # two events, and their marker
     with world.target() as dying:
         dying.fence()
-        assert dying.last_cursor(world.topic()) == 2  # what hung is aborted now, and its relay dies
+        assert dying.last_cursor(world.topic()) == 2  # the hanging transaction is aborted, and its relay dies
     relay_all(world)
     assert world.cursors() == [3, 4]
 
@@ -205,7 +205,7 @@ def test_what_is_committed_proves_good_and_a_broker_away_is_unavailable(world: W
         target.verify_visible()
         broker.kill()
         try:
-            with pytest.raises(Unavailable, match="seeing that events can be read"):
+            with pytest.raises(Unavailable, match="verifying that events are visible"):
                 target.verify_visible()
         finally:
             broker.start()
@@ -223,7 +223,7 @@ def test_a_stream_that_somebody_deleted_in_kafka_is_noticed_and_made_again(world
         admin = KafkaAdminClient(bootstrap_servers=world.bootstrap)
         admin.delete_topics([world.topic()])
         admin.close()
-        with pytest.raises(Unavailable, match="seeing that events can be read"):
+        with pytest.raises(Unavailable, match="verifying that events are visible"):
             target.verify_visible()
     relay_all(world)
     assert world.cursors() == [1, 2]

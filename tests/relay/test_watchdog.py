@@ -49,17 +49,17 @@ time.sleep(0.5)
 RELAYS = """
 import logging, sys
 from datetime import timedelta
-from ingest import app
+from ingest.app import processes
 from ingest.runtime import Stop
 from ingest.settings import read_settings
 
 logging.basicConfig(level=logging.INFO)
-app.RELAY_SILENCE = timedelta(seconds=3)
+processes.RELAY_STALL_LIMIT = timedelta(seconds=3)
 stop = Stop()
 stop.install_signal_handlers()
 database_url, bootstrap = sys.argv[1:]
 settings = {"DATABASE_URL": database_url, "LOG": "kafka", "KAFKA_BOOTSTRAP": bootstrap, "KAFKA_REPLICATION": "1"}
-app.run_relay(read_settings({f"INGEST_{name}": value for name, value in settings.items()}), stop)
+processes.run_relay(read_settings({f"INGEST_{name}": value for name, value in settings.items()}), stop)
 """
 
 

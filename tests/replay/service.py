@@ -89,7 +89,7 @@ class Service:
         try:
             migrate.upgrade(engine)
             everything = Topic(slug=EVERYTHING, title="Everything", description="", rule={"everything": True})
-            topics.load(engine, [*app.topics_from(self._settings), everything], now=runtime.now())
+            topics.load(engine, [*app.load_topics_file(self._settings), everything], now=runtime.now())
             rows = [(url, name) for name, url in urls.items()]
             add_feeds(engine, rows, now=runtime.now(), interval=self._settings.poll_interval)
             ids = {feed.url: feed.id for feed in list_feeds(engine)}
@@ -103,7 +103,7 @@ class Service:
         with ExitStack() as stack:
             self._engine = open_engine(settings.database_url or "", name="replay")
             stack.callback(self._engine.dispose)
-            log = stack.enter_context(app.article_log(settings, self._engine))
+            log = stack.enter_context(app.open_article_log(settings, self._engine))
             self._poller = stack.enter_context(app.open_poll_process(settings, self._engine, log))
             self._start_consumer()
             stack.callback(self._stop_consumer)

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from ingest.cli import root
 from ingest.errors import Refused
-from ingest.settings import Settings, environment_name, read_settings, spell
+from ingest.settings import Settings, environment_name, format_setting, read_settings
 
 
 def test_without_anything_the_defaults_hold() -> None:
@@ -56,7 +56,7 @@ def test_values_are_read_in_their_units(name: str, value: str, read: object) -> 
         ("INGEST_POLL_INTERVAL", "soon", "15m"),
         ("INGEST_POLL_INTERVAL", "10", "15m"),
         ("INGEST_PRUNE_INTERVAL", "99999999999999d", "15m"),
-        ("INGEST_PRUNE_INTERVAL", "0s", "longer than nothing"),
+        ("INGEST_PRUNE_INTERVAL", "0s", "longer than zero"),
         ("INGEST_HOST_SPACING", "-1s", "or 0s"),
         ("INGEST_POLL_CONCURRENCY", "0", "at least 1"),
         ("INGEST_POLL_CONCURRENCY", "-3", "at least 1"),
@@ -145,7 +145,7 @@ def test_settings_that_contradict_each_other_are_refused(environment: dict[str, 
     ],
 )
 def test_a_value_is_spelled_as_it_is_taken(name: str, value: object, spelled: str | None) -> None:
-    said = spell(name, value)
+    said = format_setting(name, value)
     assert said == spelled
     if said is not None:
         (setting,) = (setting for setting in fields(Settings) if setting.name == name)

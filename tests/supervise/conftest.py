@@ -32,6 +32,6 @@ def prepared() -> Iterator[Path]:
 
 @pytest.fixture
 def data_dir(prepared: Path) -> Iterator[Path]:
-    """That folder; what a test leaves running there is stopped."""
+    """The prepared folder; a server that a test leaves running there is stopped."""
     yield prepared
     assert embedded.start(prepared).stop(), "somebody still uses the server"

@@ -1,4 +1,4 @@
-"""What hubs ask and send, over HTTP, at the real API: who is answered, what is kept, what is dropped."""
+"""Verifications and pushes of hubs over HTTP, at the real API: which are accepted, stored or dropped."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_a_compressed_push_is_signed_as_it_travels_and_read_as_it_was(
 def test_a_body_that_does_not_come_is_not_waited_for(
     press: Press, path: str, database: Engine, clock: Clock
 ) -> None:
-    given = {"push": True, "push_patience": timedelta(seconds=0.3), "clock": clock}
+    given = {"push": True, "push_timeout": timedelta(seconds=0.3), "clock": clock}
     with (
         running(database, **given) as hasty,
         socket.create_connection(("127.0.0.1", urlsplit(hasty.url).port), timeout=30) as slow,
@@ -168,7 +168,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(
 def test_more_than_may_wait_is_left_with_the_hub(
     press: Press, feed: WorldFeed, path: str, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "WAITING_AT_MOST", 2)
+    monkeypatch.setattr(waiting, "MAX_WAITING", 2)
     statuses = []
     for number in range(3):
         body = press.document(feed, f"pushed-{number}")
@@ -206,7 +206,7 @@ def test_the_feed_tells_of_its_hub_and_nothing_that_only_the_hub_may_know(
 ) -> None:
     press.push(feed, "two")
     answer = client.get(f"/v1/feeds/{press.feed(feed).id}")
-    told = answer.json()["feed"]["subscription"]
+    told = answer.json()["feed"]["websub"]
     assert (told["hub"], told["state"], told["push_count"], told["reliable"]) == (
         press.hub.url,
         "active",
@@ -218,5 +218,5 @@ def test_the_feed_tells_of_its_hub_and_nothing_that_only_the_hub_may_know(
     assert known.token not in answer.text
     assert known.secret not in repr(known)
     status = client.get("/v1/status").json()
-    assert (status["subscriptions"]["active"], status["pushes_waiting"]) == (1, 0)
+    assert (status["websub_subscriptions"]["active"], status["websub_pushes_waiting"]) == (1, 0)
     assert 'ingest_subscriptions{state="active"} 1.0' in client.get("/metrics").text

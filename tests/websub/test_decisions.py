@@ -83,7 +83,7 @@ def test_youtube_has_a_hub_that_its_feeds_do_not_name(feed_url: str, channel: st
     assert found.topic == f"https://www.youtube.com/xml/feeds/videos.xml?channel_id={channel}"
     assert offer(hubs=(HUB,), feed_url=feed_url) == Offer(
         hubs=(HUB,), topic=feed_url
-    )  # what is named goes first
+    )  # declared hubs have priority
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_what_an_answer_means(said: HubResponse, state: State, wait: timedelta, 
     changed = websub.after_response(PENDING, said, now=NOW)
     assert (changed.state, changed.next_try_at) == (state, NOW + wait)
     assert detail in (changed.detail or "")
-    # Of what is active nothing is lost by a hub that does not answer; but it is not relied on.
+    # An active subscription stays active if its hub does not respond, but the hub is not reliable.
     asked, ask = websub.begin_request(TRUSTED, now=NOW)
     assert ask
     renewed = websub.after_response(asked, said, now=NOW)
@@ -252,7 +252,7 @@ def test_what_is_cancelled_is_told_to_the_hub_a_few_times_and_then_let_be() -> N
         (1000, None, timedelta(minutes=15)),
         (1000, DAY, DAY),
         (1000, MINUTE, timedelta(minutes=15)),
-        (1000, 9 * DAY, 2 * DAY),  # what is set stands over it
+        (1000, 9 * DAY, 2 * DAY),  # the configured maximum has priority
         (10, DAY, timedelta(hours=5)),  # ten entries, one an hour
     ],
 )

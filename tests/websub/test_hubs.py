@@ -267,7 +267,7 @@ def test_a_push_that_cannot_be_read_is_told_and_makes_the_feed_due(press: Press,
 
 
 def test_a_push_that_cannot_be_read_waits_for_the_poll_that_is_under_way(press: Press) -> None:
-    """That poll may have been too early, and says when the next one is."""
+    """A poll in flight may have begun too early, and it sets the next due time."""
     feed = press.subscribe("one")
     with press.engine.begin() as connection:
         statement = tables.feeds.update().where(tables.feeds.c.url == feed.url)

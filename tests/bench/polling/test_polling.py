@@ -1,4 +1,4 @@
-"""What the bench of polling counts and how it judges; the figures themselves are its own affair."""
+"""The polling bench counts and judges correctly, whatever the figures are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.bench.figures import ABSENT_EXIT, CorpusAbsentError, Figures, corpus_
 from tests.bench.polling import miniflux
 from tests.bench.polling.differences import NO_RULE, RULES, UNKNOWN, Rule, differences
 from tests.bench.polling.ours import Ours
-from tests.bench.polling.passes import Pass, PassTooLong, measured, until
+from tests.bench.polling.passes import Pass, PassTooLong, Product, measured, until
 from tests.feedworld.control import WorldProcess
 
 
@@ -71,14 +71,15 @@ class Getter:
 
 
 class Stored(Ours):
-    """Our service after its passes."""
+    """The service after its passes, without a database."""
 
     def entries(self) -> Mapping[str, int]:
         return {}
 
 
 def rss(*entries: str) -> bytes:
-    return f"<rss version='2.0'><channel>{''.join(f'<item>{each}</item>' for each in entries)}</channel></rss>".encode()
+    items = "".join(f"<item>{entry}</item>" for entry in entries)
+    return f"<rss version='2.0'><channel>{items}</channel></rss>".encode()
 
 
 def test_a_pass_begins_with_the_first_request_and_is_counted_at_the_server() -> None:
@@ -93,7 +94,7 @@ def test_a_pass_begins_with_the_first_request_and_is_counted_at_the_server() -> 
         assert again.cpu["getter"] > 0
 
 
-def test_a_product_that_asks_for_nothing_has_no_rate() -> None:
+def test_a_product_without_requests_has_no_rate() -> None:
     with (
         WorldProcess(["--generated", "1", "--show"]) as world,
         Getter(world.urls(), answers=0) as getter,
@@ -105,34 +106,34 @@ def test_a_product_that_asks_for_nothing_has_no_rate() -> None:
 def test_a_product_that_leaves_feeds_out_is_refused_and_documents_fetched_again_are_counted() -> None:
     with (
         WorldProcess(["--generated", "3", "--show"]) as world,
-        Getter(world.urls(), answers=2) as partly,
-        Getter(world.urls(), answers=3) as whole,
+        Getter(world.urls(), answers=2) as partial,
+        Getter(world.urls(), answers=3) as complete,
     ):
         with pytest.raises(RuntimeError, match="was to request 3 feeds once"):
-            poll.first_pass(world, partly, feeds=3)
-        found = poll.first_pass(world, whole, feeds=3)
-        poll.unchanged_pass(world, found, feeds=3, failed=0)
+            poll.first_pass(world, partial, feeds=3)
+        result = poll.first_pass(world, complete, feeds=3)
+        poll.unchanged_pass(world, result, feeds=3, failed=0)
         first, *_ = world.urls()
-        whole.etags[first] = '"another"'
-        poll.unchanged_pass(world, found, feeds=3, failed=0)
-        poll.unchanged_pass(world, found, feeds=3, failed=1)
-        assert found.refetched == [0, 0, 1, 0]
-        del whole.etags[first]
+        complete.etags[first] = '"another"'
+        poll.unchanged_pass(world, result, feeds=3, failed=0)
+        poll.unchanged_pass(world, result, feeds=3, failed=1)
+        assert result.refetched == [0, 0, 1, 0]
+        del complete.etags[first]
         with pytest.raises(RuntimeError, match=r"was to request 3 feeds, and got \{'304': 2\}"):
-            poll.unchanged_pass(world, found, feeds=3, failed=1)
+            poll.unchanged_pass(world, result, feeds=3, failed=1)
 
 
 @pytest.mark.parametrize(("refetched", "code"), [(2, 0), (3, 1)])
-def test_documents_that_we_fetch_again_have_a_bound(refetched: int, code: int) -> None:
+def test_documents_fetched_again_have_a_bound(refetched: int, code: int) -> None:
     figures = Figures("test")
     measured = measured_at(Stored([], pollers=1), first=4.0, unchanged=[1.0])
     measured.refetched.extend([0, refetched, 1])
-    poll.tell_product(figures, "ours", measured, feeds=200)
+    poll.add_product_figures(figures, "ours", measured, feeds=200)
     assert figures.values()["poll_refetched_ours"] == refetched
     assert figures.exit_code() == code
 
 
-def test_a_pass_that_does_not_end_is_told() -> None:
+def test_a_pass_that_does_not_end_is_reported() -> None:
     with pytest.raises(PassTooLong, match="for the end"):
         until(lambda: False, what="the end", patience=0.05)
 
@@ -153,8 +154,8 @@ LINK, ANOTHER = "<link>https://e.example/1</link>", "<link>https://e.example/2</
         ("miniflux", rss("<title>x</title>", "<title>x</title><description>y</description>"), 2),
     ],
 )
-def test_each_peer_has_its_own_rule_of_what_is_one_entry(peer: str, body: bytes, count: int) -> None:
-    (found,) = differences(
+def test_each_peer_has_its_own_rule_for_identifying_entries(peer: str, body: bytes, count: int) -> None:
+    (difference,) = differences(
         {"u": 7},
         {"u": count},
         rule=RULES[peer],
@@ -162,7 +163,7 @@ def test_each_peer_has_its_own_rule_of_what_is_one_entry(peer: str, body: bytes,
         refused_by_them={},
         body_of=lambda _url: body,
     )
-    assert (found.entries, found.reason) == (count - 7, RULES[peer].about)
+    assert (difference.entries, difference.reason) == (count - 7, RULES[peer].about)
 
 
 @pytest.mark.parametrize(
@@ -174,10 +175,10 @@ def test_each_peer_has_its_own_rule_of_what_is_one_entry(peer: str, body: bytes,
         (5, 4, NO_RULE, UNKNOWN),
     ],
 )
-def test_what_neither_a_refusal_nor_a_rule_explains_is_told_so(
+def test_a_difference_without_a_refusal_or_a_rule_is_reported_as_unexplained(
     ours: int, theirs: int, rule: Rule, reason: str
 ) -> None:
-    (found,) = differences(
+    (difference,) = differences(
         {"u": ours, "same": 3},
         {"u": theirs, "same": 3},
         rule=rule,
@@ -185,11 +186,11 @@ def test_what_neither_a_refusal_nor_a_rule_explains_is_told_so(
         refused_by_them={"u": "no id at u"},
         body_of=lambda _url: rss(GUID, OTHER),
     )
-    assert (found.feed_url, found.reason) == ("u", reason)
+    assert (difference.feed_url, difference.reason) == ("u", reason)
 
 
-def measured_at(product: object, *, first: float, unchanged: Sequence[float]) -> poll.Measured:
-    def one(seconds: float) -> Pass:
+def measured_at(product: Product, *, first: float, unchanged: Sequence[float]) -> poll.Measured:
+    def a_pass(seconds: float) -> Pass:
         return Pass(
             seconds=seconds,
             requests=10,
@@ -200,18 +201,20 @@ def measured_at(product: object, *, first: float, unchanged: Sequence[float]) ->
             memory={},
         )
 
-    return poll.Measured(product=product, first=one(first), unchanged=[one(each) for each in unchanged])  # type: ignore[arg-type]
+    return poll.Measured(
+        product=product, first=a_pass(first), unchanged=[a_pass(duration) for duration in unchanged]
+    )
 
 
 @pytest.mark.parametrize(("theirs", "code"), [(3.1, 0), (2.9, 1)])
-def test_the_better_of_one_poller_and_two_is_held_against_the_floor(theirs: float, code: int) -> None:
+def test_the_floor_applies_to_the_better_of_one_poller_and_two(theirs: float, code: int) -> None:
     figures = Figures("test")
-    found = {
+    products = {
         "ours": measured_at(Ours([], pollers=1), first=4.0, unchanged=[1.0, 9.0, 1.2]),
         "ours_2_pollers": measured_at(Ours([], pollers=2), first=2.0, unchanged=[1.5]),
         "miniflux": measured_at(Getter([], name="miniflux"), first=theirs, unchanged=[2.5, 0.1, 2.6]),
     }
-    poll.tell_ratios(figures, found)
+    poll.add_ratios(figures, products)
     assert figures.exit_code() == code
     assert figures.values()["poll_first_ours_of_miniflux"] == theirs / 4
     assert figures.values()["poll_first_best_of_miniflux"] == theirs / 2
@@ -220,13 +223,13 @@ def test_the_better_of_one_poller_and_two_is_held_against_the_floor(theirs: floa
 
 @pytest.fixture
 def without_go(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A machine on which Miniflux cannot be built and was not; the corpus stays unpacked where it is."""
+    """A machine without Go and without a built Miniflux; the corpus cache stays in place."""
     monkeypatch.setattr(miniflux, "cache_dir", lambda: tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
 
 
 @pytest.mark.usefixtures("without_go")
-def test_a_peer_that_cannot_be_had_fails_only_where_it_is_required(
+def test_an_unavailable_peer_is_a_failure_only_where_it_is_required(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     try:
@@ -236,8 +239,8 @@ def test_a_peer_that_cannot_be_had_fails_only_where_it_is_required(
     assert poll.main(["--peer", "miniflux", "--require-peers"]) == ABSENT_EXIT
     assert "miniflux is not available: it is built with Go" in capsys.readouterr().err
     assert poll.main(["--peer", "miniflux", "--feeds", "6", "--rounds", "1"]) == 0
-    said = capsys.readouterr()
-    assert "PEER ABSENT: miniflux" in said.err
-    assert "poll_unchanged_ours_2_pollers " in said.out
-    assert "poll_limit_bare_loop " in said.out
-    assert "_of_miniflux" not in said.out
+    captured = capsys.readouterr()
+    assert "PEER ABSENT: miniflux" in captured.err
+    assert "poll_unchanged_ours_2_pollers " in captured.out
+    assert "poll_limit_bare_loop " in captured.out
+    assert "_of_miniflux" not in captured.out

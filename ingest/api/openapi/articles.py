@@ -1,0 +1,230 @@
+"""Paths and schemas of articles and the ledger."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ingest.api.openapi.elements import (
+    CURSOR,
+    FLAG,
+    ID,
+    NUMBER,
+    TEXT,
+    TEXT_OR_NULL,
+    TEXTS,
+    TIME,
+    TIME_OR_NULL,
+    array,
+    get,
+    path,
+    query,
+    record,
+    ref,
+    response,
+)
+from ingest.query import DEFAULT_LIMIT, MAX_LIMIT
+from ingest.schedule.page_fetch import PageState
+
+PATHS: Final[dict[str, Any]] = {
+    "/v1/articles": get(
+        "findArticles",
+        "Articles, newest first; all parameters must match",
+        ref("ArticlePage"),
+        query("q", TEXT, 'full text: words, "phrases", or, -excluded; words match without stemming'),
+        query("topic", TEXT, "slug of a topic that the article matches"),
+        query("source", TEXT, "host of the article's address, without www."),
+        query("language", TEXT, "declared language tag or its prefix: ko includes ko-KR"),
+        query("from", TEXT, "published (else first seen) at this time or later; ISO 8601"),
+        query("to", TEXT, "before this time; ISO 8601"),
+        query("story", ID, "copies of one text"),
+        query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
+        query("cursor", TEXT, "next_cursor of the previous result page"),
+    ),
+    "/v1/articles/{id}": get(
+        "getArticle",
+        "One article with its revisions, matches, sightings, events and copies",
+        record({"article": ref("ArticleHistory")}),
+        path("id", ID),
+        query("before", NUMBER, "revisions below this number: the next part of a long history"),
+        errors=(400, 404, 503),
+    ),
+    "/v1/ledger": get(
+        "readLedger",
+        "The history of a URL: sightings and their polls, articles, quarantined records, matches and "
+        "deliveries; 404, with the same body, for an unknown URL",
+        ref("Ledger"),
+        query("url", TEXT, "the address of an article or feed", required=True),
+        also={404: response("unknown URL: recorded is false", ref("Ledger"))},
+    ),
+}
+
+SCHEMAS: Final[dict[str, Any]] = {
+    "Article": record(
+        {
+            "id": ID,
+            "revision": NUMBER,
+            "url": TEXT_OR_NULL,
+            "title": TEXT,
+            "source": TEXT,
+            "publisher": TEXT_OR_NULL,
+            "authors": TEXTS,
+            "language": TEXT_OR_NULL,
+            "published_at": TIME_OR_NULL,
+            "first_seen_at": TIME,
+            "revised_at": TIME,
+            "story_id": ID,
+            "summary": TEXT,
+            "feed_id": NUMBER,
+            "topics": TEXTS,
+            "snippet": array(record({"text": TEXT, "hit": FLAG})),
+        },
+        optional=("snippet",),
+    ),
+    "ArticlePage": record({"articles": array(ref("Article")), "next_cursor": TEXT_OR_NULL}),
+    "ArticleHistory": record(
+        {
+            "id": ID,
+            "url": TEXT_OR_NULL,
+            "source": TEXT,
+            "language": TEXT_OR_NULL,
+            "story_id": ID,
+            "published_at": TIME_OR_NULL,
+            "first_seen_at": TIME,
+            "revised_at": TIME,
+            "revision": {**NUMBER, "description": "number of the current revision"},
+            "feed_id": NUMBER,
+            "revisions": {**array(ref("Revision")), "description": "newest first, 50 at most"},
+            "sightings": {**array(ref("Sighting")), "description": "newest first, 200 at most"},
+            "sightings_total": NUMBER,
+            "matches": array(ref("Match")),
+            "events": array(record({"topic": TEXT, "cursor": CURSOR, "kind": TEXT, "at": TIME})),
+            "copies": array(
+                record(
+                    {
+                        "id": ID,
+                        "url": TEXT_OR_NULL,
+                        "source": TEXT,
+                        "title": TEXT,
+                        "first_seen_at": TIME,
+                    }
+                )
+            ),
+            "pages": {
+                **array(ref("Page")),
+                "description": "fetches of the article page for feeds with full text, one per version, newest first",
+            },
+        }
+    ),
+    "Page": record(
+        {
+            "id": NUMBER,
+            "url": TEXT,
+            "state": {"enum": [state.value for state in PageState]},
+            "wanted_at": TIME,
+            "tries": NUMBER,
+            "tried_at": TIME_OR_NULL,
+            "due_at": {**TIME, "description": "time of the next try, while it is waiting"},
+            "status": {"type": ["integer", "null"]},
+            "failure": TEXT_OR_NULL,
+            "detail": TEXT_OR_NULL,
+            "revision": {
+                "type": ["integer", "null"],
+                "description": "the revision with the text of the page",
+            },
+        }
+    ),
+    "Revision": record(
+        {
+            "number": NUMBER,
+            "current": FLAG,
+            "seen_at": TIME,
+            "feed_id": NUMBER,
+            "poll_id": NUMBER,
+            "title": TEXT,
+            "authors": TEXTS,
+            "publisher": TEXT_OR_NULL,
+            "attribution": {"type": ["object", "null"]},
+            "summary": TEXT,
+            "text": TEXT,
+            "html": {**TEXT, "description": "sanitised"},
+            "guid": TEXT_OR_NULL,
+            "categories": TEXTS,
+            "image": TEXT_OR_NULL,
+            "updated_at": TIME_OR_NULL,
+        }
+    ),
+    "Sighting": record(
+        {
+            "poll_id": NUMBER,
+            "polled_at": TIME_OR_NULL,
+            "feed_id": NUMBER,
+            "feed_url": TEXT_OR_NULL,
+            "seen_at": TIME,
+            "effect": {"enum": ["created", "updated", "reverted", "unchanged", "late"]},
+            "revision": NUMBER,
+            "log_position": {**TEXT, "description": "log topic/partition/offset of the record"},
+        }
+    ),
+    "Match": record(
+        {
+            "topic": TEXT,
+            "title": TEXT,
+            "revision": NUMBER,
+            "matched_at": TIME,
+            "explanation": record(
+                {
+                    "rule": {**TEXT, "description": "the part of the topic's rule that matched"},
+                    "matches": array(
+                        record(
+                            {
+                                "field": {"enum": ["title", "text"]},
+                                "phrase": TEXT,
+                                "offset": {**NUMBER, "description": "in characters"},
+                                "quote": TEXT,
+                            }
+                        )
+                    ),
+                }
+            ),
+        }
+    ),
+    "Ledger": record(
+        {
+            "recorded": {**FLAG, "description": "false: no feed, article or record has this URL"},
+            "url": TEXT,
+            "canonical": TEXT,
+            "articles": array(ref("ArticleHistory")),
+            "entries": {
+                **array(
+                    record(
+                        {
+                            "feed_id": NUMBER,
+                            "feed_url": TEXT,
+                            "poll_id": NUMBER,
+                            "article_id": ID,
+                            "stored": FLAG,
+                        }
+                    )
+                ),
+                "description": "entries of feeds with this URL; stored is false while the record is in the log only",
+            },
+            "quarantined": array(
+                record(
+                    {
+                        "id": NUMBER,
+                        "quarantined_at": TIME,
+                        "replayed_at": TIME_OR_NULL,
+                        "stage": TEXT,
+                        "log_position": TEXT,
+                        "error": TEXT,
+                        "detail": TEXT,
+                    }
+                )
+            ),
+            "feed": {
+                "type": ["object", "null"],
+                "description": "polling state, where the URL is that of a feed",
+            },
+        }
+    ),
+}
