@@ -28,7 +28,6 @@ _ONE_SUBJECT = "The tests of one stage share its fixtures and helpers; most line
 
 LONG_MODULES: Mapping[str, str] = {
     "ingest/db/tables.py": "Every table and column of the schema with its comment: a declaration.",
-    "tests/fetch/test_fetch.py": _ONE_SUBJECT,
     "tests/persist/test_persist.py": _ONE_SUBJECT,
     "tests/poll/test_page_fetch.py": _ONE_SUBJECT,
     "tests/poll/test_polling.py": _ONE_SUBJECT,
@@ -36,6 +35,7 @@ LONG_MODULES: Mapping[str, str] = {
     "tests/poll/test_states.py": _ONE_SUBJECT,
     "tests/pure/test_fastpath.py": _ONE_SUBJECT,
     "tests/pure/test_parse.py": _ONE_SUBJECT,
+    "tests/registry/test_cli.py": _ONE_SUBJECT,
     "tests/registry/test_polls.py": _ONE_SUBJECT,
     "tests/simulate/ours.py": "Plays the poller's loop over one host, and checks its promises against the same record.",
     "tests/websub/test_hubs.py": _ONE_SUBJECT,
