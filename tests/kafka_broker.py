@@ -69,16 +69,16 @@ _KEYSTORE_PASSWORD: Final = "of-a-throw-away-key"
 
 
 class CannotStartError(Exception):
-    """The broker or its jars cannot be had; the message says what is missing."""
+    """The broker or its jars are not available; the message names the missing part."""
 
 
 def missing_tools() -> list[str]:
-    """Which of the programs that we need to fetch and run a broker are not installed."""
+    """Return the names of the required programs that are not installed."""
     return [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
 
 
 def fetch_jars() -> Path:
-    """The folder with the broker's jars, fetched with Maven unless an earlier call did.
+    """Return the folder with the broker's jars; Maven fetches them once.
 
     Raises:
         CannotStartError: a tool is missing, or Maven failed; its last words are in the message.
@@ -122,16 +122,18 @@ def _write_archive(jars: Path, folder: Path) -> None:
 
 
 def _archive(jars: Path) -> Path:
-    """The broker's classes, read once for all (JEP 350). Another JVM than the one that wrote it ignores it."""
+    """The shared class archive (JEP 350). A JVM of another version ignores the file."""
     return jars.with_suffix(".jsa")
 
 
 class Broker:
     """One KRaft broker over ``folder``; ports and data stay the same over its restarts.
 
-    It starts fast (quick compiler, classes from an archive) unless it is to be ``optimised`` for a bench. Where there
-    are ``users`` (with their passwords) it has listeners for them beside the open one. ``settings`` are its own, beside
-    those that all of ours have. A ``tied`` broker ends with the thread that starts it, however that thread ends.
+    Args:
+        optimised: start with the optimising compiler, for a bench; otherwise the start is fast.
+        users: passwords by user name. With users the broker also has listeners with SASL.
+        settings: broker settings beside the common ones.
+        tied: the kernel kills the broker when the thread that started it ends.
     """
 
     def __init__(
@@ -147,7 +149,7 @@ class Broker:
         self._folder = folder
         self._tied = tied
         self._classpath = f"{jars}/*"
-        # Of 4.5 CPU seconds for a start the first saves 1.7, the second 1.3.
+        # A start costs 4.5 CPU seconds. This option saves 1.7 of them, the class archive 1.3.
         self._options = [] if optimised else ["-XX:TieredStopAtLevel=1"]
         self._archive = _archive(jars)
         self._formatted = jars.with_suffix(".formatted")
@@ -240,15 +242,15 @@ class Broker:
         )
 
     def kill(self) -> None:
-        """SIGKILL, as a crash would; what it acknowledged is in its files."""
+        """Send SIGKILL, as a crash would; acknowledged records are in the broker's files."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """SIGTERM, and wait: it hands over and flushes."""
+        """Send SIGTERM and wait for an orderly end."""
         self._end(signal.SIGTERM)
 
     def pause(self) -> None:
-        """SIGSTOP: it holds its connections and answers nothing, until :meth:`resume`."""
+        """Send SIGSTOP: connections stay open without a response until :meth:`resume`."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -298,7 +300,7 @@ class Broker:
         )
 
     def _make_certificate(self) -> None:
-        """A key that signs itself, and what clients are to trust."""
+        """Make a self-signed key, and the certificate that clients trust."""
         store = ("-keystore", str(self._folder / "broker.p12"), "-storepass", _KEYSTORE_PASSWORD)
         pair = ("-keyalg", "EC", "-dname", "CN=broker", "-ext", "SAN=ip:127.0.0.1", "-validity", "3650")
         _run(["keytool", "-genkeypair", "-alias", "broker", *pair, *store], "keytool")
