@@ -10,6 +10,8 @@ rewrites them. On Kafka the consumers must have read every record before the upg
 Explanations of matches get new keys, in ``matches`` and in the events of the topics' streams. The stored events are
 rewritten, so that a subscriber who reads from an older cursor gets one format. Cursors and order stay. Events that the
 relay appended to Kafka before are immutable and keep their former keys.
+
+Sitemaps that were muted with their index get the new wording of that reason, by which they are resumed with it.
 """
 
 from __future__ import annotations
@@ -152,6 +154,7 @@ _KEYS = (
     ("feeds", "publish_gaps", "gaps", "count"),
     ("feeds", "user_agent_trial", "use", "state"),
 )
+_MUTED_WITH_INDEX = ("its index, feed ", "its sitemap index, feed ")
 
 
 def upgrade() -> None:
@@ -179,6 +182,7 @@ def upgrade() -> None:
     )
     for table, column, comment in _COMMENTS:
         op.alter_column(table, column, comment=comment)
+    _reword_state_reason(*_MUTED_WITH_INDEX)
     _rename_in_records("digest", "content_hash")
     _rename_alert_kind("drifted", "site-changed")
     _rename_in_explanations({"found": "matches", "where": "field", "at": "offset"})
@@ -190,6 +194,7 @@ def downgrade() -> None:
     _rename_in_explanations({"matches": "found", "field": "where", "offset": "at"})
     _rename_alert_kind("site-changed", "drifted")
     _rename_in_records("content_hash", "digest")
+    _reword_state_reason(*reversed(_MUTED_WITH_INDEX))
     op.drop_column("feeds", "config_version")
     for name, comment in _FLAGS:
         column = sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false(), comment=comment)
@@ -210,6 +215,13 @@ def _rename_key(table: str, column: str, old: str, new: str) -> None:
     op.execute(
         f"UPDATE {table} SET {column} = ({column} - '{old}') || jsonb_build_object('{new}', {column} -> '{old}') "  # noqa: S608
         f"WHERE {column} ? '{old}'"
+    )
+
+
+def _reword_state_reason(old: str, new: str) -> None:
+    op.execute(
+        f"UPDATE feeds SET state_reason = regexp_replace(state_reason, '^{old}', '{new}') "  # noqa: S608
+        f"WHERE state_reason ~ '^{old}[0-9]+, was muted$'"
     )
 
 

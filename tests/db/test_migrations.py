@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from ingest.db import migrate
 from ingest.db.engine import open_engine, transaction
+from ingest.db.feeds import MUTED_WITH
 from ingest.db.tables import metadata
 from ingest.errors import Refused, WrongMigration
 from ingest.identity import content_hash
@@ -255,6 +256,8 @@ def test_columns_tables_and_json_keys_get_their_standard_names_and_lose_them_aga
         assert feed["user_agent_trial"] == {"state": "fallback", "since": "2026-03-01T12:00:00+00:00"}
         assert feed["site_identity"] == {"title": "T", "hosts": ["a.example"], "language": None}
         assert (feed["site_changed_reason"], feed["validators_unreliable"]) == ("other hosts", True)
+        muted = [row["state_reason"] for row in _rows(connection, "feeds")[1:]]
+        assert muted == [MUTED_WITH.format(1), "its index, feed 1, was muted by Ann"]
         assert _rows(connection, "websub_subscriptions")[0]["push_count"] == 7
         assert len(_rows(connection, "websub_pushes")) == len(_rows(connection, "hub_misses")) == 1
         values = [row["value"] for row in _rows(connection, "log_records")]
@@ -285,6 +288,9 @@ _ROWS_BEFORE_0016 = (
         '{"title": "T", "hosts": ["a.example"], "language": null}',
         '{"use": "fallback", "since": "2026-03-01T12:00:00+00:00"}', 'other hosts', true, 2, 3, 2, now(), now(), now(),
         '{"user_agent": "Example/1"}')""",
+    """INSERT INTO feeds (url, added_at, next_poll_at, interval, enabled, state, state_reason) VALUES
+        ('https://a.example/2', now(), now(), '1h', false, 'muted', 'its index, feed 1, was muted'),
+        ('https://a.example/3', now(), now(), '1h', false, 'muted', 'its index, feed 1, was muted by Ann')""",
     "INSERT INTO hosts (host, free_at, queue_end, pages_end) VALUES ('a.example', now(), now(), now())",
     "INSERT INTO seen VALUES (1, 'k', 'd', '00000000-0000-0000-0000-000000000001', 1, 'm')",
     """INSERT INTO subscriptions (feed_id, token, secret, hubs, hub, self_url, topic, state, trust, pushed, missed,
