@@ -15,7 +15,7 @@ from ingest.db.engine import run_with_retry, transaction
 from ingest.db.read_transaction import read_transaction
 from ingest.db.tables import feeds, hosts, pages
 from ingest.schedule import rate_limit
-from ingest.schedule.rate_limit import Admission, DueFeed, Host, HostLimits, is_bounded
+from ingest.schedule.rate_limit import Admission, DueRequest, Host, HostLimits, is_bounded
 from ingest.types import Pause, PollOutcome
 
 LEASE_ROUNDS: Final = 20
@@ -112,7 +112,7 @@ def lease_in_rounds(
 
 
 def admit_feeds(
-    connection: Connection, due: Sequence[DueFeed], *, now: datetime, host_limits: HostLimits
+    connection: Connection, due: Sequence[DueRequest], *, now: datetime, host_limits: HostLimits
 ) -> tuple[int, ...]:
     """Return the ids of the feeds that may be polled now, and assign slots to the rest. The feeds' rows are locked."""
     admission = admit(connection, due, now=now, host_limits=host_limits)
@@ -120,7 +120,7 @@ def admit_feeds(
 
 
 def admit_pages(
-    connection: Connection, due: Sequence[DueFeed], *, now: datetime, host_limits: HostLimits
+    connection: Connection, due: Sequence[DueRequest], *, now: datetime, host_limits: HostLimits
 ) -> tuple[int, ...]:
     """Return the ids of the pages that may be fetched now, and assign slots to the rest. The pages' rows are locked."""
     admission = admit(connection, due, decide=rate_limit.admit_pages, now=now, host_limits=host_limits)
@@ -138,14 +138,14 @@ def _assign_slots(
 
 def admit(
     connection: Connection,
-    due: Sequence[DueFeed],
+    due: Sequence[DueRequest],
     *,
     now: datetime,
     host_limits: HostLimits,
     decide: Callable[..., Admission] = rate_limit.admit,
 ) -> Admission:
     """Decide which of these may send a request to their hosts now, and store the hosts' new state."""
-    bounded = sorted({feed.host for feed in due if is_bounded(feed.host, host_limits=host_limits)})
+    bounded = sorted({request.host for request in due if is_bounded(request.host, host_limits=host_limits)})
     locked = _lock_hosts(connection, bounded, now=now) if bounded else {}
     admission = decide(due, locked, now=now, host_limits=host_limits)
     if admission.hosts:

@@ -27,7 +27,7 @@ from ingest.db import hosts
 from ingest.db.engine import pg_text, run_with_retry
 from ingest.db.tables import HOST_OF_URL, feeds, pages
 from ingest.schedule.page_fetch import MAX_TRIES, PageOutcome, PageState
-from ingest.schedule.rate_limit import DueFeed, HostLimits
+from ingest.schedule.rate_limit import DueRequest, HostLimits
 from ingest.types import Article, ArticleChange, Attribution, Effect, FailureKind
 
 SHOWN_PAGES: Final = 20
@@ -192,7 +192,7 @@ def _claim(
     if abandoned:
         connection.exec_driver_sql(_ABANDON, {"ids": abandoned, "now": now})
     due = [
-        DueFeed(feed_id=row.id, host=row.host, has_slot=bool(row.has_slot))
+        DueRequest(id=row.id, host=row.host, has_slot=bool(row.has_slot))
         for row in rows
         if row.tries < MAX_TRIES
     ]

@@ -43,7 +43,7 @@ from ingest.db.sitemap_children import update_children
 from ingest.db.tables import feeds, polls
 from ingest.request_options import decode_options, scoped_to
 from ingest.schedule import keep_operator_changes
-from ingest.schedule.rate_limit import DueFeed, HostLimits
+from ingest.schedule.rate_limit import DueRequest, HostLimits
 from ingest.schedule.reconcile import StoredFeed
 from ingest.types import Alert, FailureKind, Lease, PollOutcome, PollResult, RequestOptions
 
@@ -59,7 +59,7 @@ _IN_ORDER: Final = (
 # The longest overdue first. Their rows are locked in the same pass: two pollers that lease at the same time get
 # different feeds, and neither waits.
 _DUE: Final = """
-    SELECT id, host, slot_at = next_poll_at AS turn_came FROM feeds
+    SELECT id, host, slot_at = next_poll_at AS has_slot FROM feeds
     WHERE enabled AND next_poll_at <= %(due_by)s ORDER BY next_poll_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED"""
 _MEMORY_NAMES: Final = ", ".join(f'"{column.name}"' for column in MEMORY)
@@ -215,8 +215,8 @@ def _claim(
     """Lease up to ``limit`` feeds, and return with them the number of due feeds considered."""
     connection.exec_driver_sql(_IN_ORDER)
     rows = connection.exec_driver_sql(_DUE, {"due_by": due_by, "limit": limit}).all()
-    waiting = [DueFeed(feed_id=row.id, host=row.host, has_slot=bool(row.turn_came)) for row in rows]
-    admitted = hosts.admit_feeds(connection, waiting, now=now, host_limits=host_limits)
+    due = [DueRequest(id=row.id, host=row.host, has_slot=bool(row.has_slot)) for row in rows]
+    admitted = hosts.admit_feeds(connection, due, now=now, host_limits=host_limits)
     if not admitted:
         return [], len(rows)
     parameters = {"ids": list(admitted), "now": now, "until": until}

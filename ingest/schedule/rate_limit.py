@@ -1,4 +1,4 @@
-"""Rate limits per host: concurrent requests, the spacing between requests, and pauses that the host asks for. Pure.
+"""Rate limits per host: concurrent requests, the spacing between requests, and pauses that the host requests. Pure.
 
 ::
 
@@ -42,13 +42,14 @@ class HostLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DueFeed:
-    """A feed that is due."""
+class DueRequest:
+    """A request that is due: of a feed, an article's page or a WebSub subscription."""
 
-    feed_id: int
+    id: int
+    """The id of the feed or the page; of a subscription the id of its feed."""
     host: str
     has_slot: bool = False
-    """The feed waited in its host's queue, and its slot has come."""
+    """The request waited in its host's queue, and its slot has come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,31 +94,31 @@ class Admission:
 
 
 def admit(
-    due: Sequence[DueFeed], hosts: Mapping[str, Host], *, now: datetime, host_limits: HostLimits
+    due: Sequence[DueRequest], hosts: Mapping[str, Host], *, now: datetime, host_limits: HostLimits
 ) -> Admission:
-    """Decide over feeds that are due, in their order. ``hosts`` has every host that :func:`is_bounded`."""
+    """Decide over requests for feeds or to hubs, in their order. ``hosts`` has every host that :func:`is_bounded`."""
     admitted: list[int] = []
     slots: dict[int, datetime] = {}
     changed: dict[str, Host] = {}
     for feed in due:
         if not is_bounded(feed.host, host_limits=host_limits):
-            admitted.append(feed.feed_id)
+            admitted.append(feed.id)
             continue
         host = changed.get(feed.host) or hosts[feed.host]
         spacing, concurrency = host.pace(host_limits)
         if _has_capacity(host, feed, spacing=spacing, now=now, concurrency=concurrency):
-            admitted.append(feed.feed_id)
+            admitted.append(feed.id)
             changed[feed.host] = _after_admission(host, spacing=spacing, now=now)
         else:
-            slots[feed.feed_id] = slot = _free_slot(host, now=now)
+            slots[feed.id] = slot = _free_slot(host, now=now)
             changed[feed.host] = replace(host, queue_end=slot + spacing)
     return Admission(admitted=tuple(admitted), slots=slots, hosts=changed)
 
 
 def admit_pages(
-    due: Sequence[DueFeed], hosts: Mapping[str, Host], *, now: datetime, host_limits: HostLimits
+    due: Sequence[DueRequest], hosts: Mapping[str, Host], *, now: datetime, host_limits: HostLimits
 ) -> Admission:
-    """Decide over pages that are due, in their order; ``feed_id`` holds their ids.
+    """Decide over pages that are due, in their order.
 
     A page is admitted where no feed waits for its host and no page is before it. The rest gets slots for which no feed
     waits.
@@ -127,7 +128,7 @@ def admit_pages(
     changed: dict[str, Host] = {}
     for page in due:
         if not is_bounded(page.host, host_limits=host_limits):
-            admitted.append(page.feed_id)
+            admitted.append(page.id)
             continue
         host = changed.get(page.host) or hosts[page.host]
         spacing, concurrency = host.pace(host_limits)
@@ -135,19 +136,19 @@ def admit_pages(
         behind_feeds = replace(page, has_slot=False)  # a page's slot is not one in the feeds' queue
         is_first = page.has_slot or queue_end <= now
         if is_first and _has_capacity(host, behind_feeds, spacing=spacing, now=now, concurrency=concurrency):
-            admitted.append(page.feed_id)
+            admitted.append(page.id)
             changed[page.host] = _after_admission(host, spacing=spacing, now=now)
             continue
         free_slot = _free_slot(host, now=now)
         # A page whose slot a feed took stays in front of the pages that wait behind it.
-        slots[page.feed_id] = slot = free_slot if page.has_slot else max(queue_end, free_slot)
+        slots[page.id] = slot = free_slot if page.has_slot else max(queue_end, free_slot)
         changed[page.host] = replace(host, page_queue_end=max(queue_end, slot + spacing))
     return Admission(admitted=tuple(admitted), slots=slots, hosts=changed)
 
 
 def next_slot(host: Host, *, now: datetime, host_limits: HostLimits) -> datetime:
     """Return when a feed that is due ``now`` is polled: at once, or at the slot that :func:`admit` would assign."""
-    feed = DueFeed(feed_id=0, host="")
+    feed = DueRequest(id=0, host="")
     spacing, concurrency = host.pace(host_limits)
     if _has_capacity(host, feed, spacing=spacing, now=now, concurrency=concurrency):
         return now
@@ -168,7 +169,9 @@ def _free_slot(host: Host, *, now: datetime) -> datetime:
     return max(host.queue_end, host.next_slot_at, now + MIN_WAIT, host.paused_until or now)
 
 
-def _has_capacity(host: Host, feed: DueFeed, *, spacing: timedelta, now: datetime, concurrency: int) -> bool:
+def _has_capacity(
+    host: Host, feed: DueRequest, *, spacing: timedelta, now: datetime, concurrency: int
+) -> bool:
     if host.paused_until is not None and host.paused_until > now:
         return False
     if host.in_flight >= concurrency:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.schedule.rate_limit import MIN_WAIT, DueFeed, Host, HostLimits, admit, admit_pages, is_bounded
+from ingest.schedule.rate_limit import MIN_WAIT, DueRequest, Host, HostLimits, admit, admit_pages, is_bounded
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -18,8 +18,8 @@ IDLE = Host(next_slot_at=NOW - MINUTE, queue_end=NOW - MINUTE)
 BUDGET = HostLimits(concurrency=2, spacing=10 * SECOND)
 
 
-def due(*feed_ids: int, turn_came: bool = False, host: str = "a.example") -> list[DueFeed]:
-    return [DueFeed(feed_id=feed_id, host=host, has_slot=turn_came) for feed_id in feed_ids]
+def due(*feed_ids: int, turn_came: bool = False, host: str = "a.example") -> list[DueRequest]:
+    return [DueRequest(id=feed_id, host=host, has_slot=turn_came) for feed_id in feed_ids]
 
 
 def test_an_idle_host_takes_as_many_as_may_be_under_way_and_the_rest_gets_turns() -> None:
@@ -114,9 +114,7 @@ def test_however_late_the_pollers_look_a_host_gets_no_more_than_its_budget_and_e
             paused = (now, now + MINUTE)
             host = replace(host, paused_until=now + MINUTE)
         ready = [feed for feed, turn in waiting.items() if turn is None or turn <= now]
-        asking = [
-            DueFeed(feed_id=feed, host="a.example", has_slot=waiting[feed] is not None) for feed in ready
-        ]
+        asking = [DueRequest(id=feed, host="a.example", has_slot=waiting[feed] is not None) for feed in ready]
         found = admit(asking, {"a.example": host}, now=now, host_limits=host_limits)
         assert len(found.admitted) <= concurrency
         for feed in found.admitted:

@@ -27,7 +27,7 @@ from typing import Final
 import numpy as np
 
 from ingest.schedule import Policy, decide_outcome, is_conditional
-from ingest.schedule.rate_limit import DueFeed, Host, HostLimits, admit
+from ingest.schedule.rate_limit import DueRequest, Host, HostLimits, admit
 from ingest.types import (
     DocumentSummary,
     Failed,
@@ -246,7 +246,7 @@ def _play(
             due.append((feeds[place], turn_came))
             places[feeds[place].world.id] = place
         now = START + timedelta(seconds=look)
-        offered = [DueFeed(feed_id=f.world.id, host=host.name, has_slot=turn) for f, turn in due]
+        offered = [DueRequest(id=f.world.id, host=host.name, has_slot=turn) for f, turn in due]
         known = replace(known, in_flight=len(under_way))
         admission = admit(offered, {host.name: known}, now=now, host_limits=host_limits)
         known = admission.hosts.get(host.name, known)

@@ -31,7 +31,7 @@ from ingest.db.read_transaction import read_transaction
 from ingest.db.tables import feeds, websub_subscriptions
 from ingest.schedule import websub
 from ingest.schedule.hub_offer import Offer
-from ingest.schedule.rate_limit import DueFeed, HostLimits
+from ingest.schedule.rate_limit import DueRequest, HostLimits
 from ingest.schedule.websub import Subscription, SubscriptionState
 
 _COLUMN_NAMES: Final = tuple(column.name for column in fields(Subscription))
@@ -125,14 +125,14 @@ def claim_due(engine: Engine, *, now: datetime, limit: int, host_limits: HostLim
     def claim(connection: Connection) -> list[Subscription]:
         rows = connection.exec_driver_sql(_SELECT_DUE, {"now": now, "limit": limit}).mappings().all()
         requests: dict[int, tuple[Subscription, Subscription]] = {}
-        due: list[DueFeed] = []
+        due: list[DueRequest] = []
         for row in rows:
             stored = _subscription(row)
             changed, needs_request = websub.begin_request(stored, now=now)
             if needs_request:
                 requests[stored.feed_id] = stored, changed
                 has_slot = row["slot_at"] is not None and row["slot_at"] == stored.next_try_at
-                due.append(DueFeed(feed_id=stored.feed_id, host=_host(stored.hub), has_slot=has_slot))
+                due.append(DueRequest(id=stored.feed_id, host=_host(stored.hub), has_slot=has_slot))
             else:
                 _store(connection, stored, changed, now=now)
         admission = hosts.admit(connection, due, now=now, host_limits=host_limits)
