@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from ingest.alerts import Outbox, append_alerts
+from ingest.db import feed_states
 from ingest.db import feeds as registry
 from ingest.db.engine import Engine
 from ingest.db.feed_requests import set_request_options as store_request_options
@@ -184,7 +185,9 @@ def mute_feeds(engine: Engine, names: Sequence[str], *, outbox: Outbox, now: dat
     return [
         ChangedFeed(
             feed=feed,
-            changed=registry.mute(engine, feed.id, reason=MUTED_BY_OPERATOR, now=now, tell=append),
+            changed=feed_states.mute(
+                engine, feed.id, reason=MUTED_BY_OPERATOR, now=now, append_alerts=append
+            ),
         )
         for feed in require_feeds(engine, names)
     ]
@@ -194,7 +197,7 @@ def unmute_feeds(engine: Engine, names: Sequence[str], *, outbox: Outbox, now: d
     """Poll muted feeds again, at once, and the sitemaps that were muted with their index."""
     append = partial(append_alerts, outbox)
     return [
-        ChangedFeed(feed=feed, changed=registry.unmute(engine, feed.id, now=now, tell=append))
+        ChangedFeed(feed=feed, changed=feed_states.unmute(engine, feed.id, now=now, append_alerts=append))
         for feed in require_feeds(engine, names)
     ]
 
@@ -205,7 +208,9 @@ def confirm_sites(
     """Confirm that feeds changed to another site on purpose; unchanged where no change was detected."""
     append = partial(append_alerts, outbox)
     return [
-        ChangedFeed(feed=feed, changed=registry.confirm_site(engine, feed.id, now=now, tell=append))
+        ChangedFeed(
+            feed=feed, changed=feed_states.confirm_site(engine, feed.id, now=now, append_alerts=append)
+        )
         for feed in require_feeds(engine, names)
     ]
 

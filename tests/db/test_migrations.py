@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from ingest.db import migrate
 from ingest.db.engine import open_engine, transaction
-from ingest.db.feeds import MUTED_WITH
+from ingest.db.feed_states import MUTED_WITH
 from ingest.db.tables import metadata
 from ingest.errors import Refused, WrongMigration
 from ingest.identity import content_hash

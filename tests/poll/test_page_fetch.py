@@ -19,7 +19,8 @@ from ingest.alerts import append_alerts
 from ingest.cli import root
 from ingest.db import hosts
 from ingest.db.article_history import History, find_article
-from ingest.db.feeds import make_due, mute, remove_feed, set_full_text, unmute
+from ingest.db.feed_states import mute, unmute
+from ingest.db.feeds import make_due, remove_feed, set_full_text
 from ingest.db.page_fetch import finish, lease_pages, release
 from ingest.db.polls import lease_due
 from ingest.db.status import read_status
@@ -497,11 +498,11 @@ def test_pages_of_a_muted_feed_wait_and_those_of_one_without_full_text_are_given
     press.desk.poll()
     press.persist()
     telling = partial(append_alerts, press.desk.log)
-    mute(press.desk.engine, feed_id, reason="by hand", now=press.desk.clock(), tell=telling)
+    mute(press.desk.engine, feed_id, reason="by hand", now=press.desk.clock(), append_alerts=telling)
     press.fetch_pages()
     assert press.article().pages[0].state == "waiting"
     set_full_text(press.desk.engine, feed_id, wanted=False)
-    unmute(press.desk.engine, feed_id, now=press.desk.clock(), tell=telling)
+    unmute(press.desk.engine, feed_id, now=press.desk.clock(), append_alerts=telling)
     press.fetch_pages()
     (wanted,) = press.article().pages
     assert (wanted.state, wanted.detail) == ("given-up", "full text was turned off for its feed")

@@ -12,7 +12,8 @@ import pytest
 from ingest.alerts import append_alerts
 from ingest.consume import GROUP
 from ingest.db.feed_requests import set_request_options
-from ingest.db.feeds import find_feed, list_feeds, mute, remove_feed, set_full_text, unmute
+from ingest.db.feed_states import mute, unmute
+from ingest.db.feeds import find_feed, list_feeds, remove_feed, set_full_text
 from ingest.db.feeds import make_due as poll_sooner
 from ingest.log.api import ARTICLES
 from ingest.log.postgres import PostgresLog
@@ -97,7 +98,7 @@ def test_a_sitemap_that_its_index_names_no_more_is_let_go_and_one_muted_stays_so
     desk.poll()
     before = parts(desk)
     telling = partial(append_alerts, desk.log)
-    mute(desk.engine, before["news-2.xml"].id, reason="by hand", now=desk.clock(), tell=telling)
+    mute(desk.engine, before["news-2.xml"].id, reason="by hand", now=desk.clock(), append_alerts=telling)
     home.publish(index(two.url, "/news-3.xml"))
     desk.poll()
     after = parts(desk)
@@ -179,7 +180,7 @@ def test_an_index_is_muted_and_resumed_with_its_sitemaps(desk: Desk) -> None:
     home.publish(index(one.url, two.url))
     desk.add(home)
     desk.poll()
-    told = {"now": desk.clock(), "tell": partial(append_alerts, desk.log)}
+    told = {"now": desk.clock(), "append_alerts": partial(append_alerts, desk.log)}
     mute(desk.engine, parts(desk)["news-2.xml"].id, reason="by hand", **told)  # type: ignore[arg-type]  # as they are
     mute(desk.engine, desk.feed(home).id, reason="by hand", **told)  # type: ignore[arg-type]  # as they are
     assert [feed.enabled for feed in parts(desk).values()] == [False, False]

@@ -13,8 +13,8 @@ import jsonschema
 import pytest
 
 from ingest.alerts import alert_schema, append_alerts
+from ingest.db import feed_states, polls
 from ingest.db import feeds as registry
-from ingest.db import polls
 from ingest.db.feed_requests import set_request_options
 from ingest.db.polls import AppendAlerts
 from ingest.demo.feeds import WorldFeed
@@ -357,7 +357,7 @@ def test_an_outcome_that_came_after_its_lease_or_for_a_muted_feed_tells_nothing(
     held = leased(now)
     assert polls.record(desk.engine, [ended(late, CHALLENGE)], now=now, append_alerts=telling(desk)) == 0
     assert alerts(desk) == []
-    registry.mute(desk.engine, held.feed_id, reason="by hand", now=now, tell=telling(desk))
+    feed_states.mute(desk.engine, held.feed_id, reason="by hand", now=now, append_alerts=telling(desk))
     assert polls.record(desk.engine, [ended(held, CHALLENGE)], now=now, append_alerts=telling(desk)) == 1
     assert turns(desk) == ["new → muted"]
     assert desk.feed(feed).state == "muted"
@@ -460,12 +460,12 @@ def test_a_feed_that_moved_onto_one_that_is_muted_goes_on_where_it_is(desk: Desk
     old, new = desk.world.feed("/old.xml"), desk.world.feed("/new.xml")
     new.publish(rss("one"))
     desk.add(old, new)
-    registry.mute(
+    feed_states.mute(
         desk.engine,
         desk.feed(new).id,
         reason="by hand",
         now=desk.clock(),
-        tell=telling(desk),
+        append_alerts=telling(desk),
     )
     permanently(desk, old, new, days=9)
     assert (desk.feed(old).enabled, desk.feed(old).state) == (True, "moved")
@@ -482,11 +482,11 @@ def test_another_sites_content_is_stored_and_flagged(desk: Desk) -> None:
     assert desk.feed(feed).state == "degraded"
     assert alerts(desk)[-1]["kind"] == "site-changed"
     assert desk.titles() == ["one", "two", "jackpot", "bonus"]
-    accepted = registry.confirm_site(
+    accepted = feed_states.confirm_site(
         desk.engine,
         desk.feed(feed).id,
         now=desk.clock(),
-        tell=telling(desk),
+        append_alerts=telling(desk),
     )
     assert accepted
     desk.poll()
@@ -501,11 +501,11 @@ def test_a_muted_feed_that_is_accepted_stays_muted(desk: Desk) -> None:
     desk.poll()
     feed.publish(rss("jackpot", "bonus", title="Casino 24").replace(b"news.example", b"casino.example"))
     desk.poll()
-    feed_id, told = desk.feed(feed).id, {"now": desk.clock(), "tell": telling(desk)}
-    registry.mute(desk.engine, feed_id, reason="by hand", **told)  # type: ignore[arg-type]  # as they are
-    assert registry.confirm_site(desk.engine, feed_id, **told)  # type: ignore[arg-type]  # as they are
+    feed_id, told = desk.feed(feed).id, {"now": desk.clock(), "append_alerts": telling(desk)}
+    feed_states.mute(desk.engine, feed_id, reason="by hand", **told)  # type: ignore[arg-type]  # as they are
+    assert feed_states.confirm_site(desk.engine, feed_id, **told)  # type: ignore[arg-type]  # as they are
     assert (desk.feed(feed).enabled, desk.feed(feed).state) == (False, "muted")
-    registry.unmute(desk.engine, feed_id, **told)  # type: ignore[arg-type]  # as they are
+    feed_states.unmute(desk.engine, feed_id, **told)  # type: ignore[arg-type]  # as they are
     desk.poll()
     assert desk.feed(feed).state == "healthy"
 

@@ -17,15 +17,13 @@ from ingest.db import hosts, tables
 from ingest.db.engine import transaction
 from ingest.db.feed_memory import MEMORY
 from ingest.db.feed_requests import set_request_options
+from ingest.db.feed_states import confirm_site, mute, unmute
 from ingest.db.feeds import (
     add_feeds,
-    confirm_site,
     find_feed,
     make_due,
-    mute,
     remove_feed,
     set_full_text,
-    unmute,
 )
 from ingest.db.polls import history, lease_due, prune_polls, record, release
 from ingest.db.quarantine import QuarantineItem
@@ -477,7 +475,7 @@ def test_what_an_operator_accepts_during_a_poll_stays_accepted(database: Engine)
 
     lease = under_way(database, state=FeedState.DEGRADED, site_changed_reason="another title")
     assert lease.memory.site.changed_reason == "another title"
-    assert confirm_site(database, lease.feed_id, now=NOW + LEASE, tell=tell)
+    assert confirm_site(database, lease.feed_id, now=NOW + LEASE, append_alerts=tell)
     told.clear()
     later = NOW + LEASE + timedelta(seconds=1)
     ended = read(lease, now=later)
@@ -497,7 +495,7 @@ def test_a_feed_muted_during_a_poll_stays_muted_and_its_missed_entries_are_told(
         told.extend(alerts)
 
     lease = under_way(database)
-    assert mute(database, lease.feed_id, reason="by hand", now=NOW + LEASE, tell=tell)
+    assert mute(database, lease.feed_id, reason="by hand", now=NOW + LEASE, append_alerts=tell)
     told.clear()
     ended = read(lease)
     kinds = (AlertKind.STATE, AlertKind.MISSED)
@@ -527,7 +525,7 @@ def test_a_feed_muted_during_a_poll_stays_muted_and_its_missed_entries_are_told(
 def test_a_feed_muted_and_resumed_during_a_poll_stays_as_resumed_until_the_next(database: Engine) -> None:
     lease = under_way(database, state_since=NOW - INTERVAL)
     for change in (partial(mute, reason="by hand"), unmute):
-        assert change(database, lease.feed_id, now=NOW + LEASE, tell=lambda *_: None)
+        assert change(database, lease.feed_id, now=NOW + LEASE, append_alerts=lambda *_: None)
     ended = read(lease)
     degraded = memory_with(ended.memory, state=FeedState.DEGRADED, state_since=NOW, failures=3)
     assert record(database, [replace(ended, memory=degraded)], now=NOW + LEASE) == 1

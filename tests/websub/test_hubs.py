@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, delete, text, update
 
 from ingest.alerts import append_alerts
-from ingest.db import feeds, tables
+from ingest.db import feed_states, feeds, tables
 from ingest.db.websub import pushes, subscriptions
 from ingest.schedule import websub
 from ingest.schedule.hub_offer import Offer
@@ -470,14 +470,14 @@ def test_a_muted_feed_neither_renews_nor_reads(press: Press) -> None:
     feed = press.subscribe("one")
     telling = partial(append_alerts, press.log)
     feed_id = press.feed(feed).id
-    feeds.mute(press.engine, feed_id, reason="by hand", now=press.clock(), tell=telling)
+    feed_states.mute(press.engine, feed_id, reason="by hand", now=press.clock(), append_alerts=telling)
     assert press.push(feed, "two") == [204]
     assert press.titles() == ["one"]
     assert press.waiting() == 0
     press.clock.pass_by(timedelta(hours=2))
     press.tend()
     assert len(press.hub.requests) == 1
-    feeds.unmute(press.engine, feed_id, now=press.clock(), tell=telling)
+    feed_states.unmute(press.engine, feed_id, now=press.clock(), append_alerts=telling)
     press.tend()
     assert len(press.hub.requests) == 2
 
@@ -486,12 +486,15 @@ def test_what_its_hub_sent_while_a_feed_was_muted_is_found_as_soon_as_it_is_resu
     feed = press.subscribe(*OLD)
     press.be_trusted(feed)
     press.poll()
-    feed_id, told = press.feed(feed).id, {"now": press.clock(), "tell": partial(append_alerts, press.log)}
-    feeds.mute(press.engine, feed_id, reason="by hand", **told)  # type: ignore[arg-type]  # as they are
+    feed_id, told = (
+        press.feed(feed).id,
+        {"now": press.clock(), "append_alerts": partial(append_alerts, press.log)},
+    )
+    feed_states.mute(press.engine, feed_id, reason="by hand", **told)  # type: ignore[arg-type]  # as they are
     feed.publish(press.document(feed, *OLD, "two"))
     press.push(feed, "two")
     assert "two" not in press.titles()
-    feeds.unmute(press.engine, feed_id, **told)  # type: ignore[arg-type]  # as they are
+    feed_states.unmute(press.engine, feed_id, **told)  # type: ignore[arg-type]  # as they are
     press.tend()
     assert "two" in press.titles()
 
