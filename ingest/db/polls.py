@@ -38,7 +38,7 @@ from ingest.db.feed_memory import (
 from ingest.db.quarantine import QuarantineItem, insert_items
 from ingest.db.read_transaction import read_transaction
 from ingest.db.relocation import relocate
-from ingest.db.seen import remember
+from ingest.db.seen import update_seen
 from ingest.db.sitemap_children import update_children
 from ingest.db.tables import feeds, polls
 from ingest.request_options import decode_options, scoped_to
@@ -278,7 +278,7 @@ def _record(
         left = [outcome for outcome in outcomes if outcome.poll_id not in poll_ids]
         recorded += _store(connection, _reconciled(connection, left))
     # A seen-set is only written under the lease: of two polls of one feed, the later one has seen more.
-    remember(connection, recorded)
+    update_seen(connection, recorded)
     hosts.apply_pauses(connection, outcomes)
     insert_items(connection, quarantined, now=now)
     alerts: list[Alert] = []

@@ -61,7 +61,7 @@ def seen_of(
         }
 
 
-def remember(connection: Connection, updates: Iterable[SeenUpdate]) -> None:
+def update_seen(connection: Connection, updates: Iterable[SeenUpdate]) -> None:
     """Store the new and changed rows of the seen-sets. The last of several rows with one key counts."""
     rows = {
         (update.feed_id, seen.key): (

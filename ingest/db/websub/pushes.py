@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine
 
 from ingest.db.engine import pg_text, run_with_retry
 from ingest.db.quarantine import QuarantineItem, insert_items
-from ingest.db.seen import remember
+from ingest.db.seen import update_seen
 from ingest.db.tables import websub_pushes
 from ingest.db.websub import subscriptions
 from ingest.schedule import websub
@@ -229,7 +229,7 @@ def _record(
             "reason": f"pushed by {push.hub}" if push.hub else "pushed by its hub",
         },
     )
-    remember(connection, [outcome])
+    update_seen(connection, [outcome])
     insert_items(connection, quarantined, now=now)
     return True
 
