@@ -7,8 +7,8 @@
                  ├─ PageFetchStage     pages of articles that are due   ─▶ the same articles with their pages' texts
                  └─ WebSubStage        subscriptions and pushes         ─▶ articles in the log, outcomes
 
-The stages know each other only where they must: the poller asks WebSub for intervals of feeds with a hub and hands it
-evidence about hubs, and page fetching asks the poller whether our own network is down.
+The stages are independent but for two connections. The poller gets the intervals of feeds with a hub from WebSub and
+passes it evidence about hubs. Page fetching reads from the poller whether our own network is down.
 
 A requested stop reaches all stages at once. The process ends when each has ended: the poller in the order that
 :mod:`ingest.poll` documents, page fetching within its own short grace, WebSub within the poller's grace after the

@@ -250,8 +250,8 @@ def make_due(
 ) -> int:
     """Make these feeds (None: all) due now, and return how many were not due before.
 
-    A feed is due at the earliest ``spacing`` after its last poll and after the server's ``Retry-After``; the budget of
-    its host applies too. Feeds that are being polled stay as they are.
+    A feed is due at the earliest ``spacing`` after its last poll and after the server's ``Retry-After``; the rate limit
+    of its host applies too. Feeds that are being polled stay as they are.
     """
     spaced = func.greatest(now, feeds.c.polled_at + spacing)
     soonest = func.greatest(spaced, feeds.c.retry_after_until)

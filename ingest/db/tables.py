@@ -2,7 +2,7 @@
 
 ::
 
-    hosts ··< feeds ──< polls  budgets of hosts; polled feeds with their memory; the end of each poll
+    hosts ··< feeds ──< polls  rate limits of hosts; feeds with their memory; the end of each poll
                 ├────< seen    per feed: each entry as it was last sent to the log
                 └───── websub_subscriptions ; websub_pushes ; hub_misses    hubs, their pushes, entries they missed
     pages ; robots             articles' pages to fetch, with results; rules of robots.txt

@@ -42,8 +42,8 @@ class Blame(StrEnum):
 
 
 class OutageDetector:
-    """Evidence that the polls of one poller collected lately. Callers leave out hosts on loopback, which say nothing
-    about a network."""
+    """Evidence that the polls of one poller collected lately. Callers leave out hosts on loopback, which are
+    reachable without a network."""
 
     def __init__(self) -> None:
         self._last_response_at: datetime | None = None

@@ -16,7 +16,7 @@ site_change     whether the content comes from another site
 sitemap_index   the sitemaps of an index that are polled
 user_agents     the user agent that a feed is offered
 reconcile       an operator's change during a poll
-rate_limit      the budget of a host
+rate_limit      the rate limits of a host
 page_fetch      the pages of articles
 websub          subscriptions with hubs
 ==============  =========================================================================================

@@ -29,7 +29,7 @@ def site_changed_reason(
 ) -> str | None:
     """Explain why a document comes from another site than the one before; None: it may be the same site.
 
-    Three things must coincide, because each of them happens to honest sites: no entry was seen before, the title
+    Three things must coincide, because each of them happens to legitimate sites: no entry was seen before, the title
     differs, and all hosts differ.
     """
     if before is None or after is None or has_seen_entries:

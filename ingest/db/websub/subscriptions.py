@@ -103,9 +103,8 @@ def offer(engine: Engine, feed_id: int, declared: Offer, *, token: str, secret: 
         if websub.matches_offer(stored, declared):
             _store(connection, stored, replace(stored, hubs=declared.hubs), now=now)
             return False
-        if (
-            stored.state is SubscriptionState.CANCELLED
-        ):  # an operator's cancellation outlives a change of hubs
+        # An operator's cancellation outlives a change of hubs.
+        if stored.state is SubscriptionState.CANCELLED:
             new = replace(new, state=SubscriptionState.CANCELLED, next_try_at=None)
         _store(connection, stored, new, now=now)
         return True
