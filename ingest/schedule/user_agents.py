@@ -2,7 +2,8 @@
 
 Some servers respond with 403 or a web page to a user agent that declares a bot. Such a feed is requested once with the
 fall-back, which is spelled as those servers expect and still identifies us. The trial uses the feed's next regular
-poll, so it costs no additional request. The result is stored, and the configured user agent is tried again once in :data:`RETRY_AFTER`.
+poll, so it costs no additional request. The result is stored, and the configured user agent is tried again once in
+:data:`RETRY_AFTER`.
 
 ::
 

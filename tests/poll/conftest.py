@@ -30,7 +30,7 @@ INTERVAL = timedelta(minutes=15)
 
 
 class Clock:
-    """Time that passes only when a test says so."""
+    """A clock that only the test advances."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -43,7 +43,7 @@ class Clock:
 
 
 class Desk:
-    """One poller with its world: what a test needs to publish, poll and look."""
+    """A poller with its feed world, and methods to publish, poll and inspect."""
 
     def __init__(self, engine: Engine, world: FeedWorld, poller: PollProcess, clock: Clock) -> None:
         self.engine = engine
@@ -78,7 +78,7 @@ class Desk:
         return found
 
     def polls(self, feed: WorldFeed) -> list[Poll]:
-        """Oldest first."""
+        """The polls of a feed, oldest first."""
         return history(self.engine, self.feed(feed).id, limit=1000)[::-1]
 
     def last(self, feed: WorldFeed) -> Poll:
@@ -142,7 +142,7 @@ def desk(database: Engine, world: FeedWorld, clock: Clock) -> Iterator[Desk]:
 
 @pytest.fixture
 def make_desk(database: Engine, world: FeedWorld, clock: Clock) -> Iterator[Callable[..., Desk]]:
-    """Desks whose pollers differ; each argument is one of the poller's."""
+    """Make desks; the arguments are changes to the settings of their pollers."""
     made: list[PollProcess] = []
 
     def make(*, log: Appender | None = None, **changes: Any) -> Desk:
@@ -157,7 +157,7 @@ def make_desk(database: Engine, world: FeedWorld, clock: Clock) -> Iterator[Call
 
 
 def rss(*entries: str, title: str = "The Daily Fiction") -> bytes:
-    """A feed of entries named so; each has a guid, a link and a text of its own."""
+    """Return a feed with these titles; each entry has its own guid, link and text."""
     body = "".join(
         f"<item><guid isPermaLink='false'>{name}</guid><link>https://news.example/{name}</link>"
         f"<title>{name}</title><description>All there is to say about {name}.</description></item>"

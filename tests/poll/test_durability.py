@@ -1,4 +1,4 @@
-"""Append, then record: whatever fails in between, the next poll repeats, and nothing is lost."""
+"""Append, then record: after a failure in between the next poll repeats the articles, and none is lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MakeDesk = Callable[..., Desk]
 
 
 class Failing:
-    """A real log that is told to fail."""
+    """A real log that fails on request."""
 
     def __init__(self, engine: Engine) -> None:
         self.broken: type[Exception] | None = None
@@ -192,7 +192,7 @@ def test_while_the_log_takes_nothing_only_so_much_is_polled(
     taking = threading.Event()
 
     class Slow:
-        """A log that takes nothing yet."""
+        """A log that blocks every append until the test releases it."""
 
         def append(self, topic: str, messages: Sequence[Message]) -> None:
             assert taking.wait(30)

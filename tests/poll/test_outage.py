@@ -1,4 +1,4 @@
-"""A failure to reach anybody is ours, and no feed's error (docs/polling.md, case 21)."""
+"""An outage of our own network is not counted as a failure of feeds (docs/polling.md, case 21)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_hosts_that_fail_far_apart_do_not_fail_together() -> None:
 
 
 def named(desk: Desk, *names: str) -> list[WorldFeed]:
-    """A feed for each name, each at that host."""
+    """Make one feed at each of these hosts."""
     feeds = []
     for name in names:
         feed = desk.world.feed(f"/{name}.xml")

@@ -1,4 +1,4 @@
-"""Articles' pages over real HTTP, the real database and the real consumer: what comes of them, and what never may."""
+"""Articles' pages over real HTTP, with the real database and the real consumer."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ PLAIN = "text/html; charset=utf-8"
 
 
 def page(*paragraphs: str, title: str = "Breakwater vote tonight") -> bytes:
-    """An article's page, with what stands around articles."""
+    """Return an article's page with navigation and other boilerplate."""
     body = "".join(f"<p>{each}</p>" for each in paragraphs)
     return (
         f"<!doctype html><html lang='en'><head><title>{title} | Harbour Gazette</title></head><body>"
@@ -76,7 +76,7 @@ class Press:
         assert set_full_text(desk.engine, desk.feed(self.feed).id, wanted=True)
 
     def show(self, teaser: str = TEASER, *, title: str = "Breakwater vote tonight", links: int = 1) -> None:
-        """The feed has the article, with ``teaser`` as its text; and others beside it, whose pages are missing."""
+        """Publish the article with ``teaser`` as its text, beside others whose pages are missing."""
         entries = "".join(
             f"<item><guid isPermaLink='false'>{number}</guid><title>{title}{f' {number}' if number else ''}</title>"
             f"<link>{self.page.url}{f'-{number}' if number else ''}</link><description>{teaser}</description></item>"
@@ -85,14 +85,14 @@ class Press:
         self.feed.publish(f"<rss version='2.0'><channel><title>H</title>{entries}</channel></rss>".encode())
 
     def persist(self) -> None:
-        """Everything new in the log goes into the store."""
+        """Store all new records of the log."""
         records = self.desk.log.read(ARTICLES, after=self._taken, limit=10_000)
         if records:
             self._persist(records)
             self._taken = records[-1].offset
 
     def round(self) -> None:
-        """Poll, store, fetch the pages that are due, and store what came of them."""
+        """Poll, store, fetch the pages that are due, and store their texts."""
         self.desk.poll()
         self.persist()
         self.fetch_pages()
@@ -417,7 +417,7 @@ def test_a_page_whose_pollers_all_die_is_given_up(press: Press) -> None:
 
 @pytest.fixture
 def far(make_desk: Callable[..., Desk]) -> Press:
-    """A press whose host is not this machine by its name, and so has a budget."""
+    """A press whose host name is not loopback, so that rate limits apply."""
     return Press(
         make_desk(resolver=Names(), host_limits=HostLimits(concurrency=2, spacing=timedelta(seconds=10))),
         host="gazette.test",

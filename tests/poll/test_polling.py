@@ -1,4 +1,4 @@
-"""From a feed's bytes to the log, and what is remembered of it."""
+"""Polls from a feed's bytes to the log, and the memory that they leave."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_a_redirected_feed_keeps_its_identity_and_its_links_their_base(desk: Des
 
 
 def under_its_validators(body: bytes) -> Fault:
-    """Bytes that are no feed, under the ETag and date of the document that the next poll shall bring."""
+    """Respond with bytes that are not a feed, but with the validators of the document that the next poll fetches."""
     return lambda truth: Script(
         status=200,
         steps=(
@@ -236,7 +236,7 @@ def test_a_poll_that_failed_forgets_nothing_and_the_next_brings_all(desk: Desk, 
     "cut", [b"<title>n31", b"n31</guid>", b"about n31.</desc", b"</item><item>", b"</channel>"]
 )
 def test_a_document_cut_at_its_source_brings_whole_entries_and_later_the_rest(desk: Desk, cut: bytes) -> None:
-    """Framing and length agree and the ETag is that of the whole: to remember it would lose the rest."""
+    """HTTP framing and length agree, and the ETag is the whole document's. Storing it would lose the rest."""
     feed = desk.world.feed("/a.xml")
     names = [f"n{number}" for number in range(40)]
     body = rss(*names)
@@ -450,7 +450,7 @@ def test_a_server_that_never_answers_304_costs_its_bytes_and_no_parsing(desk: De
 
 
 def numbered(*entries: tuple[str, str, int]) -> bytes:
-    """A feed of entries with this guid, name and day."""
+    """Return a feed of entries with this guid, title and day."""
     body = "".join(
         f"<item><guid isPermaLink='false'>{guid}</guid><link>https://news.example/{name}</link>"
         f"<title>{name}</title><pubDate>{day:02} Nov 2026 10:00:00 GMT</pubDate>"

@@ -100,7 +100,7 @@ def test_this_machine_is_asked_without_bounds(host: str, bounded: bool) -> None:
 def test_however_late_the_pollers_look_a_host_gets_no_more_than_its_budget_and_everybody_a_turn(
     feeds: int, spacing: float, concurrency: int, late: list[float], pause_at: int
 ) -> None:
-    """A day of one host: its feeds are due at once, pollers look at odd times, and once it asks for a pause."""
+    """A day of one host: its feeds are due at once, pollers lease at irregular times, it requests one pause."""
     host_limits = HostLimits(concurrency=concurrency, spacing=timedelta(seconds=spacing))
     host, now = IDLE, NOW
     waiting: dict[int, datetime | None] = dict.fromkeys(range(feeds))

@@ -140,7 +140,7 @@ def test_a_stopped_poller_may_be_run_with_another_stop(make_desk: MakeDesk) -> N
 
 
 def held_until(claim: Callable[[], bool]) -> Fault:
-    """The honest response, as soon as the claim holds."""
+    """Delay the feed's own response until the claim holds."""
 
     def steps(answer: HttpResponse) -> Iterator[Step]:
         while not claim():

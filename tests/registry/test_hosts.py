@@ -1,4 +1,4 @@
-"""Budgets of hosts in the database: shared by pollers, shown to and set by operators."""
+"""Rate limits of hosts in the database: shared by pollers, listed for operators and set by them."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_when_a_host_has_room_for_a_feed_is_known_without_asking_it(database: En
 
 
 def rooms(database: Engine, now: datetime) -> dict[str, BusyHost]:
-    """By the feeds' addresses."""
+    """Return the busy hosts of feeds by the feeds' URLs."""
     with database.connect() as connection:
         known = connection.execute(text("SELECT id, host, url FROM feeds")).all()
     found = hosts.busy_hosts(database, {row.id: row.host for row in known}, now=now, host_limits=BUDGET)

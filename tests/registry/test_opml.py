@@ -1,4 +1,4 @@
-"""Lists of feeds as files."""
+"""OPML files with lists of feeds."""
 
 from __future__ import annotations
 

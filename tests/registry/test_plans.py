@@ -1,4 +1,4 @@
-"""Due feeds are taken from the index in its order, however many are due and whatever PostgreSQL believes."""
+"""Due feeds are read from the index in its order, whatever the planner's statistics are."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def add_figures(figures: Figures, found: Found) -> None:
 
 
 def add_crowd(figures: Figures, run: Run, *, size: int) -> None:
-    """A host that has more feeds than its budget has room for."""
+    """Add a host with more feeds than its rate limit allows to poll in time."""
     crowd = replace(run, days=CROWD_DAYS)
     host = make_host(10**9, size, weight=1.0, seed=run.seed, days=crowd.days)
     _, promises = simulate(

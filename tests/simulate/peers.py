@@ -97,7 +97,7 @@ class EntryFrequency:
 
 @dataclass(slots=True)
 class RssFetcher:
-    """Media Cloud's."""
+    """Media Cloud's rss-fetcher."""
 
     feed: FeedWorld
     minutes: float | None = None
@@ -145,7 +145,7 @@ PEERS: Final[dict[str, tuple[Callable[[FeedWorld], Schedule], bool]]] = {
 
 
 def simulate_peer(host: HostWorld, name: str, *, days: float, seed: int) -> Tally:
-    """One host for so many days through a peer's policy, poll by poll."""
+    """Simulate one host for this many days with a peer's policy, poll by poll."""
     make, believes = PEERS[name]
     random = Random(f"{seed}/{host.number}/{name}")
     tally, end = Tally(days=days), days * DAY

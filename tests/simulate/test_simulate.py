@@ -1,4 +1,4 @@
-"""The simulation measures what it says, and sees a promise that is broken."""
+"""The simulation's measurements are right, and it detects broken promises."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_what_came_and_went_while_a_host_was_down_is_nobodys_miss() -> None:
 
 
 def crowded() -> HostWorld:
-    """Enough feeds of one host that all of its budget is wanted at times."""
+    """One host with so many feeds that its rate limit is exhausted at times."""
     made = make_host(7, 60, weight=1.0, seed=1, days=4)
     return replace(made, a_minute=10, feeds=tuple(replace(each, away=()) for each in made.feeds))
 

@@ -143,7 +143,7 @@ DEAD_TROUBLES: Final[tuple[tuple[Trouble, float], ...]] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Away:
-    """From ``begin`` to ``end`` nothing is to be had."""
+    """An outage from ``begin`` to ``end``."""
 
     begin: float
     end: float
@@ -152,7 +152,7 @@ class Away:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedWorld:
-    """One feed, as its server has it."""
+    """One feed with its entries and responses."""
 
     id: int
     url: str
@@ -235,7 +235,7 @@ def host_sizes(feeds: int, corpus: str | Path | None) -> tuple[list[int], str]:
 
 @cache
 def measured_sizes(corpus: Path) -> tuple[int, ...]:
-    """Feeds of each host in the corpus' list of addresses."""
+    """Count the feeds of each host in the corpus' list of addresses."""
     archive = corpus_file(corpus, "urls-charsets.tar.zst")
     for name, body in read_tar_zst(archive):
         if name.endswith("feed_urls.tsv"):

@@ -1,4 +1,4 @@
-"""A feed with a hub, our poller, and our API where that hub finds it: real servers, and time of our own."""
+"""A feed with a hub, our poller and our API on real servers, with a clock that the tests advance."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Press(Desk):
         self.server = server
 
     def tend(self) -> None:
-        """Let the poller do what is due now, and the hub too."""
+        """Run everything that is due now in the poller and in the hub."""
         self.poll_due()
         self.hub.settle()
 
@@ -74,7 +74,7 @@ class Press(Desk):
             return len(connection.execute(select(tables.websub_pushes.c.id)).all())
 
     def be_trusted(self, feed: WorldFeed) -> None:
-        """As hubs earn it: with good pushes."""
+        """Send valid pushes until the hub is trusted."""
         for number in range(3):
             self.push(feed, f"earned-{number}")
         assert self.known(feed).reliable
@@ -85,7 +85,7 @@ class Press(Desk):
 
 
 def with_hub(*entries: str, hub: str, own: str) -> bytes:
-    """An Atom feed of entries named so that names its hub and itself."""
+    """Return an Atom feed with these titles that declares its hub and its own URL."""
     body = "".join(
         f"<entry><id>tag:news.example,2026:{name}</id><link href='https://news.example/{name}'/>"
         f"<title>{name}</title><content>All there is to say about {name}.</content></entry>"
@@ -110,7 +110,7 @@ def hub() -> Iterator[Hub]:
 
 @pytest.fixture
 def make_press(database: Engine, clock: Clock, hub: Hub) -> Iterator[Callable[..., Press]]:
-    """Presses whose pollers differ; each argument is one of the poller's."""
+    """Make presses; the arguments are changes to the settings of their pollers."""
     with ExitStack() as stack:
         world = stack.enter_context(FeedWorld())
         server = stack.enter_context(running(database, push=True, push_bytes=100_000, clock=clock))

@@ -1,4 +1,4 @@
-"""Whom to ask and when, what an answer means, how far a hub is believed: as tables."""
+"""Tables of WebSub decisions: the next request, the consequences of responses, and the trust in hubs."""
 
 from __future__ import annotations
 

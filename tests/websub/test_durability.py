@@ -1,4 +1,4 @@
-"""Kept, then acknowledged; appended, then forgotten: whatever fails in between, what a hub sent is read again."""
+"""Pushes are stored before the hub gets a response and deleted after the append, so a failure only repeats them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a feed that names a hub to articles without a poll, and back to polls when the hub does not keep its word."""
+"""Feeds with a hub: articles arrive by pushes, and polls return to their schedule when the hub is unreliable."""
 
 from __future__ import annotations
 
@@ -517,7 +517,7 @@ def test_a_feed_that_is_removed_takes_its_subscription_along(press: Press) -> No
 
 
 def waits_for_another(engine: Engine) -> None:
-    """Until somebody waits for a row that another has."""
+    """Wait until a connection waits for a row that another one has locked."""
     waiting = text(
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     )
