@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 
 from ingest.db.feeds import add_feeds, find_feed, make_due
 from ingest.db.polls import Poll, history
@@ -164,3 +165,17 @@ def rss(*entries: str, title: str = "The Daily Fiction") -> bytes:
         for name in entries
     )
     return f"<rss version='2.0'><channel><title>{title}</title><link>https://news.example/</link>{body}</channel></rss>".encode()
+
+
+def wait_for_lock_wait(engine: Engine) -> None:
+    """Return when a connection waits for a lock that another one holds."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    deadline = time.monotonic() + 30
+    while True:
+        with engine.connect() as connection:
+            if connection.scalar(waiting):
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -35,7 +34,7 @@ from ingest.schedule.rate_limit import HostLimits
 from ingest.types import Topic
 from tests.feedworld import faults
 from tests.feedworld.names import Names
-from tests.poll.conftest import Desk
+from tests.poll.conftest import Desk, wait_for_lock_wait
 
 pytestmark = pytest.mark.store
 
@@ -695,20 +694,6 @@ def test_pages_under_way_count_among_what_a_host_is_asked_at_once(far: Press) ->
     # A released lease does not count as a try.
     (again, *_) = lease_pages(engine, now=clock(), limit=9, lease=lease, host_limits=host_limits)
     assert again.tries == 1
-
-
-def wait_for_lock_wait(engine: Engine) -> None:
-    """Return when a connection waits for a lock that another one holds."""
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    deadline = time.monotonic() + 30
-    while True:
-        with engine.connect() as connection:
-            if connection.scalar(waiting):
-                return
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_recording_pages_that_the_consumer_stores_in_the_other_order_is_tried_again(press: Press) -> None:

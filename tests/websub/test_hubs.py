@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 
 import pytest
-from sqlalchemy import Engine, delete, text, update
+from sqlalchemy import Engine, delete, update
 
 from ingest.alerts import append_alerts
 from ingest.db import feed_states, feeds, tables
@@ -20,7 +19,7 @@ from ingest.schedule.rate_limit import HostLimits
 from ingest.schedule.websub import SubscriptionState
 from tests.feedworld import Version
 from tests.feedworld.hub import Hub
-from tests.poll.conftest import rss
+from tests.poll.conftest import rss, wait_for_lock_wait
 from tests.websub.conftest import BACKUP, Press, with_hub
 
 pytestmark = pytest.mark.store
@@ -516,19 +515,6 @@ def test_a_feed_that_is_removed_takes_its_subscription_along(press: Press) -> No
     assert press.hub.publish(feed.url, press.document(feed, "three")) == [410]
 
 
-def waits_for_another(engine: Engine) -> None:
-    """Wait until a connection waits for a row that another one has locked."""
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    deadline = time.monotonic() + 10
-    while True:
-        with engine.begin() as connection:
-            if connection.execute(waiting).scalar_one():
-                return
-        assert time.monotonic() < deadline
-
-
 def test_what_a_poll_heard_of_a_feed_that_is_removed_meanwhile_is_forgotten(press: Press) -> None:
     feed = press.world.feed("/a.xml")
     press.add(feed)
@@ -539,7 +525,7 @@ def test_what_a_poll_heard_of_a_feed_that_is_removed_meanwhile_is_forgotten(pres
         with press.engine.begin() as removing:
             removing.execute(delete(tables.feeds).where(tables.feeds.c.id == feed_id))
             noting = threads.submit(subscriptions.offer, press.engine, feed_id, offer, **given)  # type: ignore[arg-type]  # as they are
-            waits_for_another(press.engine)
+            wait_for_lock_wait(press.engine)
         assert noting.result(timeout=30) is False
     assert subscriptions.find(press.engine, feed_id=feed_id) is None
 
@@ -555,7 +541,7 @@ def test_a_feed_is_removed_also_while_a_poller_stores_what_its_hub_did(press: Pr
                 .values(trust=0.9)
             )
             removing = threads.submit(feeds.remove_feed, press.engine, feed_id)
-            waits_for_another(press.engine)
+            wait_for_lock_wait(press.engine)
             storing.execute(update(tables.feeds).where(tables.feeds.c.id == feed_id).values(last_reason="x"))
         assert removing.result(timeout=30) is True
     assert subscriptions.find(press.engine, feed_id=feed_id) is None
