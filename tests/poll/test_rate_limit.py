@@ -18,8 +18,8 @@ IDLE = Host(next_slot_at=NOW - MINUTE, queue_end=NOW - MINUTE)
 BUDGET = HostLimits(concurrency=2, spacing=10 * SECOND)
 
 
-def due(*feed_ids: int, turn_came: bool = False, host: str = "a.example") -> list[DueRequest]:
-    return [DueRequest(id=feed_id, host=host, has_slot=turn_came) for feed_id in feed_ids]
+def due(*feed_ids: int, has_slot: bool = False, host: str = "a.example") -> list[DueRequest]:
+    return [DueRequest(id=feed_id, host=host, has_slot=has_slot) for feed_id in feed_ids]
 
 
 def test_an_idle_host_takes_as_many_as_may_be_under_way_and_the_rest_gets_turns() -> None:
@@ -65,9 +65,9 @@ def test_where_there_is_just_room(host: Host) -> None:
 
 def test_a_feed_whose_turn_came_goes_before_those_who_wait() -> None:
     host = replace(IDLE, queue_end=NOW + MINUTE)
-    assert admit(due(1, turn_came=True), {"a.example": host}, now=NOW, host_limits=BUDGET).admitted == (1,)
+    assert admit(due(1, has_slot=True), {"a.example": host}, now=NOW, host_limits=BUDGET).admitted == (1,)
     paused = replace(host, paused_until=NOW + SECOND)
-    assert admit(due(1, turn_came=True), {"a.example": paused}, now=NOW, host_limits=BUDGET).slots == {
+    assert admit(due(1, has_slot=True), {"a.example": paused}, now=NOW, host_limits=BUDGET).slots == {
         1: NOW + MINUTE
     }
 
@@ -150,12 +150,12 @@ def test_pages_wait_while_a_feed_does_and_one_whose_turn_came_stays_in_front() -
     crowded = replace(IDLE, queue_end=NOW + MINUTE, page_queue_end=NOW + 10 * MINUTE)
     hosts = {"a.example": crowded}
     assert admit_pages(due(1), hosts, now=NOW, host_limits=BUDGET).slots == {1: NOW + 10 * MINUTE}
-    found = admit_pages(due(1, turn_came=True), hosts, now=NOW, host_limits=BUDGET)
+    found = admit_pages(due(1, has_slot=True), hosts, now=NOW, host_limits=BUDGET)
     assert found.slots == {1: NOW + MINUTE}
     assert found.hosts["a.example"].page_queue_end == NOW + 10 * MINUTE
     free = {"a.example": replace(IDLE, page_queue_end=NOW + MINUTE)}
     assert admit_pages(due(1), free, now=NOW, host_limits=BUDGET).admitted == ()
-    assert admit_pages(due(1, turn_came=True), free, now=NOW, host_limits=BUDGET).admitted == (1,)
+    assert admit_pages(due(1, has_slot=True), free, now=NOW, host_limits=BUDGET).admitted == (1,)
 
 
 @pytest.mark.parametrize(
