@@ -160,7 +160,7 @@ def _describe(settings: Settings, details: FeedDetails, next_poll: NextPoll) -> 
     if expected_at is not None:
         yield f"expected   a new entry by {timestamp(expected_at)}"
     if feed.full_text:
-        yield "full text  the pages of its articles are fetched, too"
+        yield "full text  the pages of its articles are fetched too"
     if feed.failures:
         yield f"failing    {consecutive(feed.failures)}"
     for line in describe_request(feed.request_options, feed.user_agent_trial):

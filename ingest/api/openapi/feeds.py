@@ -99,7 +99,7 @@ _FEED: Final[dict[str, Any]] = {
         "type": ["integer", "null"],
         "description": "the sitemap index that lists this feed",
     },
-    "full_text": {**FLAG, "description": "the pages of its articles are fetched, too"},
+    "full_text": {**FLAG, "description": "the pages of its articles are fetched too"},
 }
 
 PATHS: Final[dict[str, Any]] = {
