@@ -12,7 +12,7 @@ from ingest.cli.feeds_view import NAME
 from ingest.cli.output import json_option, print_json
 from ingest.errors import Refused
 from ingest.settings import Settings
-from ingest.usecases.opml import export_feeds, import_feeds
+from ingest.usecases.opml import export_feeds, import_feeds, read_import
 
 
 @click.command("import")
@@ -30,14 +30,9 @@ def import_command(settings: Settings, file: BinaryIO, *, as_json: bool) -> None
       ingest feeds import subscriptions.opml
       curl -s https://example.org/blogroll.opml | ingest feeds import -
     """
+    document = read_import(file.read(), name=getattr(file, "name", "<stdin>"))
     with app.open_database(settings, name=NAME) as engine:
-        imported = import_feeds(
-            engine,
-            file.read(),
-            name=getattr(file, "name", "<stdin>"),
-            now=runtime.now(),
-            interval=settings.poll_interval,
-        )
+        imported = import_feeds(engine, document, now=runtime.now(), interval=settings.poll_interval)
     if as_json:
         print_json(
             {

@@ -82,7 +82,7 @@ def show_topic(settings: Settings, *, slug: str, as_json: bool) -> None:
         print_json_line(topic_body(topic))
         return
     if topic.retired:
-        click.echo("# retired: not in force, no new article matches it")
+        click.echo("# retired: no new article matches it")
     click.echo(f"# changed {render.timestamp(topic.changed_at)}; {topic.articles} articles match")
     click.echo(f"# stream: cursor {topic.cursor}, first available {topic.first_cursor}")
     click.echo(write_topics([topic.topic]), nl=False)
@@ -92,7 +92,7 @@ def show_topic(settings: Settings, *, slug: str, as_json: bool) -> None:
 @click.argument("file", metavar="[FILE]", type=click.Path(path_type=Path), required=False)
 @click.pass_obj
 def export(settings: Settings, *, file: Path | None) -> None:
-    """Write the topics in force, to FILE or standard output.
+    """Write the active topics to FILE or standard output.
 
     `ingest topics load` accepts the file.
 
@@ -101,8 +101,8 @@ def export(settings: Settings, *, file: Path | None) -> None:
       ingest topics export my-topics.yaml
     """
     with app.open_database(settings, name=NAME) as engine:
-        in_force = stored.list_topics(engine, retired=False)
-    document = write_topics([each.topic for each in in_force])
+        active = stored.list_topics(engine, retired=False)
+    document = write_topics([each.topic for each in active])
     if file is None:
         click.echo(document, nl=False)
         return
@@ -110,7 +110,7 @@ def export(settings: Settings, *, file: Path | None) -> None:
         file.write_text(document, "utf-8")
     except OSError as error:
         raise Refused("FILE", str(file), f"a writable file ({error.strerror})") from None
-    click.echo(f"{len(in_force)} topics written to {file}", err=True)
+    click.echo(f"{len(active)} topics written to {file}", err=True)
 
 
 @topics.command()
@@ -133,7 +133,7 @@ def check(*, file: Path) -> None:
 def load(settings: Settings, *, file: Path, as_json: bool) -> None:
     """Load the topics of FILE, and retire all others.
 
-    A retired topic matches no new article; its stream and cursors stay. Begin with the topics in force to keep them:
+    A retired topic matches no new article; its stream and cursors stay. Begin with the active topics to keep them:
     `ingest topics export FILE`.
 
     \b

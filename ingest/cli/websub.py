@@ -48,8 +48,9 @@ def list_(settings: Settings, *, state: str | None, as_json: bool) -> None:
       ingest websub list --state denied
       ingest websub list --json | jq '.[] | select(.missed_entries > 0) | .hub'
     """
+    listed_state = None if state is None else usecases.read_state("--state", state)
     with app.open_database(settings, name=NAME) as engine:
-        listed = usecases.list_subscriptions(engine, now=runtime.now(), state=state)
+        listed = usecases.list_subscriptions(engine, now=runtime.now(), state=listed_state)
     if as_json:
         print_json(listed)
         return

@@ -123,7 +123,9 @@ def resolve_url(
     if not discovery.preferred:
         return ResolvedUrl(url=url, unchanged_reason="the page declares no feed")
     if len(discovery.preferred) > 1 and not take_first:
-        declared = ", ".join(f"{feed.url} ({feed.title or 'no title'})" for feed in discovery.preferred)
+        declared = ", ".join(
+            f"{feed.url} ({_printable(feed.title or '') or 'no title'})" for feed in discovery.preferred
+        )
         raise Refused(
             "feed URL", url, f"one feed, but this page declares {declared}; --first takes the first"
         )
@@ -132,6 +134,11 @@ def resolve_url(
         accepted = f"{chosen_url} itself: headers and TLS exceptions are for one server, and it is on another"
         raise Refused("feed URL", url, accepted)
     return ResolvedUrl(url=chosen_url)
+
+
+def _printable(text: str) -> str:
+    """Replace characters that a terminal would obey: a refusal is printed, and the title is remote text."""
+    return "".join(character if character.isprintable() else " " for character in text).strip()
 
 
 def add_feeds(

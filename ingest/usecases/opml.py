@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -24,6 +24,15 @@ class UnusableLine:
     line: int
     url: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadDocument:
+    """An OPML document: its usable lines with their normalised URLs, the request options by URL, the other lines."""
+
+    usable: tuple[tuple[Outline, str], ...]
+    requests: Mapping[str, RequestOptions]
+    unusable: tuple[UnusableLine, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +69,8 @@ class Exported:
     """Number of feeds with headers, a proxy or TLS exceptions, which the document leaves out."""
 
 
-def import_feeds(
-    engine: Engine, document: bytes, *, name: str, now: datetime, interval: timedelta
-) -> Imported:
-    """Register the feeds of an OPML document; lines that are not usable are reported, the rest is added.
+def read_import(document: bytes, *, name: str) -> ReadDocument:
+    """Read the feeds of an OPML document, without a database; lines that are not usable are kept with the reason.
 
     Args:
         name: the name of the document in error messages.
@@ -83,14 +90,19 @@ def import_feeds(
             usable.append((outline, url))
         except Refused as refused:
             unusable.append(UnusableLine(line=outline.line, url=outline.url, reason=str(refused)))
+    return ReadDocument(usable=tuple(usable), requests=requests, unusable=tuple(unusable))
+
+
+def import_feeds(engine: Engine, read: ReadDocument, *, now: datetime, interval: timedelta) -> Imported:
+    """Register the feeds of an OPML document; feeds that are registered already stay as they are."""
     added = registry.add_feeds(
         engine,
-        [(url, outline.title) for outline, url in usable],
-        requests=requests,
+        [(url, outline.title) for outline, url in read.usable],
+        requests=read.requests,
         now=now,
         interval=interval,
     )
-    return Imported(added=added, duplicates=_duplicates(engine, usable, added), unusable=tuple(unusable))
+    return Imported(added=added, duplicates=_duplicates(engine, read.usable, added), unusable=read.unusable)
 
 
 def _duplicates(

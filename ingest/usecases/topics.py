@@ -13,7 +13,7 @@ from ingest.types import Topic
 
 
 def require_topic(engine: Engine, slug: str) -> ListedTopic:
-    """Return the topic, in force or retired.
+    """Return the topic, active or retired.
 
     Raises:
         Refused: there is no such topic, and never was.

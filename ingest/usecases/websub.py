@@ -25,14 +25,21 @@ class ChangedSubscriptions:
     without_subscription: tuple[int, ...]
 
 
-def list_subscriptions(engine: Engine, *, state: str | None = None, now: datetime) -> list[SubscriptionView]:
-    """Return all subscriptions, or those in one state.
+def read_state(parameter: str, value: str) -> SubscriptionState:
+    """Return the state that a parameter names.
 
     Raises:
         Refused: there is no such state.
     """
-    if state is not None and state not in set(SubscriptionState):
-        raise Refused("--state", state, f"one of {', '.join(SubscriptionState)}")
+    if value not in set(SubscriptionState):
+        raise Refused(parameter, value, f"one of {', '.join(SubscriptionState)}")
+    return SubscriptionState(value)
+
+
+def list_subscriptions(
+    engine: Engine, *, state: SubscriptionState | None = None, now: datetime
+) -> list[SubscriptionView]:
+    """Return all subscriptions, or those in one state."""
     return list(subscriptions.list_subscriptions(engine, now=now, state=state))
 
 

@@ -20,7 +20,7 @@ from ingest.settings import read_settings
 pytestmark = pytest.mark.store
 
 
-IN_THIS_PROCESS = {"articles", "feeds", "tail", "topics"}
+IN_THIS_PROCESS = {"articles", "feeds", "tail", "topics", "websub"}
 """Commands that only look and end. Each process of its own imports for more than a CPU second."""
 
 
@@ -156,6 +156,24 @@ def test_a_malformed_setting_is_refused_before_anything_starts() -> None:
     assert done.returncode == 2
     assert "INGEST_POLL_INTERVAL" in done.stderr
     assert "often" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["feeds", "import", "feeds.opml"], "feeds.opml"),
+        (["websub", "list", "--state", "asleep"], "asleep"),
+    ],
+)
+def test_bad_input_is_refused_before_a_database_is_created(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], named: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("feeds.opml").write_text("<opml><body><outline xmlUrl='https://a.example/'>")
+    done = ingest(*arguments, INGEST_DATA_DIR="data")
+    assert done.returncode == 2, done.stderr
+    assert named in done.stderr
+    assert not Path("data").exists()
 
 
 def test_an_empty_folder_for_the_demo_is_not_the_current_one() -> None:

@@ -67,6 +67,15 @@ def test_of_several_feeds_none_is_added_until_it_is_said_to_take_the_first(
     assert feeds("add", "--first", url).stdout == f"added: 1 {url}world\n"
 
 
+def test_a_refusal_prints_no_control_characters_of_feed_titles(world: FeedWorld, feeds: Feeds) -> None:
+    url = site(world, "/world", "/sport")
+    world.feed("/world").publish(rss("one", title="Wor\u202eld"))
+    world.feed("/sport").publish(rss("two", title="Sport"))
+    refused = feeds("add", url)
+    assert refused.exit_code == 2
+    assert f"{url}world (Wor ld), {url}sport (Sport)" in refused.stderr
+
+
 def test_a_front_page_that_is_a_feed_is_added_as_it_is(world: FeedWorld, feeds: Feeds) -> None:
     world.feed(HOME).publish(rss("one"))
     done = feeds("add", world.feed(HOME).url)

@@ -29,7 +29,7 @@ PATHS: Final[dict[str, Any]] = {
     "/v1/articles": get(
         "findArticles",
         "Articles, newest first; all parameters must match",
-        ref("ArticlePage"),
+        ref("ArticleResults"),
         query("q", TEXT, 'full text: words, "phrases", or, -excluded; words match without stemming'),
         query("topic", TEXT, "slug of a topic that the article matches"),
         query("source", TEXT, "host of the article's address, without www."),
@@ -80,7 +80,7 @@ SCHEMAS: Final[dict[str, Any]] = {
         },
         optional=("snippet",),
     ),
-    "ArticlePage": record({"articles": array(ref("Article")), "next_cursor": TEXT_OR_NULL}),
+    "ArticleResults": record({"articles": array(ref("Article")), "next_cursor": TEXT_OR_NULL}),
     "ArticleHistory": record(
         {
             "id": ID,
