@@ -121,7 +121,11 @@ def demo(settings: Settings, *, seconds: float, keep: bool, folder: str | None) 
 
 
 def _demo_settings(settings: Settings, folder: Path) -> Settings:
-    """Return settings for fast polls of loopback addresses, without the user's own database and broker."""
+    """Return settings for fast polls of loopback addresses.
+
+    Nothing of the user's own service takes part: no database, no broker, no hub, and no webhook that would receive
+    alerts about invented feeds.
+    """
     second = timedelta(seconds=1)
     return replace(
         settings,
@@ -130,6 +134,8 @@ def _demo_settings(settings: Settings, folder: Path) -> Settings:
         log="postgres",
         kafka_bootstrap=None,
         topics_file=None,
+        public_url=None,
+        alert_webhook=None,
         api_host="127.0.0.1",
         api_port=0,
         poll_interval=second,

@@ -7,16 +7,19 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import resources
+from pathlib import Path
 
 import httpx
 import pytest
 
 from ingest.classify import compile_topics, read_topics
+from ingest.cli.demo import _demo_settings
 from ingest.demo.play import DemoWorld, story_start
 from ingest.demo.render import render
 from ingest.demo.story import LENGTH, Outlet, build_outlets, read_story
 from ingest.normalise import normalise
 from ingest.parse import parse_feed
+from ingest.settings import Settings
 from ingest.types import Failed, ParsedFeed
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -237,3 +240,16 @@ def test_no_outlet_is_without_a_first_edition() -> None:
         return outlet.editions[0].at
 
     assert {first(outlet) for outlet in OUTLETS.values()} == {timedelta(0)}
+
+
+def test_the_demo_uses_no_webhook_hub_broker_or_database_of_the_user() -> None:
+    own = Settings(
+        public_url="https://news.example",
+        alert_webhook="https://ops.example/hook",
+        log="kafka",
+        kafka_bootstrap="broker.example:9092",
+        database_url="postgresql://db.example/news",
+    )
+    settings = _demo_settings(own, Path("folder"))
+    assert (settings.public_url, settings.alert_webhook) == (None, None)
+    assert (settings.log, settings.kafka_bootstrap, settings.database_url) == ("postgres", None, None)
