@@ -142,7 +142,7 @@ class Decoder:
             for decompressor in self._decompressors:
                 piece = decompressor.feed(piece, self._left + 1)
         except (zlib.error, brotli.error, zstandard.ZstdError) as error:
-            raise Undecodable(f"not in the coding {self._name!r} it is said to be in: {error}") from None
+            raise Undecodable(f"not in the declared coding {self._name!r}: {error}") from None
         self._left -= len(piece)
         if self._left < 0:
             raise TooLarge

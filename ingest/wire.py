@@ -171,8 +171,8 @@ def decode(record: Record) -> Article:
         raise _unusable(record, _refusal(record.value, error)) from None
     # PostgreSQL stores no NUL character, and JSON has it as an escape only.
     if b"\\u0000" in record.value:
-        for name, value in json.loads(record.value).items():
-            if name in _FIELDS and _contains(_NUL, value):
+        for name, value in msgspec.to_builtins(body).items():
+            if _contains(_NUL, value):
                 raise _unusable(record, f"field {name} is {_shown(value)}: it contains a NUL character")
     if record.key != str(article.id):
         raise _unusable(record, f"field id is {article.id}, but the record's key is {_shown(record.key)}")
@@ -274,10 +274,17 @@ def _refusal(value: bytes, error: Exception) -> str:
 
 def _contains(characters: re.Pattern[str], value: object) -> bool:
     """Whether any text in ``value`` contains one of ``characters``."""
-    if isinstance(value, str):
-        return characters.search(value) is not None
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(_contains(characters, item) for item in items)
+    pending = [value]
+    while pending:  # not recursive: fields of other producers may be nested deeply
+        item = pending.pop()
+        if isinstance(item, str):
+            if characters.search(item) is not None:
+                return True
+        elif isinstance(item, dict):
+            pending.extend(item.values())
+        elif isinstance(item, list | tuple):
+            pending.extend(item)
+    return False
 
 
 def _shown(value: object) -> str:

@@ -322,6 +322,8 @@ def _launch(pgdata: Path, server: PostgresServer) -> None:
     Raises:
         _StartFailed: no server process is left.
     """
+    if find_postmaster(pgdata) is not None:
+        return  # it appeared after an earlier attempt, whose pid file must stay
     remove_stale_pid_file(pgdata)
     _grant_access(server, pgdata)
     socket_dir = find_suitable_socket_dir(pgdata, server.runtime_path)

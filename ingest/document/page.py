@@ -12,7 +12,9 @@ from ingest.wire import encode
 def read_page(page: PageBody) -> Message | Failed:
     """The message that carries the article with its page's text; a failure where the feed's text stays."""
     if not is_html(page.body, page.content_type):
-        return Failed(kind=FailureKind.NOT_HTML, detail=f"it is {page.content_type or 'no HTML'}"[:200])
+        return Failed(
+            kind=FailureKind.NOT_HTML, detail=f"the page is {page.content_type or 'not HTML'}"[:200]
+        )
     merged = merge_page_text(
         page.article,
         article_html(page.body, content_type=page.content_type),

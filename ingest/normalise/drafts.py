@@ -87,7 +87,7 @@ def draft_entries(parsed: ParsedFeed, *, feed_url: str, url: str | None = None) 
     for number, entry in enumerate(_without_shared_guids(parsed.entries), 1):
         draft = _draft_entry(entry, base=url or feed_url)
         if draft is None:
-            error = Unusable(f"entry {number} of {feed_url}", "it has no title, no text and no link")
+            error = Unusable(f"entry {number} of {feed_url}", "the entry has no title, no text and no link")
             unusable.append((entry, error))
         else:
             drafts.append(draft)

@@ -71,7 +71,7 @@ def no_better(text: str, *, title: str, own: str) -> str | None:
     share = len(wanted & words(text)) / len(wanted) if wanted else 1.0
     least = MIN_WHOLE_SHARE if len(own) >= WHOLE_CHARACTERS else MIN_TEASER_SHARE
     if share < least:
-        return f"the page has {share:.0%} of the feed's words: it is about something else"
+        return f"the page has {share:.0%} of the feed's words, so its subject is another"
     return None
 
 

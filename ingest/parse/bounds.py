@@ -37,7 +37,9 @@ def refusal(body: bytes) -> str | None:
     if b"<!ENTITY" in head or b"<!entity" in head:
         for count, declaration in enumerate(_ENTITY.finditer(head), 1):
             if count > _MAX_ENTITIES or not _HARMLESS_ENTITY.match(declaration[1]):
-                return "it declares entities that we do not expand: nested, external, long or too many"
+                return (
+                    "the document declares entities that we do not expand: nested, external, long or too many"
+                )
     for tag in _long_tags(body):
         if sum(1 for _ in _ATTRIBUTE.finditer(tag)) > MAX_ATTRIBUTES:
             return f"a tag has more than {MAX_ATTRIBUTES} attributes"

@@ -72,8 +72,9 @@ def discover(body: bytes, *, url: str) -> tuple[Candidate, ...]:
     for name, attributes in islice(_tags(_utf8(body[:MAX_PAGE])), MAX_TAGS):
         base = base_url or url
         if name == "base":
-            if base_url is None:  # only the first base counts
-                base_url = absolute(attributes.get("href", ""), base=url)
+            # The first base with an address counts; others have a target window alone.
+            if base_url is None and attributes.get("href"):
+                base_url = absolute(attributes["href"], base=url)
             continue
         candidate = _announced(attributes, base) if name == "link" else _linked(attributes, base)
         if candidate is None or candidate.url == url:

@@ -56,7 +56,7 @@ def prepare(body: bytes, content_type: str | None) -> tuple[bytes, str | None, l
         return cleaned, declared[0] if declared else None, warnings
     if _decodes(cleaned, "utf-8"):
         if declared and declared[0] not in {"utf-8", "utf8", "gb2312"}:
-            warnings.append(f"declared as {declared[0]}, but it is UTF-8")
+            warnings.append(f"declared as {declared[0]}, but encoded in UTF-8")
         return cleaned, "utf-8", warnings
     for name in declared:
         if name not in {"utf-8", "utf8"} and _decodes(cleaned, name):
@@ -67,7 +67,7 @@ def prepare(body: bytes, content_type: str | None) -> tuple[bytes, str | None, l
         warnings.append(f"{lost} characters are not {name}")
         return recoded_body, "utf-8", warnings
     if declared:
-        warnings.append(f"declared as {declared[0]}, which it is not")
+        warnings.append(f"declared as {declared[0]}, but encoded otherwise")
     return cleaned, None, warnings
 
 

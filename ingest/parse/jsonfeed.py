@@ -57,7 +57,7 @@ def parse_json_feed(body: bytes, *, url: str, language: str | None = None) -> Pa
     if version_match is None:
         if not _looks_like_entries(listed):
             return _failed(FailureKind.NOT_A_FEED, "expected a feed, found JSON of another kind", body)
-        warnings.append("it does not name its version")
+        warnings.append("the document does not name its version")
     if not isinstance(listed, list):
         return _failed(FailureKind.UNPARSABLE, "a JSON Feed without a list of items", body)
     if len(listed) > MAX_ENTRIES:
@@ -66,7 +66,7 @@ def parse_json_feed(body: bytes, *, url: str, language: str | None = None) -> Pa
     if len(entries) != len(listed):
         warnings.append(f"{len(listed) - len(entries)} items are no objects")
     if feed.get("expired") is True:
-        warnings.append("it says that it is finished (expired)")
+        warnings.append("the feed declares that it has ended (expired)")
     authors = tuple(_authors(feed))
     return ParsedFeed(
         title=_plain(feed.get("title")),
@@ -95,7 +95,7 @@ def _decoded(body: bytes, warnings: list[str]) -> Any:
         written = body.decode(encoding)
     except UnicodeDecodeError:
         written = body.decode(encoding, "replace")
-        warnings.append(f"it is not all {encoding}")
+        warnings.append(f"some bytes are not {encoding}")
     written = written.strip(" \t\r\n\0\ufeff")
     value, end = _DECODER.raw_decode(written)
     if written[end:].strip():

@@ -128,7 +128,7 @@ def _prepare(body: bytes, warnings: list[str]) -> bytes:
         except LookupError:
             name, decoded = "utf-8", document.decode("utf-8", "replace")
         if "\ufffd" in decoded:
-            warnings.append(f"it is not all {name}")
+            warnings.append(f"some bytes are not {name}")
         return decoded.encode("utf-8", "replace")
     return document
 
@@ -168,7 +168,7 @@ class _Reader:
         return None
 
     def _refuse_entity(self, *_: object) -> None:
-        raise _Refused(FailureKind.UNPARSABLE, "it declares entities, which no sitemap needs")
+        raise _Refused(FailureKind.UNPARSABLE, "the document declares entities, which no sitemap needs")
 
     def _start(self, name: str, attributes: Mapping[str, str]) -> None:
         if len(attributes) > MAX_ATTRIBUTES:

@@ -219,7 +219,7 @@ def _skipped(element: re.Pattern[bytes], body: bytes) -> tuple[str, ...]:
 def _not_a_feed(body: bytes, error: object) -> Failed:
     sample = body[:SAMPLE_BYTES]
     if _FEED_ROOT.search(body, 0, 8_192):
-        detail = text(f"a feed by its first tag, but {error or 'nothing in it is known'}")[:300]
+        detail = text(f"the first tag is a feed's, but {error or 'no element is supported'}")[:300]
         return Failed(kind=FailureKind.UNPARSABLE, detail=detail, sample=sample)
     start = body.lstrip()[:1]
     if _HTML.search(body, 0, 8_192):

@@ -192,7 +192,7 @@ class ParserPool:
         """Send one document, serve its look-up, and return the final reply."""
         seconds = self._deadline
         if isinstance(document, PageBody) and not worker.reads_pages:
-            seconds += START_SECONDS  # it imports page reading first
+            seconds += START_SECONDS  # for the import of page reading, which this worker has still to do
             worker.reads_pages = True
         begun = time.monotonic()
         reply = await self._request(worker, request, document, seconds=seconds)
@@ -210,9 +210,9 @@ class ParserPool:
             async with asyncio.timeout(seconds):
                 return await worker.request(frame)
         except TimeoutError:
-            return self._limit(f"not read within {self._deadline:g} s", document)
+            return self._limit(f"not parsed within {self._deadline:g} s", document)
         except (EOFError, OSError):
-            return self._limit("the parser ended over it", document)
+            return self._limit("the parser process exited during this document", document)
 
     def _limit(self, detail: str, document: Document | PageBody) -> Failed:
         self.lost += 1

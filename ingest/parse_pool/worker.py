@@ -57,9 +57,9 @@ def run_worker(descriptor: int, memory: int, parent: int) -> None:
             while (payload := channel.receive()) is not None:
                 reply = _reply(payload, read_document, channel)
                 if reply is None:
-                    detail = f"reading it took more than {memory} bytes"
+                    detail = f"parsing takes more than {memory} bytes of memory"
                     channel.send(Rejected(Failed(kind=FailureKind.PARSE_LIMIT, detail=detail)))
-                    return  # nobody knows which parts of the process still have the memory they need
+                    return  # the failed allocation may have left any part of this process unusable
                 channel.send(reply)
 
 
@@ -109,14 +109,14 @@ def _reply(payload: bytes, read_document: _ReadDocument, channel: _Channel) -> R
     # not end all polling.
     except Exception as error:  # noqa: BLE001
         traceback.print_exc()
-        detail = f"reading it failed: {type(error).__name__}: {error}"
+        detail = f"parsing failed: {type(error).__name__}: {error}"
         return Rejected(Failed(kind=FailureKind.UNPARSABLE, detail=detail[:500]))
 
 
 def _die_with(parent: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(ctypes.c_int(_PR_SET_PDEATHSIG), ctypes.c_ulong(signal.SIGKILL))
-    if os.getppid() != parent:  # it died before the call
+    if os.getppid() != parent:  # the parent died before the call
         raise SystemExit(0)
 
 

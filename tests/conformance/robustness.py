@@ -89,7 +89,7 @@ async def _parse_document(pool: ParserPool, run: PoolRun, number: int, name: str
     run.documents += 1
     if isinstance(parsed, ParsedDocument):
         run.read += 1
-    elif parsed.kind is FailureKind.PARSE_LIMIT or parsed.detail.startswith("reading it failed"):
+    elif parsed.kind is FailureKind.PARSE_LIMIT or parsed.detail.startswith("parsing failed"):
         run.crashed.append(f"{name}: {parsed.detail}")
     else:
         run.refused += 1

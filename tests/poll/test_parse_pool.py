@@ -106,7 +106,7 @@ def test_a_stuck_worker_is_killed_and_costs_its_one_document() -> None:
         read = [answer for answer in answers if isinstance(answer, ParsedDocument)]
         (lost,) = (answer for answer in answers if isinstance(answer, Failed))
         assert [titles(answer) for answer in read] == [1] * 5
-        assert limited(lost) == "not read within 3 s"
+        assert limited(lost) == "not parsed within 3 s"
         assert pool.lost == 1
         _, alive = await asyncio.to_thread(
             psutil.wait_procs, [psutil.Process(stuck)] if psutil.pid_exists(stuck) else [], 10
@@ -147,7 +147,7 @@ def test_a_worker_that_dies_over_a_document_costs_that_one() -> None:
     async def use(pool: ParserPool) -> None:
         reading = await begin_reading(pool)
         os.kill(pool.pids[0], signal.SIGKILL)
-        assert limited(await reading) == "the parser ended over it"
+        assert limited(await reading) == "the parser process exited during this document"
         assert titles(await pool.parse(document(rss("one")))) == 1
 
     in_pool(use)

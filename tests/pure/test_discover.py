@@ -72,6 +72,10 @@ TAGS = {
         '<base href="https://cdn.example/x/"><base href="/no">' + RSS.format("f", ""),
         "https://cdn.example/x/f",
     ),
+    "relative to a base behind one without an address": (
+        '<base target="_blank"><base href="https://cdn.example/x/">' + RSS.format("f", ""),
+        "https://cdn.example/x/f",
+    ),
     "commented out": (f"<!-- {RSS.format('/f', '')} -->", None),
     "in a comment without an end": (f"<!-- {RSS.format('/f', '')}", None),
     "an API": ('<link rel="alternate" type="application/json" href="/wp-json/1">', None),

@@ -153,7 +153,7 @@ def test_a_date_that_is_a_number_counts_from_1970() -> None:
 @pytest.mark.parametrize(
     ("body", "warning"),
     [
-        (b'{"items": [{"id": "1", "content_text": "x"}]}', "it does not name its version"),
+        (b'{"items": [{"id": "1", "content_text": "x"}]}', "the document does not name its version"),
         (
             b'{"version": "https://jsonfeed.org/version/1", "items": [3, {"id": "1"}]}',
             "1 items are no objects",
@@ -162,8 +162,11 @@ def test_a_date_that_is_a_number_counts_from_1970() -> None:
             b'{"version": "https://jsonfeed.org/version/1", "items": []} <!-- 3 ms -->',
             "text behind the document",
         ),
-        (b'{"version": "https://jsonfeed.org/version/1", "items": [], "title": "\xe9"}', "not all utf-8"),
-        (b'{"version": "https://jsonfeed.org/version/1", "items": [], "expired": true}', "finished"),
+        (
+            b'{"version": "https://jsonfeed.org/version/1", "items": [], "title": "\xe9"}',
+            "some bytes are not utf-8",
+        ),
+        (b'{"version": "https://jsonfeed.org/version/1", "items": [], "expired": true}', "has ended"),
     ],
 )
 def test_what_real_feeds_get_wrong_is_read_with_a_warning(body: bytes, warning: str) -> None:

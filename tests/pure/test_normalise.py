@@ -134,7 +134,7 @@ def test_an_entry_that_says_nothing_is_unusable_by_number() -> None:
     found = poll([an_entry("1", LINK, "A"), an_entry("2")])
     ((entry, why),) = found.unusable
     assert entry.guid == "2"
-    assert str(why) == f"entry 2 of {FEED}: it has no title, no text and no link"
+    assert str(why) == f"entry 2 of {FEED}: the entry has no title, no text and no link"
     assert (len(found.articles), found.entries) == (1, 2)
 
 

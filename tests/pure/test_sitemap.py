@@ -122,7 +122,7 @@ WRONG = {
     ),
     "a bare ampersand": (sitemap(page("1?a=1&b=2")), ("addresses with a bare & in them",)),
     "a warning of PHP": (b"<br />\nNotice: undefined" + sitemap(page(), head=""), ()),
-    "Latin-1 as UTF-8": (sitemap(page()).replace(b"A title", b"\xe9"), ("it is not all utf-8",)),
+    "Latin-1 as UTF-8": (sitemap(page()).replace(b"A title", b"\xe9"), ("some bytes are not utf-8",)),
     "CDATA": (sitemap(page(inner=NEWS.format("<![CDATA[A title]]>"))), ()),
     "cut behind an entry": (sitemap(page(), page())[:-40], None),
 }

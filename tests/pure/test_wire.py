@@ -54,6 +54,12 @@ def test_unknown_fields_are_ignored() -> None:
     assert decode(changed(colour="blue")) == article()
 
 
+def test_an_unknown_field_may_hold_a_nul_character_and_a_number_too_long_for_python() -> None:
+    sent = record(article(), offset=1)
+    unknown = b',"colour":["\\u0000",1' + b"0" * 5_000 + b"]}"
+    assert decode(replace(sent, value=sent.value[:-1] + unknown)) == article()
+
+
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
@@ -68,6 +74,8 @@ def test_unknown_fields_are_ignored() -> None:
         ({"feed_id": True}, "feed_id"),
         ({"content_hash": "zz"}, "content_hash"),
         ({"text": "a\0b"}, "text.*NUL"),
+        ({"authors": ["Ann", "a\0b"]}, "authors.*NUL"),
+        ({"attribution": {"evidence": "a\0b"}}, "attribution.*NUL"),
         ({"title": "\ud800"}, "title.*surrogate"),
         ({"poll_id": 2**63}, "poll_id"),
         ({"published_at": "0001-01-01T00:00:00+14:00"}, "published_at"),
@@ -82,6 +90,15 @@ def test_a_field_that_is_wrong_is_named(fields: dict[str, Any], named: str) -> N
 @pytest.mark.parametrize("value", [b"", b"not json", b"\xff\xfe", b"[]", b"null", b"[" * 100_000])
 def test_bytes_that_are_no_article_are_unusable(value: bytes) -> None:
     with pytest.raises(Unusable):
+        decode(replace(record(article(), offset=1), value=value))
+
+
+def test_a_surrogate_behind_deep_nesting_makes_a_record_unusable() -> None:
+    body = json.loads(record(article(), offset=1).value) | {"attribution": "NESTED", "title": "\ud800"}
+    nested = '{"evidence":"a","colour":' + "[" * 600 + "]" * 600 + "}"
+    first_attribution = dict(sorted(body.items(), key=lambda item: item[0] != "attribution"))
+    value = json.dumps(first_attribution).replace('"NESTED"', nested).encode()
+    with pytest.raises(Unusable, match=r"title.*surrogate"):
         decode(replace(record(article(), offset=1), value=value))
 
 

