@@ -19,7 +19,7 @@ from typing import Final
 from urllib.parse import urljoin
 
 from ingest.fetch import Fetcher
-from ingest.parse.discover import is_about_comments
+from ingest.parse.feed_links import is_about_comments
 from ingest.parse_pool import Document, ParsedDocument, ParserPool
 from ingest.request_options import scoped_to
 from ingest.types import DEFAULT_REQUEST, Failed, FailureKind, RequestOptions, WebPage

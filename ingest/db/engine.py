@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from tenacity import (
+    RetryCallState,
     Retrying,
-    before_sleep_log,
     retry_if_exception_type,
     stop_after_attempt,
     wait_exponential,
@@ -99,11 +99,18 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         raise translate(error) from error
 
 
+def _log_conflict(state: RetryCallState) -> None:
+    """Log the first line of a conflict. PostgreSQL's other lines contain values, such as the tokens of callbacks."""
+    error = None if state.outcome is None else state.outcome.exception()
+    reason = str(error).partition("\n")[0]
+    logger.info("attempt %d of a transaction conflicted with another: %s", state.attempt_number, reason)
+
+
 CONFLICT_RETRY: Final = Retrying(
     retry=retry_if_exception_type(Conflict),
     stop=stop_after_attempt(5),
     wait=wait_exponential(multiplier=0.05) + wait_random(0, 0.05),
-    before_sleep=before_sleep_log(logger, logging.INFO),
+    before_sleep=_log_conflict,
     reraise=True,
 )
 """Retry policy of a transaction that conflicts with another: five attempts within about a second."""

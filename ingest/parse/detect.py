@@ -15,7 +15,7 @@ from typing import Final
 
 from ingest.parse import jsonfeed, sitemap, xml
 from ingest.parse.cache import EntryCache
-from ingest.parse.discover import discover
+from ingest.parse.feed_links import discover
 from ingest.types import Failed, FailureKind, ParsedFeed
 
 SHOWN_LINKS: Final = 5

@@ -11,7 +11,7 @@ states its meaning; ``ingest settings`` prints it.
 """
 
 from ingest.settings.declarations import Settings
-from ingest.settings.reading import (
+from ingest.settings.sources import (
     NOT_SETTINGS,
     PREFIX,
     environment_name,

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from ingest.settings.readers import (
+from ingest.settings.value_readers import (
     read_bootstrap,
     read_count,
     read_database_url,

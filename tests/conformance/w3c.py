@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from ingest.parse.discover import discover
+from ingest.parse.feed_links import discover
 from ingest.types import Failed
 from tests.conformance.claims import Tally, claim, entry_of, files, read
 

@@ -45,3 +45,9 @@ def test_the_fifth_conflict_is_raised_and_the_delays_grow_to_about_a_second_in_a
 )
 def test_another_error_is_not_retried(error: Exception) -> None:
     assert len(attempts(error, failures=1)[0]) == 1
+
+
+def test_the_log_has_the_reason_of_a_conflict_and_no_values(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="ingest.db.engine")
+    attempts(Conflict("duplicate key value\nDETAIL:  Key (token)=(hunter2) already exists."), failures=1)
+    assert caplog.messages == ["attempt 1 of a transaction conflicted with another: duplicate key value"]

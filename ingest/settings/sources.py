@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ingest.errors import Refused
 from ingest.settings.declarations import PATH, SPACING, Settings
-from ingest.settings.readers import SIZES, UNITS, read_path, read_size, read_spacing
+from ingest.settings.value_readers import SIZES, UNITS, read_path, read_size, read_spacing
 
 PREFIX: Final = "INGEST_"
 CONFIG_VARIABLE: Final = "INGEST_CONFIG"

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.parse import parse_feed
-from ingest.parse.discover import MAX_CANDIDATES, MAX_PAGE, discover, is_about_comments
+from ingest.parse.feed_links import MAX_CANDIDATES, MAX_PAGE, discover, is_about_comments
 from ingest.types import Failed, FailureKind
 from tests.speed import cpu_limit
 
@@ -215,7 +215,7 @@ def test_an_entity_bomb_is_not_expanded() -> None:
 
 MEMORY = """
 import resource, sys
-from ingest.parse.discover import discover
+from ingest.parse.feed_links import discover
 discover(b"<a href=/rss>", url="https://news.example/")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for piece in (b"<div>", b"<p><b><i>", b"<a b=1 ", b"<table><tr><td>", b"<a href=x>"):
