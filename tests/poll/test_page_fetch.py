@@ -582,7 +582,7 @@ def test_an_operator_turns_it_on_and_sees_what_became_of_each_page(
     assert command("feeds", "full-text", "off", url).stdout == f"full text off: 1 {url}\n"
     assert "full text" not in command("feeds", "show", "1").stdout
     assert command("feeds", "full-text", "on", "1").stdout == f"full text on: 1 {url}\n"
-    assert "full text  the pages of its articles are fetched, too" in command("feeds", "show", "1").stdout
+    assert "full text  the pages of its articles are fetched too" in command("feeds", "show", "1").stdout
     assert json.loads(command("feeds", "show", "1", "--json").stdout)["full_text"] is True
     refused = command("feeds", "full-text", "on", "99")
     assert refused.exit_code == 2
