@@ -7,7 +7,8 @@ from bisect import insort
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from ingest.tokenize import ascii_tokens
+from ingest.text import token_spans, tokenize
+from ingest.text.characters import IDEOGRAPHIC, UNSPACED
 
 MAX_WORDS: Final = 20_000
 """Words of a text that are scanned: later ones do not determine an article's subject."""
@@ -18,13 +19,22 @@ QUOTE_CHARACTERS: Final = 40
 MAX_QUOTES: Final = 12
 """Matched phrases that an explanation quotes."""
 
-_CHARACTERS: Final = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORDS: Final = re.compile(rf"[{_CHARACTERS}]|[^\W_{_CHARACTERS}]+")
-PHRASE_WORDS: Final = re.compile(rf"[{_CHARACTERS}]\*?|[^\W_{_CHARACTERS}]+\*?")
-_WITHIN_WORD: Final = re.compile(rf"[^\s{_CHARACTERS}]{{2}}")
+_PIECE: Final = re.compile(r"([^*]+)(\*?)")
+_WITHIN_WORD: Final = re.compile(f"[^\\s{IDEOGRAPHIC}{UNSPACED}]{{2}}")
 
 _Candidate = tuple[str, tuple[str, ...]]
 """A phrase, and its words after the first one."""
+
+
+def phrase_words(phrase: str) -> list[str]:
+    """Return the tokens of ``phrase``. A token that was written with ``*`` directly behind it ends with ``*``."""
+    words: list[str] = []
+    for piece, star in _PIECE.findall(phrase):
+        tokens = tokenize(piece)
+        if star and tokens and not piece[-1].isspace():
+            tokens[-1] += "*"
+        words += tokens
+    return words
 
 
 class Span(NamedTuple):
@@ -41,9 +51,9 @@ class TokenizedArticle:
     def __init__(self, title: str, text: str) -> None:
         self.title = title
         self.text = text
-        self.words = _fold(title)
+        self.words = tokenize(title)
         self.title_words = len(self.words)
-        self.words += _fold(text)[:MAX_WORDS]
+        self.words += tokenize(text)[:MAX_WORDS]
         self.positions: dict[str, list[int]] = {}
         """The first word of every occurrence, by phrase."""
         self._title_offsets: list[tuple[int, int]] | None = None
@@ -57,28 +67,23 @@ class TokenizedArticle:
         if span.start < self.title_words:
             field, source = "title", self.title
             if self._title_offsets is None:
-                self._title_offsets = [word.span() for word in _WORDS.finditer(source)]
+                self._title_offsets = _offsets(source)
             offsets = self._title_offsets
             first, last = span.start, span.end - 1
         else:
             field, source = "text", self.text
             first, last = span.start - self.title_words, span.end - 1 - self.title_words
             if self._text_offsets is None:
-                self._text_offsets = [word.span() for word in _WORDS.finditer(source)]
+                self._text_offsets = _offsets(source)
             offsets = self._text_offsets
         start, end = offsets[first][0], offsets[last][1]
         quote = _with_context(source, start, end)
         return {"field": field, "phrase": span.phrase, "offset": start, "quote": " ".join(quote.split())}
 
 
-def _fold(text: str) -> list[str]:
-    """Return the words of ``text``, folded for comparison with phrases; their number is that of ``_WORDS``."""
-    words = ascii_tokens(text)
-    if words is None:
-        # Folding may lengthen a word but never adds a line break, so the number of words stays.
-        unfolded = _WORDS.findall(text)
-        words = "\n".join(unfolded).casefold().split("\n") if unfolded else []
-    return words
+def _offsets(text: str) -> list[tuple[int, int]]:
+    """Return start and end of every word, in the order of :func:`ingest.text.tokenize`."""
+    return [(token.start, token.end) for token in token_spans(text)]
 
 
 def _with_context(source: str, start: int, end: int) -> str:
@@ -111,7 +116,7 @@ class PhraseIndex:
         if phrase in self._phrases:
             return
         self._phrases.add(phrase)
-        first, *rest = PHRASE_WORDS.findall(phrase.casefold())
+        first, *rest = phrase_words(phrase)
         index = self._by_prefix if first.endswith("*") else self._by_word
         index.setdefault(first.rstrip("*"), []).append((phrase, tuple(rest)))
         if index is self._by_prefix and len(first) > 2:

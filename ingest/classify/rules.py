@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from ingest.classify.phrases import PHRASE_WORDS, PhraseIndex, Span, TokenizedArticle
+from ingest.classify.phrases import PhraseIndex, Span, TokenizedArticle, phrase_words
 from ingest.errors import Refused, RefusedTogether
 from ingest.types import Topic
 
@@ -179,7 +179,7 @@ class RuleCompiler:
             return ()
         accepted = []
         for phrase in phrases:
-            if isinstance(phrase, str) and PHRASE_WORDS.findall(phrase):
+            if isinstance(phrase, str) and phrase_words(phrase):
                 self._index.add(phrase)
                 self.phrases.add(phrase)
                 accepted.append(phrase)
@@ -226,7 +226,7 @@ def _occurrences(article: TokenizedArticle, phrases: Sequence[str], start: int, 
 
 @lru_cache(maxsize=10_000)
 def _length(phrase: str) -> int:
-    return len(PHRASE_WORDS.findall(phrase))
+    return len(phrase_words(phrase))
 
 
 def _nearest(span: Span, candidates: Sequence[Span], *, min_start: int) -> Span | None:

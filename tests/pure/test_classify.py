@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -135,3 +137,30 @@ def test_a_rule_that_is_none_is_refused_by_file_topic_and_place(rule: str, place
 def test_a_key_that_stands_twice_is_refused() -> None:
     with pytest.raises(Refused, match="'title' stands twice"):
         read_topics("topics: [{slug: a, title: b, title: c, rule: x}]", name="mine.yaml")
+
+
+EQUIVALENT_TITLES = {
+    "composed Hangul": "러시아 북한 정상회담",
+    "decomposed Hangul": unicodedata.normalize("NFD", "러시아 북한 정상회담"),
+    "composed accents": "La Russie et la Corée du Nord signent un traité",
+    "decomposed accents": unicodedata.normalize("NFD", "La Russie et la Corée du Nord signent un traité"),
+    "a middle dot": "북·러 정상회담 개최",
+    "a letter as a middle dot": "북ㆍ러 정상회담 개최",
+    "full width": "Ｒｕｓｓｉａ and North Korea sign a treaty",
+    "a word joiner": "Rus\u2060sia and North Korea sign a treaty",
+    "a non-joiner": "Rus\u200csia and North Korea sign a treaty",
+    "a direction mark": "Russia\u200e and North\u200e Korea sign a treaty",
+    "an invisible separator": "Rus\u2063sia and North Ko\u00adrea sign a treaty",
+    "a curly possessive": "Russia’s pact with North Korea’s army signed",
+}
+
+
+@pytest.mark.parametrize("title", EQUIVALENT_TITLES.values(), ids=EQUIVALENT_TITLES)
+def test_the_shipped_topic_matches_any_equivalent_spelling(title: str) -> None:
+    topics = read_topics(
+        resources.files("ingest").joinpath("topics.yaml").read_text("utf-8"), name="topics.yaml"
+    )
+    (match,) = compile_topics(topics).matches(title, "")
+    assert match.topic == "russia-north-korea"
+    for quoted in match.explanation["matches"]:
+        assert title[quoted["offset"] :].strip()
