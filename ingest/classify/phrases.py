@@ -7,7 +7,7 @@ from bisect import insort
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from ingest.text import token_spans, tokenize
+from ingest.text import token_offsets, tokenize
 from ingest.text.characters import IDEOGRAPHIC, UNSPACED
 
 MAX_WORDS: Final = 20_000
@@ -67,23 +67,18 @@ class TokenizedArticle:
         if span.start < self.title_words:
             field, source = "title", self.title
             if self._title_offsets is None:
-                self._title_offsets = _offsets(source)
+                self._title_offsets = token_offsets(source)
             offsets = self._title_offsets
             first, last = span.start, span.end - 1
         else:
             field, source = "text", self.text
             first, last = span.start - self.title_words, span.end - 1 - self.title_words
             if self._text_offsets is None:
-                self._text_offsets = _offsets(source)
+                self._text_offsets = token_offsets(source)
             offsets = self._text_offsets
         start, end = offsets[first][0], offsets[last][1]
         quote = _with_context(source, start, end)
         return {"field": field, "phrase": span.phrase, "offset": start, "quote": " ".join(quote.split())}
-
-
-def _offsets(text: str) -> list[tuple[int, int]]:
-    """Return start and end of every word, in the order of :func:`ingest.text.tokenize`."""
-    return [(token.start, token.end) for token in token_spans(text)]
 
 
 def _with_context(source: str, start: int, end: int) -> str:

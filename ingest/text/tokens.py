@@ -18,7 +18,7 @@ Tokens are folded (:mod:`ingest.text.fold`), so equivalent spellings give equal 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -37,6 +37,7 @@ _TOKEN: Final = re.compile(
 _CAREFUL: Final = (re.compile(r"\.[A-Za-z](?![A-Za-z0-9])"), re.compile(r"\+\+"), re.compile("#"))
 _OTHER: Final = re.compile(r"[^\x00-\x7f]+")
 _CHUNK: Final = re.compile(r"\S+")
+_ASCII_TOKEN: Final = re.compile("[A-Za-z0-9]+")
 # No token spans white space, and most chunks between white space stood in an earlier text.
 _REMEMBERED_CHUNKS: Final = 65_536
 _REMEMBERED_LENGTH: Final = 48
@@ -62,59 +63,91 @@ def tokenize(text: str) -> list[str]:
     Text in ASCII and common typographic quotes takes one pass over a table and a split. Chunks between white space that
     need more care are remembered.
     """
-    plain = text
-    if not plain.isascii():
+    plain = _without_typography(text)
+    words: list[str] = []
+    chunks = _careful_chunks(plain)
+    if chunks is None:
+        for chunk in plain.split():
+            words += _words_of(chunk)
+        return words
+    done = 0
+    for start, end in chunks:
+        if done < start:
+            words += plain[done:start].translate(_ASCII).split()
+        words += _words_of(plain[start:end])
+        done = end
+    words += plain[done:].translate(_ASCII).split()
+    return words
+
+
+def token_offsets(text: str) -> list[tuple[int, int]]:
+    """Return start and end of every token of ``text`` in the original, in the order of :func:`tokenize`."""
+    plain = _without_typography(text)
+    chunks = _careful_chunks(plain)
+    if chunks is None:
+        chunks = [chunk.span() for chunk in _CHUNK.finditer(plain)]
+    offsets: list[tuple[int, int]] = []
+    done = 0
+    for start, end in chunks:
+        offsets += [match.span() for match in _ASCII_TOKEN.finditer(plain, done, start)]
+        offsets += [(start + first, start + last) for first, last in _offsets_of(plain[start:end])]
+        done = end
+    offsets += [match.span() for match in _ASCII_TOKEN.finditer(plain, done)]
+    return offsets
+
+
+def token_spans(text: str) -> list[Token]:
+    """Return the tokens of ``text`` with their spans in the original."""
+    pairs = zip(tokenize(text), token_offsets(text), strict=True)
+    return [Token(word, start, end) for word, (start, end) in pairs]
+
+
+def _without_typography(text: str) -> str:
+    """Return ``text`` with a space for each character of :data:`TYPOGRAPHY`; offsets stay."""
+    if not text.isascii():
         for character in TYPOGRAPHY:
-            plain = plain.replace(character, " ")
+            text = text.replace(character, " ")
+    return text
+
+
+def _careful_chunks(plain: str) -> Sequence[tuple[int, int]] | None:
+    """Return the spans of the chunks that the pass for ASCII cannot read, in their order; None for most chunks."""
     hits = [hit.start() for expression in _CAREFUL for hit in expression.finditer(plain)]
     if not plain.isascii():
         others = [hit.start() for hit in _OTHER.finditer(plain)]
         if len(others) > len(plain) // _MOSTLY_ASCII:
-            return _tokenize_by_chunk(plain)
+            return None
         hits += others
-    if not hits:
-        return plain.translate(_ASCII).split()
-    return _tokenize_around(plain, sorted(hits))
-
-
-def _tokenize_by_chunk(text: str) -> list[str]:
-    words: list[str] = []
-    for chunk in text.split():
-        words += _remembered(chunk) if len(chunk) <= _REMEMBERED_LENGTH else _tokens_of(chunk)
-    return words
-
-
-def _tokenize_around(text: str, hits: Sequence[int]) -> list[str]:
-    """Tokenise a text that is ASCII but for the chunks at ``hits``."""
-    words: list[str] = []
+    chunks: list[tuple[int, int]] = []
     done = 0
-    for hit in hits:
-        if hit < done:
-            continue
-        start = max(text.rfind(" ", done, hit) + 1, done)
-        end = text.find(" ", hit)
-        words += text[done:start].translate(_ASCII).split()
-        done = len(text) if end < 0 else end
-        words += _remembered(text[start:done])
-    words += text[done:].translate(_ASCII).split()
-    return words
+    for hit in sorted(hits):
+        if hit >= done:
+            start = max(plain.rfind(" ", done, hit) + 1, done)
+            done = plain.find(" ", hit)
+            done = len(plain) if done < 0 else done
+            chunks.append((start, done))
+    return chunks
 
 
-def token_spans(text: str) -> Iterator[Token]:
-    """Yield the tokens of ``text`` with their spans: the same tokens as :func:`tokenize`, in the same order."""
-    for chunk in _CHUNK.finditer(text):
-        at = chunk.start()
-        folded = fold(chunk.group())
-        for match in _TOKEN.finditer(folded.text):
-            start, end = folded.original(*match.span())
-            yield Token(_canonical(match.group()), at + start, at + end)
+def _words_of(chunk: str) -> tuple[str, ...]:
+    return _cached_words(chunk) if len(chunk) <= _REMEMBERED_LENGTH else _read_words(chunk)
 
 
-def _tokens_of(chunk: str) -> tuple[str, ...]:
-    return tuple([_canonical(each) for each in _TOKEN.findall(folded_text(chunk))])
+def _offsets_of(chunk: str) -> tuple[tuple[int, int], ...]:
+    return _cached_offsets(chunk) if len(chunk) <= _REMEMBERED_LENGTH else _read_offsets(chunk)
 
 
-_remembered: Final = lru_cache(_REMEMBERED_CHUNKS)(_tokens_of)
+def _read_words(chunk: str) -> tuple[str, ...]:
+    return tuple([_canonical(word) for word in _TOKEN.findall(folded_text(chunk))])
+
+
+def _read_offsets(chunk: str) -> tuple[tuple[int, int], ...]:
+    folded = fold(chunk)
+    return tuple([folded.original(*match.span()) for match in _TOKEN.finditer(folded.text)])
+
+
+_cached_words: Final = lru_cache(_REMEMBERED_CHUNKS)(_read_words)
+_cached_offsets: Final = lru_cache(_REMEMBERED_CHUNKS)(_read_offsets)
 
 
 def bigrams(token: str) -> Sequence[str]:

@@ -71,7 +71,7 @@ def test_full_width_letters_and_characters_that_join_nothing_change_no_token(wor
 @given(TEXTS)
 @settings(max_examples=400, deadline=None)
 def test_spans_cut_the_original_where_the_tokens_are(text: str) -> None:
-    found = list(token_spans(text))
+    found = token_spans(text)
     assert [token.text for token in found] == tokenize(text)
     last_start = 0
     for token in found:
