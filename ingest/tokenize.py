@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-TYPOGRAPHY: Final = "\u00a0‘’“”–—…£€•·«»"
-"""Non-ASCII characters that are part of no word, also after compatibility normalisation (Unicode, NFKC)."""
+from ingest.text import TYPOGRAPHY
 
 _FOLDED: Final = {number: chr(number).lower() if chr(number).isalnum() else " " for number in range(128)}
 

@@ -24,12 +24,14 @@ _IGNORABLE: Final = re.compile(f"[{IGNORABLE}]")
 _REWRITTEN: Final = re.compile(f"[{SEPARATING_LETTERS}{IGNORABLE}]")
 # Characters that may compose with each other: a starter with its marks, or the jamo of one Hangul syllable.
 # Normalisation of one cluster depends on no other, so offsets are kept by cluster.
+_LEADING, _VOWEL, _TRAILING = (
+    "\u1100-\u115f\ua960-\ua97c",
+    "\u1160-\u11a7\ud7b0-\ud7c6",
+    "\u11a8-\u11ff\ud7cb-\ud7fb",
+)
+_JAMO: Final = f"(?:[{_VOWEL}][{IGNORABLE}]*)*(?:[{_TRAILING}][{IGNORABLE}]*)*[{MARKS}{IGNORABLE}]*"
 _CLUSTER: Final = re.compile(
-    "[\u1100-\u115f\ua960-\ua97c]+[\u1160-\u11a7\ud7b0-\ud7c6]*[\u11a8-\u11ff\ud7cb-\ud7fb]*"
-    f"[{MARKS}{IGNORABLE}]*"
-    "|[\uac00-\ud7a3][\u1160-\u11a7\ud7b0-\ud7c6]*[\u11a8-\u11ff\ud7cb-\ud7fb]*"
-    f"[{MARKS}{IGNORABLE}]*"
-    f"|.[{MARKS}{IGNORABLE}]*",
+    f"(?:[{_LEADING}][{IGNORABLE}]*)+{_JAMO}|[\uac00-\ud7a3][{IGNORABLE}]*{_JAMO}|.[{MARKS}{IGNORABLE}]*",
     re.DOTALL,
 )
 
@@ -63,12 +65,6 @@ def fold(text: str) -> Folded:
         # means that every character kept its place.
         return Folded(text=folded, offsets=None)
     return _fold_by_cluster(_SEPARATING.sub(" ", text))
-
-
-def folded_text(text: str) -> str:
-    """Fold ``text`` without offsets."""
-    folded = _fold_plain(text)
-    return _fold_characters(_SEPARATING.sub(" ", text)) if folded is None else folded
 
 
 def _fold_plain(text: str) -> str | None:

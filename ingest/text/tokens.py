@@ -10,7 +10,7 @@ A token is one of
 - a letter followed by ``++`` or ``#``: C++, C#.
 
 Hangul is a run of letters: an eojeol, which is a word with its particles. Callers that look inside an eojeol use
-prefixes or bigrams (:func:`bigrams`).
+prefixes.
 
 Tokens are folded (:mod:`ingest.text.fold`), so equivalent spellings give equal tokens.
 """
@@ -20,10 +20,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from ingest.text.characters import IDEOGRAPHIC, MARKS, UNSPACED
-from ingest.text.fold import fold, folded_text
+from ingest.text.fold import fold
 
 _LETTER: Final = f"[^\\W_{IDEOGRAPHIC}{UNSPACED}]"
 _ACRONYM: Final = r"[^\W\d_](?:\.[^\W\d_])+(?![\w{0}])\.?".replace("{0}", MARKS)
@@ -47,14 +47,6 @@ _MOSTLY_ASCII: Final = 16
 TYPOGRAPHY: Final = "\u00a0‘’“”–—…£€•·«»"
 """Characters outside ASCII that belong to no token and fold to none."""
 _ASCII: Final = {number: chr(number).lower() if chr(number).isalnum() else " " for number in range(128)}
-
-
-class Token(NamedTuple):
-    """A folded token, and its span in the original text in characters."""
-
-    text: str
-    start: int
-    end: int
 
 
 def tokenize(text: str) -> list[str]:
@@ -96,12 +88,6 @@ def token_offsets(text: str) -> list[tuple[int, int]]:
     return offsets
 
 
-def token_spans(text: str) -> list[Token]:
-    """Return the tokens of ``text`` with their spans in the original."""
-    pairs = zip(tokenize(text), token_offsets(text), strict=True)
-    return [Token(word, start, end) for word, (start, end) in pairs]
-
-
 def _without_typography(text: str) -> str:
     """Return ``text`` with a space for each character of :data:`TYPOGRAPHY`; offsets stay."""
     if not text.isascii():
@@ -138,7 +124,7 @@ def _offsets_of(chunk: str) -> tuple[tuple[int, int], ...]:
 
 
 def _read_words(chunk: str) -> tuple[str, ...]:
-    return tuple([_canonical(word) for word in _TOKEN.findall(folded_text(chunk))])
+    return tuple([_canonical(word) for word in _TOKEN.findall(fold(chunk).text)])
 
 
 def _read_offsets(chunk: str) -> tuple[tuple[int, int], ...]:
@@ -148,13 +134,6 @@ def _read_offsets(chunk: str) -> tuple[tuple[int, int], ...]:
 
 _cached_words: Final = lru_cache(_REMEMBERED_CHUNKS)(_read_words)
 _cached_offsets: Final = lru_cache(_REMEMBERED_CHUNKS)(_read_offsets)
-
-
-def bigrams(token: str) -> Sequence[str]:
-    """Return the overlapping pairs of characters of ``token``; a token of one character is its own only pair."""
-    if len(token) < 2:
-        return (token,)
-    return tuple([token[at : at + 2] for at in range(len(token) - 1)])
 
 
 def _canonical(token: str) -> str:

@@ -8,7 +8,8 @@ import unicodedata
 
 import pytest
 
-from ingest.tokenize import TYPOGRAPHY, ascii_tokens
+from ingest.text import TYPOGRAPHY
+from ingest.tokenize import ascii_tokens
 
 ASCII = "".join(map(chr, range(128)))
 
