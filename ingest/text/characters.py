@@ -50,7 +50,7 @@ IGNORABLE: Final = (
 tatweel, which only stretches a letter."""
 
 SEPARATING_LETTERS: Final = (
-    "\\u318d\\u02b9-\\u02bf\\u02c8\\u02ca\\u02cb\\u02ee\\ua78b\\ua78c\\u055a\\u05f3\\u05f4\\uff65"
+    "\\u0374\\u318d\\u02b9-\\u02bf\\u02c8\\u02ca\\u02cb\\u02ee\\ua78b\\ua78c\\u055a\\u05f3\\u05f4\\uff65"
 )
 """Characters that Unicode calls letters and that text uses as separators: the Korean araea as a middle dot, modifier
 letters as apostrophes, and saltillo. They are read as spaces before normalisation, which would turn U+318D into a
