@@ -46,6 +46,8 @@ class Feed:
     """The sitemap index that lists this feed, if one does."""
     full_text: bool = False
     """The pages of its articles are fetched too."""
+    tags: tuple[str, ...] = ()
+    """Names by which an operator groups feeds, sorted (:mod:`ingest.feed_tags`)."""
     polling_since: datetime | None = None
     """Start of a poll that has not ended. After ``next_poll_at`` another poller takes the feed."""
 
