@@ -25,8 +25,8 @@ _MERGE_TAGS: Final = """
         CROSS JOIN LATERAL jsonb_array_elements_text(feed.tags) AS tag
         GROUP BY feeds.id
     )
-    UPDATE feeds SET tags = (ARRAY(SELECT DISTINCT tag FROM unnest(feeds.tags || imported.tags) AS tag
-        ORDER BY tag COLLATE "C"))[1:%(most)s]
+    UPDATE feeds SET tags = (ARRAY(SELECT tag FROM unnest(feeds.tags || imported.tags) AS tag
+        GROUP BY tag ORDER BY tag COLLATE "C"))[1:%(most)s]
     FROM imported WHERE feeds.id = imported.id AND NOT feeds.tags @> imported.tags
         AND cardinality(feeds.tags) < %(most)s
     RETURNING imported.url"""

@@ -41,7 +41,7 @@ _DOCTYPE_END: Final = re.compile(r"""(?:[^\[\]<>"']|"[^"]*"|'[^']*')*(?P<subset>
 _ENTITY: Final = re.compile(r"<!ENTITY\b", re.IGNORECASE)
 _ATTRIBUTE: Final = re.compile(r"""([^\s=<>"'/]+)\s*(=\s*)?""")
 # A quote that ends a value is followed by the next attribute or the end of the tag. Other quotes belong to the value.
-_AFTER_VALUE: Final = r"(?=\s*(?:[/?]?>|[\w.:-]+\s*=|$)|\s+(?:[\w.:-]+\s+){1,3}[\w.:-]+\s*=)"
+_AFTER_VALUE: Final = r"(?=\s*(?:[/?]?>|[\w.:-]+\s*=|$)|\s+(?:[\w.:-]+\s+){1,3}(?:[\w.:-]+\s*=|[/?]?>))"
 _CLOSING: Final = {quote: re.compile(quote + _AFTER_VALUE) for quote in "\"'"}
 _UNQUOTED: Final = re.compile(r"[^\s>]*")
 # An attribute within a value: the quote that ends the value is missing.
