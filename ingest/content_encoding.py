@@ -166,7 +166,11 @@ class _Layer:
         self._magics = _MAGICS.get(name)
         # Brotli has no magic number. The magic number of another declared coding shows that brotli was not applied.
         self._foreign = tuple(
-            magic for coding in declared if coding != name for magic in _MAGICS.get(coding, ()) if name == "br"
+            magic
+            for coding in declared
+            if coding != name
+            for magic in _MAGICS.get(coding, ())
+            if name == "br"
         )
         self._head = b""
         self.applied: bool | None = None

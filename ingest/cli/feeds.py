@@ -288,7 +288,12 @@ def refresh(settings: Settings, names: tuple[str, ...], *, everything: bool) -> 
     with app.open_database(settings, name=NAME) as engine:
         now = runtime.now()
         refreshed = usecases.refresh_feeds(
-            engine, None if everything else names, now=now, spacing=settings.poll_interval_min
+            engine,
+            None if everything else names,
+            now=now,
+            spacing=settings.poll_interval_min,
+            limits=app.time_limits(settings),
+            outbox=app.open_database_log(engine),
         )
         polls = next_polls(engine, refreshed.feeds, limits=app.host_limits(settings), now=now)
         _warn_without_poller(engine)

@@ -18,7 +18,7 @@ Times are aware UTC, durations are ``timedelta``. A type holds either remote dat
 """
 
 from ingest.types.article import Article, Attribution, PageSource
-from ingest.types.feed import Alert, AlertKind, Feed
+from ingest.types.feed import Alert, AlertKind, ClockAlert, Feed
 from ingest.types.fetch import Failed, FailureKind, Fetched, FetchResult, NotModified, PostResponse, WebPage
 from ingest.types.log import Event, EventKind, Message, Record
 from ingest.types.memory import (
@@ -50,6 +50,7 @@ __all__ = [
     "ArticleChange",
     "Attribution",
     "ChildSitemap",
+    "ClockAlert",
     "DocumentSummary",
     "Effect",
     "Entry",

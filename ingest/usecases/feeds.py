@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from ingest.alerts import Outbox, append_alerts
+from ingest.clock_guard import correct_stored_times
 from ingest.db import feed_states
 from ingest.db import feeds as registry
 from ingest.db.engine import Engine
@@ -20,6 +21,7 @@ from ingest.discovery import Discovery
 from ingest.errors import Refused
 from ingest.feed_tags import read_tag
 from ingest.request_options import scoped_to
+from ingest.schedule.stored_times import TimeLimits
 from ingest.types import DEFAULT_REQUEST, Feed, RequestOptions
 from ingest.urls import feed_url, is_home
 
@@ -273,14 +275,23 @@ class Refreshed:
 
 
 def refresh_feeds(
-    engine: Engine, names: Sequence[str] | None, *, now: datetime, spacing: timedelta
+    engine: Engine,
+    names: Sequence[str] | None,
+    *,
+    now: datetime,
+    spacing: timedelta,
+    limits: TimeLimits,
+    outbox: Outbox,
 ) -> Refreshed:
     """Make feeds due now (None: all), but no sooner than ``spacing``, Retry-After and their host's rate limit allow.
+
+    Stored times that are beyond their bounds (``limits``) are corrected first, so that no wrong time prevents the poll.
 
     Raises:
         Refused: a feed does not exist.
     """
     ids = None if names is None else [feed.id for feed in require_feeds(engine, names)]
+    correct_stored_times(engine, outbox, now=now, limits=limits)
     rescheduled = registry.make_due(engine, now=now, feed_ids=ids, spacing=spacing)
     current = [registry.find_feed(engine, feed_id=feed_id) for feed_id in ids or ()]
     return Refreshed(rescheduled=rescheduled, feeds=tuple(feed for feed in current if feed is not None))
