@@ -76,7 +76,7 @@ def alert_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:news-ingest:alert:1",
         "title": "Alert",
-        "description": "A change of a feed, or a wrong clock, that an operator should know. Unknown fields are ignored.",
+        "description": "A change of a feed, or a wrong clock, for its operator. Unknown fields are ignored.",
         "type": "object",
         "required": ["cursor", "v", "kind", "at", "feed", "before", "after", "reason"],
         "properties": {

@@ -108,12 +108,7 @@ class PollProcess:
             outage=lambda: self.poller.outage,
             clock=clock,
         )
-        limits_of_times = TimeLimits(
-            policy=settings.policy,
-            lease=settings.lease,
-            interval_with_hub=interval_with_hub,
-            spacing=settings.host_limits.spacing,
-        )
+        limits_of_times = _time_limits(settings, interval_with_hub=interval_with_hub)
         self._clock_guard = ClockGuard(engine, outbox, limits_of_times, clock=clock)
         self._grace = settings.grace
         self._stop: Stop | None = None
@@ -163,3 +158,12 @@ class PollProcess:
             if websub_task is not None:
                 await asyncio.wait([websub_task], timeout=self._grace.total_seconds())
                 websub_task.cancel()
+
+
+def _time_limits(settings: PollSettings, *, interval_with_hub: timedelta) -> TimeLimits:
+    return TimeLimits(
+        policy=settings.policy,
+        lease=settings.lease,
+        interval_with_hub=interval_with_hub,
+        spacing=settings.host_limits.spacing,
+    )

@@ -15,14 +15,16 @@ from sqlalchemy import Connection, Engine
 
 from ingest.db.engine import run_with_retry, transaction
 from ingest.db.tables import feeds
-from ingest.schedule.stored_times import MAX_CLOCK_SKEW, STORED_TIMES, Limit, Role, StoredTime, TimeLimits
+from ingest.schedule.stored_times import STORED_TIMES, Limit, Role, StoredTime, TimeLimits
+from ingest.types import MAX_CLOCK_SKEW
 
 _WRITTEN_AT: Final = {"feeds": "polled_at"}
 """Columns with the time at which the due time of the same row was stored."""
 _DUE_REASON: Final = "the clock was wrong when the time of this poll was stored"
 _QUEUE: Final = """
     SELECT greatest(
-        coalesce((SELECT max(waiting) FROM (SELECT count(*) AS waiting FROM feeds WHERE enabled GROUP BY host) AS f), 0),
+        coalesce((SELECT max(waiting) FROM
+            (SELECT count(*) AS waiting FROM feeds WHERE enabled GROUP BY host) AS f), 0),
         coalesce((SELECT max(waiting) FROM
             (SELECT count(*) AS waiting FROM pages WHERE state = 'waiting' GROUP BY host) AS p), 0)
     ), greatest(max(spacing), max(crawl_delay)) FROM hosts"""
@@ -93,7 +95,8 @@ def correct_times(
 def _longest_queue(connection: Connection, *, spacing: timedelta) -> timedelta:
     """Return the longest time that the queue of a host may take."""
     waiting, longest_spacing = connection.exec_driver_sql(_QUEUE).one()
-    return (waiting + 1) * max(spacing, longest_spacing or timedelta(0))
+    queue: timedelta = (waiting + 1) * max(spacing, longest_spacing or timedelta(0))
+    return queue
 
 
 def _time(column: str, stored: StoredTime) -> str:
@@ -128,8 +131,9 @@ def _assignment(table: str, column: str, stored: StoredTime) -> str:
     moved = ""
     if written_at is not None and stored.role in {Role.DUE, Role.EXPIRES}:
         earlier = f'{time} - ("{written_at}" - {now})'
-        moved = f'WHEN "{written_at}" > %(recent)s::timestamptz AND {earlier} <= {bound} THEN greatest({now}, {earlier}) '
-    # Without the IS NOT NULL, greatest would make a time of a missing one.
+        is_ahead = f'"{written_at}" > %(recent)s::timestamptz AND {earlier} <= {bound}'
+        moved = f"WHEN {is_ahead} THEN greatest({now}, {earlier}) "
+    # Without the first case, greatest would make a time of a missing one.
     guarded = f"WHEN {time} IS NULL THEN NULL {moved}WHEN {time} > {bound} THEN {replacement} ELSE {time}"
     return f'"{column}" = CASE {guarded} END'
 

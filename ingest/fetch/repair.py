@@ -17,7 +17,7 @@ from enum import Enum, auto
 from typing import Final
 
 MAX_HEAD_BYTES: Final = 1024**2
-"""Of the header block, which is held until it is complete."""
+"""The header block is held until it is complete."""
 MAX_CHUNK_LINE: Final = 8 * 1024
 MAX_INTERIM: Final = 20
 """Responses with a status of 1xx before the final one."""
@@ -41,7 +41,7 @@ class BeyondRepairError(ValueError):
 
 class _Part(Enum):
     HEAD = auto()
-    BODY = auto()  # of a certain length, or up to the end of the connection
+    BODY = auto()  # it has a length, or ends with the connection
     CHUNK_SIZE = auto()
     CHUNK = auto()
     CHUNK_END = auto()

@@ -19,14 +19,14 @@ from datetime import timedelta
 from enum import Enum
 from typing import Final
 
-from ingest.robots import CACHE_LIFETIME
 from ingest.schedule import page_fetch, websub
 from ingest.schedule.backoff import MAX_PAUSE
 from ingest.schedule.interval import MAX_SKIPPED
 from ingest.schedule.policy import Policy
+from ingest.types import MAX_CLOCK_SKEW
 
-MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
-"""The clocks of two machines may differ by this much."""
+ROBOTS_LIFETIME: Final = timedelta(hours=24)
+"""The lifetime of stored rules of robots.txt (:data:`ingest.robots.CACHE_LIFETIME`)."""
 
 
 class Role(Enum):
@@ -116,6 +116,7 @@ STORED_TIMES: Final[Mapping[str, Mapping[str, StoredTime]]] = {
     "websub_pushes": {"received_at": _PAST, "lease_until": _expires(Limit.LEASE)},
     "hub_misses": {"missed_at": _PAST},
     "polls": {"started_at": _HISTORY, "finished_at": _HISTORY, "next_poll_at": _HISTORY},
+    # A revised_at in the future is not compared with later versions (db/article_store.py).
     "articles": dict.fromkeys(("published_at", "first_seen_at", "revised_at", "sort_at"), _HISTORY),
     "revisions": {"seen_at": _HISTORY, "updated_at": _HISTORY},
     "sightings": {"seen_at": _HISTORY},
@@ -156,6 +157,6 @@ class TimeLimits:
             Limit.QUEUE: longest_queue,
             Limit.PAGE: max(page_fetch.MAX_WAIT, *page_fetch.RETRIES) + longest_queue,
             Limit.HUB: hub,
-            Limit.ROBOTS: CACHE_LIFETIME,
+            Limit.ROBOTS: ROBOTS_LIFETIME,
         }
         return {limit: length + MAX_CLOCK_SKEW for limit, length in lengths.items()}

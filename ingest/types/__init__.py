@@ -39,11 +39,12 @@ from ingest.types.memory import (
 from ingest.types.parsed import DocumentSummary, Entry, FeedHints, ParsedFeed, Seen, SitemapLink
 from ingest.types.poll import ChildSitemap, Lease, Pause, PollOutcome, PollResult
 from ingest.types.request import DEFAULT_REQUEST, MaskedOptions, RequestOptions, TlsException
-from ingest.types.store import ArticleChange, Effect, StoredArticle
+from ingest.types.store import MAX_CLOCK_SKEW, ArticleChange, Effect, StoredArticle
 from ingest.types.topic import Match, Topic
 
 __all__ = [
     "DEFAULT_REQUEST",
+    "MAX_CLOCK_SKEW",
     "Alert",
     "AlertKind",
     "Article",

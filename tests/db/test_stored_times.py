@@ -11,9 +11,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from ingest.db.stored_times import correct_times, farthest_feed
 from ingest.db.tables import metadata
+from ingest.robots import CACHE_LIFETIME
 from ingest.schedule import Policy
 from ingest.schedule.backoff import MAX_PAUSE
-from ingest.schedule.stored_times import MAX_CLOCK_SKEW, STORED_TIMES, Limit, Role, TimeLimits
+from ingest.schedule.stored_times import STORED_TIMES, Limit, Role, TimeLimits
+from ingest.types import MAX_CLOCK_SKEW
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LIMITS = TimeLimits(policy=Policy(), lease=timedelta(minutes=5))
@@ -48,7 +50,10 @@ def test_every_column_with_a_time_has_a_bound_or_is_history() -> None:
 
 
 ROWS = {
-    "feeds": "INSERT INTO feeds (url, added_at, next_poll_at, interval) VALUES ('https://a.example/', :now, :now, '900 s')",
+    "feeds": (
+        "INSERT INTO feeds (url, added_at, next_poll_at, interval)"
+        " VALUES ('https://a.example/', :now, :now, '900 s')"
+    ),
     "hosts": "INSERT INTO hosts (host, next_slot_at, queue_end) VALUES ('a.example', :now, :now)",
     "pages": (
         "INSERT INTO pages (article_id, content_hash, feed_id, entry_key, url, wanted_at, due_at)"
@@ -185,4 +190,5 @@ def test_limits_follow_the_settings() -> None:
     assert lengths[Limit.POLL] == 40 * DAY + MAX_CLOCK_SKEW
     assert lengths[Limit.LEASE] == timedelta(hours=1) + MAX_CLOCK_SKEW
     assert lengths[Limit.QUEUE] == 41 * DAY + MAX_CLOCK_SKEW
+    assert lengths[Limit.ROBOTS] == CACHE_LIFETIME + MAX_CLOCK_SKEW
     assert lengths[Limit.PAUSE] == MAX_PAUSE + MAX_CLOCK_SKEW

@@ -243,14 +243,6 @@ def test_a_label_that_is_always_wrong_costs_one_more_request_and_no_feed(
     ]
 
 
-def test_a_charset_in_place_of_a_coding_costs_nothing(feed: WorldFeed) -> None:
-    feed.fail_always(faults.says_coding("utf-8"))
-    result = fetch(feed.url)
-    assert isinstance(result, Fetched)
-    assert result.body == BODY
-    assert len(feed.requests) == 1
-
-
 @pytest.mark.parametrize("fault", [faults.stall(), faults.stall(after=100), faults.drip()])
 def test_one_deadline_stands_over_everything(feed: WorldFeed, fault: Fault) -> None:
     feed.fail_always(fault)

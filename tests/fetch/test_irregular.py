@@ -11,8 +11,11 @@ from functools import partial
 
 import pytest
 
+from ingest.demo.feeds import WorldFeed
 from ingest.fetch.repair import MAX_CHUNK_LINE, MAX_HEAD_BYTES, BeyondRepairError, ResponseRepair
 from ingest.types import Failed, FailureKind, Fetched, FetchResult, PostResponse
+from tests.feedworld import faults
+from tests.fetch.conftest import BODY as FEED_BODY
 from tests.fetch.conftest import NOW, ask, fetch, fetch_all, lease
 
 BODY = b"<rss version='2.0'><channel><title>News</title></channel></rss>"
@@ -233,3 +236,11 @@ def test_every_split_of_a_response_gives_the_same_repair() -> None:
 
 def _feed(repair: ResponseRepair, piece: bytes) -> bytes:
     return repair.feed(piece)
+
+
+def test_a_charset_in_place_of_a_coding_costs_nothing(feed: WorldFeed) -> None:
+    feed.fail_always(faults.says_coding("utf-8"))
+    result = fetch(feed.url)
+    assert isinstance(result, Fetched)
+    assert result.body == FEED_BODY
+    assert len(feed.requests) == 1
