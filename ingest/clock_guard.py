@@ -4,7 +4,8 @@
 
     start of the poller, and every hour      every stored time is compared with its bound
     every few seconds                        the clock went back against the monotonic clock,
-                                             or a feed is due later than any interval allows: the same
+                                             or a feed is due later than any interval allows: the same,
+                                             for the latter at most once an hour
     ``ingest feeds refresh``                 the same
 
 A clock that goes forward is no evidence: a machine that was suspended looks the same, and every time is due then.
@@ -65,8 +66,8 @@ class ClockGuard:
         self._clock = clock
         self._monotonic = monotonic
         self._last = clock(), monotonic()
-        self._full_at = self._farthest_at = float("-inf")
-        """When the last checks were made, by the monotonic clock."""
+        self._full_at = self._farthest_at = self._corrected_at = float("-inf")
+        """When the last checks were made, and the last one that corrected rows, by the monotonic clock."""
 
     def check(self) -> Corrected | None:
         """Make the checks that are due. Return the correction; None: no comparison was made.
@@ -83,13 +84,19 @@ class ClockGuard:
         elif seconds - self._full_at < FULL_INTERVAL.total_seconds():
             if seconds - self._farthest_at < FARTHEST_INTERVAL.total_seconds():
                 return None
+            # A machine whose clock is ahead now stores such times again and again. Each correction makes feeds due.
+            if seconds - self._corrected_at < FULL_INTERVAL.total_seconds():
+                return None
             self._farthest_at = seconds
             if not self._has_unbelievable_feed(now):
                 return None
         self._full_at = self._farthest_at = seconds
-        return correct_stored_times(
+        corrected = correct_stored_times(
             self._engine, self._outbox, now=now, limits=self._limits, set_back=max(set_back, timedelta(0))
         )
+        if corrected.total:
+            self._corrected_at = seconds
+        return corrected
 
     def _has_unbelievable_feed(self, now: datetime) -> bool:
         farthest = farthest_feed(self._engine)

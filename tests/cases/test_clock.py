@@ -142,6 +142,29 @@ def test_a_time_that_another_machine_stores_is_noticed_within_a_minute(
     assert len(clock_alerts(database)) == 1
 
 
+def test_a_machine_whose_clock_stays_ahead_makes_feeds_due_at_most_once_an_hour(
+    database: Engine, clock: Clock
+) -> None:
+    seconds = 0.0
+    guard = ClockGuard(database, PostgresLog(database), LIMITS, clock=clock, monotonic=lambda: seconds)
+    guard.check()
+    with database.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO feeds (url, added_at, next_poll_at, interval)"
+                " VALUES ('https://a.example/', :now, :now, '15 min')"
+            ),
+            {"now": clock()},
+        )
+    for _ in range(60):
+        with database.begin() as connection:
+            connection.execute(text("UPDATE feeds SET next_poll_at = :far"), {"far": clock() + YEAR})
+        seconds += 120
+        clock.pass_by(timedelta(seconds=120))
+        guard.check()
+    assert 1 <= len(clock_alerts(database)) <= 3
+
+
 def test_a_running_poller_corrects_times(service: Service) -> None:
     """The guard of a poll process runs beside its stages and ends with them."""
     feed = service.serve(rss("one"))

@@ -62,7 +62,10 @@ def btree_columns(table: Table) -> list[tuple[str, ...]]:
                 [e for e in item.expressions if not isinstance(e, Column)] if isinstance(item, Index) else []
             )
             hashed = {
-                name for e in expressions if "md5(" in str(e) for name in table.c.keys() if name in str(e)
+                column.name
+                for expression in expressions
+                for column in table.columns
+                if "md5(" in str(expression) and column.name in str(expression)
             }
             found.append(tuple(c.name for c in columns if isinstance(c.type, Text) and c.name not in hashed))
     return [names for names in found if names]
