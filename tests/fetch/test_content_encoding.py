@@ -137,6 +137,13 @@ def test_a_bomb_gives_no_more_than_its_limit_in_one_piece(name: str) -> None:
     assert biggest < 20 * 1024**2
 
 
+def test_a_bomb_between_two_codings_is_too_large() -> None:
+    with pytest.raises(TooLarge):
+        decode(
+            "gzip, gzip", gzip.compress(gzip.compress(b"a") + bytes(10_000_000)), limit=1_000_000, piece=10**9
+        )
+
+
 def test_padding_after_the_last_gzip_member_is_ignored() -> None:
     assert decode("gzip", gzip.compress(TEXT) + b"\0" * 100) == TEXT
 
