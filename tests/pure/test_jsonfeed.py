@@ -164,7 +164,7 @@ def test_a_date_that_is_a_number_counts_from_1970() -> None:
         ),
         (
             b'{"version": "https://jsonfeed.org/version/1", "items": [], "title": "\xe9"}',
-            "some bytes are not utf-8",
+            "declared as utf-8, but encoded otherwise; read as windows-1252",
         ),
         (b'{"version": "https://jsonfeed.org/version/1", "items": [], "expired": true}', "has ended"),
     ],
