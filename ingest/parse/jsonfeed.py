@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ingest.charsets import decode_document
-from ingest.parse.text_values import MAX_HUBS, SAMPLE_BYTES, optional, optional_date, read_date, text
+from ingest.parse.dates import complete_dates
+from ingest.parse.text_values import MAX_HUBS, SAMPLE_BYTES, optional, read_iso_date, text
 from ingest.types import Entry, Failed, FailureKind, ParsedFeed
 from ingest.urls import absolute
 
@@ -72,11 +73,14 @@ def parse_json_feed(
     if feed.get("expired") is True:
         warnings.append("the feed declares that it has ended (expired)")
     authors = tuple(_authors(feed))
+    feed_language = optional(feed.get("language")) or optional((language or "").split(",")[0])
+    drafts = [_entry(item, url=url, authors=authors) for item in entries]
+    completed = complete_dates(drafts, url=url, languages=(feed_language,), warnings=warnings)
     return ParsedFeed(
         title=_plain(feed.get("title")),
         link=_address(feed.get("home_page_url"), url),
-        language=optional(feed.get("language")) or optional((language or "").split(",")[0]),
-        entries=tuple([_entry(item, url=url, authors=authors) for item in entries]),
+        language=feed_language,
+        entries=tuple(completed),
         warnings=tuple(warnings),
         version=f"json{version_match[1].replace('.', '')}" if version_match else "json",
         hubs=tuple(dict.fromkeys(_hubs(feed, url)))[:MAX_HUBS],
@@ -119,6 +123,7 @@ def _entry(item: Mapping[str, Any], *, url: str, authors: tuple[str, ...]) -> En
     guid = optional(item.get("id"))
     link = optional(item.get("url")) or (guid if guid is not None and _HTTP.match(guid) else None)
     published_raw = optional(item.get("date_published"))
+    updated_raw = optional(item.get("date_modified"))
     return Entry(
         guid=guid,
         link=link or optional(item.get("external_url")),
@@ -127,9 +132,10 @@ def _entry(item: Mapping[str, Any], *, url: str, authors: tuple[str, ...]) -> En
         content=optional(item.get("content_html")) or _plain(item.get("content_text")),
         authors=tuple(dict.fromkeys(_authors(item))) or authors,
         categories=tuple(dict.fromkeys(_names(item.get("tags")))),
-        published=read_date(published_raw),
+        published=read_iso_date(published_raw),
         published_raw=published_raw,
-        updated=optional_date(item.get("date_modified")),
+        updated=read_iso_date(updated_raw),
+        updated_raw=updated_raw,
         language=optional(item.get("language")),
         image=_image(item, url),
     )

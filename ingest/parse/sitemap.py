@@ -15,11 +15,14 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 from xml.parsers import expat
 
 from ingest.charsets import decode_document
-from ingest.parse.text_values import SAMPLE_BYTES, optional, optional_date, read_date, text
+from ingest.dates import read_date
+from ingest.parse.dates import complete_dates
+from ingest.parse.text_values import OLDEST, SAMPLE_BYTES, optional, read_iso_date, text
 from ingest.types import Entry, Failed, FailureKind, ParsedFeed, SitemapLink
 from ingest.urls import absolute
 
@@ -97,12 +100,13 @@ def parse_sitemap(body: bytes, *, url: str, content_type: str | None = None) -> 
         return Failed(kind=FailureKind.NOT_A_FEED, detail=detail, sample=body[:SAMPLE_BYTES])
     if reader.pages:
         warnings.append(f"{reader.pages} addresses without news:news were left out")
+    entries = complete_dates(reader.entries, url=url, languages=(), warnings=warnings)
     publications = {entry.source_title for entry in reader.entries}
     return ParsedFeed(
         title=publications.pop() if len(publications) == 1 else None,
         link=None,
         language=None,
-        entries=tuple(reader.entries),
+        entries=tuple(entries),
         warnings=tuple(warnings),
         version="sitemapindex" if reader.is_index else "sitemap",
         children=tuple({child.url: child for child in reader.children}.values()),
@@ -198,7 +202,7 @@ class _Reader:
         if address is None:
             return
         if element == "sitemap" and self.is_index:
-            self.children.append(SitemapLink(url=address, updated=read_date(self._values.get("lastmod"))))
+            self.children.append(SitemapLink(url=address, updated=_modified(self._values.get("lastmod"))))
         elif element == "url" and self._news:
             self.entries.append(self._entry(address))
         elif element == "url":
@@ -210,7 +214,7 @@ class _Reader:
 
     def _entry(self, address: str) -> Entry:
         values = self._values
-        published_raw = optional(values.get("published"))
+        published_raw, updated_raw = optional(values.get("published")), optional(values.get("lastmod"))
         keywords = [
             optional(keyword) for keyword in (values.get("keywords") or "").split(",", MAX_CATEGORIES)
         ]
@@ -222,13 +226,19 @@ class _Reader:
             summary=None,
             content=None,
             categories=tuple(dict.fromkeys([name for name in keywords[:MAX_CATEGORIES] if name is not None])),
-            published=read_date(published_raw),
+            published=read_iso_date(published_raw),
             published_raw=published_raw,
-            updated=optional_date(values.get("lastmod")),
+            updated=read_iso_date(updated_raw),
+            updated_raw=updated_raw,
             language=optional(values.get("language")),
             source_title=_plain(values.get("publication")),
             image=absolute(image, base=self._url) if image else None,
         )
+
+
+def _modified(raw: str | None) -> datetime | None:
+    date = read_iso_date(raw) or (read_date(raw.strip()) if raw else None)
+    return date if date is not None and date >= OLDEST else None
 
 
 def _plain(value: str | None) -> str | None:

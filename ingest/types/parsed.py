@@ -23,6 +23,7 @@ class Entry:
     published: datetime | None = None
     published_raw: str | None = None
     updated: datetime | None = None
+    updated_raw: str | None = None
     language: str | None = None
     source_title: str | None = None
     """``<source>`` of RSS or ``atom:source``: the feed that this entry was taken from."""

@@ -83,6 +83,7 @@ def test_what_a_feed_says_is_kept_by_name() -> None:
             published=datetime(2026, 6, 18, 7, tzinfo=UTC),
             published_raw="2026-06-18T10:00:00+03:00",
             updated=datetime(2026, 6, 18, 8, 0, 0, 123456, tzinfo=UTC),
+            updated_raw="2026-06-18T08:00:00.123456789Z",
             language="ko",
             image="https://news.example/1.jpg",
         ),

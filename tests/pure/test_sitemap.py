@@ -69,6 +69,7 @@ def test_what_a_news_sitemap_says_is_kept_by_name() -> None:
             published=datetime(2026, 6, 18, 7, tzinfo=UTC),
             published_raw="2026-06-18T10:00:00+03:00",
             updated=datetime(2026, 6, 19, tzinfo=UTC),
+            updated_raw="2026-06-19",
             language="ko",
             source_title="The Daily",
             image="https://news.example/1.jpg",
