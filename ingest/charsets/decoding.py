@@ -47,7 +47,10 @@ _WIDE_STARTS: Final = (
     (re.compile(rb"\x00[<{\s]\x00[^\x00]"), "utf-16be"),
     (re.compile(rb"[<{\s]\x00[^\x00]\x00"), "utf-16le"),
 )
-_ISO_2022_JP: Final = re.compile(rb"\x1b\$[@B]")
+_ESCAPES: Final = (
+    (re.compile(rb"\x1b\$[@B]"), "iso-2022-jp"),
+    (re.compile(rb"\x1b\$\)C"), "iso-2022-kr"),
+)
 _SEVEN_BITS: Final = frozenset({"iso-2022-jp", "iso-2022-kr", "hz"})
 _LONG_LATIN_RUN: Final = re.compile("[À-ÖØ-öø-ÿ]{4,}")
 
@@ -105,8 +108,8 @@ def _decode_ascii(body: bytes, declared: Sequence[str]) -> Decoded | None:
     if not body.isascii():
         return None
     name = next((name for name in declared if name in _SEVEN_BITS), None)
-    if name is None and b"\x1b" in body and _ISO_2022_JP.search(body):
-        name = "iso-2022-jp"
+    if name is None and b"\x1b" in body:
+        name = next((encoding for escape, encoding in _ESCAPES if escape.search(body)), None)
     if name is None:
         return Decoded(text=body.decode("ascii"), encoding="ascii")
     text = decode(body, name)

@@ -88,11 +88,18 @@ _DECODABLE_REPLACEMENTS: Final = {
 _SPELLINGS: Final = {
     "utf8mb4": "utf-8",
     "utf-8-sig": "utf-8",
+    "utf_8_sig": "utf-8",
     "cp949": "euc-kr",
     "uhc": "euc-kr",
     "cp932": "shift_jis",
+    "shift_jis_2004": "shift_jis",
+    "cp950": "big5",
+    "big5hkscs": "big5",
+    "euc_jp": "euc-jp",
+    "euc_jis_2004": "euc-jp",
+    "eucjp": "euc-jp",
 }
-"""Labels that are no part of the standard, but of feeds, and for which Python has a narrower codec."""
+"""Names that are no part of the standard, but of feeds and of Python, for encodings that the standard has."""
 MAX_LABEL: Final = 40
 
 
@@ -109,6 +116,11 @@ def encoding_of(label: str) -> str | None:
     if encoding == "replacement":
         return None
     return encoding or _python_encoding(name)
+
+
+def is_of_the_web(encoding: str) -> bool:
+    """Return whether pages and feeds are in this encoding: browsers have it, and it is not one of DOS or old Macs."""
+    return encoding in _LABELS and encoding not in {"ibm866", "macintosh", "x-mac-cyrillic"}
 
 
 def _python_encoding(name: str) -> str | None:
@@ -129,4 +141,4 @@ def _python_encoding(name: str) -> str | None:
         "undefined",
     }:
         return None
-    return _ENCODINGS.get(codec) or _ENCODINGS.get(codec.replace("_", "-")) or codec
+    return _ENCODINGS.get(codec) or _ENCODINGS.get(codec.replace("_", "-")) or _SPELLINGS.get(codec) or codec

@@ -19,6 +19,7 @@ CERTAIN_SHARE: Final = 4
 
 _ASCII: Final = bytes(range(128))
 _WRONG: Final = re.compile("[\udc80-\udcff]+")
+_SINGLE: Final = re.compile("(?<![\x80-\U0010ffff])[\udc80-\udcff](?![\x80-\U0010ffff])")
 _CESU: Final = re.compile("\udced([\udca0-\udcaf])([\udc80-\udcbf])\udced([\udcb0-\udcbf])([\udc80-\udcbf])")
 _LATIN: Final = re.compile("[\xa0-\u024f\u2010-\u203a\u20ac\u2122]")
 _ESCAPED: Final = 0xDC00
@@ -37,7 +38,7 @@ class Utf8Reading:
     wrong: int
     """Bytes that are part of no valid sequence."""
     is_scattered: bool
-    """Each wrong byte stands between ASCII characters or valid sequences."""
+    """Each wrong byte stands between ASCII characters."""
     surrogate_pairs: int
     """Characters that CESU-8 wrote as two surrogates."""
 
@@ -73,7 +74,7 @@ def read_utf8(data: bytes) -> Utf8Reading:
         escaped=escaped,
         valid=len(escaped) - ascii_count - sum(runs),
         wrong=sum(runs),
-        is_scattered=all(length == 1 for length in runs),
+        is_scattered=len(_SINGLE.findall(escaped)) == sum(runs),
         surrogate_pairs=pairs,
     )
 

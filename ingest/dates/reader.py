@@ -228,8 +228,6 @@ def _take_zone(after: str, parts: _Parts, evidence: Evidence) -> str:
             if len(name) == 1 or not name.isalpha() or load_names().roles([name]) is None:
                 raise _Unknown
             break
-        if len(name) == 1 and name != "z" and rest.strip():  # "m.d." is no military zone
-            raise _Unknown
         if parts.zone is not None and parts.zone != zone:
             raise _Unknown
         parts.zone = zone

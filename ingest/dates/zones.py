@@ -20,9 +20,8 @@ MAX_OFFSET: Final = timedelta(hours=14)
 _HOURS: Final[Mapping[str, float]] = {
     name: float(hours)
     for hours, names in (
-        # RFC 822, with its letters, whose signs are the reverse of the military ones (RFC 2822 §4.3).
+        # RFC 822. Its letters A to Y are left out: software wrote them with both signs (RFC 2822 §4.3).
         *((0, "gmt ut utc z"), (-5, "est cdt"), (-4, "edt"), (-7, "mst pdt"), (-6, "mdt")),
-        *((-1, "a"), (1, "n"), (-12, "m"), (12, "y")),
         # America
         *((-3.5, "nst"), (-2.5, "ndt"), (-9, "akst"), (-8, "akdt"), (-10, "hst"), (-2, "brst")),
         *((-3, "adt brt art clst uyt"), (-4, "clt vet bot"), (-5, "cot pet")),
