@@ -30,44 +30,24 @@ _LATIN: Final = frozenset(
     }
 )
 _ENCODINGS_BY_LANGUAGE: Final = {
-    **dict.fromkeys(("pl", "cs", "sk", "sl", "hr", "hu", "ro", "bs", "sq"), ("windows-1250", "iso-8859-2")),
-    **dict.fromkeys(("tr", "az"), ("windows-1254",)),
-    **dict.fromkeys(("lt", "lv", "et"), ("windows-1257",)),
-    "vi": ("windows-1258",),
-    "zh": ("gbk", "gb18030", "big5"),
-    "ja": ("shift_jis", "euc-jp"),
-    "ko": ("euc-kr",),
-    **dict.fromkeys(
-        ("ru", "uk", "be", "bg", "mk"), ("windows-1251", "koi8-r", "koi8-u", "iso-8859-5", "ibm866")
-    ),
-    "sr": ("windows-1251", "windows-1250", "iso-8859-2"),
-    "el": ("windows-1253", "iso-8859-7"),
-    "he": ("windows-1255", "iso-8859-8"),
-    **dict.fromkeys(("ar", "fa", "ur"), ("windows-1256", "iso-8859-6")),
-    "th": ("windows-874",),
-    **dict.fromkeys(
-        (
-            "en",
-            "fr",
-            "de",
-            "es",
-            "pt",
-            "it",
-            "nl",
-            "sv",
-            "da",
-            "nb",
-            "nn",
-            "no",
-            "fi",
-            "is",
-            "ca",
-            "eu",
-            "gl",
-            "ga",
-        ),
-        ("windows-1252", "iso-8859-15"),
-    ),
+    language: tuple(encodings.split())
+    for languages, encodings in (
+        ("pl cs sk sl hr hu ro bs sq", "windows-1250 iso-8859-2"),
+        ("tr az", "windows-1254"),
+        ("lt lv et", "windows-1257"),
+        ("vi", "windows-1258"),
+        ("en fr de es pt it nl sv da nb nn no fi is ca eu gl ga", "windows-1252 iso-8859-15"),
+        ("zh", "gbk gb18030 big5"),
+        ("ja", "shift_jis euc-jp"),
+        ("ko", "euc-kr"),
+        ("ru uk be bg mk", "windows-1251 koi8-r koi8-u iso-8859-5 ibm866"),
+        ("sr", "windows-1251 windows-1250 iso-8859-2"),
+        ("el", "windows-1253 iso-8859-7"),
+        ("he", "windows-1255 iso-8859-8"),
+        ("ar fa ur", "windows-1256 iso-8859-6"),
+        ("th", "windows-874"),
+    )
+    for language in languages.split()
 }
 
 

@@ -147,10 +147,10 @@ def _read(folded: str, evidence: Evidence) -> datetime:
         parts = _Parts(hour=int(hour or 0), minute=int(minute or 0), second=int(second or 0))
         parts.has_time = hour is not None
         _read_behind_iso(rest or "", parts, evidence)
-        return _combine(date(int(year), int(month), int(day)), parts, folded)
+        return _combine(date(_plausible_year(int(year)), int(month), int(day)), parts, folded)
     alone = _MONTH_ALONE.fullmatch(folded)
     if alone is not None:
-        return datetime(int(alone[1]), int(alone[2]), 1, tzinfo=UTC)
+        return datetime(_plausible_year(int(alone[1])), int(alone[2]), 1, tzinfo=UTC)
     comment = _COMMENT.search(folded)
     if comment is not None:
         folded = folded[: comment.start()]
@@ -207,6 +207,8 @@ def _take_half(after: str, parts: _Parts) -> str:
             continue
         half = halves.get(" ".join(split_words(after[:end])))
         if half == "?":
+            if read_zone(after[:end].strip()) is not None:
+                return after
             raise _Unknown
         if half is not None:
             parts.half = half
@@ -267,6 +269,8 @@ def _read_day(text: str, parts: _Parts, evidence: Evidence) -> date:
     Raises:
         _Unknown: a word or number has no meaning, or several.
     """
+    if "+" in text:
+        raise _Unknown
     names = load_names()
     numeric = list(_NUMERIC.finditer(text))
     if len(numeric) > 1:
