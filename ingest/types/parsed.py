@@ -111,3 +111,5 @@ class DocumentSummary:
     """Hubs that the document declares."""
     self_url: str | None = None
     """The document's declared own address."""
+    warnings: tuple[str, ...] = ()
+    """The parser's warnings: what was repaired, and which dates are unknown."""
