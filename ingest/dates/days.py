@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
-from ingest.dates.names import MAX_WORDS, Names, Roles, load_names, values_in
+from ingest.dates.names import Names, Roles, load_names, values_in
 from ingest.dates.parts import Evidence, Parts, Unknown
 from ingest.dates.words import split_words
 
@@ -22,6 +22,7 @@ jan feb mar apr may jun jul aug sep sept oct nov dec january february march apri
 november december
 """
 _ENGLISH: Final = frozenset(_ENGLISH_MONTHS.split())
+_ERA_WORDS: Final = {"พ": 2}
 _ERAS: Final = {"令和": 2018, "平成": 1988, "民國": 1911, "民国": 1911, "พ ศ": -543, "พุทธศักราช": -543}
 
 
@@ -57,7 +58,8 @@ def _read_words(words: Sequence[str], names: Names) -> list[Roles | str | int]:
     items: list[Roles | str | int] = []
     at = 0
     while at < len(words):
-        for length in range(min(MAX_WORDS, len(words) - at), 0, -1):
+        longest = max(names.longest_from(words[at]), _ERA_WORDS.get(words[at], 1))
+        for length in range(min(longest, len(words) - at), 0, -1):
             part = words[at : at + length]
             if length == 1 and part[0].isdigit():
                 items.append(part[0])

@@ -10,12 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any
 
 from ingest.dates.words import without_accents
-
-MAX_WORDS: Final = 8
-"""Words of the longest name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +29,14 @@ class Names:
     """Words without meaning, such as "de" and "год"."""
     orders: Mapping[str, Sequence[str]]
     """Orders of day, month and year in numeric dates, by language, and by language and country."""
+    longest: Mapping[str, int]
+    """Words of the longest name that begins with this word, where it has several."""
+
+    def longest_from(self, word: str) -> int:
+        key = word.lstrip("0") if word.isdigit() else word
+        return max(
+            self.longest.get(key, 1), 1 if key.isascii() else self.longest.get(without_accents(key), 1)
+        )
 
     def roles(self, words: Sequence[str]) -> Roles | None:
         """Return the meanings of a name; None where it has none."""
@@ -60,12 +65,19 @@ class Roles:
 @lru_cache(maxsize=1)
 def load_names() -> Names:
     table = json.loads((files("ingest.dates") / "names.json").read_text(encoding="utf-8"))
+    longest: dict[str, int] = {}
+    for kind in ("months", "weekdays", "halves"):
+        for name in table[kind]:
+            first, *others = name.split(" ")
+            if others:
+                longest[first] = max(longest.get(first, 1), len(others) + 1)
     return Names(
         months=table["months"],
         weekdays=table["weekdays"],
         halves=table["halves"],
         fillers=frozenset(table["fillers"]),
         orders=table["orders"],
+        longest=longest,
     )
 
 

@@ -73,6 +73,8 @@ def read_date(text: str, evidence: Evidence = NO_EVIDENCE) -> datetime | None:
 
 
 def _fold(text: str) -> str:
+    if text.isascii():
+        return " ".join(text[: LONGEST + 1].lower().split())
     folded = unicodedata.normalize("NFKC", text[: LONGEST + 1]).casefold().translate(_PUNCTUATION)
     characters = [
         str(unicodedata.decimal(each))

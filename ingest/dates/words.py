@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from typing import Final
+
+_ASCII_WORD: Final = re.compile("[a-z]+|[0-9]+")
 
 
 def split_words(text: str) -> list[str]:
@@ -10,6 +14,8 @@ def split_words(text: str) -> list[str]:
 
     Marks stay with their letter. Digits of every script become ASCII.
     """
+    if text.isascii():
+        return _ASCII_WORD.findall(text.lower())
     words: list[str] = []
     kind = ""
     for character in unicodedata.normalize("NFKC", text).casefold():
