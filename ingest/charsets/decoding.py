@@ -137,8 +137,9 @@ def _decode(body: bytes, declared: Sequence[str], *, language: str | None) -> De
             return Decoded(text=text, encoding=name, warnings=_lost(lost, name))
     if reading.is_likely:
         return _repaired(reading, first)
-    # Two or three bytes are no evidence for another encoding than the default.
-    detected = None if reading.is_sparse else detect(body, language=language)
+    # A single byte, and quotation marks, are no evidence for another encoding than the default.
+    is_default = reading.is_sparse and reading.is_punctuation
+    detected = None if is_default else detect(body, language=language)
     return _undeclared(body, first, detected)
 
 

@@ -20,6 +20,7 @@ CERTAIN_SHARE: Final = 4
 _ASCII: Final = bytes(range(128))
 _WRONG: Final = re.compile("[\udc80-\udcff]+")
 _SINGLE: Final = re.compile("(?<![\x80-\U0010ffff])[\udc80-\udcff](?![\x80-\U0010ffff])")
+_BEYOND_PUNCTUATION: Final = re.compile("[\udca0-\udcff]")
 _CESU: Final = re.compile("\udced([\udca0-\udcaf])([\udc80-\udcbf])\udced([\udcb0-\udcbf])([\udc80-\udcbf])")
 _LATIN: Final = re.compile("[\xa0-\u024f\u2010-\u203a\u20ac\u2122]")
 _ESCAPED: Final = 0xDC00
@@ -58,6 +59,11 @@ class Utf8Reading:
     def is_sparse(self) -> bool:
         """Whether wrong bytes are few and stand alone."""
         return self.is_scattered and self.wrong <= ISOLATED_BYTES
+
+    @property
+    def is_punctuation(self) -> bool:
+        """Whether the wrong bytes are a single one, or quotation marks and dashes of windows-1252: 0x80 to 0x9F."""
+        return self.wrong == 1 or not _BEYOND_PUNCTUATION.search(self.escaped)
 
     def text(self) -> str:
         """The text, with wrong bytes as characters of windows-1252 where they can be such, else as U+FFFD."""
