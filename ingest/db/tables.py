@@ -154,6 +154,11 @@ feeds: Final = Table(
         server_default=text("'{}'::text[]"),
         comment="names by which an operator groups feeds, sorted",
     ),
+        "identity",
+        Text,
+        comment="evidence that an operator chose to identify entries; null: chosen for each document",
+    ),
+    Column("entry_identity", JSONB, comment="evidence that identified the entries of the last document"),
     Column(
         "config_version",
         Integer,
@@ -224,6 +229,8 @@ seen: Final = Table(
     PrimaryKeyConstraint("feed_id", "key"),
 )
 Index("ix_seen_article", seen.c.feed_id, seen.c.article_id)
+# Entries whose guid or link changed are recognised by title and date, the second part of the fingerprint.
+Index("ix_seen_title_date", seen.c.feed_id, text("substring(entry_fingerprint from 9)"))
 
 websub_subscriptions: Final = Table(
     "websub_subscriptions",
