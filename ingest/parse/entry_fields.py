@@ -9,6 +9,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from ingest.parse import feedparser_adapter
+from ingest.parse.alternates import alternate_links, entry_link
 from ingest.parse.dates import read_usual_date
 from ingest.parse.text_values import OLDEST, optional
 from ingest.types import Entry
@@ -57,11 +59,15 @@ def to_entry(entry: Any, *, url: str) -> Entry:
 
 
 def alternate_link(element: Any) -> str | None:
-    """The ``rel=alternate`` link of a feed or entry, whatever its type; also under an undeclared prefix."""
-    for link in (*(dict.get(element, "links") or ()), dict.get(element, "atom_link") or {}):
-        if isinstance(link, Mapping) and link.get("rel") == "alternate":
-            return optional(link.get("href"))
-    return None
+    """The first ``rel=alternate`` link of a feed or entry, whatever its type."""
+    return next(alternate_links(_links(element)), None)
+
+
+def _links(element: Any) -> list[Mapping[str, Any]]:
+    """The links of a feed or entry, also one under an undeclared prefix."""
+    links = dict.get(element, "links") or []
+    undeclared = dict.get(element, "atom_link")
+    return [*links, undeclared] if isinstance(undeclared, Mapping) else links
 
 
 def _summary(entry: Any) -> str | None:
@@ -78,14 +84,21 @@ def _longest(values: Sequence[str | None]) -> str | None:
 
 
 def _link(entry: Any) -> str | None:
-    """The article's address: behind FeedBurner's counter, else the entry's link."""
+    """The article's address: behind FeedBurner's counter, else the best of the entry's links."""
     original = optional(dict.get(entry, "feedburner_origlink"))
     if original is not None and original.lower().startswith(("http://", "https://")):
         return original
     link = optional(dict.get(entry, "link"))
     # feedparser takes a guid for a permalink unless it declares otherwise, even where it is no address.
-    is_a_name = link is not None and dict.get(entry, "guidislink") and not _ADDRESS.match(link)
-    return alternate_link(entry) if link is None or is_a_name else link
+    if link is not None and dict.get(entry, "guidislink") and not _ADDRESS.match(link):
+        link = None
+    languages = (optional(detail.get("language")) for detail in _details(entry))
+    return entry_link(
+        _links(entry),
+        link=link,
+        guid=optional(dict.get(entry, "id")),
+        language=next(filter(None, languages), None),
+    )
 
 
 def _details(entry: Any) -> tuple[Any, ...]:
