@@ -1,4 +1,4 @@
-"""Which entry is which article: shared and rotating guids and links (issue 11, part 5)."""
+"""Each entry is one article, whether guids and links are shared or rotate (issue 11, part 5)."""
 
 from __future__ import annotations
 

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import Refused
-from ingest.urls import MAX_URL_CHARACTERS, absolute, canonical, feed_url, host_of, is_home, is_loopback
+from ingest.urls import (
+    MAX_URL_CHARACTERS,
+    absolute,
+    canonical,
+    feed_url,
+    host_of,
+    is_home,
+    is_loopback,
+)
 from tests.speed import cpu_limit
 
 CANONICAL = {
