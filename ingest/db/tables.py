@@ -375,6 +375,27 @@ Index("ix_articles_source", articles.c.source, articles.c.sort_at.desc())
 Index("ix_articles_story", articles.c.story_id)
 Index("ix_articles_url", func.md5(articles.c.url))
 
+article_aliases: Final = Table(
+    "article_aliases",
+    metadata,
+    Column("alias_id", Uuid, primary_key=True, comment="id that the article's URL would have today"),
+    Column(
+        "article_id",
+        Uuid,
+        ForeignKey("articles.id", ondelete="CASCADE"),
+        nullable=False,
+        comment="the article, stored under a former canonical form of its URL",
+    ),
+)
+Index("ix_article_aliases_article", article_aliases.c.article_id)
+
+canonical_rules: Final = Table(
+    "canonical_rules",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    comment="CANONICAL_VERSION of the aliases; one row",
+)
+
 revisions: Final = Table(
     "revisions",
     metadata,

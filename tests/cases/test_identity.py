@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
+from ingest.db import article_aliases
+from ingest.log.api import ARTICLES
+from ingest.wire import encode
 from tests.cases.conftest import Service
+from tests.persist.articles import article
 
 pytestmark = pytest.mark.store
 
@@ -273,3 +279,61 @@ def test_stored_entries_keep_their_articles_when_the_evidence_changes(
     service.poll()
     assert service.desk.last(feed).appended == 0
     assert len(service.articles()) == 3
+
+
+def test_an_article_of_a_former_canonical_url_is_one_article_with_another_feeds(service: Service) -> None:
+    stored = article(url="https://g.example/1/amp/", title="A", text="The text of A.")
+    service.desk.log.append(ARTICLES, [encode(stored)])
+    service.consume()
+    assert article_aliases.refresh(service.engine) == 1
+    assert article_aliases.refresh(service.engine) == 0
+    service.serve(
+        rss([item("A", guid="a", link="https://g.example/1/")]),
+        rss([item("A", guid="a", link="https://g.example/1/", text="A new text.")]),
+    )
+    service.poll()
+    service.poll()
+    (shown,) = service.articles()
+    assert (shown["id"], shown["revision"]) == (str(stored.id), 2)
+    for url in ("https://g.example/1/", "https://g.example/1/amp/", "http://g.example/1/?amp=1"):
+        ledger = service.get("/v1/ledger", url=url)
+        assert [each["id"] for each in ledger["articles"]] == [str(stored.id)], url
+    assert [each["stored"] for each in service.get("/v1/ledger", url="https://g.example/1/")["entries"]] in (
+        [],
+        [True],
+    )
+
+
+def test_a_former_form_of_a_stored_article_stays_an_article_of_its_own(service: Service) -> None:
+    former, present = (article(url=f"https://g.example/1/{end}") for end in ("amp/", ""))
+    by_guid = replace(article(url="https://g.example/2/amp/"), id=uuid4())
+    service.desk.log.append(ARTICLES, [encode(each) for each in (former, present, by_guid)])
+    service.consume()
+    assert article_aliases.refresh(service.engine) == 0
+    service.serve(
+        rss(
+            [
+                item("A", guid="a", link="https://g.example/1/"),
+                item("B", guid="b", link="https://g.example/2/"),
+            ]
+        )
+    )
+    service.poll()
+    assert len(service.articles()) == 4
+
+
+def test_entries_of_the_alternate_are_one_article_with_the_pages(service: Service) -> None:
+    """feedparser#367: the picture of an enclosure is no address of an entry."""
+    links = (
+        "<link rel='alternate' type='text/html' href='https://pk.example/post/3'/>"
+        "<link rel='enclosure' type='image/jpeg'>https://img.example/3.jpg?w=329</link>"
+    )
+    atom = (
+        "<feed xmlns='http://www.w3.org/2005/Atom'><title>T</title><id>u</id>"
+        f"<entry><title>A</title><id>tag:3</id>{links}<summary>s</summary></entry></feed>"
+    )
+    service.serve(atom.encode())
+    service.serve(rss([item("A", guid="3", link="https://pk.example/post/3?utm_source=rss")]))
+    service.poll()
+    (shown,) = service.articles()
+    assert shown["url"] == "https://pk.example/post/3"
