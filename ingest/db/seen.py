@@ -11,16 +11,16 @@ from sqlalchemy import Connection, Engine
 from ingest.db.engine import transaction
 from ingest.types import Seen
 
-MAX_LIKE: Final = 1_000
-"""Rows with the titles and dates of one document: some feeds give every entry one title and no date."""
+MAX_LIKE: Final = 50
+"""Rows with one title and date: some feeds give every entry one title and no date."""
 _SELECT: Final = f"""
     SELECT key, content_hash, article_id, entry_fingerprint FROM seen
     WHERE feed_id = %(feed)s AND key = ANY(%(keys)b::bytea[])
     UNION SELECT key, content_hash, article_id, entry_fingerprint FROM seen
     WHERE feed_id = %(feed)s AND article_id = ANY(%(ids)b::uuid[])
-    UNION (SELECT key, content_hash, article_id, entry_fingerprint FROM seen
-        WHERE feed_id = %(feed)s AND substring(entry_fingerprint from 9) = ANY(%(marks)b::bytea[])
-        LIMIT {MAX_LIKE})"""  # noqa: S608
+    UNION SELECT alike.* FROM unnest(%(marks)b::bytea[]) AS mark CROSS JOIN LATERAL (
+        SELECT key, content_hash, article_id, entry_fingerprint FROM seen
+        WHERE feed_id = %(feed)s AND substring(entry_fingerprint from 9) = mark LIMIT {MAX_LIKE}) AS alike"""  # noqa: S608
 _UPSERT: Final = """
     INSERT INTO seen (feed_id, key, content_hash, article_id, poll_id, entry_fingerprint)
     SELECT * FROM unnest(%b::bigint[], %b::bytea[], %b::bytea[], %b::uuid[], %b::bigint[], %b::bytea[])

@@ -100,7 +100,8 @@ class _Resolver:
             self._rows_by_article[row.article_id].append(row)
             if row.entry_fingerprint:
                 self._rows_by_mark[title_date_mark(row.entry_fingerprint)].append(row)
-        self._drafts_by_article: dict[UUID, EntryDraft] = {}
+        self._entry_by_article: dict[UUID, int] = {}
+        self._entry_by_key: dict[bytes, int] = {}
         self._resolved: dict[int, _Resolved] = {}
 
     def resolve(self) -> list[_Resolved]:
@@ -161,7 +162,7 @@ class _Resolver:
 
     def _unclaimed(self, rows: Sequence[Seen]) -> list[Seen]:
         """The rows of the first article that no entry of the document has."""
-        free = [row for row in rows if row.article_id not in self._drafts_by_article]
+        free = [row for row in rows if row.article_id not in self._entry_by_article]
         return [row for row in free if row.article_id == free[0].article_id]
 
     def _renamed(self, waiting: Sequence[int]) -> None:
@@ -175,7 +176,7 @@ class _Resolver:
                     row = self._seen.get(key)
                     if (
                         row is not None
-                        and row.article_id not in self._drafts_by_article
+                        and row.article_id not in self._entry_by_article
                         and is_like(row, draft)
                     ):
                         self._claim(number, row.article_id, rows=(row,))
@@ -193,18 +194,21 @@ class _Resolver:
         Then, and for a new article, the next evidence whose article is free identifies it.
         """
         draft, name = self._feed.drafts[number], self._names[number]
-        earlier = None if identity is None else self._drafts_by_article.get(identity)
-        if identity is None or (earlier is not None and not are_copies(earlier, draft)):
+        namesake = self._entry_by_key.setdefault(name.key, number)
+        if namesake != number:  # one name is one entry, listed twice
+            identity, rows, is_recognised = self._resolved[namesake].article_id, (), False
+        earlier = None if identity is None else self._entry_by_article.get(identity)
+        if identity is None or (earlier is not None and not self._are_copies(earlier, number)):
             rows, is_recognised = (), False
             for identity in self._identities(draft, name):
-                earlier = self._drafts_by_article.get(identity)
-                if earlier is not None and are_copies(earlier, draft):
+                earlier = self._entry_by_article.get(identity)
+                if earlier is not None and self._are_copies(earlier, number):
                     break
                 if earlier is None and identity not in self._rows_by_article:
                     break
         assert identity is not None
         if earlier is None:
-            self._drafts_by_article[identity] = draft
+            self._entry_by_article[identity] = number
         self._resolved[number] = _Resolved(
             draft=draft,
             name=name,
@@ -213,6 +217,11 @@ class _Resolver:
             is_duplicate=earlier is not None,
             is_recognised=is_recognised,
         )
+
+    def _are_copies(self, first: int, second: int) -> bool:
+        if self._names[first].key == self._names[second].key:
+            return True
+        return are_copies(self._feed.drafts[first], self._feed.drafts[second])
 
     def _identities(self, draft: EntryDraft, name: EntryName) -> Iterator[UUID]:
         """The ids that an entry may have, the best first; an id that an earlier entry has is passed over."""
