@@ -169,7 +169,9 @@ def set_(
         raise Refused("options to set", None, "at least one option; `ingest feeds set --help` lists them")
     with app.open_database(settings, name=NAME) as engine:
         if identity is not None:
-            changed = usecases.set_identity(engine, names, None if identity == AUTOMATIC else Evidence(identity))
+            changed = usecases.set_identity(
+                engine, names, None if identity == AUTOMATIC else Evidence(identity)
+            )
         if sets_options:
             changed = usecases.set_options(
                 engine, names, None if change.changes_nothing else change, tags=tag_change

@@ -154,6 +154,7 @@ feeds: Final = Table(
         server_default=text("'{}'::text[]"),
         comment="names by which an operator groups feeds, sorted",
     ),
+    Column(
         "identity",
         Text,
         comment="evidence that an operator chose to identify entries; null: chosen for each document",
