@@ -14,6 +14,7 @@ CANONICAL_VERSION: Final = 2
 
 ``ingest migrate`` then finds the articles that are stored under their former form (docs/decisions/identity.md)."""
 
+HTTPS_PORT: Final = 443
 # An address in canonical spelling: nothing in it can change its host.
 _PLAIN: Final = re.compile(
     r"https?://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(/[A-Za-z0-9/._~!$&'()*+,;=:@-]*)(?:\?([A-Za-z0-9/._~!$&'()*+,;=:@?-]*))?"
@@ -48,6 +49,8 @@ def _canonical(url: str, *, base: str | None, depth: int) -> str | None:
     if parts is None:
         return None
     _, host, port, path, query, fragment = parts
+    if port == HTTPS_PORT:  # http with the port of https: the canonical address has https
+        port = None
     return _compose(host, port_suffix(port), path, query, fragment, depth=depth)
 
 

@@ -159,12 +159,10 @@ def port_suffix(port: int | None) -> str:
 
 
 def _path(path: str) -> str:
-    path = path.replace("\\", "/")
+    path = _escaped(path.replace("\\", "/"), safe="/")  # first, because %2E is a dot
     if "/." in path:
         path = _without_dots(path)
-    if not path.startswith("/"):
-        path = f"/{path}"
-    return _escaped(path, safe="/")
+    return path if path.startswith("/") else f"/{path}"
 
 
 def _without_dots(path: str) -> str:
