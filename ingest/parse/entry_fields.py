@@ -9,7 +9,6 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from ingest.parse import feedparser_adapter
 from ingest.parse.alternates import alternate_links, entry_link
 from ingest.parse.dates import read_usual_date
 from ingest.parse.text_values import OLDEST, optional
