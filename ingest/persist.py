@@ -17,20 +17,23 @@ consumer's is rolled back whole and tried again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
+from uuid import UUID
 
 from ingest import runtime
 from ingest.classify import Classifier, compile_topics
 from ingest.db import article_store, page_fetch, quarantine
 from ingest.db.engine import CONFLICT_RETRY, Conflict, Connection, Engine, Rejected, transaction
 from ingest.errors import Unavailable, Unusable
+from ingest.normalise.rehash import rehashed_versions
 from ingest.revise import DecodedRecord, articles_to_classify, decide_batch, stream_events
 from ingest.runtime import failpoint
 from ingest.story import story_id
-from ingest.types import Article, ArticleChange, Effect, Match, Message, Record, Topic
+from ingest.types import Article, ArticleChange, Effect, Match, Message, Record, StoredArticle, Topic
 from ingest.wire import decode
 
 STAGE: Final = "persist"
@@ -195,5 +198,33 @@ def _decide(
     shared = {decoded.story for decoded in batch if decoded.story != decoded.article.id}
     article_store.lock_stories(connection, shared)
     stored = article_store.load(connection, sightings=[decoded.sighting for decoded in batch], stories=shared)
+    stored = replace(stored, articles=_with_rehashed(connection, batch, stored.articles))
     failpoint("persist.loaded")
     return decide_batch(batch, stored, classify=matches)
+
+
+def _with_rehashed(
+    connection: Connection, batch: Sequence[DecodedRecord], stored: Mapping[UUID, StoredArticle]
+) -> Mapping[UUID, StoredArticle]:
+    """The stored articles, with the hashes that tell a version of other rules from a version of the publisher.
+
+    Only records whose content hash is not stored need them: after an upgrade each article once, later every update.
+    """
+    unknown: defaultdict[UUID, list[Article]] = defaultdict(list)
+    for decoded in batch:
+        article = stored.get(decoded.article.id)
+        if article is not None and decoded.article.content_hash not in article.revisions:
+            unknown[article.id].append(decoded.article)
+    if not unknown:
+        return stored
+    texts = article_store.older_texts(connection, list(unknown))
+    rehashed = {
+        article_id: rehashed_versions(
+            articles, revisions=stored[article_id].revisions, older=texts.get(article_id, ())
+        )
+        for article_id, articles in unknown.items()
+    }
+    return {
+        article_id: replace(article, rehashed=rehashed[article_id]) if rehashed.get(article_id) else article
+        for article_id, article in stored.items()
+    }

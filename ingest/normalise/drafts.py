@@ -19,11 +19,10 @@ from ingest.normalise.fields import (
     MAX_SUMMARY_CHARACTERS,
     MAX_TEXT_CHARACTERS,
     MAX_TITLE_CHARACTERS,
-    clean_names,
     truncate,
 )
-from ingest.normalise.reposts import remove_boilerplate
-from ingest.types import Attribution, Entry, ParsedFeed
+from ingest.normalise.reposts import authors_of, clean_text
+from ingest.types import Attribution, Entry, ParsedFeed, RemovedLine
 from ingest.urls import canonical
 
 TITLE_FROM_TEXT_CHARACTERS: Final = 120
@@ -46,6 +45,7 @@ class EntryDraft:
     html: str
     authors: tuple[str, ...]
     attribution: Attribution | None
+    removed: tuple[RemovedLine, ...]
     fingerprint: bytes
 
 
@@ -131,7 +131,8 @@ def _draft_entry(entry: Entry, *, base: str) -> EntryDraft | None:
         url = canonical(entry.guid)
     summary, text, html = _texts(entry, base=entry.base or url or base)
     title = markup.single_line(entry.title) if entry.title else ""
-    text, attribution = remove_boilerplate(text, title=title, markup=html)
+    story = clean_text(text, title=title, markup=html)
+    text, attribution = story.text, story.attribution
     if not title:
         beginning = truncate(" ".join(text.split()), TITLE_FROM_TEXT_CHARACTERS, mark="…")
         title = beginning or url or (entry.link or "")
@@ -140,10 +141,8 @@ def _draft_entry(entry: Entry, *, base: str) -> EntryDraft | None:
     named = entry if entry.guid or entry.link or entry.title else replace(entry, title=title)
     title, text = truncate(title, MAX_TITLE_CHARACTERS), truncate(text, MAX_TEXT_CHARACTERS)
     if summary and summary != text:
-        summary = remove_boilerplate(summary, title=title, markup="")[0]
-    authors = clean_names(entry.authors)
-    if attribution is not None and attribution.author is not None:
-        authors = (attribution.author,)  # the entry names who reposted the text
+        summary = clean_text(summary, title=title, markup="").text
+    authors = authors_of(entry.authors, story)
     return EntryDraft(
         entry=entry,
         key=entry_key(named),
@@ -156,6 +155,7 @@ def _draft_entry(entry: Entry, *, base: str) -> EntryDraft | None:
         html=html,
         authors=authors,
         attribution=attribution,
+        removed=story.removed,
         fingerprint=entry_fingerprint(
             link=url or entry.link,
             title=title,
