@@ -196,7 +196,7 @@ RULES: Final = (
             "please subscribe sign get want receive join never don enter stay support thank click "
             "newsletter abonnieren melden abonnez inscrivez s'abonner suscríbete suscríbase inscreva "
             "assine iscriviti подпишитесь подписывайтесь подписаться підписуйтесь підпишіться абонирайте "
-            "구독 订阅 訂閱 メルマガ subskrybuj zapisz"
+            "구독 뉴스레터 订阅 訂閱 メルマガ subskrybuj zapisz"
         ),
         lines=(
             (
@@ -346,7 +346,7 @@ RULES: Final = (
                 r"(?:alle\srechte\svorbehalten|tous\sdroits\sréservés|todos\slos\sderechos\sreservados|tutti\si\sdiritti"
                 r"\s(?:sono\s)?riservati|todos\sos\sdireitos\sreservados|все\sправа\sзащищены|(?:усі|всі)\sправа\sзахищено"
                 r"|(?:усі|всі)\sправа\sзахищені|всички\sправа\sзапазени|wszelkie\sprawa\szastrzeżone|tüm\shakları\ssaklıdır"
-                r"|her\shakkı\ssaklıdır|جميع\sالحقوق\sمحفوظة)(?:[.,\s][^\n.]{0,60})?"
+                r"|her\shakkı\ssaklıdır|جميع\sالحقوق\sمحفوظة)(?:[.,]?\s(?P<owner>[^\n]{2,60}))?"
             ),
             (
                 r"(?:版权所有|版權所有)[^\n。]{0,40}|(?:未经|未經)(?:授权|授權|许可|許可)[^\n。]{0,16}(?:转载|轉載|使用)[^\n。]{0,16}"

@@ -44,7 +44,7 @@ _ONLY_ROLE: Final = re.compile(
     re.IGNORECASE,
 )
 _SPECIAL_TO: Final = re.compile(
-    r"(?:\s*[,|–—-]\s*|\s+)(?:special\sto|for|exclusive\sto)\s(?:the\s)?[A-Z][^\n,;]{1,60}\Z"
+    r"(?:\s*[,|–—-]\s*|\s+)(?i:special\sto|exclusive\sto)\s(?:the\s)?[A-Z][^\n,;]{1,60}\Z"
 )
 _ADDRESS: Final = r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}"
 _MAILBOX: Final = re.compile(rf"\s*[<(\[]?(?:mailto:)?{_ADDRESS}[>)\]]?\s*")

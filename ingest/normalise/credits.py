@@ -131,14 +131,14 @@ def _wire_credits(first: Sequence[str], last: Sequence[str]) -> Iterator[Credit]
     for line in first:
         yield from _dateline(line)
         yield from credit_line(line)
-        for match in _BRACKETED.finditer(line):
-            if "=" in match["agencies"]:
-                yield from _wire(match["agencies"], match[0])
+        for picture in _BRACKETED.finditer(line):
+            if "=" in picture["agencies"]:
+                yield from _wire(picture["agencies"], picture[0])
     for line in last:
         yield from credit_line(line)
-        match = _AT_END.search(line)
-        if match is not None:
-            yield from _wire(match["agencies"] or match["last"], line)
+        ending = _AT_END.search(line)
+        if ending is not None:
+            yield from _wire(ending["agencies"] or ending["last"], line)
 
 
 def _dateline(line: str) -> Iterator[Credit]:

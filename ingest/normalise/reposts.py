@@ -36,12 +36,13 @@ _ASIDE: Final = re.compile(
 )
 _TRAILER: Final = re.compile(
     r"(?P<before>^|[.!?…。\"”’»)\]]|\.\.\.)?\s*(?P<trailer>\[(?:…|\.\.\.)\]|(?:…|\.\.\.)?\s*"
-    r"(?:Continue\s[Rr]eading|Read\s[Mm]ore|READ\sMORE|Read\sthe\s[Ff]ull\s(?:[Ss]tory|[Aa]rticle)|Читать\sдалее"
-    r"|Weiterlesen|Lire\sla\ssuite|Leer\smás|Leia\smais|Leggi\stutto)\s*(?:»|→|…|\.\.\.|>+)?)\s*\Z"
+    r"(?:Continue\s[Rr]eading|Read\s[Mm]ore|READ\sMORE|Read\sthe\s[Ff]ull\s(?:[Ss]tory|[Aa]rticle)"
+    r"|Читать\sдалее|Weiterlesen|Lire\sla\ssuite|Leer\smás|Leia\smais|Leggi\stutto)"
+    r"\s*(?:»|→|…|\.\.\.|>+)?)\s*\Z"
 )
 _TRAILER_ENDS: Final = (
-    "]", "reading", "more", "story", "article", "»", "→", "…", "...", ">", "далее", "weiterlesen", "suite", "más", "mais",
-    "tutto",
+    "]", "reading", "more", "story", "article", "»", "→", "…", "...", ">",
+    "далее", "weiterlesen", "suite", "más", "mais", "tutto",
 )  # fmt: skip
 """Ends of a folded text without trailing white space: a text with another end has no trailer."""
 
