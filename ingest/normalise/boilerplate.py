@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from ingest.normalise.agencies import is_agency
 from ingest.normalise.boilerplate_rules import LINE_CHARACTERS, RULES, Place, Rule
 from ingest.normalise.names import is_name
 
@@ -134,14 +135,14 @@ def _is_credit(part: str) -> bool:
 def _is_owner(text: str) -> bool:
     """Return whether the text is empty, marks aside, or a name; "by" may stand before it."""
     stripped = _BY.sub("", text.strip(_MARKS))
-    return not stripped or is_name(stripped, words=_OWNER_WORDS)
+    return not stripped or is_agency(stripped) or is_name(stripped, words=_OWNER_WORDS)
 
 
 _CHECKS: Final[Mapping[str, Callable[[str], bool]]] = {
     "headline": is_headline,
     "name": lambda text: _is_owner(_ROLES.sub("", text)),
     "place": _is_owner,
-    "owner": _is_owner,
+    "owner": lambda text: _is_owner(_CLOSED_REST.sub("", text, count=1)),
     "rest": lambda text: _is_owner(_CLOSED_REST.sub("", text, count=1)),
     "credits": lambda text: all(_is_credit(part) for part in _CREDIT_SEPARATOR.split(text)),
     "reserved": bool,

@@ -30,6 +30,7 @@ def _phrase(limit: int) -> str:
 HEADLINE: Final = r"(?P<headline>\S[^\n]{2,220})"
 NAME: Final = r"(?P<name>\S[^\n]{1,100}?)"
 _URL: Final = r"(?:https?://|www\.)\S{3,300}|\b[\w-]{2,60}\.(?:com|org|net|tv|ru|de|fr|kr|jp|cn|uk|eu|info|news)(?:/\S{0,200})?"
+_DOMAIN: Final = r"(?:www\.)?[\w-]{1,63}(?:\.[\w-]{2,63}){1,3}(?:/\S{0,200})?"
 _ADDRESS: Final = r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}"
 _KINDS: Final = (
     "article|story|post|piece|report|essay|column|commentary|analysis|interview|page|content|text|source"
@@ -70,10 +71,11 @@ RULES: Final = (
     Rule(
         name="read-more",
         words=(
-            "watch read view see continue keep also more click tap lesen weiterlesen mehr lire en leer lea leia "
-            "ler saiba leggi читать читайте подробнее далее полностью полный читати докладніше детальніше "
-            "прочетете 続きを読む 続き 阅读全文 閱讀全文 继续阅读 查看全文 查看原文 阅读原文 기사 더 전문 "
-            "اقرأ للمزيد czytaj więcej devamı"
+            "seguir continúa continuar continua continuer to please already visit listen lees les läs "
+            "læs lue watch read view see continue keep also more click tap lesen weiterlesen mehr lire "
+            "en leer lea leia ler saiba leggi читать читайте подробнее далее полностью полный читати "
+            "докладніше детальніше прочетете 続きを読む 続き 阅读全文 閱讀全文 继续阅读 查看全文 "
+            "查看原文 阅读原文 기사 더 전문 اقرأ للمزيد czytaj więcej devamı"
         ),
         lines=(
             (
@@ -101,16 +103,25 @@ RULES: Final = (
             ),
             (
                 r"(?:lire\s(?:la\ssuite|plus|l['’]article\scomplet|l['’]intégralité)|en\slire\splus|en\ssavoir\splus)"
-                r"(?:\s(?:sur|ici)\b[\w\s.-]{0,40})?"
+                r"(?:\s(?:sur|ici)(?:\s(?P<name>[^\n]{2,40}))?)?"
             ),
-            r"(?:leer|lea)\s(?:más|el\sartículo\scompleto|la\snota\scompleta)(?:\s(?:en|aquí)\b[\w\s.-]{0,40})?",
-            r"(?:leia|ler|saiba)\s(?:mais|a\smatéria\scompleta|o\sartigo\scompleto)(?:\s(?:em|no|na|aqui)\b[\w\s.-]{0,40})?",
-            r"leggi\s(?:tutto|di\spiù|anche|l['’]articolo\scompleto)(?:\s(?:su|qui)\b[\w\s.-]{0,40})?",
-            r"(?:читать|читайте)\s(?:далее|дальше|полностью|подробнее|полную\sверсию)(?:\s(?:на|в)\s[\w«».\s-]{2,40})?",
-            r"(?:подробнее|далее|полностью)(?:\s(?:на\sсайте|в\sисточнике|по\sссылке|тут|здесь)\b[\w«».\s-]{0,40})?",
-            r"полный\sтекст\s(?:статьи\s)?(?:на\sсайте|по\sссылке|здесь)\b[\w«».\s-]{0,40}",
-            r"читати\s(?:далі|повністю|більше)(?:\sна\s[\w«».\s-]{2,40})?|докладніше|детальніше",
-            r"прочетете\s(?:още|повече)(?:\s(?:тук|на|в)\b[\w.\s-]{0,40})?",
+            r"(?:leer|lea)\s(?:más|el\sartículo\scompleto|la\snota\scompleta)(?:\s(?:en|aquí)(?:\s(?P<name>[^\n]{2,40}))?)?",
+            r"(?:leia|ler|saiba)\s(?:mais|a\smatéria\scompleta|o\sartigo\scompleto)(?:\s(?:em|no|na|aqui)(?:\s(?P<name>[^\n]{2,40}))?)?",
+            r"leggi\s(?:tutto|di\spiù|anche|l['’]articolo\scompleto)(?:\s(?:su|qui)(?:\s(?P<name>[^\n]{2,40}))?)?",
+            r"(?:читать|читайте)\s(?:далее|дальше|полностью|подробнее|полную\sверсию)(?:\s(?:на|в)(?:\sсайте)?(?:\s(?P<name>[^\n]{2,40}))?)?",
+            r"(?:подробнее|далее|полностью)(?:\s(?:на\sсайте|в\sисточнике|по\sссылке|тут|здесь)(?:\s(?P<name>[^\n]{2,40}))?)?",
+            r"полный\sтекст\s(?:статьи\s)?(?:на\sсайте|по\sссылке|здесь)(?:\s(?P<name>[^\n]{2,40}))?",
+            r"читати\s(?:далі|повністю|більше)(?:\sна(?:\s(?P<name>[^\n]{2,40}))?)?|докладніше|детальніше",
+            r"прочетете\s(?:още|повече)(?:\s(?:тук|на|в)(?:\s(?P<name>[^\n]{2,40}))?)?",
+            r"(?:seguir\sleyendo|continúa\sleyendo|continuar\slendo|continue\slendo|continua\sa\sleggere|continuer\sla\slecture)",
+            (
+                r"(?:to\scontinue\sreading,?\s)?please\s(?:subscribe\sor\slog\sin|log\sin(?:\sor\ssubscribe)?)|to\scontinue\sreading,?"
+                r"\splease\s(?:subscribe|log\sin|sign\sin)(?:\sor\s(?:subscribe|log\sin|sign\sin))?"
+            ),
+            r"already\sa\s(?:subscriber|member)\s?\??\s(?:log|sign)\sin(?:\shere)?",
+            rf"visit\sour\s(?:web\s?site|site|homepage)(?:\sfor\s{_phrase(40)})?",
+            r"(?:listen\sto\s(?:this\s)?article)(?:\s\(?\d{1,3}\s(?:min|minutes?)\)?)?",
+            r"lees\s(?:verder|meer)|les\smer|läs\smer|læs\smere|lue\slisää",
             r"(?:続きを読む|続きはこちら|阅读全文|閱讀全文|继续阅读|繼續閱讀|查看全文|查看原文|阅读原文)",
             r"(?:기사\s?(?:전문|원문|더)\s?보기|더\s?보기|전문\s?보기)",
             r"(?:اقرأ\sالمزيد|للمزيد)",
@@ -120,10 +131,11 @@ RULES: Final = (
     Rule(
         name="related",
         words=(
-            "related recommended see also read more suggested you editor lesen siehe auch mehr lire voir "
-            "à leer lea ver leia veja leggi читайте смотрите материалы читай похожие по також дивіться "
-            "прочетете вижте 関連 関連記事 相关 相关阅读 相关报道 相关新闻 相關 推荐 推荐阅读 延伸阅读 "
-            "延伸閱讀 관련 관련기사 ▶ اقرأ شاهد مواضيع czytaj zobacz"
+            "lees läs les læs citește ayrıca přečtěte related recommended see also read more suggested "
+            "you editor lesen siehe auch mehr lire voir à leer lea ver leia veja leggi читайте смотрите "
+            "материалы читай похожие по також дивіться прочетете вижте 関連 関連記事 相关 相关阅读 "
+            "相关报道 相关新闻 相關 推荐 推荐阅读 延伸阅读 延伸閱讀 관련 관련기사 ▶ اقرأ شاهد مواضيع "
+            "czytaj zobacz"
         ),
         lines=(
             (
@@ -147,16 +159,19 @@ RULES: Final = (
             rf"(?:関連記事|関連ニュース|関連|相关阅读|相关报道|相关新闻|相關新聞|推荐阅读|延伸阅读|延伸閱讀)\s?[:：]\s?{HEADLINE}?",
             rf"(?:관련\s?기사|관련\s?뉴스)\s?[:：]?\s?{HEADLINE}?",
             rf"(?:اقرأ\sأيضا|اقرأ\sأيضًا|شاهد\sأيضا|مواضيع\sذات\sصلة)\s?[:：]\s?{HEADLINE}?",
+            rf"(?:lees\sook|läs\sockså|les\sogså|læs\sogså|citește\sși|ayrıca\sokuyun|přečtěte\ssi\stéž)\s?[:：]\s?{HEADLINE}",
             rf"(?:czytaj\stakże|zobacz\stakże|czytaj\steż)\s?[:：]\s?{HEADLINE}",
         ),
     ),
     Rule(
         name="share",
         words=(
-            "share tweet print email visit subscribe watch get check facebook twitter instagram e pin "
-            "follow like find leave add post comments comment no join teilen artikel partager compartir "
-            "compartilhar condividi поделиться поделитесь поширити следите 공유 分享 分享到 シェア "
-            "フォロー kommentare commentaires udostępnij"
+            "click download diesen auf suivez síguenos síganos siga seguici folgen volg obserwuj "
+            "sledujte följ следвайте последвайте подписывайтесь слідкуйте bizi تابعنا compartilhe "
+            "partagez 扫描 扫码 欢迎 关注 share tweet print email visit subscribe watch get check "
+            "facebook twitter instagram e pin follow like find leave add post comments comment no join "
+            "teilen artikel partager compartir compartilhar condividi поделиться поделитесь поширити "
+            "следите 공유 分享 分享到 シェア フォロー kommentare commentaires udostępnij"
         ),
         lines=(
             (
@@ -178,6 +193,29 @@ RULES: Final = (
                 rf"(?:our\s)?{_NETWORKS}(?:(?:\s?[:,&]|\sand|,\sand|\sor)?\s?(?:like\sus\s|follow\sus\s)?(?:on\s)?"
                 rf"(?:{_NETWORKS}|@\w{{1,30}}|{_URL})){{0,8}}"
             ),
+            rf"(?:click\sto\s)?(?:share|tweet|print|e-?mail)\son\s{_NETWORKS}(?:\s\(opens\sin\snew\swindow\))?",
+            r"click\sto\s(?:share|print|e-?mail)\b[^\n.,]{0,60}\(opens\sin\snew\swindow\)",
+            rf"(?:like|follow)\sus\son\s{_NETWORKS}\sto\s(?:see|get|read)\s(?:similar|more|our)\s\w{{1,12}}(?:\s\w{{1,12}})?",
+            rf"join\s(?:our|the)\s{_NETWORKS}\s(?:channel|group|community)(?:\s(?:here|now))?",
+            (
+                r"(?:download|get)\sour\s(?:free\s)?app(?:\s(?:from|on|in)\s(?:the\s)?(?:app\sstore|google\splay|ios|android)"
+                r"(?:\s(?:or|and)\s(?:the\s)?(?:app\sstore|google\splay|ios|android))?)?"
+            ),
+            rf"(?:diesen\sartikel\steilen|teilen\ssie\sdiesen\sartikel|artikel\steilen|auf\s{_NETWORKS}\steilen)",
+            (
+                rf"(?:suivez-nous|síguenos|síganos|siga-nos|seguici|folgen\ssie\suns|volg\sons|obserwuj\snas|sledujte\snás|följ\soss"
+                rf"|следвайте\sни|последвайте\sни|подписывайтесь\sна\sнас|следите\sза\sнами|слідкуйте\sза\sнами|bizi\stakip\sedin|تابعنا)"
+                rf"\s(?:sur|en|no|na|em|su|auf|op|w|на|в|във|у|во|på|على)\s(?:{_NETWORKS}|facebooku|instagramie|فيسبوك|تويتر|تلغرام)"
+                rf"(?:(?:,|\s(?:et|y|e|und|en|i|и|і|و)(?:\s(?:no|na|en|sur|в|на))?)\s?{_NETWORKS}){{0,6}}"
+            ),
+            (
+                rf"(?:compartir|compartilhar|compartilhe|condividi|partager|partagez)(?:\s(?:en|no|su|sur)\s{_NETWORKS}"
+                r"|\s(?:esta\snotícia|esta\snoticia|este\sartigo|este\sartículo|questo\sarticolo|cet\sarticle))?"
+            ),
+            (
+                r"(?:扫描|扫码|長按|长按)[^\n。，]{0,12}二维码[^\n。]{0,20}|(?:欢迎|歡迎)?(?:关注|關注)(?:我们|本报|本站|本刊)[^\n。，]{0,12}"
+                r"(?:微信|微博|公众号|公眾號)[^\n。，]{0,6}"
+            ),
             r"follow\s@\w{1,30}(?:\son\s\w{1,12})?",
             (
                 r"leave\sa\s(?:comment|reply)|(?:add|post)\s(?:a|your)\scomment|(?:no\s)?comments?(?:\s(?:are\s)?closed)?"
@@ -193,10 +231,11 @@ RULES: Final = (
     Rule(
         name="newsletter",
         words=(
-            "please subscribe sign get want receive join never don enter stay support thank click "
-            "newsletter abonnieren melden abonnez inscrivez s'abonner suscríbete suscríbase inscreva "
-            "assine iscriviti подпишитесь подписывайтесь подписаться підписуйтесь підпишіться абонирайте "
-            "구독 뉴스레터 订阅 訂閱 メルマガ subskrybuj zapisz"
+            "اشترك bültenimize schrijf anmäl tilmeld please subscribe sign get want receive join never "
+            "don enter stay support thank click newsletter abonnieren melden abonnez inscrivez "
+            "s'abonner suscríbete suscríbase inscreva assine iscriviti подпишитесь подписывайтесь "
+            "подписаться підписуйтесь підпишіться абонирайте 구독 뉴스레터 订阅 訂閱 メルマガ "
+            "subskrybuj zapisz"
         ),
         lines=(
             (
@@ -215,11 +254,18 @@ RULES: Final = (
             r"(?:please\s)?(?:subscribe|sign\sup)(?:\s(?:now|today|here|below))?",
             rf"get\s(?:our|the)\s{_phrase(60)}\bnewsletters?{_HERE}",
             (
+                r"(?![^\n]*\b(?:said|says|warns?|warned|told|wrote|police|will|could|may)\b)"
                 r"(?:sign\sup|subscribe|get|receive|join|enter|want|stay|start)\b[^\n.!?]{0,120}"
                 r"\b(?:in|to|into)\syour\s(?:e-?mail\s)?inbox\b[^\n.!?]{0,60}(?:[.!?]\s(?:sign\sup(?:\s(?:here|now|today))?"
                 r"|(?:sign\sup\s)?by\ssigning\sup,?\syou\sagree\sto\sour\sprivacy\s(?:policy|notice))){0,2}"
             ),
             r"(?:never|don['’]t)\smiss\s(?:a|an|another|our|any)\s(?:\w+\s){0,2}(?:story|stories|update|news|thing|post|article)",
+            r"sign\sup\shere\sfor\s(?:the|our)\b[^\n!?]{0,80}\bnewsletters?",
+            r"enter\syour\se-?mail(?:\saddress)?\sto\s(?:subscribe|sign\sup|receive|get)\b[^\n,;!?]{0,120}",
+            (
+                r"(?:اشترك\sفي\sنشرتنا(?:\sالإخبارية|\sالبريدية)?|bültenimize\s(?:abone|kayıt)\solun|schrijf\sje\sin\svoor\sonze"
+                r"\snieuwsbrief|anmäl\sdig\still\svårt\snyhetsbrev|tilmeld\sdig\svores\snyhedsbrev)"
+            ),
             r"newsletter(?:\ssign[\s-]?up|\sabonnieren|\sbestellen)?",
             r"(?:abonnieren\ssie|melden\ssie\ssich|jetzt)\b[^\n.!?]{0,60}\bnewsletter\b[^\n.!?]{0,30}",
             (
@@ -248,21 +294,22 @@ RULES: Final = (
     Rule(
         name="cookie-notice",
         words=(
-            "this our we by privacy cookie cookies accept terms diese wir datenschutz ce nous este "
-            "utilizamos questo мы этот сайт продолжая политика 本网站 当サイト datenschutzerklärung "
-            "impressum agb"
+            "ta 本网站使用 本网站 本站使用 本站 please nous this our we by privacy cookie cookies "
+            "accept terms diese wir datenschutz ce este utilizamos questo мы этот сайт продолжая "
+            "политика 当サイト datenschutzerklärung impressum agb"
         ),
         lines=(
             (
                 r"(?:(?:this|our)\s(?:web\s?site|site|page)\suses|(?:we|we\sand\sour\spartners|our\spartners)\suse)\s"
                 r"(?:\w+\s){0,3}cookies\b(?=[^\n]*\b(?:your?|our)\b)(?=[^\n]*\b(?:experience|opt[\s-]out|consent|accept|agree"
                 r"|browsing|traffic|preferences|privacy\spolicy|settings|advertis\w+|content)\b)"
-                r"(?![^\n]*\b(?:said|court|ruled|judge|told|according|minister|regulator|lawsuit)\b)[^\n]{0,460}"
+                r"(?![^\n]*\b(?:said|court|ruled|judge|told|according|minister|regulator|lawsuit"
+                r"|reads|wrote|stated|says)\b)(?![^\n]*[”\"»],?\s*\w)[^\n]{0,460}"
             ),
             (
                 r"by\s(?:continuing|using|browsing|clicking|closing)\b[^\n]{0,100}\byou\s(?:agree|accept|consent)\b"
                 r"(?=[^\n]*\b(?:cookies|privacy\s(?:policy|notice)"
-                r"|terms\s(?:of|and))\b)(?![^\n]*\b(?:said|told|says)\b)[^\n]{0,200}"
+                r"|terms\s(?:of|and))\b)(?![^\n]*\b(?:said|told|says|reads|wrote)\b)(?![^\n]*[”\"»],?\s*\w)[^\n]{0,200}"
             ),
             (
                 r"(?:privacy|cookies?|privacy\s(?:&|and)\scookies?)\s(?:policy|notice|settings)"
@@ -274,6 +321,11 @@ RULES: Final = (
                 r"(?:diese\s(?:web)?(?:site|seite)\s(?:verwendet|nutzt)|wir\s(?:verwenden|nutzen))\scookies\b"
                 r"(?=[^\n]*\b(?:sie|ihre|ihnen|ihr)\b)[^\n]{0,300}"
             ),
+            r"wir\s(?:verwenden|nutzen)\scookies\sund\sähnliche\stechnologien\b[^\n]{0,200}",
+            r"nous\sutilisons\sdes\scookies\safin\sde\s[^\n]{0,80}\b(?:notre\ssite|audience)\b[^\n]{0,80}",
+            r"ta\sstrona\s(?:używa|korzysta\sz)\s(?:plików\s)?cookies?\b[^\n]{0,120}",
+            r"本(?:网站|網站|站)使用\s?cookies?[^\n]{0,60}|当(?:サイト|ウェブサイト)では?、?\s?cookieを使用し[^\n]{0,80}",
+            r"please\senable\s(?:javascript|cookies)(?:\sto\s[^\n.,]{2,60})?",
             r"datenschutz(?:erklärung|hinweise)?|impressum|agb",
             r"(?:ce\ssite\sutilise|nous\sutilisons)\s(?:des\s)?cookies\b(?=[^\n]*\b(?:vous|votre|vos)\b)[^\n]{0,300}",
             (
@@ -291,7 +343,7 @@ RULES: Final = (
     ),
     Rule(
         name="video",
-        words=("watch this"),
+        words="watch this",
         lines=(
             (
                 r"watch\sthis\s(?:report|video|clip|episode|segment|interview)\s(?:from|by|of|with)\s"
@@ -306,9 +358,9 @@ RULES: Final = (
     Rule(
         name="advertisement",
         words=(
-            "advertisement advertisements ad advertising sponsored promoted story article scroll continue "
-            "anzeige werbung publicité publicidad publicidade pubblicità реклама 广告 廣告 広告 광고 "
-            "إعلان reklama loading"
+            "advertisement advertisements ad advertising sponsored promoted story article scroll "
+            "continue anzeige werbung publicité publicidad publicidade pubblicità реклама 广告 廣告 "
+            "広告 광고 إعلان reklama loading"
         ),
         lines=(
             r"advertisements?|sponsored(?:\s(?:content|post|by))?|promoted(?:\scontent)?|ad|advertising",
@@ -327,20 +379,23 @@ RULES: Final = (
     Rule(
         name="copyright",
         words=(
-            "© ⓒ c copyright all alle tous todos tutti todos все усі всі всички 版权所有 版權所有 "
-            "未经授权 未經授權 本文版权 저작권자 무단 무단전재 무단복제 無断転載 禁無断転載 無断 جميع "
-            "wszelkie tüm her this reproduction"
+            "riproduzione © ⓒ c copyright all alle tous todos tutti все усі всі всички 版权所有 "
+            "版權所有 未经授权 未經授權 本文版权 저작권자 무단 무단전재 무단복제 無断転載 禁無断転載 "
+            "無断 جميع wszelkie tüm her this reproduction"
         ),
         lines=(
             (
-                rf"(?:(?:©|ⓒ|\(c\)|copyright)\s?){{1,3}}(?:{NAME}[,.]?\s)?(?:19|20)\d\d(?:\s?[-–]\s?(?:(?:19|20)\d\d))?"
+                rf"(?:(?:©|ⓒ|\(c\)|copyright)\s?){{1,3}}(?:(?:(?<=©)|(?<=©\s)|(?<=ⓒ\s)|(?<=\(c\)\s)|by\s){NAME}[,.]?\s)?(?:19|20)\d\d(?:\s?[-–]\s?(?:(?:19|20)\d\d))?"
                 r"(?P<rest>[^\n]{0,200})"
             ),
             (
-                r"(?:(?:©|ⓒ|\(c\)|copyright)\s?){1,3}(?P<owner>[^\n]{2,60}?)(?P<reserved>\.?\s(?:all\srights\sreserved.{0,20}"
+                r"(?:(?:copyright\s?)?(?:©|ⓒ)\s?(?:copyright\s?)?|copyright\sby\s|(?:\(c\)|copyright)\s(?=[^\n]*reserved))"
+                r"(?P<owner>[^\n]{2,60}?)(?P<reserved>\.?\s(?:all\srights\sreserved.{0,20}"
                 r"|무단\s?전재[^\n]{0,60}))?"
             ),
             r"all\srights\sreserved(?:\.\s?this\smaterial\smay\snot\sbe\spublished[^\n]{0,80}|\sby\s[^\n.]{2,50})?",
+            r"riproduzione\sriservata(?:\s?©?\s?(?:copyright\s)?(?P<owner>[^\n]{2,40}))?",
+            r"©\sdpa(?:-infocom)?(?:,\sdpa:[\d-]{6,30}/\d{1,3})?",
             r"this\smaterial\smay\snot\sbe\s(?:published|reproduced)[^\n]{0,100}",
             (
                 r"(?:alle\srechte\svorbehalten|tous\sdroits\sréservés|todos\slos\sderechos\sreservados|tutti\si\sdiritti"
@@ -361,21 +416,24 @@ RULES: Final = (
     ),
     Rule(
         name="contact",
-        words="* contact 기사제보 기사 제보 제보는 report",
+        words="got have * contact 기사제보 기사 제보 제보는 report",
         marks=("@", "제보"),
         lines=(
             rf"(?:contact(?:\sus)?(?:\sat)?\s?:?\s?)?{_ADDRESS}",
             rf"(?:\w{{2,5}}\s?기자\s?=?\s?)?{_ADDRESS}",
             rf"[\uac00-\ud7a3]{{2,5}}\s?(?:기자|특파원|인턴기자)\s?[(（]?{_ADDRESS}[)）]?",
             r"기사\s?제보\s?(?:및|는|[:：=]|카카오톡|하기)[^\n]{0,100}",
+            rf"(?:got|have)\sa\s(?:news\s)?tip\s?\?\s[^\n.?]{{2,60}}\s{_ADDRESS}",
             r"제보는\s카카오톡\s[^\n]{1,30}",
         ),
         limit=160,
     ),
     Rule(
         name="reporting-credits",
-        words=("reporting writing editing additional compiled translated with by edited written"),
+        words="* reporting writing editing additional compiled translated with by edited written",
+        marks=("additional reporting by",),
         lines=(
+            rf"{NAME};\sadditional\sreporting\sby\s(?P<place>[^\n;,]{{2,60}})",
             (
                 r"(?P<credits>(?:additional\s)?(?:reporting|writing|editing|translation|compiled|edited|written|translated)"
                 r"(?:\s(?:and|,)?\s?(?:additional\s)?(?:reporting|writing|editing))?\sby\s[^\n]{3,300})"
@@ -385,13 +443,34 @@ RULES: Final = (
         place=Place.END,
     ),
     Rule(
+        name="notice",
+        words="disclaimer this the opinions views 끝 责任编辑 責任編輯 编辑 編輯 from",
+        lines=(
+            (
+                r"(?:disclaimer:\s)?(?:the\s)?(?:views|opinions)(?:\s(?:and|&)\s(?:views|opinions))?\sexpressed\b[^\n]{0,60}\b(?:are"
+                r"|belong)\s[^\n]{0,60}\b(?:author|authors|columnists|writer|own|alone)\b[^\n]{0,120}"
+            ),
+            r"this\sis\sa\s(?:sponsored|paid|promoted)\s(?:post|article|story|content)",
+            r"\(끝\)|끝",
+            r"[（(]?(?:责任编辑|責任編輯|编辑|編輯)\s?[：:]\s?[^\n，。）)]{2,12}[）)]?",
+            r"from\sour\s(?:\w{2,12}\s)?desk",
+        ),
+        place=Place.EDGES,
+    ),
+    Rule(
         name="contributors",
-        words="*",
+        words="this with mit con com avec source sources *",
         marks=("contributed to this", "contributed reporting", "ontributing:"),
         lines=(
             rf"{NAME}\s(?:also\s)?contributed\s(?:reporting\s)?(?:to|for)\sthis\s(?:{_KINDS})(?:\sfrom\s(?P<place>[^\n]{{2,60}}?))?",
             rf"{NAME}\scontributed\sreporting(?:\sfrom\s(?P<place>[^\n]{{2,60}}?))?",
             rf"contributing:\s{NAME}",
+            (
+                rf"(?:this\s(?:{_KINDS})\s(?:includes|contains)\s(?:material|reporting|information)\sfrom|with\s(?:material|reporting"
+                rf"|information|files|inputs)\s(?:from|by)|mit\s(?:material|informationen)\s(?:der|von|des)|con\sinformación\sde"
+                rf"|com\sinformações\sd[aeo]s?|avec|con\smateriale)\s{NAME}"
+            ),
+            rf"(?:sources?\sinclude|sources?\sfor\sthis\s(?:{_KINDS})\sinclude)\s?:\s{_DOMAIN}(?:,\s{_DOMAIN}){{0,12}}",
         ),
         limit=300,
     ),
@@ -411,13 +490,13 @@ RULES: Final = (
     Rule(
         name="picture-credit",
         words=(
-            "photo photos image picture foto fotos фото imagen immagine bild 사진 그래픽 写真 图 图片 "
-            "photograph"
+            "picture crédit снимка fot photo photos image foto fotos фото imagen immagine bild 사진 "
+            "그래픽 写真 图 图片 photograph"
         ),
         lines=(
             (
-                r"(?:photos?|image|picture|foto|фото|imagen|immagine|bild|사진|그래픽|写真|图片?)"
-                rf"(?:\s(?:credit|courtesy|by|of|source))?\s?[:：=/]\s?{NAME}"
+                r"(?:photos?|image|picture|crédit\sphoto|foto|fot\.|фото|снимка|imagen|immagine|bild|사진|그래픽|写真|图片?)"
+                rf"(?:(?:\s(?:credit|courtesy|by|of|source))?\s?[:：=/]\s?|(?<=fot\.)\s|\sby\s){NAME}"
             ),
         ),
         limit=100,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ingest.normalise.agencies import is_agency
@@ -46,6 +46,7 @@ class Origin:
     publisher: str
     evidence: str
     rest: str
+    """The line without the evidence."""
 
 
 # Sentences about "this article": more words may follow.
@@ -56,6 +57,7 @@ _SENTENCES: Final = tuple(
         rf"(?i:^\W*{_THIS}\s+by)\s+{_AUTHOR}\s+(?i:(?:was\s+)?(?:originally|first)\s+{_RAN}\s+{_AT})\s+{_PUBLISHER}",
         rf"(?i:^\W*{_THIS}{_BY_THEM}{_WAS}(?:originally|first)\s+{_RAN}\s+{_AT})\s+{_PUBLISHER}",
         rf"(?i:^\W*{_THIS}{_BY_THEM}{_WAS}{_RAN}\s+(?:originally|first)\s+{_AT})\s+{_PUBLISHER}",
+        rf"(?i:^\W*dieser\s+(?:artikel|beitrag|text)\s+(?:erschien|ist)\s+zuerst\s+(?:bei|auf|in|im))\s+{_PUBLISHER}",
         rf"(?i:^\W*{_THIS}{_WAS}{_AGAIN}\s+{_LEAVE}(?:from|by|of))\s+{_PUBLISHER}",
     )
 )
@@ -75,17 +77,40 @@ _NO_CLAUSE: Final = re.compile(
     r"|\s+(?:under|with|and\s+(?:is|was|has\s+been|appears))\b[^.!?,]{0,160})*\s*(?:[.!?)\]]|\Z)",
     re.IGNORECASE,
 )
+_CLAUSE: Final = re.compile(
+    r"\b(?:said|says|told|which|who|whose|whom|but|because|after|while|were|had|will|would|causing|prompting)\b",
+    re.IGNORECASE,
+)
+_HEADLINE_VERB: Final = re.compile(
+    r"\b(?:visits?|visited|says?|said|denies|denied|plans?|wants?|meets?|met|seeks?|faces?|calls?|signs?|signed|sends?|sent|warns?"
+    r"|urges?|vows?|fires?|ends?|opens?|makes?|takes?|gets?|may|will|won['’]t|is|are|was|were|has|have|to|rejects?"
+    r"|agrees?|arrives?|dies|died|kills?|killed|wins?|loses?|leaves?|joins?|tests?|launche[sd]|offers?|rises?|falls?|fell)\b",
+    re.IGNORECASE,
+)
 _SOURCE_LINE: Final = re.compile(
     r"\W*(?P<label>sources?|original source|via|quelle|fuente|fonte|source\s?|bron|źródło|kaynak|источник|източник"
     r"|джерело|출처|来源|來源|出典|المصدر)\s?[:：]\s*(?P<publisher>[^\n]{2,80})",
     re.IGNORECASE,
 )
 _APPEARED_FIRST: Final = re.compile(
-    r"\W*the (?:post|article|story)\s+(?P<title>.{1,400}?)"
-    r"\s+(?P<verb>appeared first|first appeared|originally appeared)\s+(?:on|at|in)\s+(?P<publisher>[^\n]{2,80})",
+    r"\W*(?:the (?:post|article|story)|der beitrag|l['’]article|l['’]articolo|el artículo|la entrada|o post|запись)"
+    r"\s+(?P<title>.{1,400}?)\s+(?P<verb>appeared first|first appeared|originally appeared|erschien zuerst"
+    r"|est apparu en premier|proviene|aparece primero|se publicó primero|apareceu primeiro|впервые появилась)"
+    r"\s+(?:on|at|in|auf|sur|da|en|em|на)\s+(?P<publisher>[^\n]{2,80})",
     re.IGNORECASE,
 )
+# WordPress adds the sentence to a feed's excerpt, on the same line.
+_POST_AT_END: Final = re.compile(
+    r"(?<=[.!?…\]”\"’»)])\s+(?P<post>The post (?P<title>[^\n]{1,300}?) (?P<verb>appeared first)"
+    r" on (?P<publisher>[^\n.]{2,80})\.?)\s*\Z"
+)
 _HINTS: Final = (
+    "zuerst",
+    "proviene",
+    "premier",
+    "primero",
+    "primeiro",
+    "впервые",
     "originally",
     "first",
     "published",
@@ -117,10 +142,12 @@ def find_origin(line: str, *, title: str, markup: str) -> Origin | None:
             match = _APPEARED_FIRST.fullmatch(line)
             if match is not None and _names_this_post(match, title=title, markup=markup):
                 return _origin(None, match["publisher"], line, end=len(line))
+        if (origin := _post_at_end(line, title=title, markup=markup)) is not None:
+            return origin
         for expressions, is_sentence in ((_SENTENCES, True), (_CREDITS, False)):
             for expression in expressions:
                 match = expression.search(beginning)
-                if match is not None and (is_sentence or _NO_CLAUSE.match(line, match.end())):
+                if match is not None and _ends_well(line, match.end(), is_sentence=is_sentence):
                     origin = _of_sentence(match, line)
                     if origin is not None:
                         return origin
@@ -131,6 +158,14 @@ def find_origin(line: str, *, title: str, markup: str) -> Origin | None:
         ):
             return _origin(None, match["publisher"], line, end=len(line))
     return None
+
+
+def _ends_well(line: str, end: int, *, is_sentence: bool) -> bool:
+    """Return whether the words behind an origin are about the origin, and no clause of the story."""
+    if not is_sentence:
+        return _NO_CLAUSE.match(line, end) is not None
+    sentence = _SENTENCE_END.search(line, end)
+    return _CLAUSE.search(line[end : sentence.end() if sentence else len(line)]) is None
 
 
 def has_hint(folded: str) -> bool:
@@ -150,6 +185,17 @@ def publisher_url(publisher: str, markup: str) -> str | None:
     if url is None and publisher.lower().startswith(("http://", "https://")):
         url = canonical(publisher)
     return url
+
+
+def _post_at_end(line: str, *, title: str, markup: str) -> Origin | None:
+    if "appeared first on" not in line:
+        return None
+    match = _POST_AT_END.search(line[-LINE_CHARACTERS:])
+    if match is None or not _names_this_post(match, title=title, markup=markup):
+        return None
+    post = match["post"]
+    origin = _origin(None, match["publisher"], post, end=len(post))
+    return None if origin is None else replace(origin, rest=line[: line.rindex(post)].rstrip())
 
 
 def _of_sentence(match: re.Match[str], line: str) -> Origin | None:
@@ -187,7 +233,7 @@ def _is_source(text: str, *, label: str) -> bool:
         return _OUTLET.fullmatch(text) is not None
     if label.startswith("sources"):
         return False
-    return is_name(text, words=SOURCE_WORDS)
+    return is_name(text, words=SOURCE_WORDS) and not _HEADLINE_VERB.search(text)
 
 
 def _names_this_post(match: re.Match[str], *, title: str, markup: str) -> bool:
@@ -200,7 +246,9 @@ def _names_this_post(match: re.Match[str], *, title: str, markup: str) -> bool:
         return True
     if subject[0] in _QUOTES or publisher_url(match["publisher"].strip(_EDGES), markup) is not None:
         return True
-    return match["verb"].casefold() == "appeared first" and not subject[0].islower()
+    return (
+        match["verb"].casefold() not in ("first appeared", "originally appeared") and not subject[0].islower()
+    )
 
 
 def fold_words(line: str) -> str:

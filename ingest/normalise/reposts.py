@@ -28,6 +28,8 @@ from ingest.types import Attribution, RemovedLine
 __all__ = ["LINE_CHARACTERS", "CleanText", "clean_text"]
 
 MAX_REMOVED: Final = 100
+MIN_ASIDE_WORDS: Final = 4
+"""Words of a headline in brackets; "(See also: Article 5)" refers to the story's own matter."""
 TRAILER_CHARACTERS: Final = 200
 
 _ASIDE: Final = re.compile(
@@ -136,7 +138,7 @@ class _Cleaner:
                 url=publisher_url(origin.publisher, self._markup),
                 evidence=origin.evidence,
             )
-        self._remove("origin", line[: len(line) - len(origin.rest)].strip())
+        self._remove("origin", origin.evidence)
         return origin.rest
 
     def _is_byline_or_credit(self, line: str, number: int) -> bool:
@@ -151,7 +153,7 @@ class _Cleaner:
         return False
 
     def _aside(self, match: re.Match[str]) -> str:
-        if not is_headline(match["headline"]):
+        if not is_headline(match["headline"]) or len(match["headline"].split()) < MIN_ASIDE_WORDS:
             return match[0]
         self._remove("related", match[0].strip())
         return ""

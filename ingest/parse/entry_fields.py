@@ -48,7 +48,7 @@ def to_entry(entry: Any, *, url: str) -> Entry:
     return Entry(
         guid=optional(get(entry, "id")),
         link=_link(entry),
-        title=_as_html(entry.get("title"), get(entry, "title_detail")),
+        title=_title(entry.get("title"), get(entry, "title_detail")),
         summary=_summary(entry),
         content=_content(entry, contents),
         authors=tuple(dict.fromkeys(_authors(authors, author))) if authors or author else (),
@@ -174,15 +174,24 @@ def _image(entry: Any) -> str | None:
 
 
 def _as_html(value: object, detail: Any) -> str | None:
-    """``value`` as HTML: text that the feed declares as plain has its ``<`` and ``&`` escaped, unless it is HTML.
+    """``value`` as HTML: text that the feed declares as plain has its ``<`` and ``&`` escaped, unless it is HTML."""
+    text = optional(value)
+    return as_html(text) if text is not None and _is_plain(value, detail) else text
+
+
+def _title(value: object, detail: Any) -> str | None:
+    """As :func:`_as_html`; tags in a title that is declared as plain are words until the title becomes one line."""
+    text = optional(value)
+    return html.escape(text, quote=False) if text is not None and _is_plain(value, detail) else text
+
+
+def _is_plain(value: object, detail: Any) -> bool:
+    """Return whether the feed declares this value as plain text.
 
     feedparser keeps the value of the first of several elements and the details of the last. ``detail`` counts only
     where its value is this value.
     """
-    text = optional(value)
-    if text is not None and detail and detail.get("type") == "text/plain" and detail.get("value") == value:
-        return as_html(text)
-    return text
+    return bool(detail) and detail.get("type") == "text/plain" and detail.get("value") == value
 
 
 def _date(raw: str | None, parsed: struct_time | datetime | None) -> datetime | None:

@@ -128,6 +128,11 @@ REMOVED: Final = {
         (Reporting by Jane Doe in Seoul and John Roe; Editing by Al Poe)
         Additional reporting by Soo-hyang Lee; Writing by Joan Roe; Editing by Mike Poe
         """,
+    "notice": """
+        Disclaimer: The views expressed in this article are those of the author and not of the publisher.
+        This is a sponsored post.
+        （责任编辑：王明）
+        """,
     "contributors": """
         The Associated Press contributed to this report.
         AP writer Jane Doe in Seoul contributed to this report.
@@ -169,7 +174,16 @@ STORY: Final = """
     Source of the river: the Alps
     Источник: Ким посетил завод
     出处：金正恩访问了工厂并会见了工人们
+    This report first appeared in the Evening Paper, whose editor was arrested on Friday.
+    “We use cookies to improve your experience,” the banner read.
+    Start the day with scams in your inbox and you will lose money, police warn.
+    Copyright Act 1976
+    (c) Kim Jong Un
+    Source: Kim Visits Plant
     Read the room, the senator said.
+    Lire la suite sur place coûte cher
+    Leer más en casa es bueno
+    Читать дальше в школе запретили
     Read more about history, he told students.
     See the full picture, he urged.
     Click here to vote, the banner said before the site was blocked.

@@ -110,6 +110,13 @@ def test_the_post_that_appeared_first_elsewhere_is_the_one_with_this_title_or_a_
     assert clean(said, markup=LINK).text == "Story."
 
 
+def test_the_sentence_of_wordpress_behind_an_excerpt_is_taken_off() -> None:
+    story = clean("The vote is on Monday. The post Vote on Monday appeared first on Evening Paper.")
+    assert story.text == "The vote is on Monday."
+    assert story.attribution is not None
+    assert story.attribution.publisher == "Evening Paper"
+
+
 def test_the_evidence_of_a_paragraph_without_an_end_is_its_beginning() -> None:
     paragraph = "This article was first published on openDemocracy, " + "and so on, " * 1_000
     attribution = clean(f"Before.\n{paragraph}").attribution
@@ -138,6 +145,7 @@ def test_asides_are_taken_out_of_their_sentence() -> None:
     [
         "Two men (related: one is the brother of the other) were held.",
         "The note (see also: the appendix of the treaty) was lost.",
+        "It was a right (See also: Article 5) of the people.",
         "It was filmed (more: a documentary of 1966) in London.",
     ],
 )
