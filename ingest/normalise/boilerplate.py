@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from ingest.normalise.agencies import is_agency
-from ingest.normalise.boilerplate_rules import LINE_CHARACTERS, RULES, Place, Rule
+from ingest.normalise.boilerplate_calls import CALLS
+from ingest.normalise.boilerplate_notices import NOTICES
+from ingest.normalise.boilerplate_parts import LINE_CHARACTERS, Place, Rule
 from ingest.normalise.names import is_name
 
 _UNSPACED: Final = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
@@ -49,6 +51,10 @@ _TWO_SENTENCES: Final = re.compile(r"[^\W\d_]{5,}[.。]\s+[^\W\d_]")
 _OWNER_WORDS: Final = 9
 _BY: Final = re.compile(r"^by\s+", re.IGNORECASE)
 _MARKS: Final = " \t.,;:|/()[]<>*\"'“”"
+
+
+RULES: Final = (*CALLS, *NOTICES)
+"""All rules, in the order in which they are tried."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ingest.normalise.agencies import is_agency
-from ingest.normalise.boilerplate_rules import LINE_CHARACTERS
+from ingest.normalise.boilerplate_parts import LINE_CHARACTERS
 from ingest.normalise.names import is_name
 from ingest.urls import canonical
 

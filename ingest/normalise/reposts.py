@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ingest.normalise.boilerplate import boilerplate_rule, is_headline
-from ingest.normalise.boilerplate_rules import EDGE_LINES, LINE_CHARACTERS, Place
+from ingest.normalise.boilerplate_parts import EDGE_LINES, LINE_CHARACTERS, Place
 from ingest.normalise.bylines import clean_authors, text_byline
 from ingest.normalise.credits import FIRST_LINES, LAST_LINES, credit_line, find_credits
 from ingest.normalise.origins import find_origin, fold_words, publisher_url

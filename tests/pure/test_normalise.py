@@ -289,7 +289,11 @@ def test_what_is_stored_is_in_normalisation_form_c_and_html_stays() -> None:
         )
         for text in (composed, decomposed)
     )
-    assert (second.title, second.text, second.authors) == (composed, f"{composed} said on Monday.", (composed,))
+    assert (second.title, second.text, second.authors) == (
+        composed,
+        f"{composed} said on Monday.",
+        (composed,),
+    )
     assert second.summary == f"{composed}, in short"
     assert decomposed in second.html
     assert first.content_hash == second.content_hash

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.normalise.boilerplate_rules import LINE_CHARACTERS, RULES
+from ingest.normalise.boilerplate import RULES
+from ingest.normalise.boilerplate_parts import LINE_CHARACTERS
 from ingest.normalise.reposts import CleanText, clean_text
 from ingest.types import RemovedLine
 from tests.pure.boilerplate_lines import REMOVED, STORY, lines
