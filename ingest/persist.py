@@ -29,7 +29,7 @@ from ingest.classify import Classifier, compile_topics
 from ingest.db import article_store, page_fetch, quarantine
 from ingest.db.engine import CONFLICT_RETRY, Conflict, Connection, Engine, Rejected, transaction
 from ingest.errors import Unavailable, Unusable
-from ingest.normalise.rehash import rehashed_versions
+from ingest.normalise.rehash import hashes_by_other_rules
 from ingest.revise import DecodedRecord, articles_to_classify, decide_batch, stream_events
 from ingest.runtime import failpoint
 from ingest.story import story_id
@@ -198,33 +198,37 @@ def _decide(
     shared = {decoded.story for decoded in batch if decoded.story != decoded.article.id}
     article_store.lock_stories(connection, shared)
     stored = article_store.load(connection, sightings=[decoded.sighting for decoded in batch], stories=shared)
-    stored = replace(stored, articles=_with_rehashed(connection, batch, stored.articles))
+    stored = replace(stored, rehashed=_rehashed(connection, batch, stored.articles))
     failpoint("persist.loaded")
     return decide_batch(batch, stored, classify=matches)
 
 
-def _with_rehashed(
+def _rehashed(
     connection: Connection, batch: Sequence[DecodedRecord], stored: Mapping[UUID, StoredArticle]
-) -> Mapping[UUID, StoredArticle]:
-    """The stored articles, with the hashes that tell a version of other rules from a version of the publisher.
+) -> Mapping[tuple[UUID, bytes], Sequence[bytes]]:
+    """The content hashes that other rules give the versions of a batch whose own hashes are not stored.
 
-    Only records whose content hash is not stored need them: after an upgrade each article once, later every update.
+    An upgrade brings each article once with a hash of the new rules. Later, only updates have unknown hashes.
     """
-    unknown: defaultdict[UUID, list[Article]] = defaultdict(list)
+    records: defaultdict[UUID, list[Article]] = defaultdict(list)
     for decoded in batch:
-        article = stored.get(decoded.article.id)
-        if article is not None and decoded.article.content_hash not in article.revisions:
-            unknown[article.id].append(decoded.article)
+        records[decoded.article.id].append(decoded.article)
+    unknown = {
+        article_id: articles
+        for article_id, articles in records.items()
+        if _may_be_stored_by_other_rules(articles, stored.get(article_id))
+    }
     if not unknown:
-        return stored
+        return {}
     texts = article_store.older_texts(connection, list(unknown))
-    rehashed = {
-        article_id: rehashed_versions(
-            articles, revisions=stored[article_id].revisions, older=texts.get(article_id, ())
-        )
-        for article_id, articles in unknown.items()
-    }
     return {
-        article_id: replace(article, rehashed=rehashed[article_id]) if rehashed.get(article_id) else article
-        for article_id, article in stored.items()
+        (article_id, content_hash): hashes
+        for article_id, articles in unknown.items()
+        for content_hash, hashes in hashes_by_other_rules(articles, older=texts.get(article_id, ())).items()
     }
+
+
+def _may_be_stored_by_other_rules(articles: Sequence[Article], stored: StoredArticle | None) -> bool:
+    if stored is None:
+        return len({article.parser_version for article in articles}) > 1
+    return any(article.content_hash not in stored.revisions for article in articles)

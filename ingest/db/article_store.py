@@ -38,7 +38,7 @@ _REVISIONS: Final = """
     SELECT article_id, content_hash, number, authors FROM revisions
     WHERE article_id = ANY(%b::uuid[]) ORDER BY number"""
 _OLDER_TEXTS: Final = """
-    SELECT a.id, r.content_hash, r.title, r.summary, r.text, r.html, r.authors
+    SELECT a.id, r.content_hash, coalesce(r.parser_version, 0), r.title, r.summary, r.text, r.html, r.authors
     FROM unnest(%b::uuid[]) AS a(id) CROSS JOIN LATERAL (
         SELECT * FROM revisions
         WHERE article_id = a.id AND coalesce(parser_version, 0) < %s
@@ -202,9 +202,10 @@ def older_texts(connection: Connection, articles: Collection[UUID]) -> Mapping[U
     """Return the versions of these articles that older rules made, the current first, then the latest."""
     texts: dict[UUID, tuple[StoredText, ...]] = {}
     rows = driver_of(connection).execute(_OLDER_TEXTS, (list(articles), PARSER_VERSION, MAX_OLDER_TEXTS))
-    for article_id, content_hash, title, summary, text, html, authors in rows:
+    for article_id, content_hash, parser_version, title, summary, text, html, authors in rows:
         stored = StoredText(
             content_hash=bytes(content_hash),
+            parser_version=parser_version,
             title=title,
             summary=summary,
             text=text,

@@ -2,12 +2,13 @@
 
 The present rules may clean a title, text or name that was stored before in another way. Its entry then comes again
 with another content hash, although its publisher changed nothing. The store compares such an entry with the present
-rules' hash of the stored texts (``StoredArticle.rehashed``), so that an upgrade makes no updates.
+rules' hash of the stored texts, so that an upgrade makes no updates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ingest.identity import PARSER_VERSION, content_hash, with_authors
@@ -20,26 +21,36 @@ _BASE: Final = "https://invalid.invalid/"
 """Stored HTML has absolute addresses only."""
 
 
-def rehashed_versions(
-    articles: Sequence[Article], *, revisions: Collection[bytes], older: Sequence[StoredText]
-) -> Mapping[bytes, bytes]:
-    """Return the stored content hashes of versions that records bring under another hash, by that hash.
+def hashes_by_other_rules(
+    articles: Sequence[Article], *, older: Sequence[StoredText]
+) -> Mapping[bytes, Sequence[bytes]]:
+    """Return the content hashes that other rules gave the versions of these records, by the records' hashes.
 
-    ``revisions`` are all stored hashes of the article, ``older`` its versions that older rules made, the current first.
+    ``older`` are stored versions of the same article that older rules made, the current first. Versions of one set of
+    rules are compared by their own hashes, so only those of different rules are compared here.
     """
-    versions: dict[bytes, bytes] = {}
-    for version in older:
+    versions: defaultdict[bytes, list[tuple[bytes, int]]] = defaultdict(list)
+    compared: list[Article | StoredText] = [*older]
+    compared += [article for article in articles if article.parser_version < PARSER_VERSION]
+    for version in compared:
         hashed, authors = _present_hash(version)
-        versions.setdefault(hashed, version.content_hash)
         # A feed without authors removes none: its version is the one that names them.
-        versions.setdefault(with_authors(hashed, authors), version.content_hash)
-    by_present_rules = dict(versions)
-    for article in articles:
-        if article.parser_version < PARSER_VERSION:
-            hashed, _ = _present_hash(article)
-            if hashed in by_present_rules or hashed in revisions:
-                versions[article.content_hash] = by_present_rules.get(hashed, hashed)
-    return versions
+        for each in dict.fromkeys((hashed, with_authors(hashed, authors))):
+            versions[each].append((version.content_hash, version.parser_version))
+    return {
+        article.content_hash: hashes
+        for article in articles
+        if (hashes := _hashes_of_other_rules(article, versions))
+    }
+
+
+def _hashes_of_other_rules(
+    article: Article, versions: Mapping[bytes, Sequence[tuple[bytes, int]]]
+) -> tuple[bytes, ...]:
+    is_older = article.parser_version < PARSER_VERSION
+    present = _present_hash(article)[0] if is_older else article.content_hash
+    same = [hashed for hashed, version in versions.get(present, ()) if version != article.parser_version]
+    return tuple(dict.fromkeys([*same, present] if is_older else same))
 
 
 def _present_hash(version: Article | StoredText) -> tuple[bytes, tuple[str, ...]]:

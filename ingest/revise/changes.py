@@ -33,8 +33,6 @@ def decide_change(
     """
     if stored is None:
         return _create(record, article, story=story, story_exists=story_exists, matches=classify(article))
-    if article.content_hash not in stored.revisions and article.content_hash in stored.rehashed:
-        article = replace(article, content_hash=stored.rehashed[article.content_hash])
     if article.page is None:
         hash_without_authors = with_authors(article.content_hash, article.authors)
         version = equivalent_version(stored, article.content_hash, hash_without_authors=hash_without_authors)
@@ -180,7 +178,6 @@ def apply_change(change: ArticleChange, stored: StoredArticle | None) -> StoredA
         topics=(topics - change.topics_left) | change.topics_joined,
         pages=pages,
         versions_by_text=versions_by_text,
-        rehashed={} if stored is None else stored.rehashed,
     )
 
 

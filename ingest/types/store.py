@@ -28,6 +28,7 @@ class StoredText:
     """A stored version of an article: its content hash, and the texts that the hash was made of."""
 
     content_hash: bytes
+    parser_version: int
     title: str
     summary: str
     text: str
@@ -60,9 +61,6 @@ class StoredArticle:
     """Revision numbers of page texts, by the content hash of the feed's version that the page replaces."""
     versions_by_text: Mapping[bytes, Sequence[bytes]] = field(default_factory=dict)
     """Content hashes of the versions that name authors, in revision order, by their hash without authors."""
-    rehashed: Mapping[bytes, bytes] = field(default_factory=dict)
-    """Content hashes of stored versions, by another hash of the same version: that of the present rules where older
-    rules made the stored one, or that of older rules where a record of theirs arrives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

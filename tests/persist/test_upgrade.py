@@ -135,6 +135,12 @@ def test_a_poller_that_is_not_upgraded_yet_makes_no_update_either(
     assert store.persist(older(of(entry, poll_id=2), **texts)) == BatchCounts(unchanged=1)
 
 
+def test_records_of_both_rules_in_one_batch_are_one_version(store: Store) -> None:
+    entry, texts = CHANGES["boilerplate that older rules left"]
+    batch = older(of(entry, poll_id=1), **texts), of(entry, poll_id=2)
+    assert store.persist(*batch) == BatchCounts(created=1, unchanged=1)
+
+
 def test_a_change_of_the_publisher_is_an_update_after_an_upgrade_too(store: Store) -> None:
     entry, texts = CHANGES["boilerplate that older rules left"]
     store.persist(older(of(entry, poll_id=1), **texts))
