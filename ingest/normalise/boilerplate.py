@@ -18,7 +18,7 @@ from ingest.normalise.agencies import is_agency
 from ingest.normalise.boilerplate_calls import CALLS
 from ingest.normalise.boilerplate_notices import NOTICES
 from ingest.normalise.boilerplate_parts import LINE_CHARACTERS, Place, Rule
-from ingest.normalise.names import is_name
+from ingest.normalise.names import is_name, is_person
 
 _UNSPACED: Final = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
 _PREFIXES: Final = range(2, 7)
@@ -48,6 +48,7 @@ _CREDIT: Final = re.compile(
 )
 _HEADLINE_END: Final = re.compile(r"(?<![.…A-Z])\.[\"”’»)\]]*\s*\Z|[。]\s*\Z|다\.\s*\Z")
 _TWO_SENTENCES: Final = re.compile(r"[^\W\d_]{5,}[.。]\s+[^\W\d_]")
+_AGENCY_SEPARATOR: Final = re.compile(r"\s*(?:[,;/=]|\b(?:and|und|et|y|e|и)\b)\s*")
 _OWNER_WORDS: Final = 9
 _BY: Final = re.compile(r"^by\s+", re.IGNORECASE)
 _MARKS: Final = " \t.,;:|/()[]<>*\"'“”"
@@ -138,6 +139,14 @@ def _is_credit(part: str) -> bool:
     )
 
 
+def _is_picture_credit(text: str) -> bool:
+    """Return whether a picture is credited to agencies, or to a person of an agency; other words caption it."""
+    parts = _AGENCY_SEPARATOR.split(text)
+    if any(is_agency(part) for part in parts):
+        return all(is_agency(part) or is_name(part, words=4) for part in parts)
+    return not _UNSPACED.search(text) and is_person(parts[0]) and is_name(text, words=8)
+
+
 def _is_owner(text: str) -> bool:
     """Return whether the text is empty, marks aside, or a name; "by" may stand before it."""
     stripped = _BY.sub("", text.strip(_MARKS))
@@ -152,4 +161,6 @@ _CHECKS: Final[Mapping[str, Callable[[str], bool]]] = {
     "rest": lambda text: _is_owner(_CLOSED_REST.sub("", text, count=1)),
     "credits": lambda text: all(_is_credit(part) for part in _CREDIT_SEPARATOR.split(text)),
     "reserved": bool,
+    "agencies": lambda text: all(is_agency(part) for part in _AGENCY_SEPARATOR.split(text.strip(_MARKS))),
+    "picture": lambda text: _is_picture_credit(text.strip(_MARKS)),
 }

@@ -103,10 +103,11 @@ NOTICES: Final = (
                 r"(?:alle\srechte\svorbehalten|tous\sdroits\sréservés|todos\slos\sderechos\sreservados|tutti\si\sdiritti"
                 r"\s(?:sono\s)?riservati|todos\sos\sdireitos\sreservados|все\sправа\sзащищены|(?:усі|всі)\sправа\sзахищено"
                 r"|(?:усі|всі)\sправа\sзахищені|всички\sправа\sзапазени|wszelkie\sprawa\szastrzeżone|tüm\shakları\ssaklıdır"
-                r"|her\shakkı\ssaklıdır|جميع\sالحقوق\sمحفوظة)(?:[.,]?\s(?P<owner>[^\n]{2,60}))?"
+                r"|her\shakkı\ssaklıdır|جميع\sالحقوق\sمحفوظة)(?:[.,]\s(?P<owner>[^\n]{2,60}))?"
             ),
             (
-                r"(?:版权所有|版權所有)[^\n。]{0,40}|(?:未经|未經)(?:授权|授權|许可|許可)[^\n。]{0,16}(?:转载|轉載|使用)[^\n。]{0,16}"
+                r"(?:版权所有|版權所有)(?:[\s，,：:©][^\n。]{0,40})?|(?:未经|未經)(?:\w{0,4})(?:授权|授權|许可|許可)[^\n。]{0,4}"
+                r"(?:不得|禁止|严禁|嚴禁|请勿|請勿|谢绝|謝絕)[^\n。]{0,16}"
                 r"|本文版权归[^\n。]{2,30}所有"
             ),
             r"저작권자\s?[(（]?[©ⓒc][)）]?[^\n]{1,120}",
@@ -124,7 +125,7 @@ NOTICES: Final = (
             rf"(?:contact(?:\sus)?(?:\sat)?\s?:?\s?)?{ADDRESS}",
             rf"(?:\w{{2,5}}\s?기자\s?=?\s?)?{ADDRESS}",
             rf"[\uac00-\ud7a3]{{2,5}}\s?(?:기자|특파원|인턴기자)\s?[(（]?{ADDRESS}[)）]?",
-            r"기사\s?제보\s?(?:및|는|[:：=]|카카오톡|하기)[^\n]{0,100}",
+            r"기사\s?제보(?:\s?(?:및[^\n]{0,30}|는|[:：=]))?(?=[^\n]*(?:@|카카오톡|\d{2,4}-\d{3,4}))[^\n]{0,100}",
             rf"(?:got|have)\sa\s(?:news\s)?tip\s?\?\s[^\n.?]{{2,60}}\s{ADDRESS}",
             r"제보는\s카카오톡\s[^\n]{1,30}",
         ),
@@ -149,8 +150,11 @@ NOTICES: Final = (
         words="disclaimer this the opinions views 끝 责任编辑 責任編輯 编辑 編輯 from",
         lines=(
             (
-                r"(?:disclaimer:\s)?(?:the\s)?(?:views|opinions)(?:\s(?:and|&)\s(?:views|opinions))?\sexpressed\b[^\n]{0,60}\b(?:are"
-                r"|belong)\s[^\n]{0,60}\b(?:author|authors|columnists|writer|own|alone)\b[^\n]{0,120}"
+                r"(?:disclaimer:\s)?(?:the\s)?(?:views|opinions)(?:\s(?:and|&)\s(?:views|opinions))?\sexpressed"
+                r"(?:\s(?:in\sthis\s(?:article|column|piece|post|commentary|essay)|here(?:in)?"
+                r"|by\s(?:the\s)?(?:columnists?|authors?|contributors?|writers?)))?\s(?:are|belong)\s(?:solely\s|entirely\s)?"
+                r"(?:those\sof\s|to\s)?(?:the\s)?(?:(?:authors?|columnists?|contributors?|writers?)(?:['’]s?)?|their)"
+                r"(?:\s(?:own|alone))?(?:\s?,?\s(?:and|do)\s[^\n]{0,120})?"
             ),
             r"this\sis\sa\s(?:sponsored|paid|promoted)\s(?:post|article|story|content)",
             r"\(끝\)|끝",
@@ -170,7 +174,7 @@ NOTICES: Final = (
             (
                 rf"(?:this\s(?:{KINDS})\s(?:includes|contains)\s(?:material|reporting|information)\sfrom|with\s(?:material|reporting"
                 rf"|information|files|inputs)\s(?:from|by)|mit\s(?:material|informationen)\s(?:der|von|des)|con\sinformación\sde"
-                rf"|com\sinformações\sd[aeo]s?|avec|con\smateriale)\s{NAME}"
+                rf"|com\sinformações\sd[aeo]s?|avec|con\smateriale)\s(?P<agencies>[^\n]{{2,80}})"
             ),
             rf"(?:sources?\sinclude|sources?\sfor\sthis\s(?:{KINDS})\sinclude)\s?:\s{DOMAIN}(?:,\s{DOMAIN}){{0,12}}",
         ),
@@ -197,8 +201,9 @@ NOTICES: Final = (
         ),
         lines=(
             (
-                r"(?:photos?|image|picture|crédit\sphoto|foto|fot\.|фото|снимка|imagen|immagine|bild|사진|그래픽|写真|图片?)"
-                rf"(?:(?:\s(?:credit|courtesy|by|of|source))?\s?[:：=/]\s?|(?<=fot\.)\s|\sby\s){NAME}"
+                r"(?:photos?|image|picture|crédit\sphoto|foto|fot\.|фото|снимка|imagen|immagine|bild|사진|그래픽"
+                r"|写真|图片?)"
+                r"(?:(?:\s(?:credit|courtesy|by|of|source))?\s?[:：=/]\s?|(?<=fot\.)\s|\sby\s)(?P<picture>[^\n]{2,60})"
             ),
         ),
         limit=100,

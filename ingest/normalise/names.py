@@ -16,7 +16,9 @@ _CONNECTORS: Final = frozenset(
     """.split()  # noqa: SIM905
 ) | {"&", "-", "–", "—", "/", "|", "d’", "l’"}
 _ARTICLES: Final = frozenset({"the", "a", "an", "der", "die", "das", "le", "la", "les", "el", "los", "il"})
-_NOT_IN_PERSONS: Final = frozenset({"and", "et", "for", "in", "of", "on", "the", "to", "und", "&", "и"})
+_NOT_IN_PERSONS: Final = frozenset(
+    {"and", "bis", "by", "et", "for", "nach", "in", "of", "on", "the", "to", "und", "&", "и"}
+)
 _DOMAIN: Final = re.compile(r"(?:https?://)?(?:[\w-]{1,63}\.)+[a-z]{2,24}(?:/\S{0,200})?")
 _SENTENCE: Final = re.compile(r"[.!?。！？;；]\s+\S|[。！？；，、]")
 _UNSPACED: Final = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0eff]")
@@ -54,7 +56,7 @@ def is_person(text: str) -> bool:
     parts = text.split()
     if not is_name(text, words=5) or any(character.isdigit() for character in text):
         return False
-    if not _NOT_IN_PERSONS.isdisjoint(parts):
+    if not _NOT_IN_PERSONS.isdisjoint(part.lower() for part in parts):
         return False
     return len(parts) >= 2 or _UNSPACED.search(text) is not None or _HANGUL.search(text) is not None
 

@@ -30,7 +30,8 @@ _KINDS: Final = r"article|story|post|piece|report|essay|column|commentary|analys
 _THIS: Final = rf"(?:this|a\s+version\s+of\s+this|the\s+(?:above|following))\s+(?:{_KINDS})"
 _BY_THEM: Final = r"(?:\s+by\s+[^.!?\n]{2,150}?,?)?"
 _RAN: Final = r"(?:published|posted|appeared|ran|printed|reported|featured|released|written)"
-_AGAIN: Final = r"(?:re-?published|re-?posted|reprinted|syndicated|shared|reproduced)"
+_AGAIN: Final = r"(?:re-?published|re-?posted|reprinted|syndicated|reproduced|shared(?=\s+(?:from|with)\b))"
+_SET: Final = r"(?:published|posted|appeared|ran|printed)"
 _LEAVE: Final = r"(?:with\s+(?:the\s+)?permission\s+)?"
 _AT: Final = r"(?:at|on|in|for|by|with|via)"
 _WAS: Final = r"(?:\s+(?:was|is|has\s+been|had\s+been|also))*\s+"
@@ -65,8 +66,8 @@ _SENTENCES: Final = tuple(
 _CREDITS: Final = tuple(
     re.compile(expression)
     for expression in (
-        rf"(?i:^\W*(?:originally|first)\s+{_RAN}\s+by)\s+{_AUTHOR}\s+(?i:at|on|in|for|via)\s+{_PUBLISHER}",
-        rf"(?i:^\W*(?:originally|first)\s+{_RAN}\s+{_AT})\s+{_PUBLISHER}",
+        rf"(?i:^\W*(?:originally|first)\s+{_SET}\s+by)\s+{_AUTHOR}\s+(?i:at|on|in|for|via)\s+{_PUBLISHER}",
+        rf"(?i:^\W*(?:originally|first)\s+{_SET}\s+{_AT})\s+{_PUBLISHER}",
         rf"(?i:^\W*{_AGAIN}\s+(?:here\s+)?{_LEAVE}(?:from|of|by))\s+{_PUBLISHER}",
     )
 )

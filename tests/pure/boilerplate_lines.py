@@ -180,6 +180,23 @@ STORY: Final = """
     Copyright Act 1976
     (c) Kim Jong Un
     Source: Kim Visits Plant
+    Views expressed by the minister are those of his own party.
+    The views expressed in the survey are those of voters alone.
+    Image: A Life in Pictures
+    사진: 평양 시내 모습
+    Avec Macron et Scholz
+    Mit Material der Polizei
+    By Order Of The Council
+    Von Kiew Nach Moskau
+    Все права защищены Конституцией России
+    Поделиться в Москве нечем
+    관련 기사에 따르면 회담이 열렸다
+    기사 제보는 경찰에 하라고 말했다
+    分享到场的人
+    未经授权使用武器
+    版权所有者提起诉讼
+    This post was shared by Donald Trump.
+    First reported by Bellingcat.
     Read the room, the senator said.
     Lire la suite sur place coûte cher
     Leer más en casa es bueno
