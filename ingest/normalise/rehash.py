@@ -49,8 +49,12 @@ def _hashes_of_other_rules(
 ) -> tuple[bytes, ...]:
     is_older = article.parser_version < PARSER_VERSION
     present = _present_hash(article)[0] if is_older else article.content_hash
-    same = [hashed for hashed, version in versions.get(present, ()) if version != article.parser_version]
-    return tuple(dict.fromkeys([*same, present] if is_older else same))
+    same = versions.get(present, ())
+    hashes = [hashed for hashed, version in same if version != article.parser_version]
+    # Without a stored version of the record's own rules, a stored version with this hash is of the present rules.
+    if is_older and (present, article.parser_version) not in same:
+        hashes.append(present)
+    return tuple(dict.fromkeys(hashes))
 
 
 def _present_hash(version: Article | StoredText) -> tuple[bytes, tuple[str, ...]]:
