@@ -17,20 +17,23 @@ consumer's is rolled back whole and tried again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
+from uuid import UUID
 
 from ingest import runtime
 from ingest.classify import Classifier, compile_topics
 from ingest.db import article_aliases, article_store, page_fetch, quarantine
 from ingest.db.engine import CONFLICT_RETRY, Conflict, Connection, Engine, Rejected, transaction
 from ingest.errors import Unavailable, Unusable
+from ingest.normalise.rehash import hashes_by_other_rules
 from ingest.revise import DecodedRecord, articles_to_classify, decide_batch, stream_events
 from ingest.runtime import failpoint
 from ingest.story import story_id
-from ingest.types import Article, ArticleChange, Effect, Match, Message, Record, Topic
+from ingest.types import Article, ArticleChange, Effect, Match, Message, Record, StoredArticle, Topic
 from ingest.wire import decode
 
 STAGE: Final = "persist"
@@ -219,5 +222,37 @@ def _decide(
     stored = article_store.load(
         connection, sightings=[decoded.sighting for decoded in batch], stories=shared, now=now
     )
+    stored = replace(stored, rehashed=_rehashed(connection, batch, stored.articles))
     failpoint("persist.loaded")
     return decide_batch(batch, stored, classify=matches)
+
+
+def _rehashed(
+    connection: Connection, batch: Sequence[DecodedRecord], stored: Mapping[UUID, StoredArticle]
+) -> Mapping[tuple[UUID, bytes], Sequence[bytes]]:
+    """The content hashes that other rules give the versions of a batch whose own hashes are not stored.
+
+    An upgrade brings each article once with a hash of the new rules. Later, only updates have unknown hashes.
+    """
+    records: defaultdict[UUID, list[Article]] = defaultdict(list)
+    for decoded in batch:
+        records[decoded.article.id].append(decoded.article)
+    unknown = {
+        article_id: articles
+        for article_id, articles in records.items()
+        if _may_be_stored_by_other_rules(articles, stored.get(article_id))
+    }
+    if not unknown:
+        return {}
+    texts = article_store.older_texts(connection, list(unknown))
+    return {
+        (article_id, content_hash): hashes
+        for article_id, articles in unknown.items()
+        for content_hash, hashes in hashes_by_other_rules(articles, older=texts.get(article_id, ())).items()
+    }
+
+
+def _may_be_stored_by_other_rules(articles: Sequence[Article], stored: StoredArticle | None) -> bool:
+    if stored is None:
+        return len({article.parser_version for article in articles}) > 1
+    return any(article.content_hash not in stored.revisions for article in articles)

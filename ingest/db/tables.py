@@ -418,6 +418,12 @@ revisions: Final = Table(
     Column("categories", ARRAY(Text), nullable=False),
     Column("image", Text),
     Column("updated_at", _time),
+    Column("removed", JSONB, comment="boilerplate that was removed from the text; null: none"),
+    Column(
+        "parser_version",
+        SmallInteger,
+        comment="PARSER_VERSION that made text and content_hash; null: before 3",
+    ),
     Column(
         "search",
         TSVECTOR,

@@ -14,7 +14,8 @@ The way has two steps, because a feed's seen-set may be large and a document loo
     resolution   which article an entry is, and whether the article is new or changed
     articles     a draft as an article
     markup       HTML: safe, or as plain text
-    reposts      boilerplate and declared origins
+    reposts      a text without boilerplate, its origin and credits (boilerplate, origins, credits, bylines)
+    rehash       content hashes of stored versions by the present rules
     page_text    the text of an article's page in place of its feed's
 """
 

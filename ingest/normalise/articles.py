@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from ingest.errors import Refused
+from ingest.identity import PARSER_VERSION
 from ingest.normalise.fields import MAX_GUID_CHARACTERS, clean_name, clean_names, language_tag, truncate
 from ingest.normalise.values import EntryDraft, FeedDraft
 from ingest.types import Article
@@ -58,6 +59,8 @@ def build_article(
         image=absolute(entry.image, base=feed.base) if entry.image else None,
         published_at=published if published is not None and published <= latest else None,
         updated_at=entry.updated if entry.updated is not None and entry.updated <= latest else None,
+        removed=draft.removed,
+        parser_version=PARSER_VERSION,
         link=_fetchable_link(draft, base=feed.base),
     )
 

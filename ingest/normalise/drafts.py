@@ -14,10 +14,9 @@ from ingest.normalise.fields import (
     MAX_SUMMARY_CHARACTERS,
     MAX_TEXT_CHARACTERS,
     MAX_TITLE_CHARACTERS,
-    clean_names,
     truncate,
 )
-from ingest.normalise.reposts import remove_boilerplate
+from ingest.normalise.reposts import authors_of, clean_text
 from ingest.normalise.values import EntryDraft, FeedDraft
 from ingest.types import Entry, Evidence, ParsedFeed
 from ingest.urls import canonical, is_home
@@ -75,7 +74,8 @@ def _draft_entry(entry: Entry, *, base: str, home_urls: Collection[str | None]) 
         url = canonical(entry.guid)
     summary, text, html = _texts(entry, base=entry.base or url or base)
     title = markup.single_line(entry.title) if entry.title else ""
-    text, attribution = remove_boilerplate(text, title=title, markup=html)
+    story = clean_text(text, title=title, markup=html)
+    text, attribution = story.text, story.attribution
     if not title:
         beginning = truncate(" ".join(text.split()), TITLE_FROM_TEXT_CHARACTERS, mark="…")
         title = beginning or url or (entry.link or "")
@@ -83,10 +83,8 @@ def _draft_entry(entry: Entry, *, base: str, home_urls: Collection[str | None]) 
         return None
     title, text = truncate(title, MAX_TITLE_CHARACTERS), truncate(text, MAX_TEXT_CHARACTERS)
     if summary and summary != text:
-        summary = remove_boilerplate(summary, title=title, markup="")[0]
-    authors = clean_names(entry.authors)
-    if attribution is not None and attribution.author is not None:
-        authors = (attribution.author,)  # the entry names who reposted the text
+        summary = clean_text(summary, title=title, markup="").text
+    authors = authors_of(entry.authors, story)
     date = _date(entry)
     is_article = url is not None and url not in home_urls and not is_home(url)
     return EntryDraft(
@@ -100,6 +98,7 @@ def _draft_entry(entry: Entry, *, base: str, home_urls: Collection[str | None]) 
         html=html,
         authors=authors,
         attribution=attribution,
+        removed=story.removed,
         date=date,
         has_time=bool(_TIME.search(date)) and not _MIDNIGHT.search(entry.published_raw or date),
         fingerprint=entry_fingerprint(link=url or entry.link, title=title, date=date or None),

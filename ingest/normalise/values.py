@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ingest.errors import Unusable
 from ingest.identity import name_key, title_date_mark, title_key
-from ingest.types import Attribution, Entry, Evidence, ParsedFeed
+from ingest.types import Attribution, Entry, Evidence, ParsedFeed, RemovedLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,7 @@ class EntryDraft:
     html: str
     authors: tuple[str, ...]
     attribution: Attribution | None
+    removed: tuple[RemovedLine, ...]
     date: str
     """The date as it is compared: in UTC, else as the feed has it; empty: none."""
     has_time: bool

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from ingest.parse.alternates import alternate_links, entry_link
 from ingest.parse.dates import read_usual_date
-from ingest.parse.text_values import OLDEST, optional
+from ingest.parse.namespaces import FULL_TEXTS
+from ingest.parse.text_values import OLDEST, as_html, optional
 from ingest.types import Entry
 from ingest.urls import MAX_URL_CHARACTERS, absolute
 
@@ -22,6 +23,13 @@ _NAME_WITH_MAILBOX: Final = re.compile(
     r"|([^()<>@]{1,500}?)\s{0,9}[(<](?:mailto:)?[^\s@()<>]{1,100}@[^\s@()<>]{1,200}[)>]"
     r"|[^\s@()<>]{1,100}@[^\s@()<>]{1,200}"
 )
+
+
+MIN_FULL_CAPTION: Final = 600
+FULL_CAPTION_RATIO: Final = 2
+"""A ``media:description`` this many characters long, and this many times the other texts, is no caption of a picture
+but the entry's text."""
+_KEPT_TEXTS: Final = frozenset({*FULL_TEXTS, "media_caption"})
 
 
 def to_entry(entry: Any, *, url: str) -> Entry:
@@ -36,12 +44,9 @@ def to_entry(entry: Any, *, url: str) -> Entry:
     return Entry(
         guid=optional(get(entry, "id")),
         link=_link(entry),
-        title=_as_html(entry.get("title"), get(entry, "title_detail")),
+        title=_title(entry.get("title"), get(entry, "title_detail")),
         summary=_summary(entry),
-        # Several contents are alternatives of one text.
-        content=_longest([_as_html(content.get("value"), content) for content in contents])
-        if contents
-        else None,
+        content=_content(entry, contents),
         authors=tuple(dict.fromkeys(_authors(authors, author))) if authors or author else (),
         categories=tuple(dict.fromkeys(_categories(tags))) if tags else (),
         published=_date(published_raw),
@@ -73,9 +78,26 @@ def _summary(entry: Any) -> str | None:
     """The entry's summary; where it has no text at all, the caption of its picture or film (YouTube's feeds)."""
     summary = _as_html(dict.get(entry, "summary"), dict.get(entry, "summary_detail"))
     if summary is None and not dict.get(entry, "content"):
-        caption = optional(dict.get(entry, "media_caption"))
-        return caption if caption is None or _MARKUP.search(caption) else html.escape(caption, quote=False)
+        return _kept_text(entry, "media_caption")
     return summary
+
+
+def _kept_text(entry: Any, name: str) -> str | None:
+    """The text of an element that feedparser keeps without interpreting it, as HTML."""
+    text = optional(dict.get(entry, name))
+    return text if text is None or _MARKUP.search(text) else html.escape(text, quote=False)
+
+
+def _content(entry: Any, contents: Sequence[Any]) -> str | None:
+    """The longest of the entry's contents and full texts: several are alternatives of one text."""
+    values = [_as_html(content.get("value"), content) for content in contents]
+    if not _KEPT_TEXTS.isdisjoint(entry):
+        values += [_kept_text(entry, name) for name in FULL_TEXTS]
+        caption = _kept_text(entry, "media_caption") or ""
+        lengths = [len(value) for value in (*values, optional(dict.get(entry, "summary"))) if value]
+        if lengths and len(caption) >= max(MIN_FULL_CAPTION, FULL_CAPTION_RATIO * max(lengths)):
+            values.append(caption)
+    return _longest(values) if values else None
 
 
 def _longest(values: Sequence[str | None]) -> str | None:
@@ -160,15 +182,24 @@ def _image(entry: Any) -> str | None:
 
 
 def _as_html(value: object, detail: Any) -> str | None:
-    """``value`` as HTML: text that the feed declares as plain has its ``<`` and ``&`` escaped.
+    """``value`` as HTML: text that the feed declares as plain has its ``<`` and ``&`` escaped, unless it is HTML."""
+    text = optional(value)
+    return as_html(text) if text is not None and _is_plain(value, detail) else text
+
+
+def _title(value: object, detail: Any) -> str | None:
+    """As :func:`_as_html`; tags in a title that is declared as plain are words until the title becomes one line."""
+    text = optional(value)
+    return html.escape(text, quote=False) if text is not None and _is_plain(value, detail) else text
+
+
+def _is_plain(value: object, detail: Any) -> bool:
+    """Return whether the feed declares this value as plain text.
 
     feedparser keeps the value of the first of several elements and the details of the last. ``detail`` counts only
     where its value is this value.
     """
-    text = optional(value)
-    if text is not None and detail and detail.get("type") == "text/plain" and detail.get("value") == value:
-        return html.escape(text, quote=False)
-    return text
+    return bool(detail) and detail.get("type") == "text/plain" and detail.get("value") == value
 
 
 def _date(raw: str | None) -> datetime | None:
