@@ -14,7 +14,7 @@ from ingest.search.lexemes import FIELDS, MAX_BYTES, MAX_POSITION, MAX_POSITIONS
 from ingest.search.stems import stemmer_language
 
 INDEX_VERSION: Final = 1
-"""Rows of another version are indexed again. Raise it with each change of lexemes, and when PyStemmer's stems change."""
+"""Rows of another version are indexed again. Raise it with each change of lexemes or of PyStemmer's stems."""
 
 MAX_TITLE: Final = 2_000
 MAX_TEXT: Final = 1_000_000
