@@ -194,7 +194,7 @@ class _Search:
         assert cursor is None or isinstance(cursor, RankCursor)
         if cursor is None:
             hits = self._matches(query, after=None, count=RANKED, enough=ENOUGH_TO_RANK)
-            newest = hits.candidates[0].sort_at if hits.candidates else None
+            newest: datetime | None = hits.candidates[0].sort_at if hits.candidates else None
         else:
             since = cursor.oldest if query.since is None else max(query.since, cursor.oldest)
             query = replace(query, since=since)
@@ -228,7 +228,7 @@ class _Search:
                 oldest=candidates[-1].sort_at,
                 bounded=bound is not None,
             )
-        since = max((time for time in (bound, unindexed) if time is not None), default=None)
+        since = max((at for at in (bound, unindexed) if at is not None), default=None)
         return _Found(
             candidates=tuple(row[3] for row in page),
             next_cursor=following,

@@ -87,17 +87,19 @@ def search_articles(
         TimedOut: a statement over the newest articles took too long; nothing is known.
     """
     hits: list[Candidate] = []
+    end = after
     for window in WINDOWS:
-        walked = plans.walk(after=after, window=window)
+        walked = plans.walk(after=end, window=window)
         hits += plans.matching(walked.candidates)
         if len(hits) > count:
             return _full(hits, count)
         if walked.end is None:
             return Hits(candidates=tuple(hits), end=None)
-        after = walked.end
+        end = walked.end
+    assert end is not None, "every window has an end"
     if len(hits) >= enough:
-        return Hits(candidates=tuple(hits), end=after, cut=True)
-    return _look_up(plans, _overlapping(segments, query, after), hits, after, count, exhausted)
+        return Hits(candidates=tuple(hits), end=end, cut=True)
+    return _look_up(plans, _overlapping(segments, query, end), hits, end, count, exhausted)
 
 
 def _look_up(

@@ -88,7 +88,8 @@ class Plans:
     def matching(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
         """Return those of the candidates whose vector matches; articles that are not indexed do not."""
         self._plan_walks()
-        parts, parameters = [], {"tsquery": self._tsquery}
+        parts: list[str] = []
+        parameters: dict[str, Any] = {"tsquery": self._tsquery}
         for segment, articles in _by_segment(candidates).items():
             parts.append(
                 f"SELECT article_id FROM {segment_table(segment)} "  # noqa: S608 - our own name
@@ -114,7 +115,8 @@ class Plans:
     def rank(self, candidates: Sequence[Candidate]) -> Mapping[UUID, float]:
         """Return the relevance of each candidate: words of the title count ten times as much as words of the text."""
         self._plan_walks()
-        parts, parameters = [], {"tsquery": self._tsquery}
+        parts: list[str] = []
+        parameters: dict[str, Any] = {"tsquery": self._tsquery}
         for segment, articles in _by_segment(candidates).items():
             parts.append(
                 f"SELECT article_id, ts_rank('{WEIGHTS}', vector, %(tsquery)s::tsquery, {RANK_BY_LENGTH}) "  # noqa: S608 - our own name

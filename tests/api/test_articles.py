@@ -127,7 +127,11 @@ def test_every_parameter_narrows_and_the_newest_comes_first(
         ("cursor=" + "A" * 34, "cursor", "next_cursor"),
         ("cursor=" + "_" * 34, "cursor", "next_cursor"),
         ("limit=1&limit=2", "limit", "one value"),
-        ("querry=x", "query parameter", "one of q, topic, source, language, from, to, story, sort, limit, cursor"),
+        (
+            "querry=x",
+            "query parameter",
+            "one of q, topic, source, language, from, to, story, sort, limit, cursor",
+        ),
     ],
 )
 def test_bad_input_is_a_400_that_names_it(

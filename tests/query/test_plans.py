@@ -18,6 +18,7 @@ from ingest.db.read_transaction import read_transaction
 from ingest.db.status import read_status
 from ingest.errors import Unavailable
 from ingest.query import ArticleQuery, PageCursor
+from ingest.search import parse_search
 from tests.conftest import Postgres
 from tests.library import NOON, Library
 
@@ -107,8 +108,8 @@ PLACE = PageCursor(sort_at=NOON - timedelta(days=57), id=SOME_ID)
         (ArticleQuery(since=NOON - timedelta(days=55), until=NOON - timedelta(days=54)), "ix_articles_sort"),
         (ArticleQuery(source="h7.example"), "ix_articles_source"),
         (ArticleQuery(story=SOME_ID), "ix_articles_story"),
-        (ArticleQuery(q="w" + "0" * 32), "ix_revisions_search"),
-        (ArticleQuery(q='"title h7.example/7"', after=PLACE), "ix_revisions_search"),
+        (ArticleQuery(q=parse_search("w" + "0" * 32)), "ix_revisions_search"),
+        (ArticleQuery(q=parse_search('"title h7.example/7"'), after=PLACE), "ix_revisions_search"),
         (ArticleQuery(topic="rare"), "pk_matches"),
         (ArticleQuery(topic="common"), "ix_articles_sort"),
     ],
@@ -125,7 +126,7 @@ def test_a_page_of_articles_is_found_by_an_index(filled: Engine, query: ArticleQ
 
 
 def test_a_word_that_is_everywhere_is_found_by_time(filled: Engine) -> None:
-    query = ArticleQuery(q="common", limit=20)
+    query = ArticleQuery(q=parse_search("common"), limit=20)
     (plan,) = plans(filled, lambda engine: article_search.find(engine, query))
     assert "Seq Scan" not in plan
     assert "ix_articles_sort" in plan
