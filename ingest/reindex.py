@@ -94,6 +94,12 @@ def reindex(
         return _reindex(engine, stop, pause=pause, progress=progress)
 
 
+def count_unindexed(engine: Engine) -> int:
+    """Return the number of articles that wait to be indexed."""
+    with transaction(engine) as connection:
+        return search_reindex.count_unindexed(connection, index_version=search.INDEX_VERSION)
+
+
 def _reindex(engine: Engine, stop: Stop, *, pause: float, progress: Callable[[int], object]) -> int:
     indexed = 0
     while not stop.requested:

@@ -16,7 +16,9 @@ from ingest.db import article_search as stored
 from ingest.db.article_history import Revision
 from ingest.db.ledger import read_ledger
 from ingest.query import ArticleQuery, Sort, encode_cursor, read_query, read_text
+from ingest.reindex import count_unindexed, reindex
 from ingest.response_bodies import article_body, ledger_body, result_page_body
+from ingest.runtime import Stop
 from ingest.settings import Settings
 from ingest.usecases.articles import ARTICLE_NAME, require_article
 
@@ -27,7 +29,7 @@ BUDGET = timedelta(seconds=2)
 
 @click.group()
 def articles() -> None:
-    """Search articles, show one article.
+    """Search articles, show one article, index articles for searches.
 
     \b
     Examples:
@@ -158,6 +160,34 @@ def _show_revision(revision: Revision) -> None:
         click.echo(f"  attribution: {clean(str(revision.attribution.get('evidence', '')))}")
     for paragraph in revision.text.splitlines():
         click.echo(f"    {clean(paragraph)}")
+
+
+@articles.command(name="reindex")
+@click.pass_obj
+def reindex_articles(settings: Settings) -> None:
+    """Index the articles that searches do not find yet.
+
+    `ingest consume` does so by itself, in the background. After an upgrade of a large database this command is faster,
+    because it does not pause. Stop it at any time: the next run continues.
+
+    \b
+    Example:
+      ingest articles reindex
+    """
+    stop = Stop()
+    stop.install_signal_handlers()
+    with app.open_database(settings, name="ingest articles reindex") as engine:
+        waiting = count_unindexed(engine)
+
+        def show(indexed: int) -> None:
+            click.echo(f"indexed {indexed} of {max(waiting, indexed)} articles", err=True)
+
+        indexed = reindex(engine, stop, progress=show)
+        if indexed is None:
+            click.echo(f"another process is indexing; {waiting} articles wait")
+            return
+        left = count_unindexed(engine)
+    click.echo(f"indexed {indexed} articles" + (f"; {left} wait" if left else ""))
 
 
 @click.command()

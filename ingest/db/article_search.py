@@ -190,51 +190,50 @@ class _Search:
 
     def by_relevance(self) -> _Found:
         """Rank the newest matches; later pages rank those of the same range of dates."""
-        query, cursor = self._query, self._query.after
+        cursor = self._query.after
         assert cursor is None or isinstance(cursor, RankCursor)
-        if cursor is None:
-            hits = self._matches(query, after=None, count=RANKED, enough=ENOUGH_TO_RANK)
-            newest: datetime | None = hits.candidates[0].sort_at if hits.candidates else None
-        else:
-            since = cursor.oldest if query.since is None else max(query.since, cursor.oldest)
-            query = replace(query, since=since)
-            self._plans = Plans(self._connection, query, tsquery=self._tsquery)
-            above = PageCursor(sort_at=cursor.newest, id=_HIGHEST_ID)
-            hits = self._matches(query, after=above, count=2 * RANKED, enough=2 * RANKED + 1)
-            newest = cursor.newest
-        unindexed = self._newest_unindexed(hits, None)
-        bound = hits.end.sort_at if hits.end is not None else None
-        if cursor is not None and cursor.bounded:
-            bound = cursor.oldest
+        hits = self._to_rank(cursor)
         candidates = hits.candidates
+        unindexed = self._newest_unindexed(hits, None)
         scores = {} if hits.timed_out else self._plans.rank(candidates)
-        order = sorted(
+        ranking = sorted(
             ((scores.get(each.id, 0.0), each.sort_at, each.id.bytes, each) for each in candidates),
             key=lambda row: row[:3],
             reverse=True,
         )
+        bound = hits.end.sort_at if hits.end is not None else None
         if cursor is not None:
+            bound = cursor.oldest if cursor.bounded else None
             behind = (cursor.score, cursor.sort_at, cursor.id.bytes)
-            order = [row for row in order if row[:3] < behind]
-        page = order[: query.limit]
+            ranking = [row for row in ranking if row[:3] < behind]
+        page = ranking[: self._query.limit]
         following = None
-        if len(order) > len(page) and newest is not None:
+        if len(ranking) > len(page):
             score, sort_at, _, last = page[-1]
             following = RankCursor(
                 score=score,
                 sort_at=sort_at,
                 id=last.id,
-                newest=newest,
+                newest=candidates[0].sort_at,
                 oldest=candidates[-1].sort_at,
                 bounded=bound is not None,
             )
-        since = max((at for at in (bound, unindexed) if at is not None), default=None)
         return _Found(
             candidates=tuple(row[3] for row in page),
             next_cursor=following,
-            since=since,
+            since=max((at for at in (bound, unindexed) if at is not None), default=None),
             timed_out=hits.timed_out,
         )
+
+    def _to_rank(self, cursor: RankCursor | None) -> Hits:
+        """Return the newest matches, or all matches of the range of dates that the first page ranked."""
+        if cursor is None:
+            return self._matches(self._query, after=None, count=RANKED, enough=ENOUGH_TO_RANK)
+        since = cursor.oldest if self._query.since is None else max(self._query.since, cursor.oldest)
+        query = replace(self._query, since=since)
+        self._plans = Plans(self._connection, query, tsquery=self._tsquery)
+        newest = PageCursor(sort_at=cursor.newest, id=_HIGHEST_ID)
+        return self._matches(query, after=newest, count=2 * RANKED, enough=2 * RANKED + 1)
 
     def _matches(self, query: ArticleQuery, *, after: PageCursor | None, count: int, enough: int) -> Hits:
         return search_articles(
