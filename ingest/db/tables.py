@@ -368,7 +368,7 @@ Index("ix_articles_sort", *_newest_first)
 Index("ix_articles_source", articles.c.source, *_newest_first)
 Index("ix_articles_language", PRIMARY_LANGUAGE, *_newest_first)
 Index("ix_articles_unindexed", *_newest_first, postgresql_where=articles.c.search_segment.is_(None))
-Index("ix_articles_story", articles.c.story_id)
+Index("ix_articles_story", articles.c.story_id, *_newest_first)
 Index("ix_articles_url", func.md5(articles.c.url))
 
 revisions: Final = Table(

@@ -36,8 +36,10 @@ def upgrade() -> None:
             comment="partition of article_search with its row; null: not indexed yet",
         ),
     )
-    op.execute("DROP INDEX ix_articles_source")
-    op.execute(f"CREATE INDEX ix_articles_source ON articles (source, {_NEWEST_FIRST})")
+    for column in ("source", "story_id"):
+        index = f"ix_articles_{column.removesuffix('_id')}"
+        op.execute(f"DROP INDEX {index}")
+        op.execute(f"CREATE INDEX {index} ON articles ({column}, {_NEWEST_FIRST})")
     op.execute(
         f"CREATE INDEX ix_articles_language ON articles (lower(split_part(language, '-'::text, 1)), {_NEWEST_FIRST})"
     )
@@ -79,9 +81,10 @@ def downgrade() -> None:
     op.drop_column("matches", "sort_at")
     op.drop_table("article_search")
     op.drop_table("search_segments")
-    for index in ("ix_articles_unindexed", "ix_articles_language", "ix_articles_source"):
-        op.execute(f"DROP INDEX {index}")
+    for name in ("unindexed", "language", "source", "story"):
+        op.execute(f"DROP INDEX ix_articles_{name}")
     op.execute("CREATE INDEX ix_articles_source ON articles (source, sort_at DESC)")
+    op.execute("CREATE INDEX ix_articles_story ON articles (story_id)")
     op.drop_column("articles", "search_segment")
     op.add_column(
         "revisions",

@@ -30,14 +30,20 @@ PATHS: Final[dict[str, Any]] = {
         "findArticles",
         "Articles, newest first or best first; all parameters must match",
         ref("ArticleResults"),
-        query("q", TEXT, 'full text: words, "phrases", or, -excluded, prefix*, title:word, (groups); docs/search.md'),
+        query(
+            "q",
+            TEXT,
+            'full text: words, "phrases", or, -excluded, prefix*, title:word, (groups); docs/search.md',
+        ),
         query("topic", TEXT, "slug of a topic that the article matches"),
         query("source", TEXT, "host of the article's address, without www."),
         query("language", TEXT, "declared language tag or its prefix: ko includes ko-KR"),
         query("from", TEXT, "published (else first seen) at this time or later; ISO 8601"),
         query("to", TEXT, "before this time; ISO 8601"),
         query("story", ID, "copies of one text"),
-        query("sort", {"enum": [sort.value for sort in Sort], "default": Sort.DATE.value}, "relevance needs q"),
+        query(
+            "sort", {"enum": [sort.value for sort in Sort], "default": Sort.DATE.value}, "relevance needs q"
+        ),
         query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
         query("cursor", TEXT, "next_cursor of the previous result page"),
     ),
