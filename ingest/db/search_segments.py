@@ -113,7 +113,7 @@ def open_segments(
         for period in missing:
             if period not in created:
                 created[period] = _create(driver, period, index_version=index_version)
-    failpoint("persist.segment-created")
+    failpoint("segment.created")
     return {**segments, **created}
 
 
@@ -189,7 +189,7 @@ def drop_if_empty(engine: Engine, segment: int) -> bool:
             driver.execute(f"DROP TABLE {table}")
     except _HasRows:
         return False
-    failpoint("reindex.segment-dropped")
+    failpoint("segment.dropped")
     return True
 
 
