@@ -14,6 +14,7 @@ from ingest import reindex as reindexing
 from ingest import search
 from ingest.db import article_search, search_reindex
 from ingest.db.engine import transaction
+from ingest.db.search_segments import open_segments
 from ingest.db.status import read_status
 from ingest.identity import content_hash
 from ingest.log.postgres import PostgresLog
@@ -198,9 +199,7 @@ def test_an_article_that_is_stored_during_its_reindexing_keeps_its_new_row(unind
     engine = unindexed.engine
     batch = search_reindex.read_batch(engine, limit=100, index_version=search.INDEX_VERSION)
     unindexed.add(article("https://news.example/3", title="Meeting 3", poll_id=2))
-    segments = reindexing.open_segments(
-        engine, {each.sort_at for each in batch}, index_version=search.INDEX_VERSION
-    )
+    segments = open_segments(engine, {each.sort_at for each in batch}, index_version=search.INDEX_VERSION)
     written = search_reindex.write_batch(
         engine, batch, reindexing._vectors(batch), segments=segments, index_version=search.INDEX_VERSION
     )

@@ -188,7 +188,7 @@ def test_the_inverted_index_is_used_because_the_search_forces_it(
 
 @pytest.mark.parametrize("query", [{}, {"topic": "common"}, {"language": "en"}, {"source": "h7.example"}])
 def test_a_word_that_is_everywhere_is_found_by_date(
-    filled: Engine, search_plans: list[str], query: dict[str, str]
+    filled: Engine, search_plans: list[str], query: dict[str, Any]
 ) -> None:
     page = article_search.find(filled, ArticleQuery(q=parse_search("common"), limit=20, **query))
     assert page.exact
