@@ -49,7 +49,7 @@ class Stock:
         return [
             each.id
             for each in sorted(self.articles, key=lambda each: (each.at, each.id.bytes), reverse=True)
-            if words <= each.words
+            if all(word.strip('"') in " ".join(sorted(each.words)) for word in words)
             and (query.topic is None or query.topic in each.topics)
             and (query.source is None or query.source == each.source)
             and (query.language is None or f"{each.language}-".lower().startswith(f"{query.language}-"))
@@ -112,6 +112,9 @@ def steps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ti
         monkeypatch.setattr(search_hits, "WINDOWS", (3, 11))
         monkeypatch.setattr(search_hits, "LIST_WINDOWS", (5, 7))
         monkeypatch.setattr(search_hits, "FIRST_GROUP", 1)
+        monkeypatch.setattr(search_hits, "GROUP_GROWTH", 1)
+        monkeypatch.setattr(search_hits, "CANDIDATES", 6)
+        monkeypatch.setattr(search_hits, "CHUNK", 4)
     return timedelta(seconds=-1 if request.param.endswith("no budget") else 60)
 
 
@@ -122,6 +125,9 @@ QUERIES = [
     ({"older"}, {}),
     ({"often", "seldom"}, {}),
     ({"absent"}, {}),
+    ({'"everywhere often"'}, {}),
+    ({'"often older"'}, {}),
+    ({'"often older"'}, {"topic": "politics", "language": "en"}),
     (set(), {}),
     (set(), {"topic": "politics"}),
     (set(), {"topic": "sports", "source": "b.example"}),
