@@ -31,7 +31,7 @@ _HANGUL: Final = re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7
 _CHARACTER: Final = re.compile(f".[{MARKS}]*")
 # Letters, digits, and the characters that join words; one per character, so that offsets stay.
 _ASCII: Final = {
-    number: chr(number).lower() if chr(number).isalnum() or chr(number) in "'-.,+#" else " "
+    number: chr(number).lower() if chr(number).isalnum() or chr(number) in "'`-.,+#" else " "
     for number in range(128)
 }
 _APOSTROPHES: Final = "'’‘ʼ` "
@@ -76,6 +76,25 @@ _ITALIAN_ELISIONS: Final = (
 )
 ELISIONS: Final = frozenset(_FRENCH_ELISIONS + _ITALIAN_ELISIONS)
 """Articles and pronouns before an apostrophe, which belong to the grammar and not to the word."""
+_TURKISH_CASES: Final = (
+    "in",
+    "ın",
+    "un",
+    "ün",
+    "nin",
+    "nın",
+    "nun",
+    "nün",
+    "ye",
+    "ya",
+    "yi",
+    "yı",
+    "yu",
+    "yü",
+)
+_TURKISH_PLACES: Final = ("de", "da", "te", "ta", "den", "dan", "ten", "tan", "deki", "daki")
+POSSESSIVES: Final = frozenset(("s", *_TURKISH_CASES, *_TURKISH_PLACES))
+"""Endings of a name behind an apostrophe: the English possessive, and Turkish cases."""
 CONTRACTIONS: Final = frozenset(["s", "ll", "re", "ve", "d", "m"])
 """Parts behind an apostrophe that never make one word with the part before: "he'll" is not "hell"."""
 

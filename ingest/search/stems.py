@@ -56,8 +56,9 @@ _BY_SCRIPT: Final = (
 )
 _LIKELY: Final = {"en", "ru", "ar", "el", "he", "hi", "hy", "ta"}
 """For a text of unknown language, the language of each script whose stems are indexed."""
-NO_STEMS: Final = "und"
-"""A language without stemmer, for names."""
+_NO_LANGUAGE_STATED: Final = frozenset(("", "und", "mul"))
+NO_STEMS: Final = "zxx"
+"""The tag of ISO 639 for no linguistic content: names have no stems."""
 _RELATED: Final = {
     "nb": "no",
     "nn": "no",
@@ -109,10 +110,8 @@ _NO_LANGUAGES: Final[dict[str, str]] = {}
 
 def stemmer_language(tag: str | None) -> str | None:
     """Return the language whose stemmer reads texts of this language tag; None where the language is unknown."""
-    if tag is None:
-        return None
-    primary = re.split("[-_]", tag, maxsplit=1)[0].lower()
-    return _RELATED.get(primary, primary)
+    primary = re.split("[-_]", tag or "", maxsplit=1)[0].lower()
+    return None if primary in _NO_LANGUAGE_STATED else _RELATED.get(primary, primary)
 
 
 def article_lexeme(language: str | None) -> str | None:

@@ -9,6 +9,7 @@ from typing import Final
 from ingest.search.accents import fold_accents
 from ingest.search.analysis import (
     ELISIONS,
+    POSSESSIVES,
     Piece,
     characters_of,
     folded_stems,
@@ -73,9 +74,9 @@ def _without_elision(pieces: Sequence[Piece]) -> Sequence[Piece]:
 
 
 def _without_ending(pieces: Sequence[Piece]) -> Sequence[Piece]:
-    """Return the pieces of a word without the possessive s or the Korean particle behind it."""
+    """Return the pieces of a word without the possessive or the Korean particle behind it."""
     last = pieces[-1]
-    if len(pieces) > 1 and last.text == "s" and is_apostrophe(last.separator):
+    if len(pieces) > 1 and last.text in POSSESSIVES and is_apostrophe(last.separator):
         return pieces[:-1]
     if (
         len(pieces) > 1

@@ -36,6 +36,7 @@ FOUND = [
     ("don't", "I dont", "en"),
     ("l’Ukraine", "Ukraine", "fr"),
     ("Ukraine", "l’Ukraine", "fr"),
+    ("Ankara'nın", "Ankara", "tr"),
     ("Korea", "Korea-based", "en"),
     ("e-mail", "e mail", "en"),
     ("e-mail", "emails", "en"),
