@@ -20,7 +20,7 @@ from ingest.types import Entry
 KEY_BYTES: Final = 16
 DIGEST_BYTES: Final = 16
 MARK_BYTES: Final = 8
-PARSER_VERSION: Final = 2
+PARSER_VERSION: Final = 3
 """Version of the code between a document's bytes and its entries' keys and hashes.
 
 Increase it with every change that alters the result for unchanged documents: each feed is then fetched once without

@@ -101,6 +101,7 @@ def finish(prepared: PreparedDocument, seen: Mapping[bytes, Seen]) -> ParsedDocu
             new_entry_keys=_new_keys(normalised.articles, seen),
             hubs=parsed.hubs,
             self_url=parsed.self_url,
+            warnings=parsed.warnings,
             seen=normalised.seen,
             children=parsed.children if parsed.version == "sitemapindex" else None,
         ),

@@ -46,6 +46,8 @@ from ingest.types import (
 )
 
 NOT_MODIFIED_STATUS: Final = 304
+MAX_REMARK: Final = 300
+"""Characters of the remark about a document that its poll keeps."""
 
 
 def decide_outcome(
@@ -318,7 +320,8 @@ def _remark(
         return states.TRUNCATED
     if children is not None:
         return f"sitemap index of {len(document.children or ())} sitemaps, {len(children)} of them polled"
-    return states.missed_reason(missed) if missed else None
+    remarks = (*((states.missed_reason(missed),) if missed else ()), *document.warnings)
+    return "; ".join([remark for remark in remarks if remark])[:MAX_REMARK] or None
 
 
 def _with_violation(remark: str | None, result: Fetched | NotModified) -> str | None:

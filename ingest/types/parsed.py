@@ -23,6 +23,7 @@ class Entry:
     published: datetime | None = None
     published_raw: str | None = None
     updated: datetime | None = None
+    updated_raw: str | None = None
     language: str | None = None
     source_title: str | None = None
     """``<source>`` of RSS or ``atom:source``: the feed that this entry was taken from."""
@@ -110,3 +111,5 @@ class DocumentSummary:
     """Hubs that the document declares."""
     self_url: str | None = None
     """The document's declared own address."""
+    warnings: tuple[str, ...] = ()
+    """The parser's warnings: what was repaired, and which dates are unknown."""

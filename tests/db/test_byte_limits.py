@@ -46,7 +46,7 @@ INDEXED_BYTES: Final = {
     ("matches", "topic"): MAX_SLUG_CHARACTERS,
     ("log_topics", "name"): len("news.topic.") + MAX_SLUG_CHARACTERS,
     ("log_groups", "name"): NAME_BYTES,
-    ("log_records", "key"): 36,  # of events: the id of an article
+    ("log_records", "key"): 36,  # only stream events: the article id
     ("quarantine", "topic"): len("news.topic.") + MAX_SLUG_CHARACTERS,
 }
 """The largest text of each column with a btree index, in bytes of UTF-8."""
@@ -59,7 +59,7 @@ def btree_columns(table: Table) -> list[tuple[str, ...]]:
         if isinstance(item, Index) and item.dialect_options["postgresql"]["using"] == "gin":
             continue
         if isinstance(item, (Index, PrimaryKeyConstraint, UniqueConstraint)):
-            columns = [column for column in item.columns if isinstance(column, Column)]
+            columns = list(item.columns)
             expressions = (
                 [e for e in item.expressions if not isinstance(e, Column)] if isinstance(item, Index) else []
             )
