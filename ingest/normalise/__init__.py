@@ -7,7 +7,7 @@
 
 The way has two steps, because a feed's seen-set may be large and a document looks up its own keys only.
 
-    fields       texts, names and languages within their limits
+    fields       texts and names within their limits
     drafts       entries, one by one: clean texts, hashes, keys
     resolution   which article an entry is, and whether the article is new or changed
     articles     a draft as an article

@@ -8,8 +8,9 @@ from typing import Final
 from uuid import UUID
 
 from ingest.errors import Refused
+from ingest.language import decide_language, declared_tag
 from ingest.normalise.drafts import EntryDraft, FeedDraft
-from ingest.normalise.fields import MAX_GUID_CHARACTERS, clean_name, clean_names, language_tag, truncate
+from ingest.normalise.fields import MAX_GUID_CHARACTERS, clean_name, clean_names, truncate
 from ingest.types import Article
 from ingest.urls import absolute, feed_url, host_of
 
@@ -33,6 +34,8 @@ def build_article(draft: EntryDraft, feed: FeedDraft, sighting: Sighting, *, ide
     publisher = publisher or clean_name(entry.source_title) or clean_name(feed.parsed.title) or source or None
     latest = sighting.seen_at + MAX_AHEAD
     published = entry.published or entry.updated
+    declared = declared_tag(entry.language) or declared_tag(feed.parsed.language)
+    language = decide_language(draft.title, draft.text or draft.summary, declared=declared)
     return Article(
         id=identity,
         feed_id=sighting.feed_id,
@@ -51,12 +54,15 @@ def build_article(draft: EntryDraft, feed: FeedDraft, sighting: Sighting, *, ide
         summary=draft.summary,
         text=draft.text,
         html=draft.html,
-        language=language_tag(entry.language) or language_tag(feed.parsed.language),
+        language=language.tag,
         categories=clean_names(entry.categories),
         image=absolute(entry.image, base=feed.base) if entry.image else None,
         published_at=published if published is not None and published <= latest else None,
         updated_at=entry.updated if entry.updated is not None and entry.updated <= latest else None,
         link=_fetchable_link(draft, base=feed.base),
+        declared_language=language.declared,
+        detected_language=language.detected,
+        language_confidence=language.confidence,
     )
 
 

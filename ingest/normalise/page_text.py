@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from ingest.identity import content_hash
+from ingest.language import decide_language
 from ingest.normalise import markup
 from ingest.normalise.fields import MAX_TEXT_CHARACTERS, truncate
 from ingest.normalise.reposts import remove_boilerplate
@@ -48,6 +49,7 @@ def merge_page_text(
     elif attribution is not None:
         authors = authors if attribution.author is None else (attribution.author,)
         publisher = attribution.publisher or publisher
+    language = decide_language(article.title, text, declared=article.declared_language)
     return replace(
         article,
         content_hash=content_hash(article.title, text if summary in text else f"{summary}\n{text}", authors),
@@ -58,6 +60,9 @@ def merge_page_text(
         text=text,
         html=html,
         page=PageSource(id=page_id, content_hash=article.content_hash, url=page_url),
+        language=language.tag,
+        detected_language=language.detected,
+        language_confidence=language.confidence,
     )
 
 

@@ -63,10 +63,12 @@ def _item(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "id": url, "url": url, "date_published": "2026-08-12T06:00:00Z"}
 
 
-def store(engine: Engine, documents: Iterable[FeedDocument]) -> None:
-    """Parse, append and consume ``documents`` with the code of the service."""
+def store(engine: Engine, documents: Iterable[FeedDocument], *, first_poll: int = 1) -> None:
+    """Parse, append and consume ``documents`` with the code of the service; each has a poll id of its own."""
     log = PostgresLog(engine)
-    messages = [message for number, each in enumerate(documents, 1) for message in _messages(each, number)]
+    messages = [
+        message for number, each in enumerate(documents, first_poll) for message in _messages(each, number)
+    ]
     for first in range(0, len(messages), BATCH):
         log.append(ARTICLES, messages[first : first + BATCH])
     persist = Persister(engine, log)
