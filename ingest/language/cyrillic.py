@@ -14,8 +14,9 @@ LEAST_LETTERS: Final = 20
 MOST_FOREIGN: Final = 2
 """Letters of other languages that a sentence has in names and quotes."""
 
-_LETTERS: Final = re.compile(r"[\u0400-\u052f]")
-_OUTSIDE_RUSSIAN: Final = re.compile(r"(?![а-яё])[\u0400-\u052f]")
+_ENOUGH_LETTERS: Final = re.compile(rf"(?:[^\u0400-\u052f]*[\u0400-\u052f]){{{LEAST_LETTERS}}}")
+_OUTSIDE_RUSSIAN: Final = re.compile(r"[\u0400-\u042f\u0450\u0452-\u052f]")
+"""In casefolded text."""
 _RUSSIAN: Final = re.compile("[ыэё]")
 _BULGARIAN_VOWEL: Final = re.compile("ъ(?![еёюя])")
 """In Russian, this letter stands before these vowels alone."""
@@ -35,7 +36,7 @@ _REQUIRED_AND_FOREIGN: Final = {
 def cyrillic_language(text: str) -> str | None:
     """Return the language whose letters ``text`` has; None if several are possible."""
     folded = text.casefold()
-    if len(_LETTERS.findall(folded)) < LEAST_LETTERS:
+    if _ENOUGH_LETTERS.match(folded) is None:
         return None
     outside = frozenset(_OUTSIDE_RUSSIAN.findall(folded))
     has_russian = _RUSSIAN.search(folded) is not None

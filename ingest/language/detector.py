@@ -15,7 +15,7 @@ from ingest.language.cyrillic import cyrillic_language, has_letters_of
 from ingest.language.names import CODES
 from ingest.language.scripts import has_kana, main_script, only_language
 
-SAMPLE_CHARACTERS: Final = 500
+SAMPLE_CHARACTERS: Final = 300
 """Characters of an article that are read: more of them change no result and cost time."""
 LEAST_CHARACTERS: Final = 40
 """CLD2 does not read shorter texts: names and loan words would decide. Their script may decide."""

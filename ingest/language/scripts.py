@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-SAMPLE_CHARACTERS: Final = 300
+SAMPLE_CHARACTERS: Final = 200
 LEAST_SHARE: Final = 0.5
 """Least share of a script among the letters of a text that is written in it."""
 
@@ -39,8 +39,12 @@ _RANGES: Final[Mapping[str, str]] = {
     "malayalam": r"\u0d00-\u0d7f",
     "thaana": r"\u0780-\u07b1",
 }
+_OUTSIDE_LATIN: Final = re.compile(r"[\u0370-\u1dff\u1f00-\u1fff\u3041-\ud7a3]")
 _KANA: Final = re.compile(f"[{_RANGES['kana']}]")
-_LETTERS: Final = re.compile("|".join(f"(?P<{name}>[{letters}]+)" for name, letters in _RANGES.items()))
+_RUN: Final = re.compile(
+    "|".join(f"(?P<{name}>[{letters}][{letters}\\s,.]*)" for name, letters in _RANGES.items())
+)
+"""Words of one script with the spaces between them, which makes few runs of a sentence."""
 _LANGUAGES: Final[Mapping[str, frozenset[str]]] = {
     name: frozenset(languages.split())
     for name, languages in {
@@ -93,10 +97,10 @@ def main_script(text: str) -> MainScript | None:
     Japanese and Korean are written with Han: a text of Han with some kana has the script kana.
     """
     sample = text[:SAMPLE_CHARACTERS]
-    if sample.isascii():
+    if not _OUTSIDE_LATIN.search(sample):
         return None
     counts: Counter[str] = Counter()
-    for run in _LETTERS.finditer(sample):
+    for run in _RUN.finditer(sample):
         counts[run.lastgroup or ""] += run.end() - run.start()
     for script in ("kana", "hangul"):
         if counts[script] and counts[script] >= LEAST_SHARE * counts["han"] / 4:
