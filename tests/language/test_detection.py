@@ -17,6 +17,10 @@ FRENCH = (
 )
 KOREAN = "정부는 월요일 새로운 연금법이 7월부터 시행된다고 발표했다."
 NORWEGIAN = "Regjeringen sier at den nye loven om pensjon trer i kraft i juli, og at alle skal få beskjed."
+MIXED = (
+    "watched välttämättömiä. dek placards. ovat sıkı reported, beaches haastattelussa, above through "
+    "enflasyonun residents oppositiossa. Ekonomistler the"
+)
 RUSSIAN = "Министр сообщил, что новый закон о пенсиях вступит в силу в июле этого года."
 
 
@@ -49,6 +53,7 @@ def test_articles_of_every_language_and_script_are_recognised(article: ExampleAr
         ("Москва", None),
         ("東京", None),
         ("12.12.2026 — 14:00", None),
+        (MIXED, None),
         ("\0\0 \ud800\ufffe", None),
     ],
 )

@@ -61,3 +61,13 @@ def test_an_entry_that_returns_unchanged_keeps_its_language(
         again = find_article(database, history.id)
         assert again is not None
         assert (again.language, again.sightings_total) == ("xx", 2)
+
+
+def test_a_revision_has_the_language_of_its_own_text(database: Engine, histories: dict[str, History]) -> None:
+    revised = [{**ITEMS[1], "content_text": ENGLISH}]
+    store(database, [json_feed("mixed", revised, language="de")], first_poll=7)
+    history = find_article(database, histories["ko"].id)
+    assert history is not None
+    assert history.revision == 2
+    assert (history.language, history.declared_language, history.detected_language) == ("en", "de", "en")
+    assert (history.language_confidence or 0) > 0.9
