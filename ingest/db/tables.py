@@ -155,6 +155,12 @@ feeds: Final = Table(
         comment="names by which an operator groups feeds, sorted",
     ),
     Column(
+        "identity",
+        Text,
+        comment="evidence that an operator chose to identify entries; null: chosen for each document",
+    ),
+    Column("entry_identity", JSONB, comment="evidence that identified the entries of the last document"),
+    Column(
         "config_version",
         Integer,
         nullable=False,
@@ -224,6 +230,8 @@ seen: Final = Table(
     PrimaryKeyConstraint("feed_id", "key"),
 )
 Index("ix_seen_article", seen.c.feed_id, seen.c.article_id)
+# Entries whose guid or link changed are recognised by title and date, the second part of the fingerprint.
+Index("ix_seen_title_date", seen.c.feed_id, text("substring(entry_fingerprint from 9)"))
 
 websub_subscriptions: Final = Table(
     "websub_subscriptions",
@@ -370,6 +378,27 @@ Index("ix_articles_sort", articles.c.sort_at.desc(), articles.c.id.desc())
 Index("ix_articles_source", articles.c.source, articles.c.sort_at.desc())
 Index("ix_articles_story", articles.c.story_id)
 Index("ix_articles_url", func.md5(articles.c.url))
+
+article_aliases: Final = Table(
+    "article_aliases",
+    metadata,
+    Column("alias_id", Uuid, primary_key=True, comment="id that the article's URL would have today"),
+    Column(
+        "article_id",
+        Uuid,
+        ForeignKey("articles.id", ondelete="CASCADE"),
+        nullable=False,
+        comment="the article, stored under a former canonical form of its URL",
+    ),
+)
+Index("ix_article_aliases_article", article_aliases.c.article_id)
+
+canonical_rules: Final = Table(
+    "canonical_rules",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    comment="CANONICAL_VERSION of the aliases; one row",
+)
 
 revisions: Final = Table(
     "revisions",

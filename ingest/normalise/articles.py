@@ -9,8 +9,8 @@ from uuid import UUID
 
 from ingest.errors import Refused
 from ingest.language import decide_language, declared_tag
-from ingest.normalise.drafts import EntryDraft, FeedDraft
 from ingest.normalise.fields import MAX_GUID_CHARACTERS, clean_name, clean_names, truncate
+from ingest.normalise.values import EntryDraft, FeedDraft
 from ingest.types import Article
 from ingest.urls import absolute, feed_url, host_of
 
@@ -27,7 +27,9 @@ class Sighting:
     seen_at: datetime
 
 
-def build_article(draft: EntryDraft, feed: FeedDraft, sighting: Sighting, *, identity: UUID) -> Article:
+def build_article(
+    draft: EntryDraft, feed: FeedDraft, sighting: Sighting, *, identity: UUID, entry_key: bytes
+) -> Article:
     entry, attribution = draft.entry, draft.attribution
     source = host_of(draft.url or feed.feed_url)
     publisher = attribution.publisher if attribution is not None else None
@@ -41,7 +43,7 @@ def build_article(draft: EntryDraft, feed: FeedDraft, sighting: Sighting, *, ide
         feed_id=sighting.feed_id,
         feed_url=feed.feed_url,
         poll_id=sighting.poll_id,
-        entry_key=draft.key,
+        entry_key=entry_key,
         content_hash=draft.content_hash,
         seen_at=sighting.seen_at,
         url=draft.url,

@@ -22,6 +22,8 @@ from ingest.types.feed import Alert, AlertKind, ClockAlert, Feed
 from ingest.types.fetch import Failed, FailureKind, Fetched, FetchResult, NotModified, PostResponse, WebPage
 from ingest.types.log import Event, EventKind, Message, Record
 from ingest.types.memory import (
+    EntryIdentity,
+    Evidence,
     FeedMemory,
     FeedState,
     Health,
@@ -55,8 +57,10 @@ __all__ = [
     "DocumentSummary",
     "Effect",
     "Entry",
+    "EntryIdentity",
     "Event",
     "EventKind",
+    "Evidence",
     "Failed",
     "FailureKind",
     "Feed",

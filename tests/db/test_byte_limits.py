@@ -57,7 +57,7 @@ def btree_columns(table: Table) -> list[tuple[str, ...]]:
         if isinstance(item, Index) and item.dialect_options["postgresql"]["using"] == "gin":
             continue
         if isinstance(item, (Index, PrimaryKeyConstraint, UniqueConstraint)):
-            columns = [column for column in item.columns if isinstance(column, Column)]
+            columns = list(item.columns)
             expressions = (
                 [e for e in item.expressions if not isinstance(e, Column)] if isinstance(item, Index) else []
             )
