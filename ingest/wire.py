@@ -105,7 +105,9 @@ class ArticleRecord(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="the story as plain text, one line per paragraph, without boilerplate")
     ]
     html: Annotated[str, Meta(description="sanitised HTML")]
-    language: Annotated[str | None, Meta(description="as the feed or the entry declares it")] = None
+    language: Annotated[
+        str | None, Meta(description="of the text: decided from the declared and the detected language")
+    ] = None
     categories: Annotated[tuple[str, ...] | None, Meta(description="as the feed declares them")] = ()
     image: Annotated[str | None, Meta(description="address of a picture")] = None
     published_at: Annotated[Time | None, Meta(description="as the publisher declares it, if plausible")] = (
@@ -126,6 +128,19 @@ class ArticleRecord(msgspec.Struct, frozen=True, kw_only=True):
     page: Annotated[
         PageRecord | UnsetType | None,
         Meta(description="the page that text and html come from, if not the feed"),
+    ] = UNSET
+    declared_language: Annotated[
+        str | UnsetType | None,
+        Meta(
+            description="as the entry or the feed declares it; without this field language is the declared one"
+        ),
+    ] = UNSET
+    detected_language: Annotated[
+        str | UnsetType | None, Meta(description="that the text is in, if it is long enough to tell")
+    ] = UNSET
+    language_confidence: Annotated[
+        Annotated[float, Meta(ge=0, le=1)] | UnsetType | None,
+        Meta(description="share of the text that is in detected_language"),
     ] = UNSET
 
 
@@ -178,6 +193,9 @@ def encode(article: Article) -> Message:
         else PageRecord(
             id=page.id, content_hash=with_authors(page.content_hash, article.authors).hex(), url=page.url
         ),
+        declared_language=article.declared_language,
+        detected_language=UNSET if article.detected_language is None else article.detected_language,
+        language_confidence=UNSET if article.language_confidence is None else article.language_confidence,
     )
     return Message(key=key, value=_encoder.encode(record))
 
@@ -254,6 +272,10 @@ def _article(body: ArticleRecord) -> Article:
         )
         if page
         else None,
+        # Records of pollers that did not detect languages have the declared one alone.
+        declared_language=body.language if body.declared_language is UNSET else body.declared_language,
+        detected_language=None if body.detected_language is UNSET else body.detected_language,
+        language_confidence=None if body.language_confidence is UNSET else body.language_confidence,
     )
 
 

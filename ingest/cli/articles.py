@@ -58,7 +58,7 @@ class _Search(click.Command):
 @click.argument("query", required=False)
 @click.option("--topic", help="Only articles that match this topic (its slug).")
 @click.option("--source", help="Only articles of this host, such as example.org.")
-@click.option("--language", help="Only articles in this language, such as ko, as the feed declares it.")
+@click.option("--language", help="Only articles in this language, such as ko.")
 @click.option(
     "--from", "since", help="Only articles published (else first seen) at this time or later; ISO 8601."
 )

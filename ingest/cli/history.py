@@ -44,7 +44,8 @@ def describe_history(history: History) -> Iterator[str]:
     yield click.style(clean(title) or "(no title)", bold=True)
     yield f"  article    {history.id}"
     yield f"  url        {clean(history.url) or 'none'}"
-    yield f"  source     {clean(history.source)}, language {clean(history.language) or 'not declared'}"
+    yield f"  source     {clean(history.source)}"
+    yield f"  language   {_language(history)}"
     published = "not declared" if history.published_at is None else timestamp(history.published_at)
     yield f"  published  {published}, first seen {timestamp(history.first_seen_at)}"
     yield f"  revision   {history.revision}, of {timestamp(history.revised_at)}"
@@ -61,6 +62,14 @@ def describe_history(history: History) -> Iterator[str]:
     for page in history.pages:
         yield f"  page       {clean(page.url)}: {_page_text(page)}"
     yield from _describe_sightings(history)
+
+
+def _language(history: History) -> str:
+    declared = clean(history.declared_language) or "none"
+    detected = "none"
+    if history.detected_language is not None:
+        detected = f"{clean(history.detected_language)} ({history.language_confidence or 0:.0%} of the text)"
+    return f"{clean(history.language) or 'unknown'} (declared {declared}, detected {detected})"
 
 
 def _describe_story(history: History) -> Iterator[str]:

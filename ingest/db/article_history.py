@@ -113,6 +113,9 @@ class History:
     url: str | None
     source: str
     language: str | None
+    declared_language: str | None
+    detected_language: str | None
+    language_confidence: float | None
     story_id: UUID
     published_at: datetime | None
     first_seen_at: datetime
@@ -144,6 +147,9 @@ def read_history(connection: Connection, article_id: UUID, *, before: int | None
                 articles.c.url,
                 articles.c.source,
                 articles.c.language,
+                articles.c.declared_language,
+                articles.c.detected_language,
+                articles.c.language_confidence,
                 articles.c.story_id,
                 articles.c.published_at,
                 articles.c.first_seen_at,

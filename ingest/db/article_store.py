@@ -63,13 +63,15 @@ _LOCK_STORIES: Final = "SELECT pg_advisory_xact_lock(key) FROM unnest(%b::bigint
 _UPDATE_ARTICLES: Final = """
     UPDATE articles a SET
         revision = n.revision, latest = n.latest, story_id = n.story_id, url = n.url,
-        language = n.language, published_at = n.published_at, sort_at = n.sort_at, revised_at = n.revised_at,
-        revised_feed_id = n.revised_feed_id, revised_poll_id = n.revised_poll_id,
+        language = n.language, declared_language = n.declared_language, detected_language = n.detected_language,
+        language_confidence = n.language_confidence, published_at = n.published_at, sort_at = n.sort_at,
+        revised_at = n.revised_at, revised_feed_id = n.revised_feed_id, revised_poll_id = n.revised_poll_id,
         search_segment = n.search_segment
-    FROM unnest(%b::uuid[], %b::int[], %b::int[], %b::uuid[], %b::text[], %b::text[],
-                %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::bigint[], %b::bigint[], %b::int[])
-        AS n(id, revision, latest, story_id, url, language, published_at, sort_at, revised_at, revised_feed_id,
-            revised_poll_id, search_segment)
+    FROM unnest(%b::uuid[], %b::int[], %b::int[], %b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[],
+                %b::float8[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::bigint[], %b::bigint[],
+                %b::int[])
+        AS n(id, revision, latest, story_id, url, language, declared_language, detected_language,
+            language_confidence, published_at, sort_at, revised_at, revised_feed_id, revised_poll_id, search_segment)
     WHERE a.id = n.id"""
 _MOVE_MATCHES: Final = """
     UPDATE matches m SET sort_at = n.sort_at FROM unnest(%b::uuid[], %b::timestamptz[]) AS n(id, sort_at)
@@ -101,6 +103,9 @@ _ARTICLE_COLUMNS: Final = {
     "url": "text",
     "source": "text",
     "language": "text",
+    "declared_language": "text",
+    "detected_language": "text",
+    "language_confidence": "float8",
     "published_at": "timestamptz",
     "first_seen_at": "timestamptz",
     "revised_at": "timestamptz",
@@ -334,6 +339,9 @@ def _article_row(change: ArticleChange, first: Article, segment: int | None) -> 
         article.url,
         first.source,
         article.language,
+        article.declared_language,
+        article.detected_language,
+        article.language_confidence,
         change.published_at,
         change.first_seen_at,
         article.seen_at,
@@ -397,6 +405,9 @@ def _update_articles(
             c.story_id,
             c.article.url,
             c.article.language,
+            c.article.declared_language,
+            c.article.detected_language,
+            c.article.language_confidence,
             c.published_at,
             _sort_time(c),
             c.article.seen_at,

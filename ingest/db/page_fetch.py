@@ -66,7 +66,8 @@ _LEASE_PAGES: Final = """
         WHERE id = ANY(%(ids)b::bigint[])
         RETURNING id, article_id, content_hash, feed_id, entry_key, url, hops, tries
     )
-    SELECT c.*, coalesce(f.url, c.url) AS feed_url, a.url AS article_url, a.source, a.language, a.published_at,
+    SELECT c.*, coalesce(f.url, c.url) AS feed_url, a.url AS article_url, a.source, a.language,
+        a.declared_language, a.detected_language, a.language_confidence, a.published_at,
         r.poll_id, r.seen_at, r.title, r.authors, r.publisher, r.attribution, r.summary, r.text, r.html, r.guid,
         r.categories, r.image, r.updated_at
     FROM claimed c JOIN articles a ON a.id = c.article_id
@@ -224,6 +225,9 @@ def _lease(row: Row[Any], *, now: datetime, until: datetime) -> PageLease:
         text=row.text,
         html=row.html,
         language=row.language,
+        declared_language=row.declared_language,
+        detected_language=row.detected_language,
+        language_confidence=row.language_confidence,
         categories=tuple(row.categories),
         image=row.image,
         published_at=row.published_at,

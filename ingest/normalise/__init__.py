@@ -7,7 +7,7 @@
 
 The way has two steps, because a feed's seen-set may be large and a document looks up its own keys only.
 
-    fields       texts, names and languages within their limits
+    fields       texts and names within their limits
     values       drafts of entries and documents
     drafts       entries, one by one: clean texts, hashes, names
     evidence     which names several entries share, and the name of each entry

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from ingest.errors import Refused
 from ingest.identity import PARSER_VERSION
-from ingest.normalise.fields import MAX_GUID_CHARACTERS, clean_name, clean_names, language_tag, truncate
+from ingest.language import decide_language, declared_tag
+from ingest.normalise.fields import MAX_GUID_CHARACTERS, clean_name, clean_names, truncate
 from ingest.normalise.values import EntryDraft, FeedDraft
 from ingest.types import Article
 from ingest.urls import absolute, feed_url, host_of
@@ -36,6 +37,8 @@ def build_article(
     publisher = publisher or clean_name(entry.source_title) or clean_name(feed.parsed.title) or source or None
     latest = sighting.seen_at + MAX_AHEAD
     published = entry.published or entry.updated
+    declared = declared_tag(entry.language) or declared_tag(feed.parsed.language)
+    language = decide_language(draft.title, draft.text or draft.summary, declared=declared)
     return Article(
         id=identity,
         feed_id=sighting.feed_id,
@@ -54,7 +57,7 @@ def build_article(
         summary=draft.summary,
         text=draft.text,
         html=draft.html,
-        language=language_tag(entry.language) or language_tag(feed.parsed.language),
+        language=language.tag,
         categories=clean_names(entry.categories),
         image=absolute(entry.image, base=feed.base) if entry.image else None,
         published_at=published if published is not None and published <= latest else None,
@@ -62,6 +65,9 @@ def build_article(
         removed=draft.removed,
         parser_version=PARSER_VERSION,
         link=_fetchable_link(draft, base=feed.base),
+        declared_language=language.declared,
+        detected_language=language.detected,
+        language_confidence=language.confidence,
     )
 
 

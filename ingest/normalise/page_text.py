@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from ingest.identity import PARSER_VERSION, content_hash
+from ingest.language import decide_language
 from ingest.normalise import markup
 from ingest.normalise.fields import MAX_TEXT_CHARACTERS, truncate
 from ingest.normalise.reposts import authors_of, clean_text
@@ -49,6 +50,7 @@ def merge_page_text(
     else:
         authors = authors_of(authors, story)
         publisher = (attribution and attribution.publisher) or publisher
+    language = decide_language(article.title, text, declared=article.declared_language)
     return replace(
         article,
         content_hash=content_hash(article.title, text if summary in text else f"{summary}\n{text}", authors),
@@ -61,6 +63,9 @@ def merge_page_text(
         removed=story.removed,
         parser_version=PARSER_VERSION,
         page=PageSource(id=page_id, content_hash=article.content_hash, url=page_url),
+        language=language.tag,
+        detected_language=language.detected,
+        language_confidence=language.confidence,
     )
 
 

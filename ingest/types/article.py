@@ -94,6 +94,7 @@ class Article:
     html: str
     """The entry's HTML, sanitised."""
     language: str | None
+    """The language of the text: decided from the declared and the detected one. A tag in lower case."""
     categories: tuple[str, ...]
     image: str | None
     published_at: datetime | None
@@ -107,6 +108,12 @@ class Article:
     page: PageSource | None = None
     """The page that text and HTML were extracted from; all else is the feed's in ``poll_id``. None: all is the
     feed's."""
+    declared_language: str | None = None
+    """The language that the entry declares, else the feed's. A tag in lower case."""
+    detected_language: str | None = None
+    """The language that the text is in; None if it is too short or too mixed to tell."""
+    language_confidence: float | None = None
+    """The share of the text in the detected language, from 0 to 1."""
 
     @property
     def sighting(self) -> int:

@@ -50,8 +50,8 @@ def _benches() -> Iterator[Proof]:
 PROOFS: Final[tuple[Proof, ...]] = (
     Proof(
         name="quality",
-        about="precision and recall of the shipped topic",
-        module="tests.bench.quality",
+        about="how often results are right: every subject of ./run quality",
+        module="tests.quality",
     ),
     Proof(
         name="conformance",

@@ -96,6 +96,7 @@ def test_text_and_html_are_the_pages_and_all_else_the_feeds() -> None:
     assert (
         found.content_hash == content_hash(TITLE, f"{TEASER}\n{found.text}", own.authors) != own.content_hash
     )
+    assert found.detected_language == "en"
     same = replace(
         found,
         text=own.text,
@@ -104,6 +105,8 @@ def test_text_and_html_are_the_pages_and_all_else_the_feeds() -> None:
         seen_at=own.seen_at,
         parser_version=own.parser_version,
         page=None,
+        detected_language=own.detected_language,
+        language_confidence=own.language_confidence,
     )
     assert same == own
 

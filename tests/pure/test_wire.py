@@ -136,3 +136,14 @@ def test_a_record_under_another_key_is_unusable() -> None:
 def test_what_may_be_null_may_be_left_out() -> None:
     found = decode(changed(url=..., authors=..., attribution=..., published_at=...))
     assert (found.url, found.authors, found.attribution, found.published_at) == (None, (), None, None)
+
+
+def test_a_record_without_the_declared_language_has_it_in_language() -> None:
+    detected = replace(
+        article(), language="ko", declared_language=None, detected_language="ko", language_confidence=0.97
+    )
+    assert decode(record(detected, offset=1)) == detected
+    body = json.loads(encode(article()).value)
+    assert body.pop("declared_language", "missing") is None
+    former = replace(record(article(), offset=1), value=json.dumps(body).encode())
+    assert (decode(former).language, decode(former).declared_language) == ("en", "en")

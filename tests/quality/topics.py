@@ -1,23 +1,22 @@
 """Measure precision, recall and F1 of the shipped topic *Russia–North Korea relations*.
 
-``./run quality [--corpus DIR] [--json FILE] [--show N]``
-
 Measured on the labelled articles of the corpus: ``main`` has to match, ``none`` must not, ``partly`` and ``disputed``
 do not count. The entries of an analyst's chronology, all of them on the topic, give a second recall.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from ingest import app
 from ingest.classify import Classifier, compile_topics
 from ingest.settings import Settings
-from tests.bench.figures import CorpusAbsentError, Figures, corpus_dir, corpus_file, read_jsonl_zst
+from tests.bench.figures import Figures, corpus_file, read_jsonl_zst
+from tests.quality.subject import Subject
 
 TOPIC: Final = "russia-north-korea"
 
@@ -44,21 +43,11 @@ def confusion(classifier: Classifier, rows: Iterable[Mapping[str, Any]]) -> tupl
     return counts, wrong
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = Figures.options(
-        argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    )
-    parser.add_argument("--show", type=int, default=0, metavar="N", help="print N of the wrong ones")
-    options = parser.parse_args(arguments)
-    figures = Figures("quality")
+def measure(corpus: Path, figures: Figures, *, show: int) -> None:
+    """Add precision, recall and F1, recall by language, and recall on the chronology."""
     classifier = compile_topics(app.load_topics_file(Settings()))
-    try:
-        corpus = corpus_dir(options.corpus)
-        labelled = list(read_jsonl_zst(corpus_file(corpus, "russia-north-korea.jsonl.zst")))
-        chronology = list(read_jsonl_zst(corpus_file(corpus, "csis-events.jsonl.zst")))
-    except CorpusAbsentError as absent:
-        print(absent, file=sys.stderr)
-        return 2
+    labelled = list(read_jsonl_zst(corpus_file(corpus, "russia-north-korea.jsonl.zst")))
+    chronology = list(read_jsonl_zst(corpus_file(corpus, "csis-events.jsonl.zst")))
     counts, wrong = confusion(classifier, labelled)
     precision = counts["tp"] / max(1, counts["tp"] + counts["fp"])
     recall = counts["tp"] / max(1, counts["tp"] + counts["fn"])
@@ -72,11 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             figures.add(f"topic_recall_{language}", own["tp"] / (own["tp"] + own["fn"]), f"ratio_of_{count}")
     matched = sum(matches(classifier, row) for row in chronology)
     figures.add("chronology_recall", matched / max(1, len(chronology)), f"ratio_of_{len(chronology)}")
-    for line in wrong[: options.show]:
+    for line in wrong[:show]:
         print(line, file=sys.stderr)
-    figures.write_json(options.json)
-    return figures.exit_code()
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+SUBJECT: Final = Subject(about="precision and recall of the shipped topic", measure=measure)
