@@ -9,13 +9,17 @@ from hashlib import blake2b
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, update
 
 from ingest.alerts import alert_message
 from ingest.db import tables
+from ingest.db.engine import driver_of
+from ingest.db.search_rows import SearchRow, copy_rows, delete_rows, place_rows
+from ingest.db.search_segments import Period, open_segments
 from ingest.identity import entry_key
 from ingest.log.api import ALERTS, stream_topic
 from ingest.log.postgres import PostgresLog
+from ingest.search import INDEX_VERSION, index_document
 from ingest.types import Alert, AlertKind, Entry, FeedState, Message
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -94,6 +98,7 @@ class Library:
         article_id = uuid5(NAMESPACE_URL, url)
         feed_id = self.feed() if feed_id is None else feed_id
         poll_id = self.poll(feed_id, at)
+        segments = open_segments(self.engine, [at], index_version=INDEX_VERSION)
         with self.engine.begin() as connection:
             connection.execute(
                 insert(tables.articles).values(
@@ -115,6 +120,7 @@ class Library:
             )
             self._revision(connection, article_id, 1, title, text, at, feed_id, poll_id)
             self._sighting(connection, article_id, poll_id, feed_id, at, "created", 1)
+            self._index(connection, article_id, segments, at, language, title, text)
             for slug in topics:
                 connection.execute(
                     insert(tables.matches).values(
@@ -122,6 +128,7 @@ class Library:
                         article_id=article_id,
                         revision=1,
                         matched_at=at,
+                        sort_at=at,
                         explanation={
                             "rule": slug,
                             "matches": [{"field": "title", "phrase": slug, "offset": 0, "quote": title}],
@@ -133,11 +140,7 @@ class Library:
     def revise(self, article_id: UUID, *, title: str, text: str, at: datetime) -> int:
         """Insert a new current revision; return its number."""
         with self.engine.begin() as connection:
-            row = connection.execute(
-                select(tables.articles.c.revision, tables.articles.c.feed_id).where(
-                    tables.articles.c.id == article_id
-                )
-            ).one()
+            row = connection.execute(select(tables.articles).where(tables.articles.c.id == article_id)).one()
         poll_id = self.poll(row.feed_id, at)
         number: int = row.revision + 1
         with self.engine.begin() as connection:
@@ -153,6 +156,8 @@ class Library:
                 .values(revision=number, latest=number, revised_at=at)
             )
             self._sighting(connection, article_id, poll_id, row.feed_id, at, "updated", number)
+            delete_rows(driver_of(connection), {article_id: row.search_segment})
+            self._index(connection, article_id, {}, row.sort_at, row.language, title, text)
         return number
 
     def seen(self, feed_id: int, *, link: str, poll_id: int) -> UUID:
@@ -261,6 +266,29 @@ class Library:
                 guid=f"guid-{article_id}",
                 categories=["World"],
             )
+        )
+
+    def _index(
+        self,
+        connection: Connection,
+        article_id: UUID,
+        segments: Mapping[Period, int],
+        at: datetime,
+        language: str | None,
+        title: str,
+        text: str,
+    ) -> None:
+        """Index an article with the names that ``_revision`` inserts."""
+        placed = place_rows(connection, {article_id: at}, segments=segments, index_version=INDEX_VERSION)
+        document = index_document(
+            title=title, text=text, authors=["Ann Author"], publisher="The Example", language=language
+        )
+        row = SearchRow(article_id=article_id, sort_at=at, language=language, vector=document.vector)
+        copy_rows(driver_of(connection), [row], placed)
+        connection.execute(
+            update(tables.articles)
+            .where(tables.articles.c.id == article_id)
+            .values(search_segment=placed[article_id])
         )
 
     def _sighting(

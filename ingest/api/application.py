@@ -22,7 +22,7 @@ from ingest.api.live import LiveStreams
 from ingest.api.metrics import CountRequests, Metrics
 from ingest.api.service import ServiceRoutes
 from ingest.api.sse import HEARTBEAT
-from ingest.api.threads import Threads
+from ingest.api.threads import SEARCH_WORKERS, Threads
 from ingest.api.topics import TooManyStreams, TopicRoutes
 from ingest.api.websub import BODY_TIMEOUT, PushRoutes
 from ingest.db import migrate
@@ -67,6 +67,7 @@ def create_api(
     """
     log = log or app.open_database_log(engine)
     threads = Threads()
+    search_threads = Threads(SEARCH_WORKERS, name="ingest-api-search")
     live = LiveStreams(log, partial(app.listen_to_log, engine))
     status = status or (lambda: read_status(engine, now=runtime.now()))
     metrics = Metrics(status=status, subscribers=lambda: live.subscribers)
@@ -74,7 +75,7 @@ def create_api(
     if ready is not None:
         checks["log"] = ready
     routes = _routes(
-        ArticleRoutes(engine, threads),
+        ArticleRoutes(engine, threads, search_threads),
         FeedRoutes(engine, threads),
         TopicRoutes(engine, log, threads, live, metrics, heartbeat=heartbeat),
         PushRoutes(engine, threads, enabled=push, max_bytes=push_bytes, timeout=push_timeout, clock=clock),
@@ -83,7 +84,7 @@ def create_api(
     streams = frozenset({STREAM, ALERT_STREAM})
     api = Starlette(
         routes=routes,
-        lifespan=_lifespan(live, threads),
+        lifespan=_lifespan(live, threads, search_threads),
         middleware=[
             Middleware(CountRequests, metrics=metrics, routes=routes, streams=streams),
             Middleware(responses.SafeHeaders),
@@ -137,7 +138,7 @@ def _error_handlers() -> dict[Any, responses.ErrorHandler]:
 
 
 def _lifespan(
-    live: LiveStreams, threads: Threads
+    live: LiveStreams, *threads: Threads
 ) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_api: Starlette) -> AsyncIterator[None]:
@@ -146,6 +147,7 @@ def _lifespan(
             yield
         finally:
             await live.close()
-            await threads.close()
+            for each in threads:
+                await each.close()
 
     return lifespan

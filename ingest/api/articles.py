@@ -14,8 +14,8 @@ from ingest.db import article_search
 from ingest.db.article_history import find_article
 from ingest.db.engine import Engine
 from ingest.db.ledger import read_ledger
-from ingest.query import QUERY_PARAMETERS, encode_cursor, read_query, read_text, read_uuid
-from ingest.response_bodies import article_body, ledger_body
+from ingest.query import QUERY_PARAMETERS, read_query, read_text, read_uuid
+from ingest.response_bodies import article_body, ledger_body, result_page_body
 
 URL_ACCEPTED: Final = "the address of an article or feed"
 
@@ -23,20 +23,19 @@ URL_ACCEPTED: Final = "the address of an article or feed"
 class ArticleRoutes:
     """Handlers that read the article database."""
 
-    def __init__(self, engine: Engine, threads: Threads) -> None:
+    def __init__(self, engine: Engine, threads: Threads, search_threads: Threads) -> None:
+        """``search_threads`` run full-text searches, so that slow ones do not keep other requests waiting."""
         self._engine = engine
         self._threads = threads
+        self._search_threads = search_threads
 
     async def search(self, request: Request) -> Response:
         """Respond with articles that match a query."""
         query = read_query(query_parameters(request, *QUERY_PARAMETERS))
-        page = await self._threads.run(lambda: article_search.find(self._engine, query))
-        return Json(
-            {
-                "articles": [article_body(article) for article in page.articles],
-                "next_cursor": None if page.next_cursor is None else encode_cursor(page.next_cursor),
-            }
-        )
+        threads = self._threads if query.q is None else self._search_threads
+        page = await threads.run(lambda: article_search.find(self._engine, query))
+        articles = [article_body(article) for article in page.articles]
+        return Json({"articles": articles, **result_page_body(page)})
 
     async def show(self, request: Request) -> Response:
         """Respond with one article and its history."""

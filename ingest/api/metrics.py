@@ -84,6 +84,11 @@ _GAUGES: Final[tuple[tuple[str, str, Callable[[Status], float]], ...]] = (
     ("ingest_articles", "Articles stored (large: an estimate).", lambda status: status.articles),
     ("ingest_revisions", "Revisions stored (large: an estimate).", lambda status: status.revisions),
     (
+        "ingest_articles_unindexed",
+        "Articles that searches do not find yet.",
+        lambda status: status.articles_unindexed,
+    ),
+    (
         "ingest_quarantine_records",
         "Quarantined records of the log that were not replayed.",
         lambda status: status.quarantine,

@@ -8,7 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 WORKERS: Final = 6
-"""Together with the two threads of the live streams, not more than the connections of the default pool."""
+"""Threads for requests other than full-text searches."""
+SEARCH_WORKERS: Final = 2
+"""Threads for full-text searches, which use the processor of the database for up to a tenth of a second each. Together
+with the two threads of the live streams, all threads are not more than the connections of the default pool."""
 
 _Result = TypeVar("_Result")
 
@@ -16,8 +19,8 @@ _Result = TypeVar("_Result")
 class Threads:
     """A thread pool for requests; further calls wait in its queue."""
 
-    def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="ingest-api")
+    def __init__(self, workers: int = WORKERS, *, name: str = "ingest-api") -> None:
+        self._executor = ThreadPoolExecutor(max_workers=workers, thread_name_prefix=name)
 
     async def run(self, call: Callable[[], _Result]) -> _Result:
         """Return the result of ``call``, run in a thread."""

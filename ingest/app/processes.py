@@ -26,6 +26,7 @@ from ingest.parse_pool import ParserPool
 from ingest.persist import Persister
 from ingest.poll import PollSettings
 from ingest.poll_process import PollProcess
+from ingest.reindex import Reindexing
 from ingest.retention import Retention
 from ingest.runtime import Stop
 from ingest.schedule import Policy
@@ -121,14 +122,16 @@ def discover_feeds(settings: Settings, url: str, *, request: RequestOptions = DE
 
 
 def run_consumer(settings: Settings, stop: Stop) -> None:
-    """Store the records of the log (``ingest consume``)."""
+    """Store the records of the log, and index articles without a search row (``ingest consume``)."""
     with (
         open_database(settings, name="ingest consume") as engine,
         open_article_log(settings, engine) as log,
     ):
         persister = Persister(engine, open_database_log(engine))
         runtime.tune_gc()
-        consume(log, persister, stop, batch=settings.consume_batch)
+        with Reindexing(engine, stop) as reindexing:
+            consume(log, persister, stop, batch=settings.consume_batch)
+        reindexing.check()
 
 
 def run_relay(settings: Settings, stop: Stop) -> None:

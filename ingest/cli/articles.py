@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from datetime import timedelta
 
 import click
 
@@ -14,17 +15,21 @@ from ingest.cli.render import clean, snippet, timestamp
 from ingest.db import article_search as stored
 from ingest.db.article_history import Revision
 from ingest.db.ledger import read_ledger
-from ingest.query import encode_cursor, read_query, read_text
-from ingest.response_bodies import article_body, ledger_body
+from ingest.query import ArticleQuery, Sort, encode_cursor, read_query, read_text
+from ingest.reindex import count_unindexed, reindex
+from ingest.response_bodies import article_body, ledger_body, result_page_body
+from ingest.runtime import Stop
 from ingest.settings import Settings
 from ingest.usecases.articles import ARTICLE_NAME, require_article
 
 NAME = "ingest articles"
+BUDGET = timedelta(seconds=2)
+"""A person waits longer for a complete result than a request of the API may take."""
 
 
 @click.group()
 def articles() -> None:
-    """Search articles, show one article.
+    """Search articles, show one article, index articles for searches.
 
     \b
     Examples:
@@ -58,6 +63,12 @@ class _Search(click.Command):
     "--from", "since", help="Only articles published (else first seen) at this time or later; ISO 8601."
 )
 @click.option("--to", "until", help="Only articles before this time; ISO 8601.")
+@click.option(
+    "--sort",
+    help="date (newest first) or relevance (best first; with QUERY).",
+    default="date",
+    show_default=True,
+)
 @click.option("--limit", help="Maximum number of articles.", default="20", show_default=True)
 @click.option("--cursor", help="Continue after an earlier result: its next_cursor.")
 @json_lines_option
@@ -65,12 +76,14 @@ class _Search(click.Command):
 def search(settings: Settings, /, *, query: str | None, as_json: bool, **filters: str | None) -> None:
     """Search articles for the words of QUERY, newest first.
 
-    Words match as they are written, in any language, without stemming. "Quotes" search for a phrase, `or` for either
-    side, and - excludes a word. Without QUERY all articles are listed. The last line of --json holds next_cursor.
+    "Quotes" search for a phrase, `or` for either side, - excludes a word, word* finds words that begin with it, and
+    title: searches one field; docs/search.md has the whole syntax. Without QUERY all articles are listed. The last line
+    of --json holds next_cursor, and whether the result is exact.
 
     \b
     Examples:
       ingest articles search '"Kim Jong Un" Putin -football' --from 2026-01-01
+      ingest articles search 'title:(Pyongyang or 평양) missile*' --sort relevance
       ingest articles search --source tass.com --limit 5 --json
       ingest articles search -- '-football summit'       -- goes before a query that begins with -
     """
@@ -78,24 +91,33 @@ def search(settings: Settings, /, *, query: str | None, as_json: bool, **filters
     parameters = {name: value for name, value in names.items() if value is not None}
     parsed_query = read_query(parameters, name=lambda name: "QUERY" if name == "q" else f"--{name}")
     with app.open_database(settings, name=NAME) as engine:
-        page = stored.find(engine, parsed_query)
-    next_cursor = None if page.next_cursor is None else encode_cursor(page.next_cursor)
+        page = stored.find(engine, parsed_query, budget=BUDGET)
     if as_json:
         for article in page.articles:
             print_json_line(article_body(article))
-        print_json_line({"next_cursor": next_cursor})
+        print_json_line(result_page_body(page))
         return
     for article in page.articles:
         _show_row(article)
     if not page.articles:
         click.echo("no article matches")
-    elif next_cursor is not None:
-        click.echo(f"more results: --cursor {next_cursor}")
+    if not page.exact:
+        click.echo(_describe_bound(page, parsed_query))
+    if page.next_cursor is not None:
+        click.echo(f"more results: --cursor {encode_cursor(page.next_cursor)}")
+
+
+def _describe_bound(page: stored.ResultPage, query: ArticleQuery) -> str:
+    """Return the reason why articles may be missing from a page."""
+    if query.sort is Sort.RELEVANCE:
+        return f"ranked: the newest matches, back to {timestamp(page.since)}; older ones are not compared"
+    return f"not complete before {timestamp(page.since)}; `ingest status` shows whether articles wait to be indexed"
 
 
 def _show_row(article: stored.ArticleRow) -> None:
     topics = click.style(f"  [{', '.join(article.topics)}]" if article.topics else "", fg="green")
-    click.echo(click.style(clean(article.title) or "(no title)", bold=True))
+    title = clean(article.title) if article.title_fragments is None else snippet(article.title_fragments)
+    click.echo(click.style(title or "(no title)", bold=True))
     click.echo(f"    {timestamp(article.sort_at)}  {clean(article.source)}{topics}")
     if article.snippet is not None:
         click.echo(f"    {snippet(article.snippet)}")
@@ -138,6 +160,34 @@ def _show_revision(revision: Revision) -> None:
         click.echo(f"  attribution: {clean(str(revision.attribution.get('evidence', '')))}")
     for paragraph in revision.text.splitlines():
         click.echo(f"    {clean(paragraph)}")
+
+
+@articles.command(name="reindex")
+@click.pass_obj
+def reindex_articles(settings: Settings) -> None:
+    """Index the articles that searches do not find yet.
+
+    `ingest consume` does so by itself, in the background. After an upgrade of a large database this command is faster,
+    because it does not pause. Stop it at any time: the next run continues.
+
+    \b
+    Example:
+      ingest articles reindex
+    """
+    stop = Stop()
+    stop.install_signal_handlers()
+    with app.open_database(settings, name="ingest articles reindex") as engine:
+        waiting = count_unindexed(engine)
+
+        def show(indexed: int) -> None:
+            click.echo(f"indexed {indexed} of {max(waiting, indexed)} articles", err=True)
+
+        indexed = reindex(engine, stop, progress=show)
+        if indexed is None:
+            click.echo(f"another process is indexing; {waiting} articles wait")
+            return
+        left = count_unindexed(engine)
+    click.echo(f"indexed {indexed} articles" + (f"; {left} wait" if left else ""))
 
 
 @click.command()

@@ -27,6 +27,7 @@ from ingest.errors import IngestError, Unavailable
 from ingest.log.api import stream_topic
 from ingest.query import ArticleQuery
 from ingest.runtime import Stop
+from ingest.search import parse_search
 from ingest.settings import Settings, parse_path
 from ingest.usecases import demo as results
 
@@ -222,7 +223,7 @@ def _show_results(world: DemoWorld, engine: Engine) -> bool:
 def _show_search(engine: Engine) -> None:
     query = "ammunition"
     click.secho(f'\nThe article database: `ingest articles search "{query}"`', bold=True)
-    page = article_search.find(engine, ArticleQuery(q=query, limit=5))
+    page = article_search.find(engine, ArticleQuery(q=parse_search(query), limit=5))
     for article in page.articles:
         click.echo(f"  {article.source:<26} {article.title}")
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import click
 
-from ingest.db.article_search import Fragment
 from ingest.db.websub.subscriptions import SubscriptionView
 from ingest.schedule.websub import SubscriptionState
+from ingest.search import Fragment
 
 KIND_COLOURS: Final = {
     "created": "green",

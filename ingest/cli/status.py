@@ -48,6 +48,10 @@ def _describe(current: Status) -> Iterator[str]:
     if any(current.websub_subscriptions.values()):
         yield f"hubs        {_counts(current.websub_subscriptions)}; {current.websub_pushes_waiting} pushes waiting"
     yield f"articles    {current.articles} in {current.revisions} revisions"
+    if current.articles_unindexed:
+        yield click.style(
+            f"  search    {current.articles_unindexed} articles are not indexed yet", fg="yellow"
+        )
     if current.pages_waiting or any(current.pages.values()):
         yield f"pages       {current.pages_waiting} waiting; in the last hour: {_counts(current.pages)}"
     for stream in current.streams:

@@ -5,13 +5,13 @@
     stored_texts   before the transaction, without locks: the records that need no classification
     lock_stories   the stories of a batch, in one order: two consumers cannot both be the first of a story
     load           the stored state of a batch: repeats, articles (row-locked), stories
-    write          COPY of new rows; UPDATE … FROM unnest of the few rows that change
+    write          COPY of new rows; UPDATE … FROM unnest of the few rows that change; the search rows of both
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -20,6 +20,9 @@ import psycopg
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection
 
+from ingest.db.engine import driver_of
+from ingest.db.search_rows import SearchRow, copy_rows, delete_rows, place_rows, stored_segments
+from ingest.db.search_segments import Period
 from ingest.identity import with_authors
 from ingest.revise import StoredBatch
 from ingest.types import Article, ArticleChange, Effect, StoredArticle, Topic
@@ -47,12 +50,16 @@ _UPDATE_ARTICLES: Final = """
     UPDATE articles a SET
         revision = n.revision, latest = n.latest, story_id = n.story_id, url = n.url,
         language = n.language, published_at = n.published_at, sort_at = n.sort_at, revised_at = n.revised_at,
-        revised_feed_id = n.revised_feed_id, revised_poll_id = n.revised_poll_id
+        revised_feed_id = n.revised_feed_id, revised_poll_id = n.revised_poll_id,
+        search_segment = n.search_segment
     FROM unnest(%b::uuid[], %b::int[], %b::int[], %b::uuid[], %b::text[], %b::text[],
-                %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::bigint[], %b::bigint[])
+                %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::bigint[], %b::bigint[], %b::int[])
         AS n(id, revision, latest, story_id, url, language, published_at, sort_at, revised_at, revised_feed_id,
-            revised_poll_id)
+            revised_poll_id, search_segment)
     WHERE a.id = n.id"""
+_MOVE_MATCHES: Final = """
+    UPDATE matches m SET sort_at = n.sort_at FROM unnest(%b::uuid[], %b::timestamptz[]) AS n(id, sort_at)
+    WHERE m.article_id = n.id AND m.sort_at <> n.sort_at"""
 _SET_CURRENT: Final = """
     UPDATE revisions r SET current = (r.number = n.revision)
     FROM unnest(%b::uuid[], %b::int[]) AS n(id, revision)
@@ -62,11 +69,12 @@ _RAISE_LATEST: Final = """
     FROM (SELECT id, max(latest) AS latest FROM unnest(%b::uuid[], %b::int[]) AS u(id, latest) GROUP BY id) AS n
     WHERE a.id = n.id"""
 _UPSERT_MATCHES: Final = """
-    INSERT INTO matches (topic, article_id, revision, explanation, matched_at)
-    SELECT n.topic, n.article_id, n.revision, n.explanation, %s
-    FROM unnest(%b::text[], %b::uuid[], %b::int[], %b::jsonb[]) AS n(topic, article_id, revision, explanation)
+    INSERT INTO matches (topic, article_id, revision, explanation, sort_at, matched_at)
+    SELECT n.topic, n.article_id, n.revision, n.explanation, n.sort_at, %s
+    FROM unnest(%b::text[], %b::uuid[], %b::int[], %b::jsonb[], %b::timestamptz[])
+        AS n(topic, article_id, revision, explanation, sort_at)
     ON CONFLICT (topic, article_id) DO UPDATE
-        SET revision = excluded.revision, explanation = excluded.explanation"""
+        SET revision = excluded.revision, explanation = excluded.explanation, sort_at = excluded.sort_at"""
 _DELETE_MATCHES: Final = """
     DELETE FROM matches m USING unnest(%b::text[], %b::uuid[]) AS n(topic, article_id)
     WHERE m.topic = n.topic AND m.article_id = n.article_id"""
@@ -85,6 +93,7 @@ _ARTICLE_COLUMNS: Final = {
     "revised_feed_id": "int8",
     "revised_poll_id": "int8",
     "sort_at": "timestamptz",
+    "search_segment": "int4",
 }
 _REVISION_COLUMNS: Final = {
     "article_id": "uuid",
@@ -117,11 +126,14 @@ _SIGHTING_COLUMNS: Final = {
 }
 
 
-def driver_of(connection: Connection) -> psycopg.Connection[Any]:
-    """Return the driver's connection, which has COPY and array parameters; SQLAlchemy has neither."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
-    return driver
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchIndex:
+    """The means to index the articles of a batch, prepared before its transaction."""
+
+    vector: Callable[[Article], str]
+    """Returns the search vector of an article."""
+    segments: Mapping[Period, int]
+    index_version: int
 
 
 def stored_texts(
@@ -186,7 +198,9 @@ def load(
     )
 
 
-def write(connection: Connection, changes: Sequence[ArticleChange], *, now: datetime) -> None:
+def write(
+    connection: Connection, changes: Sequence[ArticleChange], index: SearchIndex, *, now: datetime
+) -> None:
     """Write the rows of ``changes``, which are in the order of their records; several may be of one article."""
     driver = driver_of(connection)
     # The last change per article that sets its current revision.
@@ -195,11 +209,17 @@ def write(connection: Connection, changes: Sequence[ArticleChange], *, now: date
     classified = [c for c in changes if c.effect in (Effect.CREATED, Effect.UPDATED)]
     late = [c for c in changes if c.effect is Effect.LATE]
     updated = [change for article, change in current.items() if article not in created]
+    placed = place_rows(
+        connection,
+        {article: _sort_time(change) for article, change in current.items()},
+        segments=index.segments,
+        index_version=index.index_version,
+    )
     _copy(
         driver,
         "articles",
         _ARTICLE_COLUMNS,
-        (_article_row(current[article], first) for article, first in created.items()),
+        (_article_row(current[article], first, placed[article]) for article, first in created.items()),
     )
     numbers = {article: change.revision for article, change in current.items()}
     _copy(
@@ -209,10 +229,12 @@ def write(connection: Connection, changes: Sequence[ArticleChange], *, now: date
         (_revision_row(c, current=numbers.get(c.article.id) == c.latest) for c in (*classified, *late)),
     )
     if updated:
-        _update_articles(driver, updated)
+        delete_rows(driver, stored_segments(driver, [c.article.id for c in updated]))
+        _update_articles(driver, updated, placed)
         driver.execute(_SET_CURRENT, ([c.article.id for c in updated], [c.revision for c in updated]))
     if late:
         driver.execute(_RAISE_LATEST, ([c.article.id for c in late], [c.latest for c in late]))
+    copy_rows(driver, (_search_row(change, index) for change in current.values()), placed)
     _copy(driver, "sightings", _SIGHTING_COLUMNS, map(_sighting_row, changes))
     _write_matches(driver, classified, now=now)
 
@@ -243,7 +265,21 @@ def _copy(
             copy.write_row(row)
 
 
-def _article_row(change: ArticleChange, first: Article) -> tuple[Any, ...]:
+def _sort_time(change: ArticleChange) -> datetime:
+    return sort_time(published_at=change.published_at, first_seen_at=change.first_seen_at)
+
+
+def _search_row(change: ArticleChange, index: SearchIndex) -> SearchRow:
+    article = change.article
+    return SearchRow(
+        article_id=article.id,
+        sort_at=_sort_time(change),
+        language=article.language,
+        vector=index.vector(article),
+    )
+
+
+def _article_row(change: ArticleChange, first: Article, segment: int | None) -> tuple[Any, ...]:
     """Return the row of a new article: ``first`` is its first version, ``change`` the last change in the batch."""
     article = change.article
     return (
@@ -260,7 +296,8 @@ def _article_row(change: ArticleChange, first: Article) -> tuple[Any, ...]:
         article.seen_at,
         change.feed_id,
         change.poll_id,
-        sort_time(published_at=change.published_at, first_seen_at=change.first_seen_at),
+        _sort_time(change),
+        segment,
     )
 
 
@@ -302,7 +339,11 @@ def _sighting_row(change: ArticleChange) -> tuple[Any, ...]:
     )
 
 
-def _update_articles(driver: psycopg.Connection[Any], changes: Sequence[ArticleChange]) -> None:
+def _update_articles(
+    driver: psycopg.Connection[Any],
+    changes: Sequence[ArticleChange],
+    segments: Mapping[UUID, int | None],
+) -> None:
     rows = [
         (
             c.article.id,
@@ -312,14 +353,16 @@ def _update_articles(driver: psycopg.Connection[Any], changes: Sequence[ArticleC
             c.article.url,
             c.article.language,
             c.published_at,
-            sort_time(published_at=c.published_at, first_seen_at=c.first_seen_at),
+            _sort_time(c),
             c.article.seen_at,
             c.feed_id,
             c.poll_id,
+            segments[c.article.id],
         )
         for c in changes
     ]
     driver.execute(_UPDATE_ARTICLES, [list(column) for column in zip(*rows, strict=True)])
+    driver.execute(_MOVE_MATCHES, ([c.article.id for c in changes], [_sort_time(c) for c in changes]))
 
 
 def _write_matches(
@@ -334,7 +377,14 @@ def _write_matches(
             matched.pop((topic, article), None)
             left.add((topic, article))
         for match in change.matches:
-            matched[match.topic, article] = (match.topic, article, change.revision, Jsonb(match.explanation))
+            explanation = Jsonb(match.explanation)
+            matched[match.topic, article] = (
+                match.topic,
+                article,
+                change.revision,
+                explanation,
+                _sort_time(change),
+            )
             left.discard((match.topic, article))
     if matched:
         driver.execute(

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, text
@@ -29,6 +29,7 @@ __all__ = [
     "Connection",
     "Engine",
     "Rejected",
+    "driver_of",
     "driver_url",
     "open_engine",
     "pg_text",
@@ -97,6 +98,13 @@ def transaction(engine: Engine) -> Iterator[Connection]:
             yield connection
     except (DBAPIError, psycopg.Error, PoolTimeout) as error:
         raise translate(error) from error
+
+
+def driver_of(connection: Connection) -> psycopg.Connection[Any]:
+    """Return the driver's connection, which has COPY and array parameters; SQLAlchemy has neither."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver
 
 
 def _log_conflict(state: RetryCallState) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
+from psycopg.errors import QueryCanceled
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
@@ -17,12 +18,17 @@ READ_TIMEOUT: Final = timedelta(seconds=15)
 _CANCELLED: Final = "57014"
 
 
+class TimedOut(Unavailable):
+    """A statement took longer than the time limit of its transaction, which was rolled back."""
+
+
 @contextmanager
 def read_transaction(engine: Engine, *, timeout: timedelta = READ_TIMEOUT) -> Iterator[Connection]:
     """Open a read-only transaction over one snapshot: all reads in it are consistent.
 
     Raises:
-        Unavailable: the server is gone, or a statement took longer than ``timeout``.
+        Unavailable: the server is gone.
+        TimedOut: a statement took longer than ``timeout``.
     """
     try:
         with transaction(engine) as connection:
@@ -32,9 +38,7 @@ def read_transaction(engine: Engine, *, timeout: timedelta = READ_TIMEOUT) -> It
                 text("SELECT set_config('statement_timeout', :t, true)"), {"t": str(milliseconds)}
             )
             yield connection
-    except OperationalError as error:
-        if getattr(error.orig, "sqlstate", None) == _CANCELLED:
-            raise Unavailable(
-                "database", f"a query took longer than {timeout.total_seconds():g} s"
-            ) from error
+    except (OperationalError, QueryCanceled) as error:
+        if isinstance(error, QueryCanceled) or getattr(error.orig, "sqlstate", None) == _CANCELLED:
+            raise TimedOut("database", f"a query took longer than {timeout.total_seconds():g} s") from error
         raise

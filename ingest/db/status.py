@@ -13,9 +13,11 @@ from sqlalchemy import text as sql
 from ingest.db.feed_codecs import FEED_STATES, feed_fails
 from ingest.db.page_fetch import count_ended, count_waiting
 from ingest.db.read_transaction import read_transaction
+from ingest.db.search_reindex import count_unindexed
 from ingest.db.tables import feeds, log_groups, log_topics, polls, quarantine, websub_pushes
 from ingest.db.websub.subscriptions import count_states
 from ingest.log.api import ALERTS, ALERTS_STREAM, ARTICLES, STREAM_PREFIX
+from ingest.search import INDEX_VERSION
 from ingest.types import PollResult
 
 EXACT_BELOW: Final = 100_000
@@ -63,6 +65,8 @@ class Status:
     last_poll_at: datetime | None
     articles: int
     revisions: int
+    articles_unindexed: int
+    """Articles that searches do not find yet (``ingest articles reindex``)."""
     pages_waiting: int
     """Pages that wait to be fetched."""
     pages: Mapping[str, int]
@@ -111,6 +115,7 @@ def read_status(engine: Engine, *, now: datetime, timeout: timedelta = timedelta
             last_poll_at=connection.scalar(select(func.max(polls.c.finished_at))),
             articles=_count(connection, "articles"),
             revisions=_count(connection, "revisions"),
+            articles_unindexed=count_unindexed(connection, index_version=INDEX_VERSION),
             pages_waiting=count_waiting(connection),
             pages=count_ended(connection, since=now - POLLS_WITHIN),
             quarantine=records,

@@ -7,6 +7,7 @@
                 └───── websub_subscriptions ; websub_pushes ; hub_misses    hubs, their pushes, entries they missed
     pages ; robots             articles' pages to fetch, with results; rules of robots.txt
     articles ──< revisions     identity and current facts; every version in full, insert-only but for ``current``
+      ├─── article_search      the search vector of the current revision, partitioned into search_segments
       ├──< sightings           each consumed record once: the ledger, which makes a repeated record a no-op
       └──< matches >── topics  article × topic, with its explanation
     log_topics ──< log_records ; log_groups     the embedded log, and in every mode the streams (the outbox)
@@ -62,9 +63,6 @@ metadata: Final = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-INDEXED_TEXT_CHARACTERS: Final = 200_000
-"""The part of a text that full-text search covers: a tsvector is limited to 1 MB (PostgreSQL docs, §12.11)."""
 
 _time = DateTime(timezone=True)
 
@@ -217,6 +215,7 @@ seen: Final = Table(
     PrimaryKeyConstraint("feed_id", "key"),
 )
 Index("ix_seen_article", seen.c.feed_id, seen.c.article_id)
+Index("ix_seen_key", seen.c.key)
 
 websub_subscriptions: Final = Table(
     "websub_subscriptions",
@@ -354,11 +353,22 @@ articles: Final = Table(
     Column("revised_poll_id", BigInteger, nullable=False, comment="poll of that record"),
     # The order of lists and result pages: never in the future, never null.
     Column("sort_at", _time, nullable=False),
+    Column(
+        "search_segment", Integer, comment="partition of article_search with its row; null: not indexed yet"
+    ),
     CheckConstraint("revision BETWEEN 1 AND latest", name="revision"),
 )
-Index("ix_articles_sort", articles.c.sort_at.desc(), articles.c.id.desc())
-Index("ix_articles_source", articles.c.source, articles.c.sort_at.desc())
-Index("ix_articles_story", articles.c.story_id)
+PRIMARY_LANGUAGE: Final = func.lower(
+    func.split_part(articles.c.language, literal_column("'-'::text"), literal_column("1"))
+)
+"""SQL for the first subtag of an article's language: ``pt`` of ``pt-BR``."""
+_newest_first: Final = (articles.c.sort_at.desc(), articles.c.id.desc())
+# A list walks one of these in its order, whatever the statistics are (docs/decisions/search-storage.md).
+Index("ix_articles_sort", *_newest_first)
+Index("ix_articles_source", articles.c.source, *_newest_first)
+Index("ix_articles_language", PRIMARY_LANGUAGE, *_newest_first)
+Index("ix_articles_unindexed", *_newest_first, postgresql_where=articles.c.search_segment.is_(None))
+Index("ix_articles_story", articles.c.story_id, *_newest_first)
 Index("ix_articles_url", func.md5(articles.c.url))
 
 revisions: Final = Table(
@@ -382,20 +392,35 @@ revisions: Final = Table(
     Column("categories", ARRAY(Text), nullable=False),
     Column("image", Text),
     Column("updated_at", _time),
-    Column(
-        "search",
-        TSVECTOR,
-        Computed(
-            "setweight(to_tsvector('simple'::regconfig, left(title, 2000)), 'A') || "
-            f"to_tsvector('simple'::regconfig, left(text, {INDEXED_TEXT_CHARACTERS}))",
-            persisted=True,
-        ),
-    ),
     PrimaryKeyConstraint("article_id", "number"),
     # An earlier text is not a new revision: publishers switch back and forth between headlines.
     UniqueConstraint("article_id", "content_hash"),
 )
-Index("ix_revisions_search", revisions.c.search, postgresql_using="gin", postgresql_where=revisions.c.current)
+search_segments: Final = Table(
+    "search_segments",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("sort_from", _time, nullable=False, comment="its articles have sort_at at this time or later"),
+    Column("sort_until", _time, nullable=False, comment="and before this time"),
+    Column("index_version", Integer, nullable=False, comment="INDEX_VERSION of its vectors"),
+    CheckConstraint("sort_from < sort_until", name="period"),
+)
+Index("ix_search_segments_sort_from", search_segments.c.sort_from)
+
+# One partition for each segment, of bounded size, so that its inverted index stays in memory while it grows
+# (docs/decisions/search-storage.md). The partitions are made by ingest.db.search_segments.
+article_search: Final = Table(
+    "article_search",
+    metadata,
+    Column("segment", Integer, nullable=False),
+    Column("article_id", Uuid, ForeignKey("articles.id", ondelete="CASCADE"), nullable=False),
+    Column("sort_at", _time, nullable=False),
+    Column("language", Text),
+    Column("vector", TSVECTOR, nullable=False),
+    PrimaryKeyConstraint("article_id", "segment"),
+    postgresql_partition_by="LIST (segment)",
+)
+Index("ix_article_search_vector", article_search.c.vector, postgresql_using="gin")
 
 sightings: Final = Table(
     "sightings",
@@ -430,8 +455,10 @@ matches: Final = Table(
     Column("revision", Integer, nullable=False, comment="the revision that was classified"),
     Column("explanation", JSONB, nullable=False),
     Column("matched_at", _time, nullable=False),
+    Column("sort_at", _time, nullable=False, comment="sort_at of the article"),
     PrimaryKeyConstraint("topic", "article_id"),
 )
+Index("ix_matches_sort", matches.c.topic, matches.c.sort_at.desc(), matches.c.article_id.desc())
 Index("ix_matches_article", matches.c.article_id)
 
 log_topics: Final = Table(
@@ -511,7 +538,7 @@ Index(
 
 # pglz halves a text and costs a fifth of PostgreSQL's work for an article; it does not shrink vectors at all
 # (docs/benchmarks.md). SQLAlchemy cannot declare the storage of a column.
-UNCOMPRESSED: Final = (revisions.c.text, revisions.c.html, revisions.c.search, log_records.c.value)
+UNCOMPRESSED: Final = (revisions.c.text, revisions.c.html, article_search.c.vector, log_records.c.value)
 for _column in UNCOMPRESSED:
     event.listen(
         _column.table,

@@ -9,8 +9,8 @@
 :mod:`ingest.db.article_search` runs the queries.
 """
 
-from ingest.query.articles import QUERY_PARAMETERS, ArticleQuery, read_query
-from ingest.query.cursor import PageCursor, decode_cursor, encode_cursor
+from ingest.query.articles import QUERY_PARAMETERS, ArticleQuery, Sort, read_query
+from ingest.query.cursor import PageCursor, RankCursor, decode_cursor, encode_cursor
 from ingest.query.values import DEFAULT_LIMIT, MAX_LIMIT, read_text, read_uuid
 
 __all__ = [
@@ -19,6 +19,8 @@ __all__ = [
     "QUERY_PARAMETERS",
     "ArticleQuery",
     "PageCursor",
+    "RankCursor",
+    "Sort",
     "decode_cursor",
     "encode_cursor",
     "read_query",

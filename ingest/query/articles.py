@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final, TypeVar
 from uuid import UUID
 
 from ingest.errors import Refused
-from ingest.query.cursor import PageCursor, decode_cursor
+from ingest.query.cursor import PageCursor, RankCursor, decode_cursor
 from ingest.query.values import (
     DEFAULT_LIMIT,
     read_language,
@@ -20,17 +21,36 @@ from ingest.query.values import (
     read_time,
     read_uuid,
 )
+from ingest.search import SearchQuery
 
-QUERY_PARAMETERS: Final = ("q", "topic", "source", "language", "from", "to", "story", "limit", "cursor")
+QUERY_PARAMETERS: Final = (
+    "q",
+    "topic",
+    "source",
+    "language",
+    "from",
+    "to",
+    "story",
+    "sort",
+    "limit",
+    "cursor",
+)
 
 _Value = TypeVar("_Value")
+
+
+class Sort(StrEnum):
+    """The order of results."""
+
+    DATE = "date"
+    RELEVANCE = "relevance"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArticleQuery:
     """A search for articles; each condition narrows the result."""
 
-    q: str | None = None
+    q: SearchQuery | None = None
     """A full-text search."""
     topic: str | None = None
     source: str | None = None
@@ -40,8 +60,9 @@ class ArticleQuery:
     until: datetime | None = None
     """Exclusive."""
     story: UUID | None = None
+    sort: Sort = Sort.DATE
     limit: int = DEFAULT_LIMIT
-    after: PageCursor | None = None
+    after: PageCursor | RankCursor | None = None
     """The end of the result page before this one."""
 
 
@@ -65,9 +86,22 @@ def read_query(parameters: Mapping[str, str], *, name: Callable[[str], str] = st
         since=read("from", read_time),
         until=read("to", read_time),
         story=read("story", read_uuid),
+        sort=read("sort", read_sort) or Sort.DATE,
         limit=read("limit", read_limit) or DEFAULT_LIMIT,
         after=read("cursor", decode_cursor),
     )
     if query.since is not None and query.until is not None and query.since >= query.until:
         raise Refused(name("to"), parameters["to"], f"a time after {name('from')} ({parameters['from']})")
+    if query.sort is Sort.RELEVANCE and query.q is None:
+        raise Refused(name("sort"), query.sort.value, f"relevance only with {name('q')}; {Sort.DATE}")
+    if query.after is not None and isinstance(query.after, RankCursor) != (query.sort is Sort.RELEVANCE):
+        accepted = f"the next_cursor of an earlier response with {name('sort')} {query.sort}"
+        raise Refused(name("cursor"), parameters["cursor"], accepted)
     return query
+
+
+def read_sort(parameter: str, value: str) -> Sort:
+    """Return the order of results."""
+    if value not in tuple(Sort):
+        raise Refused(parameter, value, f"one of {', '.join(Sort)}")
+    return Sort(value)

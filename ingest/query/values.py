@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from ingest.errors import Refused
+from ingest.search import SearchQuery, parse_search
 
 MAX_LIMIT: Final = 200
 DEFAULT_LIMIT: Final = 50
@@ -29,12 +30,11 @@ def read_text(parameter: str, value: str) -> str:
     return value.strip()
 
 
-def read_search(parameter: str, value: str) -> str:
-    """Return the expression of a full-text search, which has at least one word."""
-    if not re.search(r"[^\W_]", value):
-        accepted = 'at least one word; "quotes" for a phrase, or, and - for what must not occur'
-        raise Refused(parameter, value, accepted)
-    return read_text(parameter, value)
+def read_search(parameter: str, value: str) -> SearchQuery:
+    """Return the parsed expression of a full-text search."""
+    # An empty expression is refused by the syntax, which names its words.
+    expression = read_text(parameter, value) if value.strip() else value
+    return parse_search(expression, name=parameter)
 
 
 def read_source(parameter: str, value: str) -> str:

@@ -19,19 +19,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 from ingest.text.characters import IDEOGRAPHIC, MARKS, UNSPACED
 from ingest.text.fold import fold
 
 _LETTER: Final = f"[^\\W_{IDEOGRAPHIC}{UNSPACED}]"
 _ACRONYM: Final = r"[^\W\d_](?:\.[^\W\d_])+(?![\w{0}])\.?".replace("{0}", MARKS)
-_TOKEN: Final = re.compile(
-    f"(?<![\\w{MARKS}])(?:{_ACRONYM}|[a-z](?:\\+\\+|#)(?![\\w+#]))"
-    f"|[{IDEOGRAPHIC}][{MARKS}]*"
-    f"|[{UNSPACED}][{MARKS}]*"
-    f"|{_LETTER}(?:{_LETTER}|[{MARKS}])*"
+_SYMBOL: Final = f"(?<![\\w{MARKS}])(?:{_ACRONYM}|[a-z](?:\\+\\+|#)(?![\\w+#]))"
+_WORD: Final = f"{_LETTER}(?:{_LETTER}|[{MARKS}])*"
+_TOKEN: Final = re.compile(f"{_SYMBOL}|[{IDEOGRAPHIC}][{MARKS}]*|[{UNSPACED}][{MARKS}]*|{_WORD}")
+_RUN: Final = re.compile(
+    f"(?P<symbol>{_SYMBOL})|(?P<ideographic>[{IDEOGRAPHIC}][{IDEOGRAPHIC}{MARKS}]*)"
+    f"|(?P<unspaced>[{UNSPACED}][{UNSPACED}{MARKS}]*)|(?P<word>{_WORD})"
 )
 # A search with a literal first character skips through a text ten times as fast as one for any of several.
 _CAREFUL: Final = (re.compile(r"\.[A-Za-z](?![A-Za-z0-9])"), re.compile(r"\+\+"), re.compile("#"))
@@ -88,6 +90,29 @@ def token_offsets(text: str) -> list[tuple[int, int]]:
     return offsets
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A token that is a word, or all adjacent tokens of a script without spaces, in folded text."""
+
+    kind: Literal["word", "symbol", "ideographic", "unspaced"]
+    """``symbol``: an acronym with dots, or C++ and C#."""
+    text: str
+    start: int
+    """The place of the first character in the folded text."""
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
+
+
+def read_runs(folded: str) -> list[Run]:
+    """Return the tokens of folded text, with adjacent tokens of a script without spaces joined."""
+    return [
+        Run(kind=match.lastgroup, text=match.group(), start=match.start())  # type: ignore[arg-type]
+        for match in _RUN.finditer(folded)
+    ]
+
+
 def _without_typography(text: str) -> str:
     """Return ``text`` with a space for each character of :data:`TYPOGRAPHY`; offsets stay."""
     if not text.isascii():
@@ -124,7 +149,7 @@ def _offsets_of(chunk: str) -> tuple[tuple[int, int], ...]:
 
 
 def _read_words(chunk: str) -> tuple[str, ...]:
-    return tuple([_canonical(word) for word in _TOKEN.findall(fold(chunk).text)])
+    return tuple([canonical_token(word) for word in _TOKEN.findall(fold(chunk).text)])
 
 
 def _read_offsets(chunk: str) -> tuple[tuple[int, int], ...]:
@@ -136,6 +161,6 @@ _cached_words: Final = lru_cache(_REMEMBERED_CHUNKS)(_read_words)
 _cached_offsets: Final = lru_cache(_REMEMBERED_CHUNKS)(_read_offsets)
 
 
-def _canonical(token: str) -> str:
+def canonical_token(token: str) -> str:
     """Return an acronym with its last dot; any other token as it is."""
     return f"{token}." if len(token) > 2 and token[1] == "." and token[-1] != "." else token

@@ -103,7 +103,10 @@ def test_every_parameter_narrows_and_the_newest_comes_first(
     ("query", "parameter", "expected"),
     [
         ("q=", "q", "at least one word"),
-        ("q=%21%21%21", "q", "at least one word"),
+        ("q=%21%21%21", "q, character 1", "-word"),
+        ("q=summit+(kim", "q, character 8", "a ) behind each ("),
+        ("sort=best", "sort", "one of date, relevance"),
+        ("sort=relevance", "sort", "relevance only with q"),
         ("q=a%00b", "q", "none of them NUL"),
         ("q=" + "x" * 1001, "q", "1 to 1000 characters"),
         ("topic=nothing", "topic", "one of football, russia-north-korea"),
@@ -124,7 +127,11 @@ def test_every_parameter_narrows_and_the_newest_comes_first(
         ("cursor=" + "A" * 34, "cursor", "next_cursor"),
         ("cursor=" + "_" * 34, "cursor", "next_cursor"),
         ("limit=1&limit=2", "limit", "one value"),
-        ("querry=x", "query parameter", "one of q, topic, source, language, from, to, story, limit, cursor"),
+        (
+            "querry=x",
+            "query parameter",
+            "one of q, topic, source, language, from, to, story, sort, limit, cursor",
+        ),
     ],
 )
 def test_bad_input_is_a_400_that_names_it(

@@ -28,8 +28,7 @@ from sqlalchemy import Engine, text
 
 from ingest import app
 from ingest.db import tables
-from ingest.db.article_store import driver_of
-from ingest.db.engine import transaction
+from ingest.db.engine import driver_of, transaction
 from ingest.log.api import ARTICLES, Log
 from ingest.log.postgres import PostgresLog
 from ingest.persist import Persister
@@ -129,7 +128,9 @@ def measure_copy(engine: Engine) -> float:
 
 def empty(engine: Engine) -> None:
     with transaction(engine) as connection:
-        connection.execute(text("TRUNCATE articles, revisions, sightings, matches, log_records"))
+        connection.execute(
+            text("TRUNCATE articles, article_search, revisions, sightings, matches, log_records")
+        )
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
         connection.execute(text("CHECKPOINT"))

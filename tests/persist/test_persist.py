@@ -15,8 +15,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, Engine, text
 
 from ingest.classify import Classifier
-from ingest.db.article_store import driver_of
-from ingest.db.engine import transaction
+from ingest.db.engine import driver_of, transaction
 from ingest.identity import content_hash
 from ingest.log.postgres import PostgresLog
 from ingest.persist import BatchCounts, Persister

@@ -34,7 +34,7 @@ topics:
 
 
 REFUSED = [
-    (["articles", "search", "!!"], "QUERY: '!!'", "at least one word"),
+    (["articles", "search", "!!"], "QUERY, character 1: '!!'", "-word"),
     (["articles", "search", "a\udcffb"], "QUERY", "UTF-8"),
     (["articles", "search", "--from", "soon"], "--from: 'soon'", "ISO 8601"),
     (["articles", "search", "--limit", "many"], "--limit: 'many'", "1 to 200"),
@@ -84,7 +84,7 @@ def test_search_gives_programs_a_line_an_article_and_where_to_go_on(library: Lib
     assert {"text": "Number", "hit": True} not in first[0]["snippet"]
     rest = lines(run("articles", "search", "number", "--cursor", first[3]["next_cursor"], "--json").output)
     assert [one["title"] for one in rest[:2]] == ["Number 1", "Number 0"]
-    assert rest[2] == {"next_cursor": None}
+    assert rest[2] == {"next_cursor": None, "exact": True, "since": None}
 
 
 def test_search_narrows_by_every_option(library: Library, run: Run) -> None:

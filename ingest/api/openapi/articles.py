@@ -22,21 +22,28 @@ from ingest.api.openapi.elements import (
     ref,
     response,
 )
-from ingest.query import DEFAULT_LIMIT, MAX_LIMIT
+from ingest.query import DEFAULT_LIMIT, MAX_LIMIT, Sort
 from ingest.schedule.page_fetch import PageState
 
 PATHS: Final[dict[str, Any]] = {
     "/v1/articles": get(
         "findArticles",
-        "Articles, newest first; all parameters must match",
+        "Articles, newest first or best first; all parameters must match",
         ref("ArticleResults"),
-        query("q", TEXT, 'full text: words, "phrases", or, -excluded; words match without stemming'),
+        query(
+            "q",
+            TEXT,
+            'full text: words, "phrases", or, -excluded, prefix*, title:word, (groups); docs/search.md',
+        ),
         query("topic", TEXT, "slug of a topic that the article matches"),
         query("source", TEXT, "host of the article's address, without www."),
         query("language", TEXT, "declared language tag or its prefix: ko includes ko-KR"),
         query("from", TEXT, "published (else first seen) at this time or later; ISO 8601"),
         query("to", TEXT, "before this time; ISO 8601"),
         query("story", ID, "copies of one text"),
+        query(
+            "sort", {"enum": [sort.value for sort in Sort], "default": Sort.DATE.value}, "relevance needs q"
+        ),
         query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
         query("cursor", TEXT, "next_cursor of the previous result page"),
     ),
@@ -76,11 +83,28 @@ SCHEMAS: Final[dict[str, Any]] = {
             "summary": TEXT,
             "feed_id": NUMBER,
             "topics": TEXTS,
-            "snippet": array(record({"text": TEXT, "hit": FLAG})),
+            "title_fragments": {
+                **array(record({"text": TEXT, "hit": FLAG})),
+                "description": "the whole title with the hits of q marked",
+            },
+            "snippet": {
+                **array(record({"text": TEXT, "hit": FLAG})),
+                "description": "parts of the text around the hits of q",
+            },
         },
-        optional=("snippet",),
+        optional=("title_fragments", "snippet"),
     ),
-    "ArticleResults": record({"articles": array(ref("Article")), "next_cursor": TEXT_OR_NULL}),
+    "ArticleResults": record(
+        {
+            "articles": array(ref("Article")),
+            "next_cursor": TEXT_OR_NULL,
+            "exact": {**FLAG, "description": "false: articles from before `since` may be missing here"},
+            "since": {
+                **TIME_OR_NULL,
+                "description": "null where exact; else the time back to which every article was compared",
+            },
+        }
+    ),
     "ArticleHistory": record(
         {
             "id": ID,

@@ -99,6 +99,7 @@ SCHEMAS: Final[dict[str, Any]] = {
             "last_poll_at": TIME_OR_NULL,
             "articles": NUMBER,
             "revisions": NUMBER,
+            "articles_unindexed": {**NUMBER, "description": "articles that searches do not find yet"},
             "pages_waiting": {**NUMBER, "description": "article pages that wait to be fetched"},
             "pages_last_hour": {"type": "object", "additionalProperties": NUMBER},
             "quarantine": {**NUMBER, "description": "records of the log that were not replayed"},
