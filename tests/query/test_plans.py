@@ -165,7 +165,9 @@ def test_a_list_walks_an_index_in_its_order(
         assert "ROW(" in plan.split("CTE Scan")[0], "the scan begins after the cursor"
 
 
-@pytest.mark.parametrize("q", ["w" + "0" * 32, "h7.example/7", "w000*", "absent or missing", "common -article"])
+@pytest.mark.parametrize(
+    "q", ["w" + "0" * 32, "h7.example/7", "w000*", "absent or missing", "common -article"]
+)
 def test_a_rare_word_is_found_by_the_inverted_index(filled: Engine, search_plans: list[str], q: str) -> None:
     article_search.find(filled, ArticleQuery(q=parse_search(q)))
     *walks, look_up, _unindexed = search_plans
