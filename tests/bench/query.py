@@ -60,10 +60,11 @@ class KindResult:
 
 
 def measure_kind(
-    client: Client, api: psutil.Process, engine: Engine, queries: Sequence[Query], *, rounds: int
+    port: int, api: psutil.Process, engine: Engine, queries: Sequence[Query], *, rounds: int
 ) -> KindResult:
     """Send each query ``rounds`` times, then its SQL twice; compare the articles of exact pages."""
     result = KindResult()
+    client = Client(port)  # a new connection for each kind: the server closes idle ones
     shown: dict[Query, list[str]] = {}
     begun = _processor_seconds(api, engine)
     for _ in range(rounds):
@@ -74,6 +75,7 @@ def measure_kind(
             if page["exact"]:
                 result.exact.add(status, seconds)
                 shown[query] = [article["id"] for article in page["articles"]]
+    client.close()
     result.processor = _processor_seconds(api, engine) - begun
     for query in (*queries, *queries):
         ids, seconds = run_sql(engine, query)
@@ -135,14 +137,13 @@ def measure(figures: Figures, url: str, engine: Engine, options: argparse.Namesp
     environment = {"INGEST_DATABASE_URL": url, "INGEST_API_PORT": str(port), "INGEST_LOG": "postgres"}
     with process("serve", environment) as serve:
         wait_until_served(port)
-        client, api = Client(port), psutil.Process(serve.pid)
+        api = psutil.Process(serve.pid)
         results: dict[str, KindResult] = {}
         for kind, own in queries.items():
             # Every kind gets as many requests as the one with the most queries.
             repeated = options.rounds * max(1, EACH // len(own))
-            results[kind] = measure_kind(client, api, engine, own, rounds=repeated)
+            results[kind] = measure_kind(port, api, engine, own, rounds=repeated)
             add_kind(figures, kind, results[kind])
-        client.close()
         differing = sum(len(set(result.differing)) for result in results.values())
         figures.add("query_exact_pages_differing", differing, "queries", floor=0, lower_is_better=True)
         unavailable = sum(result.product.unavailable for result in results.values())

@@ -5,6 +5,9 @@
 Product and limit run in turn in one process, on one server, over emptied tables. The limit decides nothing: no
 decoding, identity, topics or events, only one COPY per table. Both update the full-text index.
 
+``--articles N`` measures another thing alone: the rate into a generated database of N articles, beside that into an
+empty one. ``--keep DIR`` keeps the generated database, to which each run adds its articles.
+
 The figures in ms are processor time per article, of Python and of PostgreSQL: other load on the machine changes them
 less than rates. *feeds* are the short articles of recorded feeds; the others are full texts.
 """
@@ -30,6 +33,7 @@ from ingest.db.engine import driver_of, transaction
 from ingest.log.api import Log
 from ingest.log.postgres import PostgresLog
 from ingest.settings import Settings
+from ingest.types import Message
 from tests.bench.figures import CorpusAbsentError, Figures, corpus_dir
 from tests.bench.service import corpus_messages, database, feed_messages, load_topics
 from tests.bench.store_large import measure_large
@@ -77,6 +81,40 @@ def empty(engine: Engine) -> None:
         connection.execute(text("CHECKPOINT"))
 
 
+def measure_rates(
+    figures: Figures, messages: Sequence[Message], of_feeds: Sequence[Message], *, rounds: int, kafka: bool
+) -> None:
+    """Add the rates into an empty database, from each log, and that of COPY."""
+    with ExitStack() as stack:
+        _, engine = stack.enter_context(database())
+        load_topics(engine, app.load_topics_file(Settings()))
+        logs: dict[str, Log] = {"embedded": PostgresLog(engine)}
+        if kafka:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ingest-bench-kafka-")))
+            broker = stack.enter_context(Broker(folder, jars=fetch_jars()))
+            settings = Settings(log="kafka", kafka_bootstrap=broker.bootstrap, kafka_partitions=1)
+            logs["kafka"] = stack.enter_context(app.open_article_log(settings, engine))
+        measured: dict[str, list[Measured]] = {name: [] for name in (*logs, "feeds")}
+        copied: list[float] = []
+        for number in range(rounds):
+            print(f"round {number + 1} of {rounds}", file=sys.stderr)
+            for name, log in logs.items():
+                empty(engine)
+                measured[name].append(measure_store(engine, log, messages))
+            copied.append(measure_copy(engine))
+            empty(engine)
+            measured["feeds"].append(measure_store(engine, logs["embedded"], of_feeds))
+    limit = median(copied)
+    figures.add("store_copy_limit", limit, "articles/s")
+    for name, results in measured.items():
+        rate = median(each.rate for each in results)
+        figures.add(f"store_{name}", rate, "articles/s")
+        figures.add(f"store_{name}_python", median(each.python for each in results), "ms")
+        figures.add(f"store_{name}_postgres", median(each.postgres for each in results), "ms")
+        if name != "feeds":
+            figures.add(f"store_{name}_of_copy", rate / limit, "ratio", floor=0.40, goal=0.60)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = Figures.options(
         argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -107,34 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CorpusAbsentError as absent:
         print(absent, file=sys.stderr)
         return 2
-    with ExitStack() as stack:
-        _, engine = stack.enter_context(database())
-        load_topics(engine, app.load_topics_file(Settings()))
-        logs: dict[str, Log] = {"embedded": PostgresLog(engine)}
-        if options.kafka:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ingest-bench-kafka-")))
-            broker = stack.enter_context(Broker(folder, jars=fetch_jars()))
-            settings = Settings(log="kafka", kafka_bootstrap=broker.bootstrap, kafka_partitions=1)
-            logs["kafka"] = stack.enter_context(app.open_article_log(settings, engine))
-        rounds: dict[str, list[Measured]] = {name: [] for name in (*logs, "feeds")}
-        copied: list[float] = []
-        for number in range(options.rounds):
-            print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
-            for name, log in logs.items():
-                empty(engine)
-                rounds[name].append(measure_store(engine, log, messages))
-            copied.append(measure_copy(engine))
-            empty(engine)
-            rounds["feeds"].append(measure_store(engine, logs["embedded"], of_feeds))
-    limit = median(copied)
-    figures.add("store_copy_limit", limit, "articles/s")
-    for name, measured in rounds.items():
-        rate = median(each.rate for each in measured)
-        figures.add(f"store_{name}", rate, "articles/s")
-        figures.add(f"store_{name}_python", median(each.python for each in measured), "ms")
-        figures.add(f"store_{name}_postgres", median(each.postgres for each in measured), "ms")
-        if name != "feeds":
-            figures.add(f"store_{name}_of_copy", rate / limit, "ratio", floor=0.40, goal=0.60)
+    measure_rates(figures, messages, of_feeds, rounds=options.rounds, kafka=options.kafka)
     figures.add("store_feeds_normalising", normalising, "ms")
     figures.write_json(options.json)
     return figures.exit_code()
