@@ -179,6 +179,10 @@ def measure_fan_out(figures: Figures, port: int, engine: Engine, *, subscribers:
             after=log.bounds(stream_topic(SMALL_TOPIC))[1] - 1,
         )
     )
+    missing = subscribers * int(EVENTS_PER_SECOND * seconds) - len(latencies)
+    figures.add("query_fan_out_missing", missing, "deliveries", floor=0, lower_is_better=True)
+    if not latencies:
+        return
     p50, p99 = (percentile(latencies, share) for share in (0.5, 0.99))
     figures.add("query_fan_out_p50", p50, "s", lower_is_better=True)
     figures.add("query_fan_out_p99", p99, "s", goal=FAN_OUT_GOAL_S, lower_is_better=True)
