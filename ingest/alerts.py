@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from ingest.jsonable import json_line
 from ingest.log.api import ALERTS
-from ingest.types import Alert, AlertKind, FeedState, Message
+from ingest.types import Alert, AlertKind, ClockAlert, FeedState, Message
 
 MAX_REASON: Final = 2000
 """The longest reason, in characters."""
@@ -24,6 +24,26 @@ class Outbox(Protocol):
 def append_alerts(outbox: Outbox, connection: Connection, alerts: Sequence[Alert]) -> None:
     """Append alerts to their stream in the transaction that stores the changes they report."""
     outbox.append_in(connection, ALERTS, [alert_message(alert) for alert in alerts])
+
+
+def append_clock_alert(outbox: Outbox, connection: Connection, alert: ClockAlert) -> None:
+    """Append an alert about the clock, in the transaction that corrects the stored times."""
+    body = {
+        "v": 1,
+        "kind": AlertKind.CLOCK.value,
+        "at": alert.at,
+        "feed": None,
+        "before": None,
+        "after": None,
+        "reason": alert.reason[:MAX_REASON],
+        "poll_id": None,
+        "missed": 0,
+        "moved_to": None,
+    }
+    message = Message(
+        key="clock", value=json_line(body).encode(), headers={"kind": AlertKind.CLOCK.value, "v": "1"}
+    )
+    outbox.append_in(connection, ALERTS, [message])
 
 
 def alert_message(alert: Alert) -> Message:
@@ -56,7 +76,7 @@ def alert_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:news-ingest:alert:1",
         "title": "Alert",
-        "description": "A change of a feed that its operator should know. Unknown fields are ignored.",
+        "description": "A change of a feed, or a wrong clock, for its operator. Unknown fields are ignored.",
         "type": "object",
         "required": ["cursor", "v", "kind", "at", "feed", "before", "after", "reason"],
         "properties": {
@@ -64,9 +84,14 @@ def alert_schema() -> dict[str, Any]:
             "v": {"const": 1},
             "kind": {"enum": [kind.value for kind in AlertKind]},
             "at": {"type": "string", "format": "date-time"},
-            "feed": {"type": "object", "required": list(feed), "properties": feed},
-            "before": {"enum": states, "description": "state before the change"},
-            "after": {"enum": states, "description": "state after the change"},
+            "feed": {
+                "type": ["object", "null"],
+                "required": list(feed),
+                "properties": feed,
+                "description": "null: the alert is about the clock (kind clock)",
+            },
+            "before": {"enum": [*states, None], "description": "state before the change"},
+            "after": {"enum": [*states, None], "description": "state after the change"},
             "reason": {"type": "string", "description": "for people"},
             "poll_id": {"type": ["integer", "null"], "description": "null: an operator's action"},
             "missed": {"type": "integer", "description": "estimated number of entries"},

@@ -117,7 +117,7 @@ class Persister:
         )
         with transaction(self._engine) as connection:
             failpoint("persist.begun")
-            changes = _decide(connection, batch, matches)
+            changes = _decide(connection, batch, matches, now=now)
             article_store.write(connection, changes, index, now=now)
             page_fetch.record_changes(connection, changes, now=now)
             failpoint("persist.written")
@@ -237,12 +237,18 @@ def _decode(records: Sequence[Record]) -> tuple[list[DecodedRecord], list[tuple[
 
 
 def _decide(
-    connection: Connection, batch: Sequence[DecodedRecord], matches: Callable[[Article], tuple[Match, ...]]
+    connection: Connection,
+    batch: Sequence[DecodedRecord],
+    matches: Callable[[Article], tuple[Match, ...]],
+    *,
+    now: datetime,
 ) -> list[ArticleChange]:
     """Lock and load the stored state of the batch, and decide its changes."""
     # Only a text that is long enough for a story id of its own can have copies; other stories need no lock.
     shared = {decoded.story for decoded in batch if decoded.story != decoded.article.id}
     article_store.lock_stories(connection, shared)
-    stored = article_store.load(connection, sightings=[decoded.sighting for decoded in batch], stories=shared)
+    stored = article_store.load(
+        connection, sightings=[decoded.sighting for decoded in batch], stories=shared, now=now
+    )
     failpoint("persist.loaded")
     return decide_batch(batch, stored, classify=matches)

@@ -26,12 +26,14 @@ from typing import Self
 from ingest import runtime
 from ingest.alerts import Outbox
 from ingest.append import Appender
+from ingest.clock_guard import ClockGuard
 from ingest.db.engine import Engine
 from ingest.fetch import Limits, Resolver
 from ingest.fetch_resources import FetchResources
 from ingest.page_fetch import PageFetchStage
 from ingest.poll import PollCounts, Poller, PollSettings
 from ingest.runtime import Stop
+from ingest.schedule.stored_times import TimeLimits
 from ingest.websub import WebSubStage
 
 
@@ -106,6 +108,8 @@ class PollProcess:
             outage=lambda: self.poller.outage,
             clock=clock,
         )
+        limits_of_times = _time_limits(settings, interval_with_hub=interval_with_hub)
+        self._clock_guard = ClockGuard(engine, outbox, limits_of_times, clock=clock)
         self._grace = settings.grace
         self._stop: Stop | None = None
         self._stopping = asyncio.Event()
@@ -140,6 +144,7 @@ class PollProcess:
         return self.counts
 
     async def _run(self, *, until_idle: bool) -> None:
+        await self.resources.in_thread(self._clock_guard.check)
         if self.websub is not None and until_idle:
             await self.websub.run_once()
         async with asyncio.TaskGroup() as group:
@@ -147,7 +152,18 @@ class PollProcess:
             websub_task = None
             if self.websub is not None and not until_idle:
                 websub_task = group.create_task(self.websub.run(self._stopping))
+            guard_task = group.create_task(self._clock_guard.run(self._stopping, self.resources))
             await self.poller.run(self._stopping, until_idle=until_idle)
+            guard_task.cancel()
             if websub_task is not None:
                 await asyncio.wait([websub_task], timeout=self._grace.total_seconds())
                 websub_task.cancel()
+
+
+def _time_limits(settings: PollSettings, *, interval_with_hub: timedelta) -> TimeLimits:
+    return TimeLimits(
+        policy=settings.policy,
+        lease=settings.lease,
+        interval_with_hub=interval_with_hub,
+        spacing=settings.host_limits.spacing,
+    )

@@ -15,6 +15,7 @@ from ingest.db import feeds
 from ingest.db.engine import Engine
 from ingest.db.feed_codecs import FEED_STATES
 from ingest.errors import Refused
+from ingest.feed_tags import read_tag
 from ingest.jsonable import jsonable
 
 MAX_FEEDS: Final = 500
@@ -32,8 +33,9 @@ class FeedRoutes:
 
     async def list_feeds(self, request: Request) -> Response:
         """Respond with a result page of feeds."""
-        parameters = query_parameters(request, "state", "failing", "limit", "after")
+        parameters = query_parameters(request, "state", "failing", "tag", "limit", "after")
         state = _read_state(parameters["state"]) if "state" in parameters else None
+        tag = read_tag(parameters["tag"]) if "tag" in parameters else None
         failing = "failing" in parameters and _read_failing(parameters["failing"])
         limit = (
             read_number("limit", parameters["limit"], least=1, most=MAX_FEEDS)
@@ -42,7 +44,9 @@ class FeedRoutes:
         )
         after = read_number("after", parameters.get("after", "0"), least=0, most=MAX_ID)
         page = await self._threads.run(
-            lambda: feeds.page_feeds(self._engine, state=state, failing=failing, limit=limit, after=after)
+            lambda: feeds.page_feeds(
+                self._engine, state=state, failing=failing, tag=tag, limit=limit, after=after
+            )
         )
         return Json({"feeds": page.feeds, "next_after": page.next_after})
 

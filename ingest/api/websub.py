@@ -190,8 +190,7 @@ def _decoded(body: bytes, coding: str, *, limit: int) -> bytes | None:
         return body
     decoder = Decoder(coding, limit=limit)
     try:
-        plain = decoder.feed(body)
-        decoder.end()
+        plain = decoder.feed(body) + decoder.end()
     except TooLarge:
         return None
     except Undecodable:

@@ -28,6 +28,7 @@ from ingest.app.processes import (
     run_deliver,
     run_poller,
     run_relay,
+    time_limits,
 )
 from ingest.app.status import check_health, check_ready, service_status
 from ingest.app.tree import RunningTree, child_environment, run_up
@@ -53,4 +54,5 @@ __all__ = [
     "run_relay",
     "run_up",
     "service_status",
+    "time_limits",
 ]

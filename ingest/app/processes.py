@@ -31,6 +31,7 @@ from ingest.retention import Retention
 from ingest.runtime import Stop
 from ingest.schedule import Policy
 from ingest.schedule.rate_limit import HostLimits
+from ingest.schedule.stored_times import TimeLimits
 from ingest.settings import Settings, environment_name
 from ingest.types import DEFAULT_REQUEST, Failed, PostResponse, RequestOptions
 
@@ -61,15 +62,7 @@ def open_poll_process(settings: Settings, engine: Engine, log: Log) -> PollProce
         log,
         open_database_log(engine),
         PollSettings(
-            policy=Policy(
-                interval=settings.poll_interval,
-                minimum=settings.poll_interval_min,
-                maximum=settings.poll_interval_max,
-                adaptive=settings.poll_adaptive,
-                fallback_user_agent=settings.fallback_user_agent or None,
-                max_children=settings.sitemap_max_children,
-                child_stagger=settings.sitemap_stagger,
-            ),
+            policy=_policy(settings),
             host_limits=host_limits(settings),
             lease=settings.poll_lease,
             concurrency=settings.poll_concurrency,
@@ -82,6 +75,28 @@ def open_poll_process(settings: Settings, engine: Engine, log: Log) -> PollProce
         parse_memory=settings.parse_memory,
         public_url=settings.public_url,
         interval_with_hub=settings.poll_interval_with_hub,
+    )
+
+
+def time_limits(settings: Settings) -> TimeLimits:
+    """Return the settings that bound stored times."""
+    return TimeLimits(
+        policy=_policy(settings),
+        lease=settings.poll_lease,
+        interval_with_hub=settings.poll_interval_with_hub,
+        spacing=settings.host_spacing,
+    )
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        interval=settings.poll_interval,
+        minimum=settings.poll_interval_min,
+        maximum=settings.poll_interval_max,
+        adaptive=settings.poll_adaptive,
+        fallback_user_agent=settings.fallback_user_agent or None,
+        max_children=settings.sitemap_max_children,
+        child_stagger=settings.sitemap_stagger,
     )
 
 

@@ -42,6 +42,7 @@ def feeds() -> None:
 @click.option(
     "--as-given", is_flag=True, help="Add URLs unchanged; do not look for the feeds of a front page."
 )
+@click.option("--tag", "tags", multiple=True, help="Tag of the feeds; may be repeated.")
 @request_options
 @json_option
 @click.pass_obj
@@ -53,6 +54,7 @@ def add(
     title: str | None,
     first: bool,
     as_given: bool,
+    tags: tuple[str, ...],
     as_json: bool,
     **request_flags: Any,
 ) -> None:
@@ -67,9 +69,11 @@ def add(
       ingest feeds add https://example.org/news.xml
       ingest feeds add https://example.org/rss --title "The Example"
       ingest feeds add https://example.org/ --first
+      ingest feeds add https://example.org/news.xml --tag Asia/Korea
       ingest feeds add https://example.org/members.xml --headers-from token.txt
     """
     request = read_change(**request_flags)(DEFAULT_REQUEST)
+    tag_change = usecases.read_tag_change(tags, ())
     if first and as_given:
         raise Refused("--first", "with --as-given", "only one of them, because --as-given skips discovery")
     resolved_urls = usecases.read_feed_urls(urls, title=title)
@@ -81,6 +85,7 @@ def add(
             resolved_urls,
             title=title,
             request=request,
+            tags=tag_change.added,
             now=runtime.now(),
             interval=settings.poll_interval,
         )
@@ -116,12 +121,24 @@ def _resolve(settings: Settings, url: str, *, take_first: bool, request: Request
     type=click.Choice(CLEARED),
     help="Reset these options first, then apply the others.",
 )
+@click.option("--tag", "tags", multiple=True, help="Add this tag; may be repeated.")
+@click.option("--untag", "removed_tags", multiple=True, help="Remove this tag; may be repeated.")
 @json_option
 @click.pass_obj
-def set_(settings: Settings, /, names: tuple[str, ...], *, as_json: bool, **request_flags: Any) -> None:
-    """Set user agent, headers, proxy or TLS options of feeds.
+def set_(
+    settings: Settings,
+    /,
+    names: tuple[str, ...],
+    *,
+    tags: tuple[str, ...],
+    removed_tags: tuple[str, ...],
+    as_json: bool,
+    **request_flags: Any,
+) -> None:
+    """Set tags, user agent, headers, proxy or TLS options of feeds.
 
-    Options that are not named stay. Values of headers and passwords are stored, and never shown again.
+    A tag may be a path: the tag Asia covers Asia/Korea. Options that are not named stay. Values of headers and
+    passwords are stored, and never shown again.
 
     \b
     Examples:
@@ -130,17 +147,23 @@ def set_(settings: Settings, /, names: tuple[str, ...], *, as_json: bool, **requ
       ingest feeds set 12 --header "Accept-Language: ko" --proxy http://proxy.example.org:3128
       ingest feeds set 12 --ca-file intermediate.pem
       ingest feeds set 12 --clear all
+      ingest feeds set 12 13 --tag Asia/Korea --untag Unsorted
     """
     change = read_change(**request_flags)
-    if change.changes_nothing:
+    tag_change = usecases.read_tag_change(tags, removed_tags)
+    if change.changes_nothing and not tags and not removed_tags:
         raise Refused("options to set", None, "at least one option; `ingest feeds set --help` lists them")
     with app.open_database(settings, name=NAME) as engine:
-        changed = usecases.set_request_options(engine, names, change)
+        changed = usecases.set_options(
+            engine, names, None if change.changes_nothing else change, tags=tag_change
+        )
     if as_json:
         print_json(changed)
         return
     for feed in changed:
         click.echo(f"set: {feed.id} {feed.url}")
+        if feed.tags:
+            click.echo(f"  tags: {', '.join(clean(tag) for tag in feed.tags)}")
         for line in describe_request(feed.request_options, feed.user_agent_trial) or [
             "default request options"
         ]:
@@ -265,7 +288,12 @@ def refresh(settings: Settings, names: tuple[str, ...], *, everything: bool) -> 
     with app.open_database(settings, name=NAME) as engine:
         now = runtime.now()
         refreshed = usecases.refresh_feeds(
-            engine, None if everything else names, now=now, spacing=settings.poll_interval_min
+            engine,
+            None if everything else names,
+            now=now,
+            spacing=settings.poll_interval_min,
+            limits=app.time_limits(settings),
+            outbox=app.open_database_log(engine),
         )
         polls = next_polls(engine, refreshed.feeds, limits=app.host_limits(settings), now=now)
         _warn_without_poller(engine)

@@ -10,6 +10,7 @@ import click
 from ingest import app, runtime
 from ingest.cli.feeds_view import NAME
 from ingest.cli.output import json_option, print_json
+from ingest.cli.render import clean
 from ingest.errors import Refused
 from ingest.settings import Settings
 from ingest.usecases.opml import export_feeds, import_feeds, read_import
@@ -20,10 +21,12 @@ from ingest.usecases.opml import export_feeds, import_feeds, read_import
 @json_option
 @click.pass_obj
 def import_command(settings: Settings, file: BinaryIO, *, as_json: bool) -> None:
-    """Add the feeds of an OPML file.
+    """Add the feeds of an OPML file, with its folders as tags.
 
     FILE may be - for standard input. Each line is counted once: as added, as already registered, or as not usable, with
-    the reason. --json names the registered feed of each line that added none (duplicates).
+    the reason. A file that is not well-formed XML is read line by line. A nested folder is one tag, such as Asia/East.
+    So is each path in the attribute category. Feeds that are registered already get the file's tags too. --json names
+    the registered feed of each line that added none (duplicates).
 
     \b
     Examples:
@@ -40,23 +43,30 @@ def import_command(settings: Settings, file: BinaryIO, *, as_json: bool) -> None
                 "added": sorted(imported.added),
                 "duplicates": imported.duplicates,
                 "unusable": imported.unusable,
+                "tagged": sorted(imported.tagged),
+                "error": document.error,
             }
         )
         return
+    if document.error is not None:
+        click.echo(
+            f"not well-formed XML, so its lines were read one by one: {clean(document.error)}", err=True
+        )
     for line in imported.unusable:
-        click.echo(f"line {line.line}: {line.reason}", err=True)
+        click.echo(f"line {line.line}: {clean(line.reason)}", err=True)
     for duplicate in imported.duplicates:
         if duplicate.feed != duplicate.url:
             click.echo(f"line {duplicate.line}: {duplicate.url} is {duplicate.feed}", err=True)
     counts = f"{len(imported.duplicates)} already there, {len(imported.unusable)} not usable"
-    click.echo(f"{len(imported.added)} added, {counts}")
+    tagged = f", {len(imported.tagged)} with new tags" if imported.tagged else ""
+    click.echo(f"{len(imported.added)} added, {counts}{tagged}")
 
 
 @click.command("export")
 @click.argument("file", metavar="[FILE]", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @click.pass_obj
 def export_command(settings: Settings, file: Path | None) -> None:
-    """Write all feeds as OPML, to FILE or standard output.
+    """Write all feeds as OPML, to FILE or standard output, with their tags as folders.
 
     Feeds keep their own user agents. Headers, proxies and TLS exceptions are left out, because they may be secrets.
 

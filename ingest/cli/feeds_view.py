@@ -18,6 +18,7 @@ from ingest.db.feed_codecs import FEED_STATES
 from ingest.db.feeds import LastFailure
 from ingest.db.polls import Poll
 from ingest.errors import Refused
+from ingest.feed_tags import read_tag
 from ingest.jsonable import jsonable
 from ingest.schedule.publish_rate import format_rate
 from ingest.schedule.silence import expected_by
@@ -71,15 +72,17 @@ def discover_command(settings: Settings, url: str, *, as_json: bool) -> None:
 
 @click.command("list")
 @click.option("--state", type=click.Choice(FEED_STATES), help="List only feeds in this state.")
+@click.option("--tag", help="List only feeds with this tag, or with one below it.")
 @json_option
 @click.pass_obj
-def list_command(settings: Settings, *, state: str | None, as_json: bool) -> None:
+def list_command(settings: Settings, *, state: str | None, tag: str | None, as_json: bool) -> None:
     """List feeds with state, last failure and next poll.
 
     \b
     Examples:
       ingest feeds list
       ingest feeds list --state silent
+      ingest feeds list --tag Asia
       ingest feeds list --json | jq -r '.[] | select(.failures > 3) | .url'
 
     \b
@@ -88,13 +91,19 @@ def list_command(settings: Settings, *, state: str | None, as_json: bool) -> Non
     moved (permanent redirects), gone (410), muted (not polled until unmuted).
     """
     with app.open_database(settings, name=NAME) as engine:
-        listed = registry.list_feeds(engine, state=None if state is None else FeedState(state))
+        listed = registry.list_feeds(
+            engine,
+            state=None if state is None else FeedState(state),
+            tag=None if tag is None else read_tag(tag),
+        )
         failures = registry.last_failures(engine)
     if as_json:
         print_json([{**jsonable(feed), "last_failure": jsonable(failures.get(feed.id))} for feed in listed])
         return
     if not listed:
-        nothing = f"no feed is {state}" if state else "no feeds yet; add one with `ingest feeds add URL`"
+        nothing = "no feeds yet; add one with `ingest feeds add URL`"
+        if state is not None or tag is not None:
+            nothing = "no feed has this tag" if state is None else f"no feed is {state}"
         click.echo(nothing, err=True)
         return
     now = runtime.now()
@@ -144,6 +153,8 @@ def _describe(settings: Settings, details: FeedDetails, next_poll: NextPoll) -> 
     yield f"{feed.id}  {clean(feed.title) or '(no title yet)'}"
     yield feed.url
     yield f"added      {timestamp(feed.added_at)}"
+    if feed.tags:
+        yield f"tags       {', '.join(clean(tag) for tag in feed.tags)}"
     if feed.parent_id is not None:
         yield f"part of    {feed.parent_id}, a sitemap index: added, removed and requested with it"
     since = "" if feed.state_since is None else f"  since {timestamp(feed.state_since)}"

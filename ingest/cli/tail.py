@@ -214,13 +214,14 @@ def _show_gap(gap: Gap, *, as_json: bool) -> None:
 
 def _show_alert(record: Record) -> None:
     alert: dict[str, Any] = json.loads(record.value)
-    feed = alert.get("feed", {})
+    feed = alert.get("feed")
     kind, state = str(alert.get("kind", "alert")), str(alert.get("after", ""))
     label = state if kind == AlertKind.STATE else kind
     colour = "green" if state == FeedState.HEALTHY else "yellow"
+    subject = "" if not feed else f"feed {feed.get('id')}  {render.clean(feed.get('url'))}: "
     click.echo(
         f"{render.event_line(record.offset, alert.get('at'), label, colour)}  "
-        f"feed {feed.get('id')}  {render.clean(feed.get('url'))}: {render.clean(alert.get('reason'))}"
+        f"{subject}{render.clean(alert.get('reason'))}"
     )
 
 

@@ -48,9 +48,9 @@ SEARCH_BUDGET: Final = timedelta(milliseconds=60)
 """A search begins no further step after this time. The steps are bounded, so most searches end within 100 ms."""
 STATEMENT_TIMEOUT: Final = timedelta(seconds=5)
 """Time limit of each statement; a search that reaches it ends with the articles that it has."""
-RANKED: Final = 500
+RANKED: Final = 300
 """The number of newest matches that a search by relevance ranks."""
-ENOUGH_TO_RANK: Final = 200
+ENOUGH_TO_RANK: Final = 150
 """The number of matches among the newest articles at which a search by relevance looks for no older ones."""
 
 _NO_TEXTS: Final[ColumnElement[Any]] = literal_column("'{}'::text[]")
@@ -165,9 +165,18 @@ class _Search:
         self._connection = connection
         self._query = query
         self._deadline = deadline
-        self._tsquery = None if query.q is None else query.q.tsquery(query.language)
         self._segments = () if query.q is None else read_segments(connection)
-        self._plans = Plans(connection, query, tsquery=self._tsquery)
+        self._plans = self._plan(query)
+
+    def _plan(self, query: ArticleQuery) -> Plans:
+        if query.q is None:
+            return Plans(self._connection, query, tsquery=None)
+        return Plans(
+            self._connection,
+            query,
+            tsquery=query.q.tsquery(query.language),
+            candidate_tsquery=query.q.candidate_tsquery(query.language),
+        )
 
     def by_date(self) -> _Found:
         query, after = self._query, self._query.after
@@ -231,7 +240,7 @@ class _Search:
             return self._matches(self._query, after=None, count=RANKED, enough=ENOUGH_TO_RANK)
         since = cursor.oldest if self._query.since is None else max(self._query.since, cursor.oldest)
         query = replace(self._query, since=since)
-        self._plans = Plans(self._connection, query, tsquery=self._tsquery)
+        self._plans = self._plan(query)
         newest = PageCursor(sort_at=cursor.newest, id=_HIGHEST_ID)
         return self._matches(query, after=newest, count=2 * RANKED, enough=2 * RANKED + 1)
 

@@ -25,7 +25,7 @@ from ingest.db.search_rows import SearchRow, copy_rows, delete_rows, place_rows,
 from ingest.db.search_segments import Period
 from ingest.identity import with_authors
 from ingest.revise import StoredBatch
-from ingest.types import Article, ArticleChange, Effect, StoredArticle, Topic
+from ingest.types import MAX_CLOCK_SKEW, Article, ArticleChange, Effect, StoredArticle, Topic
 
 _SIGHTINGS: Final = """
     SELECT s.article_id, s.poll_id FROM sightings s
@@ -152,7 +152,11 @@ def lock_stories(connection: Connection, stories: Collection[UUID]) -> None:
 
 
 def load(
-    connection: Connection, *, sightings: Sequence[tuple[UUID, int]], stories: Collection[UUID]
+    connection: Connection,
+    *,
+    sightings: Sequence[tuple[UUID, int]],
+    stories: Collection[UUID],
+    now: datetime,
 ) -> StoredBatch:
     """Return the stored state of a batch with these sightings (article, poll) and stories; lock the articles' rows."""
     driver = driver_of(connection)
@@ -185,7 +189,8 @@ def load(
                 story_id=row[3],
                 first_seen_at=row[4],
                 published_at=row[5],
-                revised_at=row[6],
+                # A clock that was ahead must not make all later versions late.
+                revised_at=row[6] if row[6] <= now + MAX_CLOCK_SKEW else None,
                 feed_id=row[7],
                 poll_id=row[8],
                 topics=frozenset(topics[row[0]]),

@@ -28,11 +28,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from ingest.db.engine import run_with_retry, transaction
 from ingest.db.feed_codecs import WAITS, feed_fails
 from ingest.db.feed_memory import MEMORY, read_rate
+from ingest.db.feed_tags import has_tag
 from ingest.db.page_fetch import give_up_waiting
 from ingest.db.polls import Poll, last_polls
 from ingest.db.read_transaction import read_transaction
 from ingest.db.tables import CONFIG_CHANGED, feeds, polls, without_scheme
 from ingest.db.websub.subscriptions import SubscriptionView, subscription_view
+from ingest.feed_tags import merge_tags
 from ingest.request_options import decode_options, encode_options, masked
 from ingest.schedule import format_duration
 from ingest.types import DEFAULT_REQUEST, Feed, FeedState, PollResult, RequestOptions
@@ -45,14 +47,14 @@ _SCHEME: Final = re.compile("^https?")
 
 # Arrays, because a statement with a parameter for each value takes longer to build than to execute.
 _ADD: Final = """
-    INSERT INTO feeds (url, title, request_options, added_at, next_poll_at, "interval")
-    SELECT url, title, request, %(now)s, %(now)s, %(interval)s
-    FROM unnest(%(urls)b::text[], %(titles)b::text[], %(requests)b::jsonb[])
-        WITH ORDINALITY AS feed(url, title, request, position) ORDER BY position
+    INSERT INTO feeds (url, title, request_options, tags, added_at, next_poll_at, "interval")
+    SELECT url, title, request, ARRAY(SELECT jsonb_array_elements_text(tags)), %(now)s, %(now)s, %(interval)s
+    FROM unnest(%(urls)b::text[], %(titles)b::text[], %(requests)b::jsonb[], %(tags)b::jsonb[])
+        WITH ORDINALITY AS feed(url, title, request, tags, position) ORDER BY position
     ON CONFLICT DO NOTHING RETURNING url"""
 _RATE: Final = "publish_rate"  # the only field of the view with two columns
 _REMEMBERED: Final = tuple(column for column in MEMORY if column.name in Feed.__dataclass_fields__)
-_DECODED: Final = {_RATE, "request_options", *(column.name for column in _REMEMBERED)}
+_DECODED: Final = {_RATE, "request_options", "tags", *(column.name for column in _REMEMBERED)}
 _PLAIN: Final = tuple(name for name in Feed.__dataclass_fields__ if name not in _DECODED)
 # A feed that waits for its slot may still have an expired lease.
 _POLLING_SINCE: Final = case((feeds.c.slot_at.is_(None), feeds.c.leased_at)).label("polling_since")
@@ -61,6 +63,7 @@ _COLUMNS: Final = (
     *(feeds.c[column.name] for column in _REMEMBERED),
     *(feeds.c[column.name] for column in MEMORY if column.path.startswith(f"{_RATE}.")),
     feeds.c.request_options,
+    feeds.c.tags,
 )
 
 
@@ -98,6 +101,7 @@ def add_feed(
     *,
     title: str | None = None,
     request: RequestOptions = DEFAULT_REQUEST,
+    tags: tuple[str, ...] = (),
     now: datetime,
     interval: timedelta,
 ) -> tuple[Feed, bool]:
@@ -106,7 +110,9 @@ def add_feed(
     ``url`` is spelled as by :func:`ingest.urls.feed_url`. A feed that exists under the other scheme (http or https) is
     the same feed and stays as it is.
     """
-    added = add_feeds(engine, [(url, title)], requests={url: request}, now=now, interval=interval)
+    added = add_feeds(
+        engine, [(url, title)], requests={url: request}, tags={url: tags}, now=now, interval=interval
+    )
     with read_transaction(engine) as connection:
         row = connection.execute(select(*_COLUMNS).where(_at(url))).mappings().one()
     return _feed(row), bool(added)
@@ -117,14 +123,17 @@ def add_feeds(
     rows: Iterable[tuple[str, str | None]],
     *,
     requests: Mapping[str, RequestOptions] | None = None,
+    tags: Mapping[str, tuple[str, ...]] | None = None,
     now: datetime,
     interval: timedelta,
 ) -> frozenset[str]:
     """Add feeds (URL and title), all or none, and return the new URLs. Feeds that exist stay as they are.
 
-    An address with both schemes counts once, as its first URL. ``requests`` are request options by URL.
+    An address with both schemes counts once, as its first URL. ``requests`` are request options by URL, and ``tags``
+    the tags.
     """
     requests = requests or {}
+    tags = tags or {}
     titles: dict[str, str | None] = {}
     for url, title in rows:
         titles[url] = titles.get(url) or title
@@ -138,6 +147,7 @@ def add_feeds(
                 "urls": list(urls),
                 "titles": list(names),
                 "requests": [None if each is None else Jsonb(each) for each in encoded],
+                "tags": [Jsonb(merge_tags((), tags.get(url, ()))) for url in urls],
                 "now": now,
                 "interval": interval,
             }
@@ -169,19 +179,27 @@ def remove_feed(engine: Engine, feed_id: int) -> bool:
     return run_with_retry(engine, remove)
 
 
-def list_feeds(engine: Engine, *, state: FeedState | None = None) -> list[Feed]:
-    """Return all feeds, or those in ``state``, in the order in which they were added."""
+def list_feeds(engine: Engine, *, state: FeedState | None = None, tag: str | None = None) -> list[Feed]:
+    """Return all feeds, or those in ``state`` and with ``tag``, in the order in which they were added."""
     statement = select(*_COLUMNS).order_by(feeds.c.id)
     if state is not None:
         statement = statement.where(feeds.c.state == state.value)
+    if tag is not None:
+        statement = statement.where(has_tag(tag))
     with read_transaction(engine) as connection:
         return [_feed(row) for row in connection.execute(statement).mappings()]
 
 
 def page_feeds(
-    engine: Engine, *, after: int = 0, limit: int, state: str | None = None, failing: bool = False
+    engine: Engine,
+    *,
+    after: int = 0,
+    limit: int,
+    state: str | None = None,
+    failing: bool = False,
+    tag: str | None = None,
 ) -> FeedPage:
-    """Return up to ``limit`` feeds with ids above ``after``, in ``state`` (of ``FEED_STATES``) or failing, where set.
+    """Return up to ``limit`` feeds with ids above ``after``; ``state`` (of ``FEED_STATES``) and the others are filters.
 
     A result page begins after an id, not after a number of rows: feeds that are added or removed between two requests
     neither shift nor repeat the others.
@@ -192,6 +210,8 @@ def page_feeds(
         statement = statement.where(feeds.c.state == state)
     if failing:
         statement = statement.where(feed_fails)
+    if tag is not None:
+        statement = statement.where(has_tag(tag))
     with read_transaction(engine) as connection:
         rows = [_feed(row) for row in connection.execute(statement).mappings()]
     page = tuple(rows[:limit])
@@ -299,4 +319,5 @@ def _feed(row: Mapping[Any, Any]) -> Feed:
         },
         publish_rate=read_rate(row),
         request_options=masked(decode_options(row["request_options"])),
+        tags=tuple(row["tags"]),
     )

@@ -2,10 +2,10 @@
 
 ::
 
-    newest articles ─ window of 256, then 2,048 ─▶ compare their vectors        common words end here
+    newest 256 articles ─▶ compare their vectors                       common words end here
           │
           ▼ older articles
-    segments, newest first, in growing groups ─▶ inverted index                 rare and absent words
+    segments, newest first, in growing groups ─▶ inverted index        rare and absent words
           │
           ▼ budget exhausted
     the hits so far, complete since a time
@@ -23,14 +23,22 @@ from uuid import UUID
 
 from ingest.db.read_transaction import TimedOut
 from ingest.db.search_plans import Candidate, Plans, newest_first
-from ingest.db.search_segments import Segment
+from ingest.db.search_segments import SEGMENT_BYTES, Segment
 from ingest.query import ArticleQuery, PageCursor
 
-WINDOWS: Final = (256, 2_048)
-"""Numbers of newest articles whose vectors are compared before the inverted index is read."""
+WINDOWS: Final = (256,)
+"""Numbers of newest articles whose vectors are compared before the inverted index is read. Reading a vector costs about
+as much as ten entries of the inverted index."""
 LIST_WINDOWS: Final = (1_000, 4_000, 16_000, 64_000)
 """Numbers of articles that a list with several filters reads at a time; the last number repeats."""
-FIRST_GROUP: Final = 4
+FIRST_GROUP: Final = SEGMENT_BYTES * 5 // 4
+"""Bytes of the segments that are looked up first: a full one and the small ones beside it."""
+GROUP_GROWTH: Final = 4
+"""Each group of segments is larger than the one before by this factor."""
+CANDIDATES: Final = 2_000
+"""Candidates of a phrase that one statement returns."""
+CHUNK: Final = 256
+"""Candidates of a phrase whose vectors one statement compares."""
 _LOWEST_ID: Final = UUID(int=0)
 
 
@@ -99,7 +107,8 @@ def search_articles(
     assert end is not None, "every window has an end"
     if len(hits) >= enough:
         return Hits(candidates=tuple(hits), end=end, cut=True)
-    return _look_up(plans, _overlapping(segments, query, end), hits, end, count, exhausted)
+    look_up = _look_up_phrases if plans.has_positions else _look_up
+    return look_up(plans, _overlapping(segments, query, end), hits, end, count, exhausted)
 
 
 def _look_up(
@@ -123,12 +132,7 @@ def _look_up(
             break
         first, size = first + size, 2 * size
         if first >= len(segments):
-            complete = [*hits, *newest_first(below)]
-            return (
-                _full(complete, count)
-                if len(complete) > count
-                else Hits(candidates=tuple(complete), end=None)
-            )
+            return _last(hits, newest_first(below), count)
         # Segments that were not read hold only articles from before this time.
         end = PageCursor(sort_at=segments[first].sort_until, id=_LOWEST_ID)
         complete = [*hits, *(each for each in newest_first(below) if each.sort_at >= end.sort_at)]
@@ -141,6 +145,43 @@ def _look_up(
     return Hits(candidates=tuple(complete), end=end, cut=True, timed_out=timed_out)
 
 
+def _look_up_phrases(
+    plans: Plans,
+    segments: Sequence[Segment],
+    hits: list[Candidate],
+    after: PageCursor,
+    count: int,
+    exhausted: Callable[[], bool],
+) -> Hits:
+    """Continue ``hits`` from candidates of the inverted index, whose vectors are compared newest first.
+
+    Groups end between periods, so every article behind a group is older than those in it.
+    """
+    complete = list(hits)
+    end = after
+    try:
+        for group, _ in _groups(segments):
+            while True:
+                if end != after and exhausted():
+                    return Hits(candidates=tuple(complete), end=end, cut=True)
+                candidates = plans.look_up(group, after=end, count=CANDIDATES)
+                # Where a segment has more candidates than that, only the newest of all segments are complete.
+                compared = candidates[:CANDIDATES]
+                for first in range(0, len(compared), CHUNK):
+                    if end != after and exhausted():
+                        return Hits(candidates=tuple(complete), end=end, cut=True)
+                    chunk = compared[first : first + CHUNK]
+                    complete += plans.matching(chunk)
+                    end = chunk[-1].position
+                    if len(complete) > count:
+                        return _full(complete, count)
+                if len(candidates) < CANDIDATES:
+                    break
+    except TimedOut:
+        return Hits(candidates=tuple(complete), end=end, cut=True, timed_out=True)
+    return Hits(candidates=tuple(complete), end=None)
+
+
 def _overlapping(segments: Sequence[Segment], query: ArticleQuery, after: PageCursor) -> list[Segment]:
     """Return the segments that may hold articles behind ``after`` and within the dates, newest period first."""
     return [
@@ -150,6 +191,25 @@ def _overlapping(segments: Sequence[Segment], query: ArticleQuery, after: PageCu
         and (query.since is None or segment.sort_until > query.since)
         and (query.until is None or segment.sort_from < query.until)
     ]
+
+
+def _groups(segments: Sequence[Segment]) -> Iterator[tuple[Sequence[Segment], Segment | None]]:
+    """Yield growing groups of whole periods, each with the first segment behind it."""
+    first, size, limit = 0, 0, FIRST_GROUP
+    for number, segment in enumerate(segments, 1):
+        size += segment.size
+        following = segments[number] if number < len(segments) else None
+        ends = following is None or following.sort_until != segment.sort_until
+        if ends and (size >= limit or following is None):
+            yield segments[first:number], following
+            first, size, limit = number, 0, limit * GROUP_GROWTH
+
+
+def _last(hits: Sequence[Candidate], below: Sequence[Candidate], count: int) -> Hits:
+    candidates = [*hits, *below]
+    return (
+        _full(candidates, count) if len(candidates) > count else Hits(candidates=tuple(candidates), end=None)
+    )
 
 
 def _full(candidates: Sequence[Candidate], count: int) -> Hits:

@@ -64,12 +64,22 @@ class Plans:
     Args:
         query: its filters; ``q``, ``after`` and ``limit`` are not read.
         tsquery: the full-text condition as text of PostgreSQL's type.
+        candidate_tsquery: a condition that every match fulfils and that the inverted index decides alone; None if
+            ``tsquery`` is such a condition.
     """
 
-    def __init__(self, connection: Connection, query: ArticleQuery, *, tsquery: str | None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        query: ArticleQuery,
+        *,
+        tsquery: str | None,
+        candidate_tsquery: str | None = None,
+    ) -> None:
         self._driver = driver_of(connection)
         self._query = query
         self._tsquery = tsquery
+        self._candidate_tsquery = candidate_tsquery
         self._walking: bool | None = None
         self._walked_index = self._rarest_filter()
 
@@ -101,14 +111,18 @@ class Plans:
         matched = {row[0] for row in self._execute(" UNION ALL ".join(parts), parameters)}
         return tuple(candidate for candidate in candidates if candidate.id in matched)
 
+    @property
+    def has_positions(self) -> bool:
+        """Whether candidates of :meth:`look_up` have to be compared by :meth:`matching`."""
+        return self._candidate_tsquery is not None
+
     def look_up(
         self, segments: Sequence[Segment], *, after: PageCursor | None, count: int
     ) -> tuple[Candidate, ...]:
-        """Return the newest ``count`` hits of each segment that pass all filters."""
+        """Return the newest ``count`` hits of each segment that pass all filters; candidates where positions matter."""
         self._plan_look_ups()
-        sql, parameters = look_up_statement(
-            self._query, segments, tsquery=self._tsquery, after=after, count=count
-        )
+        tsquery = self._candidate_tsquery or self._tsquery
+        sql, parameters = look_up_statement(self._query, segments, tsquery=tsquery, after=after, count=count)
         rows = self._execute(sql, parameters)
         return newest_first(Candidate(id=row[0], sort_at=row[1], segment=row[2]) for row in rows)
 

@@ -41,6 +41,10 @@ _OPEN: Final = """
     FROM search_segments s WHERE s.sort_from = ANY(%s::timestamptz[]) AND s.index_version = %s
     ORDER BY s.sort_from, s.id DESC"""
 
+_SEGMENTS: Final = """
+    SELECT id, sort_from, sort_until, index_version, pg_table_size(to_regclass('article_search_' || id))
+    FROM search_segments ORDER BY sort_until DESC, id DESC"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
@@ -58,6 +62,8 @@ class Segment:
     sort_from: datetime
     sort_until: datetime
     index_version: int
+    size: int
+    """Bytes of its vectors, without its indexes."""
 
     @property
     def table(self) -> str:
@@ -113,7 +119,7 @@ def open_segments(
         for period in missing:
             if period not in created:
                 created[period] = _create(driver, period, index_version=index_version)
-    failpoint("persist.segment-created")
+    failpoint("segment.created")
     return {**segments, **created}
 
 
@@ -165,11 +171,10 @@ def newest_segments(
 
 def read_segments(connection: Connection) -> tuple[Segment, ...]:
     """Return every segment, newest period first."""
-    rows = driver_of(connection).execute(
-        "SELECT id, sort_from, sort_until, index_version FROM search_segments ORDER BY sort_until DESC, id DESC"
-    )
+    rows = driver_of(connection).execute(_SEGMENTS)
     return tuple(
-        Segment(id=row[0], sort_from=row[1], sort_until=row[2], index_version=row[3]) for row in rows
+        Segment(id=row[0], sort_from=row[1], sort_until=row[2], index_version=row[3], size=row[4] or 0)
+        for row in rows
     )
 
 
@@ -189,7 +194,7 @@ def drop_if_empty(engine: Engine, segment: int) -> bool:
             driver.execute(f"DROP TABLE {table}")
     except _HasRows:
         return False
-    failpoint("reindex.segment-dropped")
+    failpoint("segment.dropped")
     return True
 
 

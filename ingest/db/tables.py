@@ -146,6 +146,13 @@ feeds: Final = Table(
         comment="pages of its articles are fetched",
     ),
     Column(
+        "tags",
+        ARRAY(Text),
+        nullable=False,
+        server_default=text("'{}'::text[]"),
+        comment="names by which an operator groups feeds, sorted",
+    ),
+    Column(
         "config_version",
         Integer,
         nullable=False,

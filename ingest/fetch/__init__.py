@@ -8,6 +8,9 @@
                                   └─ any other status or error ─────────────────────▶ Failed
 
     fetcher       the request verbs, and the exchange they share
+    exchange      one exchange: the request, its limits and its hops
+    irregular     hosts whose responses are not valid HTTP, and the connections that repair them
+    repair        such a response as a valid one
     redirects     the URL and the headers of each hop
     response      status, headers and body of a response
     failures      the HTTP library's exceptions as the value Failed
@@ -23,7 +26,8 @@ and a name that resolves to another address the second time therefore meet the s
 """
 
 from ingest.fetch.addresses import address_refusal
-from ingest.fetch.fetcher import Fetcher, Limits
+from ingest.fetch.exchange import Limits
+from ingest.fetch.fetcher import Fetcher
 from ingest.fetch.session import Resolver
 
 __all__ = ["Fetcher", "Limits", "Resolver", "address_refusal"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeVar
@@ -15,9 +15,11 @@ import aiohttp
 import httpx
 
 from ingest.content_encoding import ACCEPT_ENCODING
+from ingest.fetch.exchange import METHOD_PRESERVING, HopHistory, Limits, Request
 from ingest.fetch.failures import FetchAborted, UndecodableBody, failed_from
+from ingest.fetch.irregular import IrregularHosts, violation_of
 from ingest.fetch.proxy_guard import target_refusal
-from ingest.fetch.redirects import RequestUrl, hop_headers, hop_transport, redirect_target
+from ingest.fetch.redirects import RequestUrl, hop_headers, hop_transport
 from ingest.fetch.response import (
     PAGE_HEADERS,
     HttpResponse,
@@ -46,59 +48,16 @@ ACCEPT: Final = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, "
     "application/xml;q=0.9, text/xml;q=0.9, */*;q=0.5"
 )
-REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-PERMANENT: Final = frozenset({301, 308})
-METHOD_PRESERVING: Final = frozenset({307, 308})
-"""Redirects after which a POST stays a POST with its body (RFC 9110 §15.4)."""
 POST_RESPONSE_BYTES: Final = 64 * 1024
 """Default size limit of a response to a POST; hubs send one sentence."""
 _Result = TypeVar("_Result", covariant=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Limits of one exchange."""
-
-    deadline: timedelta = timedelta(seconds=60)
-    """Covers every hop, the retry and the body."""
-    max_bytes: int = 16 * 1024**2
-    """Maximum body size, as received and after decompression."""
-    max_redirects: int = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
-    """A request, before its first hop."""
-
-    method: str
-    url: str
-    headers: tuple[tuple[str, str], ...]
-    options: RequestOptions = DEFAULT_REQUEST
-    content: bytes = b""
-    redirects: frozenset[int] = REDIRECTS
-    accepts_codings: bool = True
-    """Request a compressed body, and repeat the request without compression if decoding fails."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _HopHistory:
-    """The hops of a request so far."""
-
-    response_urls: list[str] = field(default_factory=list)
-    """URL of every response."""
-    redirects: int = 0
-    all_permanent: bool = True
-
-    @property
-    def moved_to(self) -> str | None:
-        return self.response_urls[-1] if self.redirects and self.all_permanent else None
 
 
 class _ResponseReader(Protocol[_Result]):
     """Converts the final response into the result of the verb."""
 
     async def __call__(
-        self, response: HttpResponse, history: _HopHistory, /, *, last_try: bool
+        self, response: HttpResponse, history: HopHistory, /, *, last_try: bool
     ) -> _Result | Failed: ...
 
 
@@ -127,6 +86,7 @@ class Fetcher:
         self._allow_private = allow_private_addresses
         self._resolver = resolver
         self._user_agent = user_agent
+        self._irregular = IrregularHosts()
         self._sessions = SessionPool(
             connections=connections, allow_private=allow_private_addresses, resolver=resolver
         )
@@ -151,8 +111,13 @@ class Fetcher:
             headers.append(("If-None-Match", stored.etag))
         if stored.last_modified is not None:
             headers.append(("If-Modified-Since", stored.last_modified))
-        request = _Request(method="GET", url=lease.url, headers=tuple(headers), options=lease.request_options)
-        return await self._exchange(request, partial(self._read_feed, lease, now=now), limits=self._limits)
+        request = Request(method="GET", url=lease.url, headers=tuple(headers), options=lease.request_options)
+        result: FetchResult = await self._exchange(
+            request, partial(self._read_feed, lease, now=now), limits=self._limits
+        )
+        if isinstance(result, Fetched) and RequestUrl(result.url).host in self._irregular:
+            return replace(result, violation=self._irregular.violation(RequestUrl(result.url).host))
+        return result
 
     async def get(
         self,
@@ -175,7 +140,7 @@ class Fetcher:
         """
         limits = limits or self._limits
         headers = tuple(self._headers(accept, options))
-        request = _Request(method="GET", url=url, headers=headers, options=options)
+        request = Request(method="GET", url=url, headers=headers, options=options)
         return await self._exchange(request, partial(self._read_page, limits=limits, now=now), limits=limits)
 
     async def post(
@@ -214,7 +179,7 @@ class Fetcher:
     ) -> PostResponse | Failed:
         """Send one POST of any body, to a webhook; otherwise like :meth:`post`. Every hop receives ``headers``."""
         limits = limits or replace(self._limits, max_bytes=min(POST_RESPONSE_BYTES, self._limits.max_bytes))
-        request = _Request(
+        request = Request(
             method="POST",
             url=url,
             headers=(*self._headers("*/*", options), *headers.items()),
@@ -232,11 +197,11 @@ class Fetcher:
         return [("User-Agent", options.user_agent or self._user_agent), ("Accept", accept)]
 
     async def _exchange(
-        self, request: _Request, read: _ResponseReader[_Result], *, limits: Limits
+        self, request: Request, read: _ResponseReader[_Result], *, limits: Limits
     ) -> _Result | Failed:
         """Send the request, follow redirects and read the final response within the deadline; failures are values."""
         seconds = limits.deadline.total_seconds()
-        history = _HopHistory()
+        history = HopHistory()
         follow = partial(self._follow, request, read, limits=limits)
         try:
             async with asyncio.timeout(seconds):
@@ -245,7 +210,7 @@ class Fetcher:
                 try:
                     return await follow(history, accept_encoding=ACCEPT_ENCODING, last_try=False)
                 except UndecodableBody:
-                    history = _HopHistory(response_urls=history.response_urls)
+                    history = HopHistory(response_urls=history.response_urls)
                     return await follow(history, accept_encoding="identity", last_try=True)
         except TimeoutError:
             detail = f"not completed within {seconds:g} s"
@@ -262,9 +227,9 @@ class Fetcher:
 
     async def _follow(
         self,
-        request: _Request,
+        request: Request,
         read: _ResponseReader[_Result],
-        history: _HopHistory,
+        history: HopHistory,
         *,
         limits: Limits,
         accept_encoding: str,
@@ -273,42 +238,66 @@ class Fetcher:
         headers = [*request.headers, ("Accept-Encoding", accept_encoding)]
         hop = origin = RequestUrl(request.url)
         visited: set[str] = set()
+        violation: str | None = None
+        """Why the response of this hop is requested again, through a repairing session."""
         while True:
             if hop.scheme not in {"http", "https"} or not hop.host:
                 raise FetchAborted(
                     Failed(kind=FailureKind.ADDRESS, detail=f"{hop.text[:500]} is not an http or https URL")
                 )
             visited.add(hop.text)
-            async with self._sessions.session_for(
-                hop_transport(hop, request.options, origin=origin)
-            ) as pooled:
-                own_headers = hop_headers(hop, headers, request.options, origin=origin)
-                async with await self._send(pooled, request, hop, own_headers) as response:
-                    history.response_urls.append(hop.text)
-                    status = response.status
-                    if status not in request.redirects or "location" not in response.headers:
-                        return await read(response, history, last_try=last_try)
-                    history.redirects += 1
-                    history.all_permanent = history.all_permanent and status in PERMANENT
-                    previous, hop = hop, RequestUrl(redirect_target(hop.parsed, response.headers["location"]))
-            if hop.text in visited:
-                raise FetchAborted(
-                    Failed(
-                        kind=FailureKind.REDIRECT,
-                        detail=f"a redirect loop at {hop.text[:500]}",
-                        status=status,
-                    )
-                )
-            if history.redirects > limits.max_redirects:
-                detail = f"more than {limits.max_redirects} redirects"
-                failed = Failed(kind=FailureKind.REDIRECT, detail=detail, status=status, location=hop.text)
-                raise FetchAborted(failed)
-            if request.content and previous.scheme == "https" and hop.scheme != "https":
-                detail = f"from https to {hop.text[:500]}, which would send the body unencrypted"
-                raise FetchAborted(Failed(kind=FailureKind.REDIRECT, detail=detail, status=status))
+            transport = hop_transport(hop, request.options, origin=origin)
+            if transport.proxy is None and (violation is not None or hop.host in self._irregular):
+                transport = replace(transport, repairs=True)
+            try:
+                async with self._sessions.session_for(transport) as pooled:
+                    own_headers = hop_headers(hop, headers, request.options, origin=origin)
+                    async with await self._send(pooled, request, hop, own_headers) as response:
+                        history.response_urls.append(hop.text)
+                        if response.status not in request.redirects or "location" not in response.headers:
+                            result = await read(response, history, last_try=last_try)
+                            self._irregular.add(hop.host, violation)
+                            return result
+                        self._irregular.add(hop.host, violation)
+                        violation = None
+                        previous, hop = hop, history.follow(response, hop)
+            except aiohttp.ClientError as error:
+                violation = violation_of(error)
+                # A POST is not repeated: its hub or webhook may have received it.
+                if violation is None or transport.repairs or transport.proxy or request.method != "GET":
+                    raise
+                continue
+            self._check_redirect(request, history, previous=previous, hop=hop, visited=visited, limits=limits)
+
+    @staticmethod
+    def _check_redirect(
+        request: Request,
+        history: HopHistory,
+        *,
+        previous: RequestUrl,
+        hop: RequestUrl,
+        visited: Collection[str],
+        limits: Limits,
+    ) -> None:
+        """Check that the redirect from ``previous`` to ``hop`` may be followed.
+
+        Raises:
+            FetchAborted: a loop, too many redirects, or a body that would be sent unencrypted.
+        """
+        status = history.status
+        if hop.text in visited:
+            detail = f"a redirect loop at {hop.text[:500]}"
+            raise FetchAborted(Failed(kind=FailureKind.REDIRECT, detail=detail, status=status))
+        if history.redirects > limits.max_redirects:
+            detail = f"more than {limits.max_redirects} redirects"
+            failed = Failed(kind=FailureKind.REDIRECT, detail=detail, status=status, location=hop.text)
+            raise FetchAborted(failed)
+        if request.content and previous.scheme == "https" and hop.scheme != "https":
+            detail = f"from https to {hop.text[:500]}, which would send the body unencrypted"
+            raise FetchAborted(Failed(kind=FailureKind.REDIRECT, detail=detail, status=status))
 
     async def _send(
-        self, pooled: PooledSession, request: _Request, hop: RequestUrl, headers: Sequence[tuple[str, str]]
+        self, pooled: PooledSession, request: Request, hop: RequestUrl, headers: Sequence[tuple[str, str]]
     ) -> HttpResponse:
         """Send one request.
 
@@ -331,7 +320,7 @@ class Fetcher:
         return HttpResponse(response, url=hop.text)
 
     async def _read_feed(
-        self, lease: Lease, response: HttpResponse, history: _HopHistory, *, now: datetime, last_try: bool
+        self, lease: Lease, response: HttpResponse, history: HopHistory, *, now: datetime, last_try: bool
     ) -> FetchResult:
         headers, status, url = response.headers, response.status, response.url
         if status == 304:
@@ -366,7 +355,7 @@ class Fetcher:
         )
 
     async def _read_page(
-        self, response: HttpResponse, history: _HopHistory, *, limits: Limits, now: datetime, last_try: bool
+        self, response: HttpResponse, history: HopHistory, *, limits: Limits, now: datetime, last_try: bool
     ) -> WebPage | Failed:
         failed = await unusable_response(response, limit=limits.max_bytes, now=now)
         if failed is not None:
@@ -381,7 +370,7 @@ class Fetcher:
         )
 
     async def _read_post_response(
-        self, response: HttpResponse, history: _HopHistory, *, limits: Limits, now: datetime, last_try: bool
+        self, response: HttpResponse, history: HopHistory, *, limits: Limits, now: datetime, last_try: bool
     ) -> PostResponse | Failed:
         failed = await unusable_response(response, limit=limits.max_bytes, now=now)
         if failed is not None:

@@ -137,13 +137,12 @@ async def read_body(response: HttpResponse, *, limit: int, last_try: bool) -> by
                 raw.append(chunk)
             decoded.append(decoder.feed(chunk))
         if size:
-            decoder.end()
+            decoded.append(decoder.end())
         body = b"".join(decoded)
         # A .xml.gz file, with or without a content coding, or a server that omits the header.
         if body.startswith(GZIP_MAGIC):
             inner = Decoder("gzip", limit=limit)
-            body = inner.feed(body)
-            inner.end()
+            body = inner.feed(body) + inner.end()
     except TooLarge:
         raise _too_large(limit, response) from None
     except Undecodable as error:

@@ -9,6 +9,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from ingest.fetch.addresses import guarded_socket
+from ingest.fetch.irregular import repair_responses
 
 Resolver: TypeAlias = AbstractResolver
 """Resolves a host name to addresses."""
@@ -23,20 +24,29 @@ DNS_CACHE_SECONDS: Final = 60
 
 
 def open_session(
-    context: ssl.SSLContext, *, connections: int, guarded: bool, resolver: Resolver | None
+    context: ssl.SSLContext,
+    *,
+    connections: int,
+    guarded: bool,
+    resolver: Resolver | None,
+    repairs: bool = False,
 ) -> aiohttp.ClientSession:
     """Open a session without cookies and without settings from the environment; the caller closes it.
 
-    With ``guarded``, its sockets connect to public addresses only.
+    With ``guarded``, its sockets connect to public addresses only. With ``repairs``, responses that are not valid HTTP
+    are repaired, and each connection serves one request.
     """
     connector = aiohttp.TCPConnector(
         ssl=context,
         limit=connections,
-        keepalive_timeout=KEEP_ALIVE_SECONDS,
+        keepalive_timeout=None if repairs else KEEP_ALIVE_SECONDS,
+        force_close=repairs,
         ttl_dns_cache=DNS_CACHE_SECONDS,
         resolver=resolver,
         socket_factory=guarded_socket if guarded else None,
     )
+    if repairs:
+        repair_responses(connector)
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -33,6 +33,8 @@ class TransportKey:
     proxy: str | None = None
     tls: frozenset[TlsException] = frozenset()
     ca: str | None = None
+    repairs: bool = False
+    """Responses that are not valid HTTP are repaired; never through a proxy."""
 
 
 DIRECT: Final = TransportKey()
@@ -130,6 +132,7 @@ class SessionPool:
             # The operator chose the proxy's address; its targets are checked before each request (target_refusal).
             guarded=not self._allow_private and key.proxy is None,
             resolver=self._resolver,
+            repairs=key.repairs,
         )
         if key.proxy is None:
             return PooledSession(session=session)

@@ -15,7 +15,7 @@ from uuid import UUID
 from ingest.errors import Refused
 
 _BY_DATE: Final = struct.Struct(">cq16s")
-_BY_RELEVANCE: Final = struct.Struct(">cfq16sqq?")
+_BY_RELEVANCE: Final = struct.Struct(">cdq16sqq?")
 _DATE_FORMAT: Final = b"1"
 _RELEVANCE_FORMAT: Final = b"2"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -34,7 +34,7 @@ class RankCursor:
     """The position of a result page's last article in the ranking of the articles of a range of dates."""
 
     score: float
-    """A number of four bytes, as ``ts_rank`` returns it."""
+    """The relevance, with every digit that the database returns: it is compared with the scores of the next page."""
     sort_at: datetime
     id: UUID
     newest: datetime

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
-from typing import Final
 from uuid import UUID
 
 from ingest.identity import with_authors
 from ingest.revise.versions import equivalent_version, shown_revision, shows_page
-from ingest.types import Article, ArticleChange, Effect, Match, Record, StoredArticle
-
-MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
-"""The clocks of two pollers may differ by this much."""
+from ingest.types import MAX_CLOCK_SKEW, Article, ArticleChange, Effect, Match, Record, StoredArticle
 
 Classify = Callable[[Article], tuple[Match, ...]]
 
@@ -140,7 +135,7 @@ def is_late(article: Article, stored: StoredArticle) -> bool:
         return shown_revision(stored, article.page.content_hash) != stored.revision
     if article.feed_id == stored.feed_id:
         return article.poll_id < stored.poll_id
-    return article.seen_at < stored.revised_at - MAX_CLOCK_SKEW
+    return stored.revised_at is not None and article.seen_at < stored.revised_at - MAX_CLOCK_SKEW
 
 
 def _is_bare(article: Article, stored: StoredArticle) -> bool:

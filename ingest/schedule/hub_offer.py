@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs, urljoin, urlsplit
 
+from ingest.text.prefix import utf8_size
+from ingest.urls import MAX_HOST_CHARACTERS
+
 MAX_HUBS: Final = 8
-MAX_URL_CHARACTERS: Final = 2_048
+MAX_URL_BYTES: Final = 2_048
+"""URLs are sent and stored in UTF-8."""
 
 _YOUTUBE: Final = frozenset({"www.youtube.com", "youtube.com", "m.youtube.com"})
 _YOUTUBE_HUB: Final = "https://pubsubhubbub.appspot.com/subscribe"
@@ -70,10 +74,11 @@ def is_usable_url(url: str) -> bool:
         split = urlsplit(url)
     except ValueError:
         return False
-    well_formed = url.isprintable() and " " not in url and len(url) <= MAX_URL_CHARACTERS
-    return (
-        well_formed and split.scheme in {"http", "https"} and bool(split.hostname) and "@" not in split.netloc
-    )
+    host = split.hostname or ""
+    well_formed = url.isprintable() and " " not in url and utf8_size(url) <= MAX_URL_BYTES
+    # A longer host has no address, and does not fit into the index of hosts.
+    has_host = 0 < utf8_size(host) <= MAX_HOST_CHARACTERS
+    return well_formed and split.scheme in {"http", "https"} and has_host and "@" not in split.netloc
 
 
 def _youtube_topic(feed_url: str) -> str | None:

@@ -131,7 +131,7 @@ def _after_no_change(
             user_agent_trial=trial,
         ),
         status=NOT_MODIFIED_STATUS if isinstance(result, NotModified) else result.status,
-        detail=ignored_redirect(lease, result.moved_to, move),
+        detail=_with_violation(ignored_redirect(lease, result.moved_to, move), result),
         body_bytes=0 if isinstance(result, NotModified) else len(result.body),
         relocate=relocation_after(move, site_changed=memory.site.changed_reason is not None, now=now),
         alerts=states.alerts_after(lease, state, state_reason, move=move, now=now),
@@ -166,7 +166,7 @@ def _after_document(
         memory=memory,
         feed_title=document.title,
         status=fetched.status,
-        detail=detail or ignored_redirect(lease, fetched.moved_to, memory.move),
+        detail=_with_violation(detail or ignored_redirect(lease, fetched.moved_to, memory.move), fetched),
         body_bytes=len(fetched.body),
         entries=document.entries,
         appended=document.appended,
@@ -319,3 +319,11 @@ def _remark(
     if children is not None:
         return f"sitemap index of {len(document.children or ())} sitemaps, {len(children)} of them polled"
     return states.missed_reason(missed) if missed else None
+
+
+def _with_violation(remark: str | None, result: Fetched | NotModified) -> str | None:
+    """Add to a remark that the response was not valid HTTP."""
+    if isinstance(result, NotModified) or result.violation is None:
+        return remark
+    repaired = f"the response is not valid HTTP and was repaired: {result.violation}"
+    return repaired if remark is None else f"{remark}; {repaired}"

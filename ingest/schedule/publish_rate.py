@@ -27,6 +27,8 @@ UNKNOWN: Final = PublishRate(entries=4.0, hours=4.0)
 LEAST_HOURS: Final = 1.0
 """The shortest observation of a first document. Younger entries alone do not predict the day."""
 HOUR: Final = timedelta(hours=1)
+MAX_HOURS: Final = 2 * HALF_LIFE / HOUR
+"""The largest weight of all observations. Polls that are at most a half-life apart stay below it."""
 MAX_TURNOVER_HOURS: Final = 24 * 366
 
 
@@ -44,7 +46,10 @@ def initial_rate(dates: Sequence[datetime], *, now: datetime) -> PublishRate:
 def update_rate(rate: PublishRate, *, created: int, since: timedelta) -> PublishRate:
     """Return ``rate`` after a poll with ``created`` new entries, ``since`` after the poll before it."""
     kept = 0.5 ** (since / HALF_LIFE)
-    return PublishRate(entries=rate.entries * kept + created, hours=rate.hours * kept + since / HOUR)
+    entries, hours = rate.entries * kept + created, rate.hours * kept + since / HOUR
+    # One long gap, or a clock that was wrong, must not outweigh the polls of the following months.
+    weight = min(1.0, MAX_HOURS / max(hours, 1e-6))
+    return PublishRate(entries=entries * weight, hours=hours * weight)
 
 
 def entries_an_hour(rate: PublishRate) -> float:

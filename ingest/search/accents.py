@@ -85,6 +85,8 @@ _DROPPED: Final = re.compile(
     "|[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0730-\u074a"
     "\u093c\u09bc\u0a3c\u0abc\u0b3c]"
 )
+# Thai and Lao: the vowel am is a nikhahit and a letter, and people type a tone mark before it or between both.
+_TONE_AND_NIKHAHIT: Final = re.compile("([\u0e48-\u0e4b])(\u0e4d)|([\u0ec8-\u0ecb])(\u0ecd)")
 _DIGIT: Final = re.compile(r"[^\D0-9]")
 
 
@@ -97,4 +99,5 @@ def fold_accents(word: str) -> str:
     if word.isascii():
         return word
     plain = _DIGIT.sub(lambda digit: str(decimal(digit.group())), normalize("NFD", word).translate(_LETTERS))
+    plain = _TONE_AND_NIKHAHIT.sub(r"\2\1\4\3", plain)
     return normalize("NFC", _DROPPED.sub("", plain))

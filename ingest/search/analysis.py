@@ -12,15 +12,15 @@ last character of a run.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
 from ingest.search.accents import fold_accents
-from ingest.search.lexemes import MAX_WORD, stem_lexeme
-from ingest.search.stems import likely_language, stem
-from ingest.text import Run, canonical_token, fold, read_runs
+from ingest.search.lexemes import MAX_CHARACTER, MAX_WORD, stem_lexeme
+from ingest.search.stems import likely_language, query_stems, stems
+from ingest.text import Folded, Run, canonical_token, fold, read_runs
 from ingest.text.characters import MARKS
 
 _REMEMBERED_CHUNKS: Final = 65_536
@@ -31,16 +31,18 @@ _HANGUL: Final = re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7
 _CHARACTER: Final = re.compile(f".[{MARKS}]*")
 # Letters, digits, and the characters that join words; one per character, so that offsets stay.
 _ASCII: Final = {
-    number: chr(number).lower() if chr(number).isalnum() or chr(number) in "'-.,+#" else " "
+    number: chr(number).lower() if chr(number).isalnum() or chr(number) in "'`-.,+#" else " "
     for number in range(128)
 }
 _APOSTROPHES: Final = "'’‘ʼ` "
 """A space inside a chunk is a letter that :mod:`ingest.text.fold` read as a separator."""
 _HYPHENS: Final = "-\u2010\u2011\u00b7"
 _THOUSANDS: Final = re.compile("[0-9]{3}")
+_ARABIC_LETTERS: Final = "[\u0620-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufefc]"
+_NON_JOINER: Final = re.compile(f"(?<={_ARABIC_LETTERS})\u200c(?={_ARABIC_LETTERS})")
 _HEBREW: Final = re.compile("[\u05d0-\u05ea]+")
 
-MAX_COMPOUND_PARTS: Final = 4
+MAX_COMPOUND_PARTS: Final = 8
 MAX_COMPOUND_LENGTH: Final = 64
 
 _FRENCH_ELISIONS: Final = (
@@ -74,6 +76,25 @@ _ITALIAN_ELISIONS: Final = (
 )
 ELISIONS: Final = frozenset(_FRENCH_ELISIONS + _ITALIAN_ELISIONS)
 """Articles and pronouns before an apostrophe, which belong to the grammar and not to the word."""
+_TURKISH_CASES: Final = (
+    "in",
+    "ın",
+    "un",
+    "ün",
+    "nin",
+    "nın",
+    "nun",
+    "nün",
+    "ye",
+    "ya",
+    "yi",
+    "yı",
+    "yu",
+    "yü",
+)
+_TURKISH_PLACES: Final = ("de", "da", "te", "ta", "den", "dan", "ten", "tan", "deki", "daki")
+POSSESSIVES: Final = frozenset(("s", *_TURKISH_CASES, *_TURKISH_PLACES))
+"""Endings of a name behind an apostrophe: the English possessive, and Turkish cases."""
 CONTRACTIONS: Final = frozenset(["s", "ll", "re", "ve", "d", "m"])
 """Parts behind an apostrophe that never make one word with the part before: "he'll" is not "hell"."""
 
@@ -106,7 +127,13 @@ class Chunk:
 
     width: int
     words: tuple[tuple[str, int], ...]
+    symbols: tuple[tuple[str, int], ...]
     grams: tuple[tuple[str, int], ...]
+
+
+def fold_chunk(chunk: str) -> Folded:
+    """Fold a chunk; a zero-width non-joiner between Arabic letters parts a word from its ending, like a hyphen."""
+    return fold(_NON_JOINER.sub("-", chunk) if "\u200c" in chunk else chunk)
 
 
 def read_pieces(folded: str) -> tuple[Piece, ...]:
@@ -154,6 +181,11 @@ def word_of(piece: Piece) -> str:
     return canonical_token(piece.text)[:MAX_WORD]
 
 
+def characters_of(piece: Piece) -> list[str]:
+    """Return the characters of a piece as lexemes spell them."""
+    return [fold_accents(character[:MAX_CHARACTER]) for character in piece.characters]
+
+
 def joined_words(pieces: Sequence[Piece]) -> list[tuple[str, int, int]]:
     """Return the words that are written in parts, with the numbers of their first and last piece.
 
@@ -187,7 +219,7 @@ def is_apostrophe(separator: str) -> bool:
 
 def _joined(parts: Sequence[Piece]) -> str | None:
     if len(parts) == 1:
-        return parts[0].text.replace(".", "") if "." in parts[0].text else None
+        return parts[0].text.replace(".", "")[:MAX_WORD] if "." in parts[0].text else None
     word = "".join(part.text for part in parts)
     if not 1 < len(parts) <= MAX_COMPOUND_PARTS or len(word) > MAX_COMPOUND_LENGTH:
         return None
@@ -207,21 +239,21 @@ def read_chunk(chunk: str) -> Chunk:
 
 
 def _read_chunk(chunk: str) -> Chunk:
-    pieces = read_pieces(fold(chunk).text)
+    pieces = read_pieces(fold_chunk(chunk).text)
     words: list[tuple[str, int]] = []
+    symbols: list[tuple[str, int]] = []
     lexemes: list[tuple[str, int]] = []
     positions: list[int] = []
     position = 0
     for piece in pieces:
         positions.append(position)
         if piece.characters:
-            folded = [fold_accents(character) for character in piece.characters]
-            lexemes += zip(grams(folded), range(position, position + len(folded)), strict=True)
+            lexemes += zip(grams(characters_of(piece)), range(position, position + piece.width), strict=True)
         else:
-            words.append((word_of(piece), position))
+            (words if piece.joinable else symbols).append((word_of(piece), position))
         position += piece.width
     words += [(word, positions[first]) for word, first, _ in joined_words(pieces)]
-    return Chunk(width=position, words=tuple(words), grams=tuple(lexemes))
+    return Chunk(width=position, words=tuple(words), symbols=tuple(symbols), grams=tuple(lexemes))
 
 
 _cached_chunk: Final = lru_cache(_REMEMBERED_CHUNKS)(_read_chunk)
@@ -229,64 +261,82 @@ _cached_chunk: Final = lru_cache(_REMEMBERED_CHUNKS)(_read_chunk)
 
 @lru_cache(_REMEMBERED_WORDS)
 def word_lexemes(word: str, language: str | None) -> tuple[str, ...]:
-    """Return the lexemes of a word in a text of this language: the word without accents, and its stems."""
+    """Return the lexemes of a word in a text of this language: the word without accents, and stems that differ from it.
+
+    Half of all words are their own stem. A query finds these by the word and the language of the article
+    (:func:`ingest.search.lexemes.language_lexeme`), so that they need no second lexeme.
+    """
     plain = fold_accents(word)
     language = language or likely_language(word)
     if language is None:
         return (plain,)
-    return (plain, *stem_lexemes(word, language))
+    stems_of_word = folded_stems(word, language)
+    return (plain, *[stem_lexeme(language, stem) for stem in stems_of_word if stem != plain])
 
 
-def stem_lexemes(word: str, language: str) -> tuple[str, ...]:
+def folded_stems(word: str, language: str, *, in_query: bool = False) -> tuple[str, ...]:
     """Return the stems of a word as it is written and without its accents, which a reader may not have typed."""
-    stems = dict.fromkeys(
-        fold_accents(stemmed)
-        for spelling in dict.fromkeys((word, fold_accents(word)))
-        if (stemmed := stem(spelling, language)) is not None
-    )
-    return tuple([stem_lexeme(language, stemmed) for stemmed in stems])
+    stems_of = query_stems if in_query else stems
+    folded = fold_accents(word)
+    spellings = (word,) if folded == word else (word, folded)
+    spelled_stems = [fold_accents(stem) for spelling in spellings for stem in stems_of(spelling, language)]
+    return tuple(dict.fromkeys(spelled_stems))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """The terms of a text: each word and gram with its positions in ascending order."""
+    """The terms of a text: each word and gram with its positions."""
 
     words: dict[str, list[int]] = field(default_factory=dict)
+    symbols: dict[str, list[int]] = field(default_factory=dict)
+    """Words such as "u.s." and "c++", which are no chunks of letters and digits."""
     grams: dict[str, list[int]] = field(default_factory=dict)
 
     def add(self, text: str, position: int) -> int:
         """Add the terms of ``text``, whose first one gets ``position``; return the position behind the last."""
+        words = self.words
         for chunk in prepare(text).split():
-            position = self.add_chunk(chunk, position)
+            # Most chunks are a word that the text had before: this loop is the cost of indexing.
+            positions = words.get(chunk)
+            if positions is not None:
+                positions.append(position)
+                position += 1
+            elif chunk.isascii() and chunk.isalnum() and len(chunk) <= MAX_WORD:
+                words.setdefault(chunk.lower(), []).append(position)
+                position += 1
+            else:
+                position = self.add_chunk(chunk, position)
         return position
 
     def add_chunk(self, chunk: str, position: int) -> int:
-        """Add the terms of one chunk of a prepared text; return the position behind the last."""
-        if chunk.isascii() and chunk.isalnum():
-            self.words.setdefault(chunk[:MAX_WORD].lower(), []).append(position)
-            return position + 1
+        """Add the terms of any chunk of a prepared text; return the position behind the last."""
         terms = read_chunk(chunk)
         for word, offset in terms.words:
             self.words.setdefault(word, []).append(position + offset)
+        for symbol, offset in terms.symbols:
+            self.symbols.setdefault(symbol, []).append(position + offset)
         for gram, offset in terms.grams:
             self.grams.setdefault(gram, []).append(position + offset)
         return position + terms.width
 
-    def lexemes(self, language: str | None) -> dict[str, list[int]]:
-        """Return all lexemes of a text in this language, in the order of their first positions."""
-        lexemes: dict[str, list[int]] = dict(self.grams)
+    def lexemes(self, language: str | None) -> Iterator[tuple[str, list[int]]]:
+        """Yield all lexemes of a text in this language, each once or several times, with their positions."""
+        yield from self.grams.items()
+        yield from self.symbols.items()
         for word, positions in self.words.items():
             for lexeme in word_lexemes(word, language):
-                earlier = lexemes.get(lexeme)
-                lexemes[lexeme] = positions if earlier is None else sorted({*earlier, *positions})
-        return lexemes
+                yield lexeme, positions
 
 
 def prepare(text: str) -> str:
     """Return ``text`` with spaces for the punctuation that no term needs; offsets stay."""
+    if not text.isascii():
+        for character in "“”—–…«»\u00a0":
+            text = text.replace(character, " ")
+        plain = text.replace("’", "'").replace("‘", "'")
+        if plain.isascii():
+            text = plain
     if text.isascii():
-        return text.translate(_ASCII)
-    for character in "“”—…«»\u00a0":
-        text = text.replace(character, " ")
-    plain = text.replace("’", "'").replace("‘", "'").replace("–", " ")
-    return plain.translate(_ASCII) if plain.isascii() else text
+        text = text.translate(_ASCII)
+    # Fewer spellings of a chunk; an acronym does without its last dot.
+    return text.replace(", ", "  ").replace(". ", "  ")

@@ -9,10 +9,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from ingest.search.analysis import Piece, Terms, joined_words, prepare, read_pieces, word_lexemes, word_of
+from ingest.search.analysis import (
+    Piece,
+    Terms,
+    fold_chunk,
+    joined_words,
+    prepare,
+    read_pieces,
+    word_lexemes,
+    word_of,
+)
 from ingest.search.lexemes import FIELDS
 from ingest.search.nodes import AllOf, AnyOf, Node, Phrase, Step, Without
-from ingest.text import fold
+from ingest.search.stems import article_lexeme
 
 MAX_HITS: Final = 500
 """Hits of one phrase in a text: enough to choose a snippet, and a bound on its cost."""
@@ -74,7 +83,10 @@ class Matcher:
                 self._positions.append(position)
                 position = behind
         self._language = language
-        self._lexemes = terms.lexemes(language)
+        self._article = article_lexeme(language)
+        self._lexemes: dict[str, list[int]] = {}
+        for lexeme, positions in terms.lexemes(language):
+            self._lexemes[lexeme] = self._lexemes.get(lexeme, []) + positions
 
     def hits(self, phrases: Sequence[Phrase]) -> list[Hit]:
         """Return the hits of all phrases in the order of their places."""
@@ -87,7 +99,7 @@ class Matcher:
 
     def _occurrences(self, phrase: Phrase) -> Iterator[tuple[int, int]]:
         prefix = field_prefix(phrase)
-        first = self._step_positions(phrase.steps[0], prefix)
+        first = self._step_positions(phrase.steps[0], prefix, alone=len(phrase.steps) == 1)
         later = [set(self._step_positions(step, prefix)) for step in phrase.steps[1:]]
         matched = 0
         for position in first:
@@ -102,9 +114,11 @@ class Matcher:
                 if matched == MAX_HITS:
                     return
 
-    def _step_positions(self, step: Step, prefix: str) -> list[int]:
+    def _step_positions(self, step: Step, prefix: str, *, alone: bool = False) -> list[int]:
         positions: set[int] = set()
         for lexeme in step.alternatives:
+            if alone and lexeme.articles and self._article not in lexeme.articles:
+                continue
             text = lexeme.text[len(prefix) :]
             if lexeme.prefix:
                 for candidate, places in self._lexemes.items():
@@ -153,13 +167,13 @@ class Matcher:
 
 @lru_cache(_REMEMBERED_CHUNKS)
 def _pieces(chunk: str) -> tuple[Piece, ...]:
-    return read_pieces(fold(chunk).text)
+    return read_pieces(fold_chunk(chunk).text)
 
 
 @lru_cache(_REMEMBERED_CHUNKS)
 def _places(chunk: str) -> tuple[_Place, ...]:
     """Return the place of each position of a chunk."""
-    folded = fold(chunk)
+    folded = fold_chunk(chunk)
     places: list[_Place] = []
     for number, piece in enumerate(_pieces(chunk)):
         at = piece.start

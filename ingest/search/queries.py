@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from ingest.search.candidates import has_positions, without_positions
 from ingest.search.expressions import Expression
 from ingest.search.lexemes import FIELDS
 from ingest.search.matching import Matcher, field_prefix, positive_phrases
@@ -33,6 +34,15 @@ class SearchQuery:
         Without one, by the stems of every language that is written in the word's script.
         """
         return tsquery_text(lexeme_tree(self.expression, stemmer_language(language)))
+
+    def candidate_tsquery(self, language: str | None = None) -> str | None:
+        """Return a tsquery that every match fulfils and that needs no positions; None where :meth:`tsquery` needs none.
+
+        An inverted index has no positions. PostgreSQL reads the vector of every text that has the words of a phrase.
+        """
+        tree = lexeme_tree(self.expression, stemmer_language(language))
+        candidates = without_positions(tree) if has_positions(tree) else None
+        return None if candidates is None else tsquery_text(candidates)
 
     def snippet(self, text: str, *, language: str | None = None) -> tuple[Fragment, ...]:
         """Return up to two parts of an article's text around the hits; its beginning where the text has none."""

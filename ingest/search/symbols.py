@@ -12,6 +12,7 @@ from typing import Final
 
 from ingest.errors import Refused
 from ingest.search.lexemes import FIELDS
+from ingest.text.characters import MARKS
 
 
 class SymbolKind(Enum):
@@ -73,7 +74,7 @@ _UNSUPPORTED: Final = (
     (re.compile(r"^NEAR/\d+$"), 'a "phrase" for words beside each other'),
     (re.compile(r"^AND$"), 'words beside each other: all of them are required; "and" in quotes for the word'),
     (re.compile(r"^NOT$"), '-word for what must not occur; "not" in quotes for the word'),
-    (re.compile(r"\*(?!$)|^\*|(?<=[^\w\s])\*$"), "* at the end of a word's beginning"),
+    (re.compile(rf"\*(?!$)|^\*|(?<=[^\w{MARKS}])\*$"), "* at the end of a word's beginning"),
 )
 
 

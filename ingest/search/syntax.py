@@ -13,10 +13,9 @@ import re
 from typing import Final
 
 from ingest.errors import Refused
-from ingest.search.analysis import Piece, read_pieces
+from ingest.search.analysis import Piece, fold_chunk, read_pieces
 from ingest.search.expressions import All, Either, Excluded, Expression, InField, Words
 from ingest.search.symbols import Symbol, SymbolKind, refuse, split_query
-from ingest.text import fold
 
 MAX_WORDS: Final = 64
 MAX_DEPTH: Final = 8
@@ -153,7 +152,7 @@ class _Parser:
         return words
 
     def _pieces(self, symbol: Symbol, chunk: str) -> tuple[Piece, ...]:
-        pieces = read_pieces(fold(chunk).text)
+        pieces = read_pieces(fold_chunk(chunk).text)
         self._words += len(pieces)
         if self._words > MAX_WORDS:
             raise self._refusal(symbol, f"at most {MAX_WORDS} words")

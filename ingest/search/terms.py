@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from ingest.search.accents import fold_accents
 from ingest.search.analysis import (
     ELISIONS,
+    POSSESSIVES,
     Piece,
+    characters_of,
+    folded_stems,
     is_apostrophe,
     joined_words,
-    stem_lexemes,
     word_of,
 )
 from ingest.search.expressions import All, Either, Excluded, Expression, InField, Words
-from ingest.search.lexemes import FIELDS
+from ingest.search.korean import is_particle_behind_latin, without_particle
+from ingest.search.lexemes import FIELDS, NAME_FIELDS, UNKNOWN_LANGUAGE, language_lexeme, stem_lexeme
 from ingest.search.nodes import AllOf, AnyOf, Lexeme, Node, Phrase, Step, Without
-from ingest.search.stems import possible_languages
+from ingest.search.stems import is_likely, possible_languages
 
 _DOTTED_ACRONYM: Final = 6
 """Length of an acronym with three letters: shorter ones are words when they lose their dots."""
@@ -41,8 +45,12 @@ def lexeme_tree(expression: Expression, language: str | None, field: str = "") -
 def _words(words: Words, language: str | None, field: str) -> Node:
     pieces: list[Piece] = []
     prefixes: set[int] = set()
-    for number, chunk in enumerate(words.chunks):
-        pieces += chunk if words.exact else _without_grammar(chunk)
+    for number, written in enumerate(words.chunks):
+        chunk: Sequence[Piece] = written
+        if not words.exact:
+            chunk = _without_elision(chunk)
+            chunk = chunk if words.prefixes else _without_ending(chunk)
+        pieces += chunk
         if number in words.prefixes:
             prefixes.add(len(pieces) - 1)
     writer = _StepWriter(exact=words.exact, language=language, field=field)
@@ -58,13 +66,36 @@ def _words(words: Words, language: str | None, field: str) -> Node:
     return AnyOf(nodes=(phrase, Phrase(steps=(Step(alternatives=alternatives, distance=0),))))
 
 
-def _without_grammar(pieces: Sequence[Piece]) -> Sequence[Piece]:
-    """Return the pieces of a word without an elided article before it and the possessive s behind it."""
+def _without_elision(pieces: Sequence[Piece]) -> Sequence[Piece]:
+    """Return the pieces of a word without an elided article before it."""
     if len(pieces) > 1 and pieces[0].text in ELISIONS and is_apostrophe(pieces[1].separator):
-        pieces = pieces[1:]
-    if len(pieces) > 1 and pieces[-1].text == "s" and is_apostrophe(pieces[-1].separator):
-        pieces = pieces[:-1]
+        return pieces[1:]
     return pieces
+
+
+def _without_ending(pieces: Sequence[Piece]) -> Sequence[Piece]:
+    """Return the pieces of a word without the possessive or the Korean particle behind it."""
+    last = pieces[-1]
+    if len(pieces) > 1 and last.text in POSSESSIVES and is_apostrophe(last.separator):
+        return pieces[:-1]
+    if (
+        len(pieces) > 1
+        and not last.separator
+        and pieces[-2].text.isalpha()
+        and is_particle_behind_latin(last.text)
+    ):
+        return pieces[:-1]
+    if (noun := without_particle(last.text)) != last.text:
+        return [*pieces[:-1], replace(last, text=noun, characters=last.characters[: len(noun)])]
+    return pieces
+
+
+def _articles_in(languages: Sequence[str]) -> tuple[str, ...]:
+    """Return the lexemes of articles in these languages, and of unknown language if one of them is likely then."""
+    articles = [language_lexeme(language) for language in languages]
+    if any(map(is_likely, languages)):
+        articles.append(UNKNOWN_LANGUAGE)
+    return tuple(articles)
 
 
 class _StepWriter:
@@ -82,7 +113,7 @@ class _StepWriter:
             self._append(self.alternatives(word_of(piece), prefix=prefix), width=1)
             self._distance = 1
             return
-        characters = [fold_accents(character) for character in piece.characters]
+        characters = characters_of(piece)
         if len(characters) == 1:
             self._append((self._lexeme(characters[0], prefix=True),), width=1)
             self._distance = 1
@@ -94,15 +125,22 @@ class _StepWriter:
 
     def alternatives(self, word: str, *, prefix: bool) -> tuple[Lexeme, ...]:
         """Return the lexemes of which each means the word."""
-        if prefix or self._exact:
+        if prefix or self._exact or self._field in NAME_FIELDS:
             return (self._lexeme(fold_accents(word), prefix=prefix),)
         languages = possible_languages(word) if self._language is None else (self._language,)
-        texts = [fold_accents(word)]
+        plain = fold_accents(word)
+        lexemes = [self._lexeme(plain)]
         if len(word) >= _DOTTED_ACRONYM and word[1] == ".":
-            texts.append(word.replace(".", ""))
+            lexemes.append(self._lexeme(word.replace(".", "")))
+        languages_of_stem: dict[str, list[str]] = {}
         for language in languages:
-            texts += stem_lexemes(word, language)
-        return tuple([self._lexeme(text) for text in texts])
+            for stem in folded_stems(word, language, in_query=True):
+                lexemes.append(self._lexeme(stem_lexeme(language, stem)))
+                languages_of_stem.setdefault(stem, []).append(language)
+        for stem, of_languages in languages_of_stem.items():
+            if stem != plain:
+                lexemes.append(Lexeme(text=self._field + stem, articles=_articles_in(of_languages)))
+        return tuple(lexemes)
 
     def _lexeme(self, text: str, *, prefix: bool = False) -> Lexeme:
         return Lexeme(text=self._field + text, prefix=prefix)

@@ -15,7 +15,7 @@ import re
 from array import array
 from dataclasses import dataclass
 from typing import Final
-from unicodedata import is_normalized, normalize
+from unicodedata import combining, is_normalized, normalize
 
 from ingest.text.characters import IGNORABLE, MARKS, SEPARATING_LETTERS
 
@@ -34,6 +34,10 @@ _CLUSTER: Final = re.compile(
     f"(?:[{_LEADING}][{IGNORABLE}]*)+{_JAMO}|[\uac00-\ud7a3][{IGNORABLE}]*{_JAMO}|.[{MARKS}{IGNORABLE}]*",
     re.DOTALL,
 )
+# Normalisation sorts the marks of a letter by insertion, which is quadratic: longer runs are sorted here. Thirty is the
+# bound of the Stream-Safe Text Format (UAX #15, §13); no language needs more.
+_MAX_MARKS: Final = 30
+_LONG_RUN: Final = re.compile(f"[{MARKS}{IGNORABLE}]{{{_MAX_MARKS}}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +75,11 @@ def _fold_plain(text: str) -> str | None:
     """Fold a text that is normalised already and has nothing to rewrite; None for any other text."""
     if text.isascii():
         return text.lower()
-    if _REWRITTEN.search(text) is not None or not is_normalized("NFKC", text):
+    if _REWRITTEN.search(text) is not None:
+        return None
+    if len(text) > _MAX_MARKS and _LONG_RUN.search(text) is not None:
+        return None
+    if not is_normalized("NFKC", text):
         return None
     folded = text.casefold()
     return folded if is_normalized("NFKC", folded) else None
@@ -79,7 +87,24 @@ def _fold_plain(text: str) -> str | None:
 
 def _fold_characters(plain: str) -> str:
     # Removed before normalisation too: an ignorable character between a letter and its mark keeps the two apart.
-    return normalize("NFKC", normalize("NFKC", _IGNORABLE.sub("", plain)).casefold())
+    plain = _IGNORABLE.sub("", plain)
+    if len(plain) > _MAX_MARKS:
+        plain = _sort_marks(plain)
+    return normalize("NFKC", normalize("NFKC", plain).casefold())
+
+
+def _sort_marks(plain: str) -> str:
+    """Return the canonically ordered decomposition of ``plain`` in linear time but for a sort."""
+    ordered: list[str] = []
+    marks: list[str] = []
+    for character in "".join([normalize("NFD", character) for character in plain]):
+        if combining(character):
+            marks.append(character)
+        else:
+            ordered += sorted(marks, key=combining)
+            ordered.append(character)
+            marks.clear()
+    return "".join(ordered + sorted(marks, key=combining))
 
 
 def _fold_by_cluster(plain: str) -> Folded:

@@ -18,7 +18,7 @@ Times are aware UTC, durations are ``timedelta``. A type holds either remote dat
 """
 
 from ingest.types.article import Article, Attribution, PageSource
-from ingest.types.feed import Alert, AlertKind, Feed
+from ingest.types.feed import Alert, AlertKind, ClockAlert, Feed
 from ingest.types.fetch import Failed, FailureKind, Fetched, FetchResult, NotModified, PostResponse, WebPage
 from ingest.types.log import Event, EventKind, Message, Record
 from ingest.types.memory import (
@@ -39,17 +39,19 @@ from ingest.types.memory import (
 from ingest.types.parsed import DocumentSummary, Entry, FeedHints, ParsedFeed, Seen, SitemapLink
 from ingest.types.poll import ChildSitemap, Lease, Pause, PollOutcome, PollResult
 from ingest.types.request import DEFAULT_REQUEST, MaskedOptions, RequestOptions, TlsException
-from ingest.types.store import ArticleChange, Effect, StoredArticle
+from ingest.types.store import MAX_CLOCK_SKEW, ArticleChange, Effect, StoredArticle
 from ingest.types.topic import Match, Topic
 
 __all__ = [
     "DEFAULT_REQUEST",
+    "MAX_CLOCK_SKEW",
     "Alert",
     "AlertKind",
     "Article",
     "ArticleChange",
     "Attribution",
     "ChildSitemap",
+    "ClockAlert",
     "DocumentSummary",
     "Effect",
     "Entry",

@@ -46,6 +46,8 @@ class Feed:
     """The sitemap index that lists this feed, if one does."""
     full_text: bool = False
     """The pages of its articles are fetched too."""
+    tags: tuple[str, ...] = ()
+    """Names by which an operator groups feeds, sorted (:mod:`ingest.feed_tags`)."""
     polling_since: datetime | None = None
     """Start of a poll that has not ended. After ``next_poll_at`` another poller takes the feed."""
 
@@ -57,6 +59,7 @@ class AlertKind(StrEnum):
     SITE_CHANGED = "site-changed"  # the content looks like another site's
     MISSED = "missed"  # entries appeared and disappeared between two polls
     RELOCATED = "relocated"  # the address changed after a week of permanent redirects
+    CLOCK = "clock"  # the clock was wrong, so stored times were corrected; not about one feed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,3 +78,11 @@ class Alert:
     missed: int = 0
     """Estimated number of missed entries."""
     moved_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockAlert:
+    """A clock that was or is wrong."""
+
+    at: datetime
+    reason: str

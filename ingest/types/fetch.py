@@ -24,6 +24,8 @@ class Fetched:
     ``content-language``, ``link``)."""
     moved_to: str | None = None
     """The final URL, where every redirect on the way was permanent (301, 308)."""
+    violation: str | None = None
+    """How responses of this host violate HTTP; they are read nevertheless. None: not as far as is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from ingest.types.article import Article
@@ -23,6 +24,10 @@ class Effect(StrEnum):
     LATE = "late"  # an older text arrived late: a revision that was never current
 
 
+MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
+"""The clocks of two machines may differ by this much."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredArticle:
     """A stored article before a record is applied."""
@@ -37,8 +42,9 @@ class StoredArticle:
     story_id: UUID
     first_seen_at: datetime
     published_at: datetime | None
-    revised_at: datetime
-    """The time at which the current revision became current, again or for the first time."""
+    revised_at: datetime | None
+    """The time at which the current revision became current, again or for the first time. None: it is in the future,
+    so the clock was wrong."""
     feed_id: int
     """The feed whose record made the current revision current, in the poll ``poll_id``."""
     poll_id: int

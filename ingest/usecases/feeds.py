@@ -8,16 +8,20 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from ingest.alerts import Outbox, append_alerts
+from ingest.clock_guard import correct_stored_times
 from ingest.db import feed_states
 from ingest.db import feeds as registry
 from ingest.db.engine import Engine
 from ingest.db.feed_requests import set_request_options as store_request_options
+from ingest.db.feed_tags import change_tags
 from ingest.db.polls import Poll, history
 from ingest.db.read_transaction import read_transaction
 from ingest.db.websub.subscriptions import SubscriptionView, subscription_view
 from ingest.discovery import Discovery
 from ingest.errors import Refused
+from ingest.feed_tags import read_tag
 from ingest.request_options import scoped_to
+from ingest.schedule.stored_times import TimeLimits
 from ingest.types import DEFAULT_REQUEST, Feed, RequestOptions
 from ingest.urls import feed_url, is_home
 
@@ -147,6 +151,7 @@ def add_feeds(
     *,
     title: str | None = None,
     request: RequestOptions = DEFAULT_REQUEST,
+    tags: tuple[str, ...] = (),
     now: datetime,
     interval: timedelta,
 ) -> list[AddedFeed]:
@@ -154,23 +159,53 @@ def add_feeds(
     added = []
     for url in dict.fromkeys(urls):
         feed, is_new = registry.add_feed(
-            engine, url, title=title, request=request, now=now, interval=interval
+            engine, url, title=title, request=request, tags=tags, now=now, interval=interval
         )
         added.append(AddedFeed(feed=feed, is_new=is_new))
     return added
 
 
-def set_request_options(
-    engine: Engine, names: Sequence[str], change: Callable[[RequestOptions], RequestOptions]
-) -> list[Feed]:
-    """Change the request options of feeds; return the feeds as they are now.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagChange:
+    """Tags to add to feeds, and tags to remove from them."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+def read_tag_change(added: Sequence[str], removed: Sequence[str]) -> TagChange:
+    """Return a change of tags in their normal form.
 
     Raises:
-        Refused: a feed does not exist, or ``change`` refuses.
+        Refused: a tag is not valid, or is both added and removed.
+    """
+    change = TagChange(
+        added=tuple(read_tag(tag) for tag in added), removed=tuple(read_tag(tag) for tag in removed)
+    )
+    both = sorted({*change.added} & {*change.removed})
+    if both:
+        raise Refused("--untag", both[0], "a tag that --tag does not add")
+    return change
+
+
+def set_options(
+    engine: Engine,
+    names: Sequence[str],
+    change: Callable[[RequestOptions], RequestOptions] | None,
+    *,
+    tags: TagChange,
+) -> list[Feed]:
+    """Change request options (None: not) and tags of feeds; return the feeds as they are now.
+
+    Raises:
+        Refused: a feed does not exist, ``change`` refuses, or a feed would have too many tags.
     """
     changed = []
     for feed in require_feeds(engine, names):
-        store_request_options(engine, feed.id, change)
+        if tags.added or tags.removed:
+            change_tags(engine, feed.id, added=tags.added, removed=tags.removed)
+        if change is not None:
+            store_request_options(engine, feed.id, change)
         current = registry.find_feed(engine, feed_id=feed.id)
         if current is not None:
             changed.append(current)
@@ -240,14 +275,23 @@ class Refreshed:
 
 
 def refresh_feeds(
-    engine: Engine, names: Sequence[str] | None, *, now: datetime, spacing: timedelta
+    engine: Engine,
+    names: Sequence[str] | None,
+    *,
+    now: datetime,
+    spacing: timedelta,
+    limits: TimeLimits,
+    outbox: Outbox,
 ) -> Refreshed:
     """Make feeds due now (None: all), but no sooner than ``spacing``, Retry-After and their host's rate limit allow.
+
+    Stored times that are beyond their bounds (``limits``) are corrected first, so that no wrong time prevents the poll.
 
     Raises:
         Refused: a feed does not exist.
     """
     ids = None if names is None else [feed.id for feed in require_feeds(engine, names)]
+    correct_stored_times(engine, outbox, now=now, limits=limits)
     rescheduled = registry.make_due(engine, now=now, feed_ids=ids, spacing=spacing)
     current = [registry.find_feed(engine, feed_id=feed_id) for feed_id in ids or ()]
     return Refreshed(rescheduled=rescheduled, feeds=tuple(feed for feed in current if feed is not None))

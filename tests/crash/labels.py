@@ -35,8 +35,8 @@ ROLES: Final = {
     "quarantine": Role.REPLAY,
 }
 """Role of a failpoint, by the part of its label before the dot."""
-TESTED_ELSEWHERE: Final = frozenset({"notify"})
-"""Stages that have crash tests of their own."""
+TESTED_ELSEWHERE: Final = frozenset({"notify", "reindex", "segment"})
+"""Stages that have crash tests of their own (the search index: ``tests/persist/test_search_crash.py``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,16 +34,32 @@ CODINGS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "zstd": ("zstd", zstd),
     "zstd in two frames": ("zstd", lambda body: zstd(body[:999]) + zstd(body[999:])),
     "two, one over the other": ("gzip, br", lambda body: brotli.compress(gzip.compress(body))),
+    "an unknown coding under gzip": ("aws-chunked, gzip", gzip.compress),
+    "an unknown coding over gzip": ("gzip, UTF-8", gzip.compress),
+    "two declared, one applied": ("gzip, gzip", gzip.compress),
+    "two declared, both applied": ("gzip, gzip", lambda body: gzip.compress(gzip.compress(body))),
+    "gzip and brotli declared, gzip applied": ("gzip, br", gzip.compress),
+    "brotli and gzip declared, brotli applied": ("br, gzip", brotli.compress),
+    "deflate under the name gzip": ("gzip", zlib.compress),
+    "gzip under the name deflate": ("deflate", gzip.compress),
+    "with a parameter and quotes": ('"GZIP";q=1.0,', gzip.compress),
+    "gzip with garbage behind it": ("gzip", lambda body: gzip.compress(body) + b"<!-- cached -->"),
+    "gzip with half a header behind it": ("gzip", lambda body: gzip.compress(body) + b"\x1f\x8bnothing"),
     "none": ("", lambda body: body),
+    "no coding by name": ("none", lambda body: body),
+    "a charset": ("utf-8", lambda body: body),
+    "an unknown coding alone": ("aws-chunked", lambda body: body),
     "identity": ("identity", lambda body: body),
 }
+
+
+PLAIN = {"none", "identity", "no coding by name", "a charset", "an unknown coding alone"}
 
 
 def decode(name: str, coded: bytes, *, limit: int = len(TEXT), piece: int = 1000) -> bytes:
     decoder = Decoder(name, limit=limit)
     out = b"".join(decoder.feed(coded[at : at + piece]) for at in range(0, len(coded), piece))
-    decoder.end()
-    return out
+    return out + decoder.end()
 
 
 @pytest.mark.parametrize("case", CODINGS)
@@ -60,7 +76,7 @@ def test_one_byte_beyond_the_limit_is_too_large(case: str) -> None:
         decode(name, code(TEXT), limit=len(TEXT) - 1)
 
 
-@pytest.mark.parametrize("case", [case for case in CODINGS if case not in {"none", "identity"}])
+@pytest.mark.parametrize("case", [case for case in CODINGS if case not in PLAIN and "behind it" not in case])
 def test_a_stream_that_ends_too_early_is_undecodable(case: str) -> None:
     name, code = CODINGS[case]
     with pytest.raises(Undecodable):
@@ -73,10 +89,30 @@ def test_plain_bytes_under_the_name_of_a_coding_are_undecodable(name: str) -> No
         decode(name, TEXT)
 
 
-@pytest.mark.parametrize("name", ["utf-8", "sdch", "gzip, gzip, gzip, gzip"])
-def test_an_unknown_coding_is_undecodable(name: str) -> None:
+@pytest.mark.parametrize("name", ["sdch", "utf-8, sdch"])
+def test_bytes_in_an_unknown_coding_alone_are_undecodable(name: str) -> None:
     with pytest.raises(Undecodable, match="is not known"):
+        decode(name, zlib.compress(TEXT))
+
+
+@pytest.mark.parametrize("name", [", ".join(["gzip"] * 4), "x," * 100])
+def test_too_many_codings_are_undecodable(name: str) -> None:
+    with pytest.raises(Undecodable, match="too many names"):
         Decoder(name, limit=10)
+
+
+@pytest.mark.parametrize("body", [b"", b"<", b"<a>"])
+@pytest.mark.parametrize("name", ["gzip", "deflate", "zstd", "br", "gzip, br", "gzip, gzip"])
+def test_a_body_shorter_than_a_magic_number_is_no_coded_stream(name: str, body: bytes) -> None:
+    with pytest.raises(Undecodable):
+        decode(name, body)
+
+
+@pytest.mark.parametrize("name", ["gzip", "deflate", "br", "zstd", "gzip, gzip"])
+@pytest.mark.parametrize("piece", [1, 10**9])
+def test_a_short_body_is_decoded(name: str, piece: int) -> None:
+    code = CODINGS[name.partition(",")[0]][1]
+    assert decode(name, code(b"a"), piece=piece) == b"a"
 
 
 @pytest.mark.parametrize("name", ["gzip", "deflate", "br", "zstd"])
@@ -86,7 +122,7 @@ def test_a_bomb_gives_no_more_than_its_limit_in_one_piece(name: str) -> None:
     assert len(bomb) < 100_000
     decoder = Decoder(name, limit=1_000_000)
     biggest = 0
-    undo = decoder._decompressors[0]
+    undo = decoder._layers[0]
     feed = undo.feed
 
     def watched(piece: bytes, limit: int) -> bytes:
@@ -99,6 +135,13 @@ def test_a_bomb_gives_no_more_than_its_limit_in_one_piece(name: str) -> None:
     with pytest.raises(TooLarge):
         decoder.feed(bomb)
     assert biggest < 20 * 1024**2
+
+
+def test_a_bomb_between_two_codings_is_too_large() -> None:
+    with pytest.raises(TooLarge):
+        decode(
+            "gzip, gzip", gzip.compress(gzip.compress(b"a") + bytes(10_000_000)), limit=1_000_000, piece=10**9
+        )
 
 
 def test_padding_after_the_last_gzip_member_is_ignored() -> None:

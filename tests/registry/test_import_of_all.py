@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from ingest.cli import root
-from ingest.opml import read_opml, write_opml
+from ingest.opml import ExportRow, read_opml, write_opml
 from tests.bench.figures import CorpusAbsentError, corpus_dir, corpus_file, read_tar_zst
 
 pytestmark = [pytest.mark.corpus, pytest.mark.store]
@@ -40,7 +40,7 @@ def test_each_of_64256_addresses_is_imported_or_named_and_comes_out_again(
     given = addresses()
     assert len(given) == LINES
     first, second = tmp_path / "first.opml", tmp_path / "second.opml"
-    first.write_bytes(write_opml([(url, None) for url in given], title="all", now=datetime.now(UTC)))
+    first.write_bytes(write_opml([ExportRow(url=url) for url in given], title="all", now=datetime.now(UTC)))
     told = json.loads(feeds("import", str(first), "--json"))
     assert told["lines"] == LINES
     assert len(told["added"]) + len(told["duplicates"]) + len(told["unusable"]) == LINES
@@ -51,7 +51,7 @@ def test_each_of_64256_addresses_is_imported_or_named_and_comes_out_again(
     unnamed = {bare(url) for url in given if url not in named} - {bare(url) for url in told["added"]}
     assert len(unnamed) < 500, "only what is another spelling of one that was added"
     feeds("export", str(second))
-    assert {row.url for row in read_opml(second.read_bytes(), name="second")} == set(told["added"])
+    assert {row.url for row in read_opml(second.read_bytes(), name="second").outlines} == set(told["added"])
     again = json.loads(feeds("import", str(second), "--json"))
     assert (again["added"], again["unusable"], len(again["duplicates"])) == ([], [], len(told["added"]))
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.text import fold, token_offsets, tokenize
+from ingest.text import fold, read_runs, token_offsets, tokenize
+from tests.speed import cpu_limit
 
 SCRIPTS = (
     "North Korea’s “historic” offer—signed… U.S., C++ 1,000 C#; O'Neill don't naïve Straße İstanbul ﬁ ½ ㎏ "
@@ -91,3 +92,29 @@ def test_offsets_of_folded_characters_never_go_back(text: str) -> None:
     if folded.offsets is not None:
         assert len(folded.offsets) == len(folded.text) + 1
         assert list(folded.offsets) == sorted(folded.offsets)
+
+
+def test_a_letter_with_many_marks_is_read_in_linear_time() -> None:
+    marks = "\u0301\u0327\u0316\u0344\u0f73"
+    with cpu_limit(2):
+        for spelled in ("a" + marks * 20_000, "ก" + marks * 20_000, marks * 20_000, ("e" + marks * 40) * 500):
+            assert len(tokenize(spelled)) == len(token_offsets(spelled))
+
+
+@given(st.text(alphabet=st.sampled_from("ae\u0301\u0327\u0316\u0344\u3099\u200d"), min_size=40, max_size=120))
+@settings(max_examples=100, deadline=None)
+def test_long_runs_of_marks_have_the_same_tokens_in_each_order(text: str) -> None:
+    assert (
+        tokenize(unicodedata.normalize("NFD", text))
+        == tokenize(unicodedata.normalize("NFC", text))
+        == tokenize(text)
+    )
+
+
+@given(TEXTS)
+@settings(max_examples=300, deadline=None)
+def test_runs_are_the_tokens_with_scripts_without_spaces_joined(text: str) -> None:
+    folded = fold(text).text
+    runs = read_runs(folded)
+    assert [token for run in runs for token in tokenize(run.text)] == tokenize(folded)
+    assert all(folded[run.start : run.end] == run.text for run in runs)

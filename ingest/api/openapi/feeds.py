@@ -100,6 +100,7 @@ _FEED: Final[dict[str, Any]] = {
         "description": "the sitemap index that lists this feed",
     },
     "full_text": {**FLAG, "description": "the pages of its articles are fetched too"},
+    "tags": {**array(TEXT), "description": "names by which an operator groups feeds; paths with slashes"},
 }
 
 PATHS: Final[dict[str, Any]] = {
@@ -121,6 +122,7 @@ PATHS: Final[dict[str, Any]] = {
             "state of the feeds; new: never polled, muted: not polled",
         ),
         query("failing", {"const": True}, "enabled feeds whose last poll failed"),
+        query("tag", TEXT, "feeds with this tag, or with one below it: Asia covers Asia/Korea"),
         query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_FEEDS, "default": DEFAULT_FEEDS}),
         query(
             "after",

@@ -25,7 +25,7 @@ from sqlalchemy import text
 
 from ingest.db import embedded
 from ingest.db.engine import open_engine
-from ingest.opml import write_opml
+from ingest.opml import ExportRow, write_opml
 from tests.bench.polling.passes import PeerAbsentError, settle, until
 from tests.feedworld.recorded import cache_dir
 from tests.ports import reserve_ports
@@ -137,7 +137,7 @@ class Miniflux:
     def _subscribe(self) -> None:
         """Import the feeds without fetching them, and give each an icon: Miniflux would request icons of the real
         sites."""
-        opml = write_opml([(url, None) for url in self._urls], title="bench", now=datetime.now(UTC))
+        opml = write_opml([ExportRow(url=url) for url in self._urls], title="bench", now=datetime.now(UTC))
         self._call("POST", "/v1/import", opml)
         with self._engine.begin() as connection:
             connection.execute(

@@ -20,7 +20,7 @@ from ingest import runtime
 from ingest.db import embedded
 from ingest.db.engine import open_engine
 from ingest.db.feeds import make_due
-from ingest.opml import write_opml
+from ingest.opml import ExportRow, write_opml
 from tests.bench.polling.passes import settle, until
 from tests.bench.service import process
 
@@ -80,7 +80,7 @@ class Ours:
     def first(self) -> None:
         opml = self._folder / "feeds.opml"
         opml.write_bytes(
-            write_opml([(url, None) for url in self._urls], title="bench", now=datetime.now(UTC))
+            write_opml([ExportRow(url=url) for url in self._urls], title="bench", now=datetime.now(UTC))
         )
         self._ingest("feeds", "import", str(opml))
         until(lambda: self._stored(after=0), what="our service to store all")
