@@ -144,7 +144,7 @@ class PollProcess:
         return self.counts
 
     async def _run(self, *, until_idle: bool) -> None:
-        await self.resources.in_thread(self._clock_guard.check)
+        await self.resources.in_thread(self._clock_guard.start)
         if self.websub is not None and until_idle:
             await self.websub.run_once()
         async with asyncio.TaskGroup() as group:

@@ -117,7 +117,7 @@ def test_the_states_and_the_failing_are_those_that_the_status_counts(stocked: ht
         ("failing=false", "failing", "true; without it"),
         ("failing=", "failing", "true; without it"),
         ("failing=1", "failing", "true; without it"),
-        ("cursor=1", "query parameter", "one of state, failing, limit, after"),
+        ("cursor=1", "query parameter", "one of state, failing, tag, limit, after"),
     ],
 )
 def test_bad_input_is_a_400_that_names_it(

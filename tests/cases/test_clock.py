@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from ingest.alerts import alert_schema
-from ingest.clock_guard import CHECK_INTERVAL, FULL_INTERVAL, ClockGuard
+from ingest.clock_guard import CHECK_INTERVAL, FULL_INTERVAL, ClockGuard, seconds_since_boot
 from ingest.log.api import ALERTS
 from ingest.log.postgres import PostgresLog
 from ingest.runtime import Stop
@@ -92,7 +92,7 @@ def test_a_clock_that_goes_back_while_the_poller_runs_is_an_alert(
 ) -> None:
     seconds = 0.0
     guard = ClockGuard(database, PostgresLog(database), LIMITS, clock=clock, monotonic=lambda: seconds)
-    assert guard.check() is not None
+    guard.start()
     with database.begin() as connection:
         connection.execute(
             text(
@@ -110,15 +110,30 @@ def test_a_clock_that_goes_back_while_the_poller_runs_is_an_alert(
     assert "the clock was set back by" in alert["reason"]
 
 
-def test_a_clock_that_runs_or_goes_forward_is_no_alert(database: Engine, clock: Clock) -> None:
+@pytest.mark.parametrize("jump", [timedelta(minutes=2), YEAR])
+@pytest.mark.parametrize("direction", ["forward", "back"])
+def test_a_clock_that_is_set_is_an_alert_also_without_wrong_times(
+    database: Engine, clock: Clock, jump: timedelta, direction: str
+) -> None:
+    guard = ClockGuard(database, PostgresLog(database), LIMITS, clock=clock, monotonic=lambda: 0.0)
+    guard.start()
+    clock.pass_by(jump if direction == "forward" else -jump)
+    guard.check()
+    guard.check()
+    (alert,) = clock_alerts(database)
+    assert alert["reason"].startswith(f"the clock was set {direction} by ")
+
+
+def test_a_clock_that_runs_is_no_alert(database: Engine, clock: Clock) -> None:
     seconds = 0.0
     guard = ClockGuard(database, PostgresLog(database), LIMITS, clock=clock, monotonic=lambda: seconds)
-    guard.check()
+    guard.start()
     for step in (CHECK_INTERVAL, FULL_INTERVAL, timedelta(days=400)):
-        seconds += CHECK_INTERVAL.total_seconds()
+        seconds += step.total_seconds() + 1
         clock.pass_by(step)
         guard.check()
     assert clock_alerts(database) == []
+    assert seconds_since_boot() <= seconds_since_boot()
 
 
 def test_a_time_that_another_machine_stores_is_noticed_within_a_minute(
@@ -126,7 +141,7 @@ def test_a_time_that_another_machine_stores_is_noticed_within_a_minute(
 ) -> None:
     seconds = 0.0
     guard = ClockGuard(database, PostgresLog(database), LIMITS, clock=clock, monotonic=lambda: seconds)
-    guard.check()
+    guard.start()
     with database.begin() as connection:
         connection.execute(
             text(
@@ -147,7 +162,7 @@ def test_a_machine_whose_clock_stays_ahead_makes_feeds_due_at_most_once_an_hour(
 ) -> None:
     seconds = 0.0
     guard = ClockGuard(database, PostgresLog(database), LIMITS, clock=clock, monotonic=lambda: seconds)
-    guard.check()
+    guard.start()
     with database.begin() as connection:
         connection.execute(
             text(

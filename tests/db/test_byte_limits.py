@@ -44,7 +44,7 @@ INDEXED_BYTES: Final = {
     ("matches", "topic"): MAX_SLUG_CHARACTERS,
     ("log_topics", "name"): len("news.topic.") + MAX_SLUG_CHARACTERS,
     ("log_groups", "name"): NAME_BYTES,
-    ("log_records", "key"): 36,  # of events: the id of an article
+    ("log_records", "key"): 36,  # only stream events: the article id
     ("quarantine", "topic"): len("news.topic.") + MAX_SLUG_CHARACTERS,
 }
 """The largest text of each column with a btree index, in bytes of UTF-8."""
