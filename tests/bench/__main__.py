@@ -23,6 +23,7 @@ BENCHES: Final = {
     "stages": "the poller alone, beside a raw HTTP loop; the parsers alone, beside bare feedparser",
     "parse": "MB/s over every recorded poll beside plain feedparser, every field equal; 5 MB; memory over 100,000",
     "store": "articles a second from the log into the store, beside COPY",
+    "query": "searches over a million articles beside hand-written SQL, alone and at once; 500 subscribers",
     "fulltext": "F1 of extracted articles, beside all text of the page; pages a second",
     "hostile": "good feeds beside hostile ones: their rate, memory, and the result of each hostile poll",
     "registry": "leases and outcomes with ten thousand and with a million feeds",

@@ -11,10 +11,14 @@ The words for a bench, with the share of articles that have them, are in :data:`
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import sys
+import tempfile
+import time
 from bisect import bisect
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -165,6 +169,40 @@ def fill(
         connection.execute(text("VACUUM ANALYZE"))
 
 
+@contextmanager
+def large_database(keep: Path | None, articles: int) -> Iterator[tuple[str, Engine]]:
+    """Yield URL and engine of a generated database; ``keep`` is the folder that keeps it for the next run.
+
+    Raises:
+        ValueError: the folder has a database of another size, or one that was not filled to its end.
+    """
+    with tempfile.TemporaryDirectory(prefix="ingest-bench-") as temporary:
+        folder = keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        marker = folder / _MARKER
+        is_complete = marker.exists()
+        wanted = {"articles": articles}
+        if is_complete and json.loads(marker.read_text()) != wanted:
+            raise ValueError(f"{folder} has {marker.read_text()}, expected {json.dumps(wanted)}")
+        if not is_complete and any(folder.iterdir()):
+            raise ValueError(f"{folder} is not empty, and has no complete database")
+        server = embedded.start(folder / "database")
+        engine = open_engine(server.url(), name="bench")
+        try:
+            migrate.upgrade(engine)
+            if not is_complete:
+                print(f"generating {articles} articles", file=sys.stderr, flush=True)
+                begun = time.monotonic()
+                fill(engine, articles)
+                print(f"generated in {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
+                marker.write_text(json.dumps(wanted))
+            yield server.url(), engine
+        finally:
+            engine.dispose()
+            server.stop()
+
+
+_MARKER: Final = "generated.json"
 _COLUMNS: Final = {
     "articles": "id, revision, latest, story_id, feed_id, url, source, language, published_at, first_seen_at, "
     "revised_at, revised_feed_id, revised_poll_id, sort_at, search_segment",

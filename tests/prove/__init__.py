@@ -60,6 +60,12 @@ PROOFS: Final[tuple[Proof, ...]] = (
     ),
     *_benches(),
     Proof(
+        name="bench-store-large",
+        about="articles a second into a database of a million articles, beside an empty one",
+        module="tests.bench.store",
+        arguments=("--articles", "1000000"),
+    ),
+    Proof(
         name="replay",
         about="every recorded poll through the service, on both logs",
         module="tests.replay",
