@@ -26,7 +26,7 @@ from uuid import UUID
 
 from ingest import runtime, search
 from ingest.classify import Classifier, compile_topics
-from ingest.db import article_aliases, article_store, page_fetch, quarantine
+from ingest.db import article_aliases, article_store, article_texts, page_fetch, quarantine
 from ingest.db.article_store import SearchIndex
 from ingest.db.engine import CONFLICT_RETRY, Conflict, Connection, Engine, Rejected, transaction
 from ingest.db.search_segments import SEGMENT_BYTES, Period, open_segments
@@ -152,7 +152,7 @@ class Persister:
         with transaction(self._engine) as connection:
             self._read_topics(connection, now=now)
             batch = _with_stored_ids(connection, batch)
-            stored_texts = article_store.stored_texts(
+            stored_texts = article_texts.stored_texts(
                 connection, [(decoded.article.id, decoded.article.content_hash) for decoded in batch]
             )
         matches, vectors = _Matches(self._classifier), _Vectors()
@@ -292,7 +292,7 @@ def _rehashed(
     }
     if not unknown:
         return {}
-    texts = article_store.older_texts(connection, list(unknown))
+    texts = article_texts.older_texts(connection, list(unknown))
     return {
         (article_id, content_hash): hashes
         for article_id, articles in unknown.items()

@@ -2,7 +2,6 @@
 
 ::
 
-    stored_texts   before the transaction, without locks: the records that need no classification
     lock_stories   the stories of a batch, in one order: two consumers cannot both be the first of a story
     load           the stored state of a batch: repeats, articles (row-locked), stories
     write          COPY of new rows; UPDATE … FROM unnest of the few rows that change; the search rows of both
@@ -23,7 +22,7 @@ from sqlalchemy import Connection
 from ingest.db.engine import driver_of
 from ingest.db.search_rows import SearchRow, copy_rows, delete_rows, place_rows, stored_segments
 from ingest.db.search_segments import Period
-from ingest.identity import PARSER_VERSION, with_authors
+from ingest.identity import with_authors
 from ingest.revise import StoredBatch
 from ingest.types import (
     MAX_CLOCK_SKEW,
@@ -31,16 +30,12 @@ from ingest.types import (
     ArticleChange,
     Effect,
     StoredArticle,
-    StoredText,
     Topic,
 )
 
 _SIGHTINGS: Final = """
     SELECT s.article_id, s.poll_id FROM sightings s
     JOIN unnest(%b::uuid[], %b::bigint[]) AS n(article_id, poll_id) USING (article_id, poll_id)"""
-_TEXTS: Final = """
-    SELECT r.article_id, r.content_hash FROM revisions r
-    JOIN unnest(%b::uuid[], %b::bytea[]) AS n(article_id, content_hash) USING (article_id, content_hash)"""
 _ARTICLES: Final = """
     SELECT id, revision, latest, story_id, first_seen_at, published_at, revised_at, revised_feed_id, revised_poll_id
     FROM articles WHERE id = ANY(%b::uuid[]) ORDER BY id FOR UPDATE"""
@@ -48,12 +43,6 @@ _TOPICS: Final = "SELECT article_id, topic FROM matches WHERE article_id = ANY(%
 _REVISIONS: Final = """
     SELECT article_id, content_hash, number, authors FROM revisions
     WHERE article_id = ANY(%b::uuid[]) ORDER BY number"""
-_OLDER_TEXTS: Final = """
-    SELECT a.id, r.content_hash, coalesce(r.parser_version, 0), r.title, r.summary, r.text, r.html, r.authors
-    FROM unnest(%b::uuid[]) AS a(id) CROSS JOIN LATERAL (
-        SELECT * FROM revisions
-        WHERE article_id = a.id AND coalesce(parser_version, 0) < %s
-        ORDER BY current DESC, number DESC LIMIT %s) AS r"""
 _PAGES: Final = """
     SELECT article_id, content_hash, revision FROM pages
     WHERE article_id = ANY(%b::uuid[]) AND revision IS NOT NULL"""
@@ -147,10 +136,6 @@ _SIGHTING_COLUMNS: Final = {
 }
 
 
-MAX_OLDER_TEXTS: Final = 10
-"""Versions of one article that older rules made and that a record is compared with."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchIndex:
     """The means to index the articles of a batch, prepared before its transaction."""
@@ -159,15 +144,6 @@ class SearchIndex:
     """Returns the search vector of an article."""
     segments: Mapping[Period, int]
     index_version: int
-
-
-def stored_texts(
-    connection: Connection, texts: Sequence[tuple[UUID, bytes]]
-) -> frozenset[tuple[UUID, bytes]]:
-    """Return those of the texts (article, content hash) that are revisions of their articles."""
-    articles, hashes = [article for article, _ in texts], [content_hash for _, content_hash in texts]
-    rows = driver_of(connection).execute(_TEXTS, (articles, hashes))
-    return frozenset((row[0], bytes(row[1])) for row in rows)
 
 
 def lock_stories(connection: Connection, stories: Collection[UUID]) -> None:
@@ -226,24 +202,6 @@ def load(
         },
         stories=frozenset(row[0] for row in stored_stories),
     )
-
-
-def older_texts(connection: Connection, articles: Collection[UUID]) -> Mapping[UUID, tuple[StoredText, ...]]:
-    """Return the versions of these articles that older rules made, the current first, then the latest."""
-    texts: dict[UUID, tuple[StoredText, ...]] = {}
-    rows = driver_of(connection).execute(_OLDER_TEXTS, (list(articles), PARSER_VERSION, MAX_OLDER_TEXTS))
-    for article_id, content_hash, parser_version, title, summary, text, html, authors in rows:
-        stored = StoredText(
-            content_hash=bytes(content_hash),
-            parser_version=parser_version,
-            title=title,
-            summary=summary,
-            text=text,
-            html=html,
-            authors=tuple(authors),
-        )
-        texts[article_id] = (*texts.get(article_id, ()), stored)
-    return texts
 
 
 def write(

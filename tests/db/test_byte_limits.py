@@ -12,10 +12,10 @@ from sqlalchemy.sql.schema import Column
 from ingest.classify.files import MAX_SLUG_CHARACTERS
 from ingest.db.tables import metadata
 from ingest.errors import Refused
+from ingest.language.tags import MAX_TAG_CHARACTERS
 from ingest.log.kafka import MAX_MESSAGE_BYTES
 from ingest.normalise.fields import (
     MAX_GUID_CHARACTERS,
-    MAX_LANGUAGE_CHARACTERS,
     MAX_NAME_CHARACTERS,
     MAX_NAMES,
     MAX_SUMMARY_CHARACTERS,
@@ -40,7 +40,7 @@ INDEXED_BYTES: Final = {
     ("pages", "host"): MAX_HOST_CHARACTERS,
     ("robots", "origin"): len("https://:65535") + MAX_HOST_CHARACTERS,
     ("articles", "source"): MAX_HOST_CHARACTERS,
-    ("articles", "language"): MAX_LANGUAGE_CHARACTERS,  # language_tag returns ASCII
+    ("articles", "language"): MAX_TAG_CHARACTERS,  # tags are ASCII
     ("websub_subscriptions", "token"): 100,
     ("topics", "slug"): MAX_SLUG_CHARACTERS,
     ("matches", "topic"): MAX_SLUG_CHARACTERS,

@@ -7,9 +7,7 @@ from sqlalchemy import Engine, text
 
 from ingest.db import migrate
 from ingest.db.engine import transaction
-from tests.db.test_migrations import _rows, empty
-
-__all__ = ["empty"]
+from tests.db.test_migrations import _rows
 
 pytestmark = pytest.mark.store
 

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import Engine, text
 
 from ingest.db import migrate
-from ingest.db.engine import open_engine, transaction
+from ingest.db.engine import transaction
 
 pytestmark = pytest.mark.store
 
 BEFORE, LANGUAGES = "0016", "0018"
-
-
-@pytest.fixture
-def empty(empty_database_url: str) -> Iterator[Engine]:
-    engine = open_engine(empty_database_url)
-    yield engine
-    engine.dispose()
 
 
 def _languages(engine: Engine, *columns: str) -> list[tuple[object, ...]]:

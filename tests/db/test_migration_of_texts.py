@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Connection, Engine, text
 
 from ingest.db import migrate
-from ingest.db.engine import open_engine, transaction
+from ingest.db.engine import transaction
 
 pytestmark = pytest.mark.store
-
-
-@pytest.fixture
-def empty(empty_database_url: str) -> Iterator[Engine]:
-    engine = open_engine(empty_database_url)
-    yield engine
-    engine.dispose()
 
 
 def _rows(connection: Connection, table: str) -> list[dict[str, object]]:
