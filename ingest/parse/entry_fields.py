@@ -9,8 +9,10 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from ingest.parse.alternates import alternate_links, entry_link
 from ingest.parse.dates import read_usual_date
-from ingest.parse.text_values import OLDEST, optional
+from ingest.parse.namespaces import FULL_TEXTS
+from ingest.parse.text_values import OLDEST, as_html, optional
 from ingest.types import Entry
 from ingest.urls import MAX_URL_CHARACTERS, absolute
 
@@ -21,6 +23,13 @@ _NAME_WITH_MAILBOX: Final = re.compile(
     r"|([^()<>@]{1,500}?)\s{0,9}[(<](?:mailto:)?[^\s@()<>]{1,100}@[^\s@()<>]{1,200}[)>]"
     r"|[^\s@()<>]{1,100}@[^\s@()<>]{1,200}"
 )
+
+
+MIN_FULL_CAPTION: Final = 600
+FULL_CAPTION_RATIO: Final = 2
+"""A ``media:description`` this many characters long, and this many times the other texts, is no caption of a picture
+but the entry's text."""
+_KEPT_TEXTS: Final = frozenset({*FULL_TEXTS, "media_caption"})
 
 
 def to_entry(entry: Any, *, url: str) -> Entry:
@@ -35,12 +44,9 @@ def to_entry(entry: Any, *, url: str) -> Entry:
     return Entry(
         guid=optional(get(entry, "id")),
         link=_link(entry),
-        title=_as_html(entry.get("title"), get(entry, "title_detail")),
+        title=_title(entry.get("title"), get(entry, "title_detail")),
         summary=_summary(entry),
-        # Several contents are alternatives of one text.
-        content=_longest([_as_html(content.get("value"), content) for content in contents])
-        if contents
-        else None,
+        content=_content(entry, contents),
         authors=tuple(dict.fromkeys(_authors(authors, author))) if authors or author else (),
         categories=tuple(dict.fromkeys(_categories(tags))) if tags else (),
         published=_date(published_raw),
@@ -57,20 +63,41 @@ def to_entry(entry: Any, *, url: str) -> Entry:
 
 
 def alternate_link(element: Any) -> str | None:
-    """The ``rel=alternate`` link of a feed or entry, whatever its type; also under an undeclared prefix."""
-    for link in (*(dict.get(element, "links") or ()), dict.get(element, "atom_link") or {}):
-        if isinstance(link, Mapping) and link.get("rel") == "alternate":
-            return optional(link.get("href"))
-    return None
+    """The first ``rel=alternate`` link of a feed or entry, whatever its type."""
+    return next(alternate_links(_links(element)), None)
+
+
+def _links(element: Any) -> list[Mapping[str, Any]]:
+    """The links of a feed or entry, also one under an undeclared prefix."""
+    links = dict.get(element, "links") or []
+    undeclared = dict.get(element, "atom_link")
+    return [*links, undeclared] if isinstance(undeclared, Mapping) else links
 
 
 def _summary(entry: Any) -> str | None:
     """The entry's summary; where it has no text at all, the caption of its picture or film (YouTube's feeds)."""
     summary = _as_html(dict.get(entry, "summary"), dict.get(entry, "summary_detail"))
     if summary is None and not dict.get(entry, "content"):
-        caption = optional(dict.get(entry, "media_caption"))
-        return caption if caption is None or _MARKUP.search(caption) else html.escape(caption, quote=False)
+        return _kept_text(entry, "media_caption")
     return summary
+
+
+def _kept_text(entry: Any, name: str) -> str | None:
+    """The text of an element that feedparser keeps without interpreting it, as HTML."""
+    text = optional(dict.get(entry, name))
+    return text if text is None or _MARKUP.search(text) else html.escape(text, quote=False)
+
+
+def _content(entry: Any, contents: Sequence[Any]) -> str | None:
+    """The longest of the entry's contents and full texts: several are alternatives of one text."""
+    values = [_as_html(content.get("value"), content) for content in contents]
+    if not _KEPT_TEXTS.isdisjoint(entry):
+        values += [_kept_text(entry, name) for name in FULL_TEXTS]
+        caption = _kept_text(entry, "media_caption") or ""
+        lengths = [len(value) for value in (*values, optional(dict.get(entry, "summary"))) if value]
+        if lengths and len(caption) >= max(MIN_FULL_CAPTION, FULL_CAPTION_RATIO * max(lengths)):
+            values.append(caption)
+    return _longest(values) if values else None
 
 
 def _longest(values: Sequence[str | None]) -> str | None:
@@ -78,14 +105,21 @@ def _longest(values: Sequence[str | None]) -> str | None:
 
 
 def _link(entry: Any) -> str | None:
-    """The article's address: behind FeedBurner's counter, else the entry's link."""
+    """The article's address: behind FeedBurner's counter, else the best of the entry's links."""
     original = optional(dict.get(entry, "feedburner_origlink"))
     if original is not None and original.lower().startswith(("http://", "https://")):
         return original
     link = optional(dict.get(entry, "link"))
     # feedparser takes a guid for a permalink unless it declares otherwise, even where it is no address.
-    is_a_name = link is not None and dict.get(entry, "guidislink") and not _ADDRESS.match(link)
-    return alternate_link(entry) if link is None or is_a_name else link
+    if link is not None and dict.get(entry, "guidislink") and not _ADDRESS.match(link):
+        link = None
+    languages = (optional(detail.get("language")) for detail in _details(entry))
+    return entry_link(
+        _links(entry),
+        link=link,
+        guid=optional(dict.get(entry, "id")),
+        language=next(filter(None, languages), None),
+    )
 
 
 def _details(entry: Any) -> tuple[Any, ...]:
@@ -148,15 +182,24 @@ def _image(entry: Any) -> str | None:
 
 
 def _as_html(value: object, detail: Any) -> str | None:
-    """``value`` as HTML: text that the feed declares as plain has its ``<`` and ``&`` escaped.
+    """``value`` as HTML: text that the feed declares as plain has its ``<`` and ``&`` escaped, unless it is HTML."""
+    text = optional(value)
+    return as_html(text) if text is not None and _is_plain(value, detail) else text
+
+
+def _title(value: object, detail: Any) -> str | None:
+    """As :func:`_as_html`; tags in a title that is declared as plain are words until the title becomes one line."""
+    text = optional(value)
+    return html.escape(text, quote=False) if text is not None and _is_plain(value, detail) else text
+
+
+def _is_plain(value: object, detail: Any) -> bool:
+    """Return whether the feed declares this value as plain text.
 
     feedparser keeps the value of the first of several elements and the details of the last. ``detail`` counts only
     where its value is this value.
     """
-    text = optional(value)
-    if text is not None and detail and detail.get("type") == "text/plain" and detail.get("value") == value:
-        return html.escape(text, quote=False)
-    return text
+    return bool(detail) and detail.get("type") == "text/plain" and detail.get("value") == value
 
 
 def _date(raw: str | None) -> datetime | None:

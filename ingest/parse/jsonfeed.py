@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from ingest.charsets import decode_document
 from ingest.parse.dates import complete_dates
-from ingest.parse.text_values import MAX_HUBS, SAMPLE_BYTES, optional, read_iso_date, text
+from ingest.parse.text_values import MAX_HUBS, SAMPLE_BYTES, is_html, optional, read_iso_date, text
 from ingest.types import Entry, Failed, FailureKind, ParsedFeed
 from ingest.urls import absolute
 
@@ -144,9 +144,11 @@ def _entry(item: Mapping[str, Any], *, url: str, authors: tuple[str, ...]) -> En
 def _plain(value: object) -> str | None:
     """Plain text as HTML. Character references in it are kept: no feed means to show ``&#8211;``."""
     plain = optional(value)
-    if plain is not None and _REFERENCE.search(plain):
+    if plain is None or is_html(plain):
+        return plain
+    if _REFERENCE.search(plain):
         return plain.replace("<", "&lt;").replace(">", "&gt;")
-    return None if plain is None else html.escape(plain, quote=False)
+    return html.escape(plain, quote=False)
 
 
 def _address(value: object, url: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -23,6 +24,14 @@ _UNWANTED: Final = re.compile(
 _UNWANTED_BYTES: Final = re.compile(rb"\xc2[\x80-\x84\x86-\x9f]|\xef\xb7[\x90-\xaf]|\xef\xbf[\xbe\xbf]")
 """The non-ASCII characters of ``_UNWANTED``, in UTF-8."""
 _CONTROLS_AND_DELETE: Final = bytes({*range(32), 0x7F} - set(b"\t\n\r"))
+_BLOCKS: Final = "address|article|blockquote|center|div|dl|figure|h[1-6]|ol|p|pre|section|table|ul"
+_INLINE: Final = "a|abbr|b|cite|em|font|i|small|span|strong|sub|sup|u"
+_FIRST_TAG: Final = re.compile(rf"\s*<({_BLOCKS}|{_INLINE})(?:\s[^<>]*)?>", re.IGNORECASE)
+_STRUCTURE: Final = re.compile(rf"</(?:{_BLOCKS})\s*>|<(?:br|hr)\s*/?>|<img\s[^<>]*\bsrc=", re.IGNORECASE)
+_CODE: Final = re.compile(r"\n(?:    |\t)\s*<|<(?:html|head|body|script|\?php)\b", re.IGNORECASE)
+"""Indented tags and whole documents: samples of code, which readers are to see."""
+MIN_STRUCTURE: Final = 2
+"""Line breaks and ends of paragraphs that make HTML of a text in its middle: prose about HTML has fewer."""
 _LEAP: Final = re.compile(r"(?<=:\d\d):60(?!\d)")
 _LONG_FRACTION: Final = re.compile(r"(?<=[.,]\d{6})\d+")
 
@@ -50,6 +59,26 @@ def text(value: str) -> str:
     ):
         return value
     return _UNWANTED.sub("", value)
+
+
+def is_html(plain: str) -> bool:
+    """Return whether a text that is declared as plain is HTML: its first tag is closed, or tags structure the text.
+
+    Formulas (``a < b``), prose about a tag and samples of code are no HTML.
+    """
+    if "<" not in plain or _CODE.search(plain):
+        return False
+    if plain.lstrip().startswith("<![CDATA["):
+        return True
+    first = _FIRST_TAG.match(plain)
+    if first is not None and f"</{first[1].lower()}" in plain[first.end() :].lower():
+        return True
+    return sum(1 for _ in _STRUCTURE.finditer(plain)) >= MIN_STRUCTURE
+
+
+def as_html(plain: str) -> str:
+    """Return a text that is declared as plain as HTML: with its ``<`` and ``&`` escaped, unless it is HTML."""
+    return plain if is_html(plain) else html.escape(plain, quote=False)
 
 
 def read_iso_date(raw: str | None) -> datetime | None:

@@ -131,6 +131,7 @@ def _after_no_change(
                 succeeded_at=now,
             ),
             user_agent_trial=trial,
+            entry_identity=memory.entry_identity,
         ),
         status=NOT_MODIFIED_STATUS if isinstance(result, NotModified) else result.status,
         detail=_with_violation(ignored_redirect(lease, result.moved_to, move), result),
@@ -240,6 +241,7 @@ def _memory_after_document(
             succeeded_at=now,
         ),
         user_agent_trial=trial,
+        entry_identity=document.entry_identity or lease.memory.entry_identity,
     )
     return memory, next_poll_at, reason
 
@@ -284,6 +286,7 @@ def _after_failure(
                 succeeded_at=memory.health.succeeded_at,
             ),
             user_agent_trial=trial,
+            entry_identity=memory.entry_identity,
         ),
         status=failed.status,
         failure=failed.kind,

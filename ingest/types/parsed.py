@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from ingest.types.memory import PollHints, SiteIdentity
+from ingest.types.memory import EntryIdentity, PollHints, SiteIdentity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +103,8 @@ class DocumentSummary:
     """Publication dates that the entries declare."""
     poll_hints: PollHints = PollHints()
     site_identity: SiteIdentity | None = None
+    entry_identity: EntryIdentity | None = None
+    """None: the document has no entries."""
     children: tuple[SitemapLink, ...] | None = None
     """The sitemaps of a sitemap index; None: the document is not an index."""
     new_entry_keys: tuple[bytes, ...] = ()

@@ -18,7 +18,7 @@ from ingest.parse.fastpath.values import (
     with_href,
 )
 from ingest.parse.feedparser_adapter import HANDLED, name_author
-from ingest.parse.namespaces import Names, NeedsFeedparser
+from ingest.parse.namespaces import FULL_TEXTS, Names, NeedsFeedparser
 from ingest.types import Entry
 
 MAX_DEPTH: Final = 60
@@ -357,6 +357,7 @@ ENTRY_HANDLERS: Final[Mapping[str, _Handler]] = {
     **_for_each("image", EntryReader.image_of_entry),
     **_for_each("itunes_image", EntryReader.itunes_image),
     **_for_each("feedburner_origlink media_caption", EntryReader.keep),
+    **dict.fromkeys(FULL_TEXTS, EntryReader.keep),
     **_for_each("subtitle tagline itunes_subtitle rights copyright dc_rights info", EntryReader.plain_text),
     **_for_each("media_credit media_rating media_restriction media_license media_player", EntryReader.leaf),
     **_for_each(
