@@ -114,7 +114,7 @@ class ResultPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
+class _Selected:
     """The articles of one page before their rows are read."""
 
     candidates: tuple[Candidate, ...]
@@ -147,14 +147,14 @@ def _find(engine: Engine, query: ArticleQuery, deadline: float) -> ResultPage:
         if query.topic is not None:
             require_topic(connection, query.topic)
         search = _Search(connection, query, deadline)
-        found = search.by_relevance() if query.sort is Sort.RELEVANCE else search.by_date()
-        rows = () if found.timed_out else _read_rows(connection, query, found.candidates)
-    if found.timed_out:
+        selected = search.by_relevance() if query.sort is Sort.RELEVANCE else search.by_date()
+        rows = () if selected.timed_out else _read_rows(connection, query, selected.candidates)
+    if selected.timed_out:
         # A statement that reaches its time limit aborts its transaction.
         with read_transaction(engine) as connection:
-            rows = _read_rows(connection, query, found.candidates)
+            rows = _read_rows(connection, query, selected.candidates)
     return ResultPage(
-        articles=rows, next_cursor=found.next_cursor, exact=found.since is None, since=found.since
+        articles=rows, next_cursor=selected.next_cursor, exact=selected.since is None, since=selected.since
     )
 
 
@@ -178,7 +178,7 @@ class _Search:
             candidate_tsquery=query.q.candidate_tsquery(query.language),
         )
 
-    def by_date(self) -> _Found:
+    def by_date(self) -> _Selected:
         query, after = self._query, self._query.after
         assert after is None or isinstance(after, PageCursor)
         if query.q is None:
@@ -195,9 +195,11 @@ class _Search:
         unindexed = self._newest_unindexed(hits, after)
         if unindexed is not None and (hits.end is None or unindexed >= hits.end.sort_at):
             since = unindexed if since is None else max(since, unindexed)
-        return _Found(candidates=hits.candidates, next_cursor=hits.end, since=since, timed_out=hits.timed_out)
+        return _Selected(
+            candidates=hits.candidates, next_cursor=hits.end, since=since, timed_out=hits.timed_out
+        )
 
-    def by_relevance(self) -> _Found:
+    def by_relevance(self) -> _Selected:
         """Rank the newest matches; later pages rank those of the same range of dates."""
         cursor = self._query.after
         assert cursor is None or isinstance(cursor, RankCursor)
@@ -227,7 +229,7 @@ class _Search:
                 oldest=candidates[-1].sort_at,
                 bounded=bound is not None,
             )
-        return _Found(
+        return _Selected(
             candidates=tuple(row[3] for row in page),
             next_cursor=following,
             since=max((at for at in (bound, unindexed) if at is not None), default=None),
