@@ -6,15 +6,9 @@ hostile page may take any time and memory, so call this in a process that can be
 
 from __future__ import annotations
 
-import codecs
-import re
-from typing import Final
-
 import trafilatura
 
-_CHARSET: Final = re.compile(r"""charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
-# The encodings that pages mean by these labels (WHATWG Encoding Standard, §4.2).
-_LABELS: Final = {"iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030"}
+from ingest.charsets import decode_page
 
 
 def is_html(body: bytes, content_type: str | None) -> bool:
@@ -28,7 +22,7 @@ def is_html(body: bytes, content_type: str | None) -> bool:
 def article_html(body: bytes, *, content_type: str | None) -> str:
     """The article with its links, emphasis, tables and pictures; empty where the page has none."""
     article = trafilatura.extract(
-        _decoded(body, content_type),
+        decode_page(body, content_type=content_type).text,
         output_format="html",
         include_comments=False,
         include_formatting=True,
@@ -37,15 +31,3 @@ def article_html(body: bytes, *, content_type: str | None) -> str:
         include_tables=True,
     )
     return article or ""
-
-
-def _decoded(body: bytes, content_type: str | None) -> str | bytes:
-    """The body, decoded by the server's charset; without one, bytes, whose charset trafilatura detects."""
-    charset = _CHARSET.search(content_type or "")
-    if charset is None or body.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return body
-    try:
-        name = codecs.lookup(charset[1]).name
-        return body.decode(_LABELS.get(name, name), "replace")
-    except (LookupError, ValueError):  # unknown, or not a text encoding
-        return body

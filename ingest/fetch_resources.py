@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
-from uuid import UUID
 
 from ingest.db import seen
 from ingest.db.engine import Engine
 from ingest.fetch import Fetcher, Limits, Resolver
-from ingest.parse_pool import ParserPool
+from ingest.parse_pool import ParserPool, SeenLookup
 from ingest.runtime import failpoint
 from ingest.types import Seen
 
@@ -113,10 +112,10 @@ class FetchResources:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, partial(call, *args, **kwargs))
 
-    async def _load_seen(
-        self, feed_id: int, keys: Sequence[bytes], articles: Sequence[UUID]
-    ) -> Mapping[bytes, Seen]:
-        rows = await self.in_thread(seen.seen_of, self._engine, feed_id, keys, articles)
+    async def _load_seen(self, feed_id: int, lookup: SeenLookup) -> Mapping[bytes, Seen]:
+        rows = await self.in_thread(
+            seen.seen_of, self._engine, feed_id, lookup.keys, lookup.article_ids, lookup.marks
+        )
         failpoint("poll.seen-loaded")
         return rows
 

@@ -1,15 +1,14 @@
 """Identities of articles and entries: every process computes the same ids at any time.
 
 The canonical URL identifies an article. Where an entry has none, where the URL is no article (the outlet's front page),
-or where several entries of one document share it, the feed's guid identifies the article, or as a last resort title and
-date. The three kinds never collide, because each has its own name in the hash.
+or where several entries of one document share it, the feed's guid identifies the article. Where entries share that too,
+title and date do, and at last the text. The kinds never collide, because each has its own name in the hash.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -20,11 +19,13 @@ from ingest.types import Entry
 KEY_BYTES: Final = 16
 DIGEST_BYTES: Final = 16
 MARK_BYTES: Final = 8
-PARSER_VERSION: Final = 2
+PARSER_VERSION: Final = 3
 """Version of the code between a document's bytes and its entries' keys and hashes.
 
 Increase it with every change that alters the result for unchanged documents: each feed is then fetched once without
 validators (docs/polling.md, case 15)."""
+SHARED: Final = UUID(int=0)
+"""Article id of the rows of a seen-set that mark a name which several entries shared (:func:`shared_key`)."""
 _PUBLISHER_NUMBER: Final = re.compile(r"\d{5,}")
 
 
@@ -34,20 +35,21 @@ def article_id(
     feed_url: str,
     guid: str | None = None,
     title: str = "",
-    published: datetime | None = None,
-    published_raw: str | None = None,
+    date: str = "",
+    text_hash: bytes | None = None,
 ) -> UUID:
-    """The article's id: by its canonical URL, else by feed and guid, else by feed, title and date.
+    """The article's id: by its canonical URL, else by feed and guid, else by feed, title, date and ``text_hash``.
 
-    The caller passes ``url=None`` where the URL does not identify the article. An unreadable date still tells two
-    articles apart: then its raw text is used.
+    The caller passes ``url=None`` where the URL does not identify the article, and likewise for the guid. ``text_hash``
+    is passed only where entries share title and date.
     """
     if url is not None:
         return _id_of_url(url)
     if guid:
         return uuid5(NAMESPACE_URL, f"feed-guid\n{feed_url}\n{guid}")
-    date = published.isoformat() if published is not None else (published_raw or "")
-    return uuid5(NAMESPACE_URL, f"feed-title\n{feed_url}\n{title}\n{date}")
+    if text_hash is None:
+        return uuid5(NAMESPACE_URL, f"feed-title\n{feed_url}\n{title}\n{date}")
+    return uuid5(NAMESPACE_URL, f"feed-text\n{feed_url}\n{title}\n{date}\n{text_hash.hex()}")
 
 
 @lru_cache(maxsize=4096)
@@ -65,7 +67,22 @@ def entry_key(entry: Entry) -> bytes:
     name = entry.guid or entry.link or entry.title
     if not name:
         raise ValueError("an entry without guid, link and title has no key")
+    return name_key(name)
+
+
+def name_key(name: str) -> bytes:
+    """The key of an entry with this guid, or with this link and no guid."""
     return _hash(name, size=KEY_BYTES)
+
+
+def title_key(*, title: str, date: str, text_hash: bytes | None = None) -> bytes:
+    """The key of an entry that neither guid nor link identifies: 16 bytes of title, date and, where needed, text."""
+    return _hash("title", title, date, "" if text_hash is None else text_hash.hex(), size=KEY_BYTES)
+
+
+def shared_key(name: str) -> bytes:
+    """The key of the row that marks ``name`` as shared by several entries; no entry has this key."""
+    return _hash("shared", name, size=KEY_BYTES)
 
 
 def entry_fingerprint(*, link: str | None, title: str, date: str | None) -> bytes:
@@ -76,6 +93,28 @@ def entry_fingerprint(*, link: str | None, title: str, date: str | None) -> byte
     numbers = _PUBLISHER_NUMBER.findall(link or "")
     parts = (max(numbers, key=len) if numbers else link, title, date)
     return b"".join([_hash(part, size=MARK_BYTES) if part else bytes(MARK_BYTES) for part in parts])
+
+
+def title_date_mark(fingerprint: bytes) -> bytes:
+    """The hashes of title and date in a fingerprint; empty where there is no fingerprint."""
+    return fingerprint[MARK_BYTES:]
+
+
+def has_date(fingerprint: bytes) -> bool:
+    """Whether the entry of a fingerprint has a date."""
+    return any(fingerprint[2 * MARK_BYTES :])
+
+
+def shares_title(first: bytes, second: bytes) -> bool:
+    """Whether two fingerprints have one title."""
+    title = slice(MARK_BYTES, 2 * MARK_BYTES)
+    return bool(first) and first[title] == second[title]
+
+
+def shares_date(first: bytes, second: bytes) -> bool:
+    """Whether two fingerprints have one date."""
+    date = slice(2 * MARK_BYTES, None)
+    return has_date(first) and first[date] == second[date]
 
 
 def is_different_article(stored: bytes, current: bytes) -> bool:

@@ -17,23 +17,25 @@ consumer's is rolled back whole and tried again.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
 from ingest import runtime, search
 from ingest.classify import Classifier, compile_topics
-from ingest.db import article_store, page_fetch, quarantine
+from ingest.db import article_aliases, article_store, page_fetch, quarantine
 from ingest.db.article_store import SearchIndex
 from ingest.db.engine import CONFLICT_RETRY, Conflict, Connection, Engine, Rejected, transaction
 from ingest.db.search_segments import SEGMENT_BYTES, Period, open_segments
 from ingest.errors import Unavailable, Unusable
+from ingest.normalise.rehash import hashes_by_other_rules
 from ingest.revise import DecodedRecord, articles_to_classify, decide_batch, stream_events
 from ingest.runtime import failpoint
 from ingest.story import story_id
-from ingest.types import Article, ArticleChange, Effect, Match, Message, Record, Topic
+from ingest.types import Article, ArticleChange, Effect, Match, Message, Record, StoredArticle, Topic
 from ingest.wire import decode
 
 STAGE: Final = "persist"
@@ -108,8 +110,8 @@ class Persister:
 
     def _persist(self, records: Sequence[Record]) -> BatchCounts:
         now = self._clock()
-        batch, unusable = _decode(records)
-        matches, vectors = self._prepare(batch, now=now)
+        decoded, unusable = _decode(records)
+        batch, matches, vectors = self._prepare(decoded, now=now)
         index = SearchIndex(
             vector=vectors,
             segments=self._open_segments(batch),
@@ -137,14 +139,19 @@ class Persister:
             quarantined=len(unusable),
         )
 
-    def _prepare(self, batch: Sequence[DecodedRecord], *, now: datetime) -> tuple[_Matches, _Vectors]:
-        """Classify and index the batch before its transaction, so that no other consumer waits for the locks.
+    def _prepare(
+        self, batch: Sequence[DecodedRecord], *, now: datetime
+    ) -> tuple[Sequence[DecodedRecord], _Matches, _Vectors]:
+        """Return the batch with the ids that its articles are stored under, its matches and its search vectors.
+
+        Classify and index the batch before its transaction, so that no other consumer waits for the locks.
 
         Both are most of the work in Python. One query, of 0.01 ms, finds the records that need neither: repeats and
         unchanged texts. The query locks nothing, and the transaction decides.
         """
         with transaction(self._engine) as connection:
             self._read_topics(connection, now=now)
+            batch = _with_stored_ids(connection, batch)
             stored_texts = article_store.stored_texts(
                 connection, [(decoded.article.id, decoded.article.content_hash) for decoded in batch]
             )
@@ -152,7 +159,7 @@ class Persister:
         for article in articles_to_classify(batch, stored_texts=stored_texts):
             matches(article)
             vectors(article)
-        return matches, vectors
+        return batch, matches, vectors
 
     def _open_segments(self, batch: Sequence[DecodedRecord]) -> Mapping[Period, int]:
         """Return the search segments for the times of the batch's articles, created where there are none."""
@@ -236,6 +243,19 @@ def _decode(records: Sequence[Record]) -> tuple[list[DecodedRecord], list[tuple[
     return decoded, unusable
 
 
+def _with_stored_ids(connection: Connection, batch: Sequence[DecodedRecord]) -> Sequence[DecodedRecord]:
+    """Return the batch with the ids of articles that are stored under a former canonical form of their URL."""
+    stored = article_aliases.stored_ids(connection, {decoded.article.id for decoded in batch})
+    if not stored:
+        return batch
+    renamed = []
+    for decoded in batch:
+        article = replace(decoded.article, id=stored.get(decoded.article.id, decoded.article.id))
+        story = story_id(article.id, article.text)
+        renamed.append(replace(decoded, article=article, story=story))
+    return renamed
+
+
 def _decide(
     connection: Connection,
     batch: Sequence[DecodedRecord],
@@ -250,5 +270,37 @@ def _decide(
     stored = article_store.load(
         connection, sightings=[decoded.sighting for decoded in batch], stories=shared, now=now
     )
+    stored = replace(stored, rehashed=_rehashed(connection, batch, stored.articles))
     failpoint("persist.loaded")
     return decide_batch(batch, stored, classify=matches)
+
+
+def _rehashed(
+    connection: Connection, batch: Sequence[DecodedRecord], stored: Mapping[UUID, StoredArticle]
+) -> Mapping[tuple[UUID, bytes], Sequence[bytes]]:
+    """The content hashes that other rules give the versions of a batch whose own hashes are not stored.
+
+    An upgrade brings each article once with a hash of the new rules. Later, only updates have unknown hashes.
+    """
+    records: defaultdict[UUID, list[Article]] = defaultdict(list)
+    for decoded in batch:
+        records[decoded.article.id].append(decoded.article)
+    unknown = {
+        article_id: articles
+        for article_id, articles in records.items()
+        if _may_be_stored_by_other_rules(articles, stored.get(article_id))
+    }
+    if not unknown:
+        return {}
+    texts = article_store.older_texts(connection, list(unknown))
+    return {
+        (article_id, content_hash): hashes
+        for article_id, articles in unknown.items()
+        for content_hash, hashes in hashes_by_other_rules(articles, older=texts.get(article_id, ())).items()
+    }
+
+
+def _may_be_stored_by_other_rules(articles: Sequence[Article], stored: StoredArticle | None) -> bool:
+    if stored is None:
+        return len({article.parser_version for article in articles}) > 1
+    return any(article.content_hash not in stored.revisions for article in articles)

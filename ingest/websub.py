@@ -279,6 +279,7 @@ class WebSubStage:
                 content_type=push.content_type,
                 language=push.language,
                 body=push.body,
+                identity=push.identity,
                 pushed=True,
             )
         )

@@ -23,13 +23,14 @@ from msgspec import UNSET, Meta, UnsetType
 
 from ingest.errors import Unusable
 from ingest.identity import with_authors
-from ingest.types import Article, Attribution, Message, PageSource, Record
+from ingest.types import Article, Attribution, Credit, CreditRole, Message, PageSource, Record, RemovedLine
 
 VERSION: Final = 1
 _SHOWN_CHARACTERS: Final = 80
 _ERROR_PATH: Final = re.compile(r"(?P<reason>.+?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(\w+)`")
 
+_ROLES: Final = frozenset(role.value for role in CreditRole)
 _NUL: Final = re.compile("\0")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
@@ -38,13 +39,33 @@ Hash = Annotated[str, Meta(pattern="^[0-9a-f]{32}$", max_length=32)]
 Time = Annotated[datetime, Meta(tz=True)]
 
 
+class CreditRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A credit of an ``attribution``."""
+
+    agency: str
+    role: Annotated[
+        str, Meta(description="wire: the text is the agency's; cited: the text reports its report")
+    ]
+    evidence: Annotated[str, Meta(description="the dateline, line or sentence that names the agency")]
+
+
 class AttributionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The ``attribution`` of a record."""
 
     author: str | None = None
     publisher: str | None = None
     url: str | None = None
-    evidence: Annotated[str, Meta(description="the sentence that names the origin")]
+    evidence: Annotated[str, Meta(description="the sentence that names the origin, or the first credit's")]
+    credits: Annotated[
+        tuple[CreditRecord, ...] | UnsetType, Meta(description="news agencies that the text credits")
+    ] = UNSET
+
+
+class RemovedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of ``removed`` of a record."""
+
+    rule: Annotated[str, Meta(description="name of the rule that removed it")]
+    text: str
 
 
 class PageRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +116,13 @@ class ArticleRecord(msgspec.Struct, frozen=True, kw_only=True):
         str | UnsetType | None,
         Meta(description="the article's address as the feed has it, if it differs from url"),
     ] = UNSET
+    removed: Annotated[
+        tuple[RemovedRecord, ...] | UnsetType,
+        Meta(description="boilerplate that is no part of text; it does not count for content_hash"),
+    ] = UNSET
+    parser_version: Annotated[
+        Number | UnsetType, Meta(description="version of the rules that made text and content_hash")
+    ] = UNSET
     page: Annotated[
         PageRecord | UnsetType | None,
         Meta(description="the page that text and html come from, if not the feed"),
@@ -132,6 +160,7 @@ def encode(article: Article) -> Message:
             publisher=attribution.publisher,
             url=attribution.url,
             evidence=attribution.evidence,
+            credits=_credit_records(attribution) or UNSET,
         ),
         summary=article.summary,
         text=article.text,
@@ -142,6 +171,8 @@ def encode(article: Article) -> Message:
         published_at=article.published_at,
         updated_at=article.updated_at,
         link=UNSET if article.link is None else article.link,
+        removed=tuple([RemovedRecord(rule=line.rule, text=line.text) for line in article.removed]) or UNSET,
+        parser_version=article.parser_version or UNSET,
         page=UNSET
         if page is None
         else PageRecord(
@@ -149,6 +180,15 @@ def encode(article: Article) -> Message:
         ),
     )
     return Message(key=key, value=_encoder.encode(record))
+
+
+def _credit_records(attribution: Attribution) -> tuple[CreditRecord, ...]:
+    return tuple(
+        [
+            CreditRecord(agency=credit.agency, role=credit.role.value, evidence=credit.evidence)
+            for credit in attribution.credits
+        ]
+    )
 
 
 def content_key(message: Message) -> bytes:
@@ -197,14 +237,7 @@ def _article(body: ArticleRecord) -> Article:
         authors=authors,
         publisher=body.publisher,
         source=body.source,
-        attribution=None
-        if attribution is None
-        else Attribution(
-            author=attribution.author,
-            publisher=attribution.publisher,
-            url=attribution.url,
-            evidence=attribution.evidence,
-        ),
+        attribution=None if attribution is None else _attribution(attribution),
         summary=body.summary,
         text=body.text,
         html=body.html,
@@ -214,11 +247,30 @@ def _article(body: ArticleRecord) -> Article:
         published_at=None if body.published_at is None else _in_utc("published_at", body.published_at),
         updated_at=None if body.updated_at is None else _in_utc("updated_at", body.updated_at),
         link=None if body.link is UNSET else body.link,
+        removed=tuple([RemovedLine(rule=line.rule, text=line.text) for line in body.removed or ()]),
+        parser_version=body.parser_version or 0,
         page=PageSource(
             id=page.id, content_hash=with_authors(bytes.fromhex(page.content_hash), authors), url=page.url
         )
         if page
         else None,
+    )
+
+
+def _attribution(body: AttributionRecord) -> Attribution:
+    """The attribution of a record, without credits whose role a newer producer added."""
+    return Attribution(
+        author=body.author,
+        publisher=body.publisher,
+        url=body.url,
+        evidence=body.evidence,
+        credits=tuple(
+            [
+                Credit(agency=credit.agency, role=CreditRole(credit.role), evidence=credit.evidence)
+                for credit in body.credits or ()
+                if credit.role in _ROLES
+            ]
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from ingest import runtime
 from ingest.classify import read_topics
-from ingest.db import embedded, migrate, topics
+from ingest.db import article_aliases, embedded, migrate, topics
 from ingest.db.engine import Engine, open_engine
 from ingest.errors import Refused
 from ingest.settings import Settings
@@ -59,13 +59,14 @@ def open_database(
 
 
 def migrate_database(settings: Settings, engine: Engine) -> None:
-    """Migrate the schema to this code's version and load the topics.
+    """Migrate the schema to this code's version, find articles with a former canonical URL, and load the topics.
 
     The topics of ``topics_file`` are loaded each time. The built-in topics are loaded only into a database without
     topics, so that the topics an operator loaded stay.
     """
     migrate.upgrade(engine)
     runtime.failpoint("migrate.upgraded")
+    article_aliases.refresh(engine)
     if settings.topics_file is not None or not topics.list_topics(engine):
         topics.load(engine, load_topics_file(settings), now=runtime.now())
     runtime.failpoint("migrate.loaded")

@@ -127,15 +127,21 @@ def _show_row(article: stored.ArticleRow) -> None:
 @articles.command(name="show")
 @click.argument("name", metavar=ARTICLE_NAME)
 @click.option("--before", type=click.IntRange(min=1), help="Show revisions below this number.")
+@click.option("--removed", "with_removed", is_flag=True, help="Show the boilerplate that was removed, too.")
 @json_option
 @click.pass_obj
-def show_article(settings: Settings, *, name: str, before: int | None, as_json: bool) -> None:
+def show_article(
+    settings: Settings, *, name: str, before: int | None, with_removed: bool, as_json: bool
+) -> None:
     """Show one article: revisions, matches, sightings.
+
+    --removed shows the lines that are no part of the text, each with the rule that removed it. --json has them always.
 
     \b
     Examples:
       ingest articles show 4f0c2a1e-90d3-5c1b-8a55-0b4e5a1f7d21
       ingest articles show https://example.org/news/1 --json
+      ingest articles show https://example.org/news/1 --removed
     """
     with app.open_database(settings, name=NAME) as engine:
         history = require_article(engine, name, before=before)
@@ -145,10 +151,10 @@ def show_article(settings: Settings, *, name: str, before: int | None, as_json: 
     for line in describe_history(history):
         click.echo(line)
     for revision in history.revisions:
-        _show_revision(revision)
+        _show_revision(revision, with_removed=with_removed)
 
 
-def _show_revision(revision: Revision) -> None:
+def _show_revision(revision: Revision, *, with_removed: bool) -> None:
     state = "current" if revision.current else "superseded"
     click.echo()
     number = click.style(f"Revision {revision.number}", bold=True)
@@ -158,8 +164,13 @@ def _show_revision(revision: Revision) -> None:
         click.echo(f"  by {clean(', '.join(revision.authors))}")
     if revision.attribution is not None:
         click.echo(f"  attribution: {clean(str(revision.attribution.get('evidence', '')))}")
+        for credit in revision.attribution.get("credits", ()):
+            credited = f"{credit['agency']} ({credit['role']}): {credit['evidence']}"
+            click.echo(f"  agency: {clean(credited)}")
     for paragraph in revision.text.splitlines():
         click.echo(f"    {clean(paragraph)}")
+    for line in revision.removed if with_removed else ():
+        click.echo(click.style(f"    removed ({clean(line['rule'])}): {clean(line['text'])}", fg="yellow"))
 
 
 @articles.command(name="reindex")

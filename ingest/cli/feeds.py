@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -18,9 +18,12 @@ from ingest.db.status import poller_runs
 from ingest.errors import Refused
 from ingest.jsonable import jsonable
 from ingest.settings import Settings
-from ingest.types import DEFAULT_REQUEST, RequestOptions
+from ingest.types import DEFAULT_REQUEST, Evidence, RequestOptions
 from ingest.usecases import feeds as usecases
 from ingest.usecases.next_poll import next_polls
+
+AUTOMATIC: Final = "auto"
+IDENTITIES: Final = tuple(evidence.value for evidence in Evidence if evidence is not Evidence.TEXT)
 
 
 @click.group()
@@ -123,6 +126,11 @@ def _resolve(settings: Settings, url: str, *, take_first: bool, request: Request
 )
 @click.option("--tag", "tags", multiple=True, help="Add this tag; may be repeated.")
 @click.option("--untag", "removed_tags", multiple=True, help="Remove this tag; may be repeated.")
+@click.option(
+    "--identity",
+    type=click.Choice([AUTOMATIC, *IDENTITIES]),
+    help="Recognise entries by this evidence from now on; auto: chosen for each document.",
+)
 @json_option
 @click.pass_obj
 def set_(
@@ -130,15 +138,19 @@ def set_(
     /,
     names: tuple[str, ...],
     *,
+    identity: str | None,
     tags: tuple[str, ...],
     removed_tags: tuple[str, ...],
     as_json: bool,
     **request_flags: Any,
 ) -> None:
-    """Set tags, user agent, headers, proxy or TLS options of feeds.
+    """Set tags, user agent, headers, proxy, TLS options or the identity of entries of feeds.
 
     A tag may be a path: the tag Asia covers Asia/Korea. Options that are not named stay. Values of headers and
     passwords are stored, and never shown again.
+
+    An entry is recognised by its guid, else its link, else title and date. A guid or link that several entries of one
+    document share is passed over. --identity chooses instead; stored entries keep their articles.
 
     \b
     Examples:
@@ -146,17 +158,24 @@ def set_(
       ingest feeds set https://example.org/members.xml --headers-from token.txt
       ingest feeds set 12 --header "Accept-Language: ko" --proxy http://proxy.example.org:3128
       ingest feeds set 12 --ca-file intermediate.pem
+      ingest feeds set 12 --identity title-date
       ingest feeds set 12 --clear all
       ingest feeds set 12 13 --tag Asia/Korea --untag Unsorted
     """
     change = read_change(**request_flags)
     tag_change = usecases.read_tag_change(tags, removed_tags)
-    if change.changes_nothing and not tags and not removed_tags:
+    sets_options = not change.changes_nothing or tags or removed_tags
+    if identity is None and not sets_options:
         raise Refused("options to set", None, "at least one option; `ingest feeds set --help` lists them")
     with app.open_database(settings, name=NAME) as engine:
-        changed = usecases.set_options(
-            engine, names, None if change.changes_nothing else change, tags=tag_change
-        )
+        if identity is not None:
+            changed = usecases.set_identity(
+                engine, names, None if identity == AUTOMATIC else Evidence(identity)
+            )
+        if sets_options:
+            changed = usecases.set_options(
+                engine, names, None if change.changes_nothing else change, tags=tag_change
+            )
     if as_json:
         print_json(changed)
         return
@@ -164,6 +183,8 @@ def set_(
         click.echo(f"set: {feed.id} {feed.url}")
         if feed.tags:
             click.echo(f"  tags: {', '.join(clean(tag) for tag in feed.tags)}")
+        if identity is not None:
+            click.echo(f"  identity   {identity}")
         for line in describe_request(feed.request_options, feed.user_agent_trial) or [
             "default request options"
         ]:

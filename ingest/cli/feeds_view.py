@@ -172,6 +172,7 @@ def _describe(settings: Settings, details: FeedDetails, next_poll: NextPoll) -> 
         yield f"expected   a new entry by {timestamp(expected_at)}"
     if feed.full_text:
         yield "full text  the pages of its articles are fetched too"
+    yield from _identity_lines(feed)
     if feed.failures:
         yield f"failing    {consecutive(feed.failures)}"
     for line in describe_request(feed.request_options, feed.user_agent_trial):
@@ -183,6 +184,16 @@ def _describe(settings: Settings, details: FeedDetails, next_poll: NextPoll) -> 
     yield "last polls" if details.polls else "not polled yet"
     for poll in details.polls:
         yield f"  {poll.id}  {timestamp(poll.started_at)}  {_poll_text(poll)}"
+
+
+def _identity_lines(feed: Feed) -> Iterator[str]:
+    """Describe the evidence by which the feed's entries are recognised."""
+    if feed.identity is not None:
+        yield f"identity   {feed.identity}, chosen by an operator"
+        if feed.entry_identity is not None:
+            yield f"           {clean(feed.entry_identity.reason)}"
+    elif feed.entry_identity is not None:
+        yield f"identity   {feed.entry_identity.evidence}: {clean(feed.entry_identity.reason)}"
 
 
 def next_poll_text(poll: NextPoll) -> str:

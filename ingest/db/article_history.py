@@ -55,6 +55,8 @@ class Revision:
     categories: tuple[str, ...]
     image: str | None
     updated_at: datetime | None
+    removed: tuple[Mapping[str, str], ...]
+    """Boilerplate that is no part of the text: the line, and the name of the rule that removed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +181,14 @@ def _revisions(connection: Connection, article_id: UUID, *, before: int | None) 
         select(*columns).where(condition).order_by(revisions.c.number.desc()).limit(MAX_REVISIONS)
     ).mappings()
     return tuple(
-        Revision(**{**row, "authors": tuple(row["authors"]), "categories": tuple(row["categories"])})
+        Revision(
+            **{
+                **row,
+                "authors": tuple(row["authors"]),
+                "categories": tuple(row["categories"]),
+                "removed": tuple(row["removed"] or ()),
+            }
+        )
         for row in rows
     )
 

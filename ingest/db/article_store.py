@@ -23,9 +23,17 @@ from sqlalchemy import Connection
 from ingest.db.engine import driver_of
 from ingest.db.search_rows import SearchRow, copy_rows, delete_rows, place_rows, stored_segments
 from ingest.db.search_segments import Period
-from ingest.identity import with_authors
+from ingest.identity import PARSER_VERSION, with_authors
 from ingest.revise import StoredBatch
-from ingest.types import MAX_CLOCK_SKEW, Article, ArticleChange, Effect, StoredArticle, Topic
+from ingest.types import (
+    MAX_CLOCK_SKEW,
+    Article,
+    ArticleChange,
+    Effect,
+    StoredArticle,
+    StoredText,
+    Topic,
+)
 
 _SIGHTINGS: Final = """
     SELECT s.article_id, s.poll_id FROM sightings s
@@ -40,6 +48,12 @@ _TOPICS: Final = "SELECT article_id, topic FROM matches WHERE article_id = ANY(%
 _REVISIONS: Final = """
     SELECT article_id, content_hash, number, authors FROM revisions
     WHERE article_id = ANY(%b::uuid[]) ORDER BY number"""
+_OLDER_TEXTS: Final = """
+    SELECT a.id, r.content_hash, coalesce(r.parser_version, 0), r.title, r.summary, r.text, r.html, r.authors
+    FROM unnest(%b::uuid[]) AS a(id) CROSS JOIN LATERAL (
+        SELECT * FROM revisions
+        WHERE article_id = a.id AND coalesce(parser_version, 0) < %s
+        ORDER BY current DESC, number DESC LIMIT %s) AS r"""
 _PAGES: Final = """
     SELECT article_id, content_hash, revision FROM pages
     WHERE article_id = ANY(%b::uuid[]) AND revision IS NOT NULL"""
@@ -114,6 +128,8 @@ _REVISION_COLUMNS: Final = {
     "categories": "text[]",
     "image": "text",
     "updated_at": "timestamptz",
+    "removed": "jsonb",
+    "parser_version": "int2",
 }
 _SIGHTING_COLUMNS: Final = {
     "article_id": "uuid",
@@ -124,6 +140,10 @@ _SIGHTING_COLUMNS: Final = {
     "revision": "int4",
     "log_position": "text",
 }
+
+
+MAX_OLDER_TEXTS: Final = 10
+"""Versions of one article that older rules made and that a record is compared with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +221,24 @@ def load(
         },
         stories=frozenset(row[0] for row in stored_stories),
     )
+
+
+def older_texts(connection: Connection, articles: Collection[UUID]) -> Mapping[UUID, tuple[StoredText, ...]]:
+    """Return the versions of these articles that older rules made, the current first, then the latest."""
+    texts: dict[UUID, tuple[StoredText, ...]] = {}
+    rows = driver_of(connection).execute(_OLDER_TEXTS, (list(articles), PARSER_VERSION, MAX_OLDER_TEXTS))
+    for article_id, content_hash, parser_version, title, summary, text, html, authors in rows:
+        stored = StoredText(
+            content_hash=bytes(content_hash),
+            parser_version=parser_version,
+            title=title,
+            summary=summary,
+            text=text,
+            html=html,
+            authors=tuple(authors),
+        )
+        texts[article_id] = (*texts.get(article_id, ()), stored)
+    return texts
 
 
 def write(
@@ -327,6 +365,8 @@ def _revision_row(change: ArticleChange, *, current: bool) -> tuple[Any, ...]:
         list(article.categories),
         article.image,
         article.updated_at,
+        Jsonb([asdict(line) for line in article.removed]) if article.removed else None,
+        article.parser_version or None,
     )
 
 

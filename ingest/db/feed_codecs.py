@@ -10,7 +10,16 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import ColumnElement
 
 from ingest.db.tables import feeds
-from ingest.types import FeedState, PollHints, PublishGaps, SiteIdentity, UserAgentState, UserAgentTrial
+from ingest.types import (
+    EntryIdentity,
+    Evidence,
+    FeedState,
+    PollHints,
+    PublishGaps,
+    SiteIdentity,
+    UserAgentState,
+    UserAgentTrial,
+)
 
 FEED_STATES: Final = tuple(state.value for state in FeedState)
 """All states of a feed."""
@@ -93,4 +102,22 @@ def decode_user_agent_trial(stored: Mapping[str, Any] | None) -> UserAgentTrial 
         return None
     return UserAgentTrial(
         state=UserAgentState(stored["state"]), since=datetime.fromisoformat(stored["since"])
+    )
+
+
+def encode_entry_identity(identity: EntryIdentity | None) -> Jsonb | None:
+    """Encode for ``feeds.entry_identity``."""
+    if identity is None:
+        return None
+    return Jsonb(
+        {"evidence": identity.evidence.value, "reason": identity.reason, "rotates": identity.rotates}
+    )
+
+
+def decode_entry_identity(stored: Mapping[str, Any] | None) -> EntryIdentity | None:
+    """Decode ``feeds.entry_identity``."""
+    if stored is None:
+        return None
+    return EntryIdentity(
+        evidence=Evidence(stored["evidence"]), reason=stored["reason"], rotates=stored["rotates"]
     )

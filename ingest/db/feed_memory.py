@@ -15,10 +15,12 @@ from typing import Any, Final, get_args, get_type_hints
 
 from ingest.db.engine import pg_text
 from ingest.db.feed_codecs import (
+    decode_entry_identity,
     decode_poll_hints,
     decode_publish_gaps,
     decode_site_identity,
     decode_user_agent_trial,
+    encode_entry_identity,
     encode_poll_hints,
     encode_publish_gaps,
     encode_site_identity,
@@ -88,6 +90,13 @@ MEMORY: Final[tuple[MemoryColumn, ...]] = (
         path="user_agent_trial",
         encode=encode_user_agent_trial,
         decode=decode_user_agent_trial,
+    ),
+    MemoryColumn(
+        name="entry_identity",
+        path="entry_identity",
+        encode=encode_entry_identity,
+        decode=decode_entry_identity,
+        document_only=True,
     ),
 )
 """All columns of the memory. The columns of one field of the memory follow each other."""

@@ -37,7 +37,7 @@ from ingest.db.websub.subscriptions import SubscriptionView, subscription_view
 from ingest.feed_tags import merge_tags
 from ingest.request_options import decode_options, encode_options, masked
 from ingest.schedule import format_duration
-from ingest.types import DEFAULT_REQUEST, Feed, FeedState, PollResult, RequestOptions
+from ingest.types import DEFAULT_REQUEST, Evidence, Feed, FeedState, PollResult, RequestOptions
 
 IMPORT_BATCH: Final = 10_000
 """Rows of one INSERT."""
@@ -54,7 +54,13 @@ _ADD: Final = """
     ON CONFLICT DO NOTHING RETURNING url"""
 _RATE: Final = "publish_rate"  # the only field of the view with two columns
 _REMEMBERED: Final = tuple(column for column in MEMORY if column.name in Feed.__dataclass_fields__)
-_DECODED: Final = {_RATE, "request_options", "tags", *(column.name for column in _REMEMBERED)}
+_DECODED: Final = {
+    _RATE,
+    "request_options",
+    "tags",
+    "identity",
+    *(column.name for column in _REMEMBERED),
+}
 _PLAIN: Final = tuple(name for name in Feed.__dataclass_fields__ if name not in _DECODED)
 # A feed that waits for its slot may still have an expired lease.
 _POLLING_SINCE: Final = case((feeds.c.slot_at.is_(None), feeds.c.leased_at)).label("polling_since")
@@ -64,6 +70,7 @@ _COLUMNS: Final = (
     *(feeds.c[column.name] for column in MEMORY if column.path.startswith(f"{_RATE}.")),
     feeds.c.request_options,
     feeds.c.tags,
+    feeds.c.identity,
 )
 
 
@@ -305,6 +312,16 @@ def set_full_text(engine: Engine, feed_id: int, *, wanted: bool) -> bool:
     return run_with_retry(engine, apply)
 
 
+def set_identity(engine: Engine, feed_id: int, evidence: Evidence | None) -> bool:
+    """Identify the entries of a feed by this evidence from now on; None: chosen for each document.
+
+    The seen-set stays, so stored entries keep their articles. False: there is no such feed.
+    """
+    values = {"identity": evidence, **CONFIG_CHANGED}
+    statement = update(feeds).where(feeds.c.id == feed_id).values(values)
+    return run_with_retry(engine, lambda connection: connection.execute(statement).rowcount == 1)
+
+
 def _at(url: str) -> ColumnElement[bool]:
     """Match the feed at ``url``, with either scheme."""
     return without_scheme(feeds.c.url) == without_scheme(literal(url))
@@ -320,4 +337,5 @@ def _feed(row: Mapping[Any, Any]) -> Feed:
         publish_rate=read_rate(row),
         request_options=masked(decode_options(row["request_options"])),
         tags=tuple(row["tags"]),
+        identity=None if row["identity"] is None else Evidence(row["identity"]),
     )

@@ -11,10 +11,12 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, func, or_, select
 
 from ingest import urls
+from ingest.db import article_aliases
 from ingest.db.article_history import History, read_history
 from ingest.db.read_transaction import read_transaction
+from ingest.db.tables import article_aliases as article_aliases_table
 from ingest.db.tables import articles, feeds, quarantine, seen
-from ingest.identity import entry_key
+from ingest.identity import article_id, entry_key
 from ingest.types import Entry
 
 MAX_ARTICLES: Final = 20
@@ -93,7 +95,9 @@ def read_ledger(engine: Engine, url: str) -> Ledger:
             .order_by(articles.c.first_seen_at, articles.c.id)
             .limit(MAX_ARTICLES)
         ).all()
-        article_ids = list(dict.fromkeys([*same_url, *(entry.article_id for entry in entries)]))
+        ids = [article_id(url=canonical, feed_url=""), *(entry.article_id for entry in entries)]
+        former_ids = article_aliases.stored_ids(connection, ids).values()
+        article_ids = list(dict.fromkeys([*same_url, *former_ids, *(entry.article_id for entry in entries)]))
         histories = [read_history(connection, article_id) for article_id in article_ids]
         return Ledger(
             url=url,
@@ -118,10 +122,11 @@ def _entries(connection: Connection, addresses: Sequence[str]) -> tuple[FeedEntr
             feeds.c.url.label("feed_url"),
             seen.c.poll_id,
             seen.c.article_id,
-            articles.c.id.is_not(None).label("stored"),
+            func.coalesce(articles.c.id, article_aliases_table.c.article_id).is_not(None).label("stored"),
         )
         .join(feeds, feeds.c.id == seen.c.feed_id)
         .outerjoin(articles, articles.c.id == seen.c.article_id)
+        .outerjoin(article_aliases_table, article_aliases_table.c.alias_id == seen.c.article_id)
         .where(seen.c.key.in_(keys))
         .order_by(seen.c.poll_id.desc(), seen.c.feed_id)
         .limit(MAX_ENTRIES)

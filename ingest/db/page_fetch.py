@@ -15,7 +15,7 @@ when its row is inserted. However often the page is fetched and appended, its te
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -28,7 +28,7 @@ from ingest.db.engine import pg_text, run_with_retry
 from ingest.db.tables import HOST_OF_URL, feeds, pages
 from ingest.schedule.page_fetch import MAX_TRIES, PageOutcome, PageState
 from ingest.schedule.rate_limit import DueRequest, HostLimits
-from ingest.types import Article, ArticleChange, Attribution, Effect, FailureKind
+from ingest.types import Article, ArticleChange, Attribution, Credit, CreditRole, Effect, FailureKind
 
 SHOWN_PAGES: Final = 20
 
@@ -219,7 +219,7 @@ def _lease(row: Row[Any], *, now: datetime, until: datetime) -> PageLease:
         authors=tuple(row.authors),
         publisher=row.publisher,
         source=row.source,
-        attribution=None if row.attribution is None else Attribution(**row.attribution),
+        attribution=None if row.attribution is None else _attribution(row.attribution),
         summary=row.summary,
         text=row.text,
         html=row.html,
@@ -232,6 +232,13 @@ def _lease(row: Row[Any], *, now: datetime, until: datetime) -> PageLease:
     return PageLease(
         id=row.id, url=row.url, hops=row.hops, tries=row.tries, leased_at=now, until=until, article=article
     )
+
+
+def _attribution(stored: Mapping[str, Any]) -> Attribution:
+    credits_ = [
+        Credit(**{**credit, "role": CreditRole(credit["role"])}) for credit in stored.get("credits", ())
+    ]
+    return Attribution(**{**stored, "credits": tuple(credits_)})
 
 
 def finish(engine: Engine, finished: Sequence[tuple[PageLease, PageOutcome]], *, now: datetime) -> None:

@@ -45,7 +45,7 @@ from ingest.request_options import decode_options, scoped_to
 from ingest.schedule import keep_operator_changes
 from ingest.schedule.rate_limit import DueRequest, HostLimits
 from ingest.schedule.reconcile import StoredFeed
-from ingest.types import Alert, FailureKind, Lease, PollOutcome, PollResult, RequestOptions
+from ingest.types import Alert, Evidence, FailureKind, Lease, PollOutcome, PollResult, RequestOptions
 
 PRUNE_BATCH: Final = 5000
 SHOWN_POLLS: Final = 10
@@ -66,6 +66,7 @@ _MEMORY_NAMES: Final = ", ".join(f'"{column.name}"' for column in MEMORY)
 _CLAIM: Final = f"""
     WITH due AS (
         SELECT f.id, f.lease_poll_id AS lost_poll_id, f.leased_at AS lost_at, parent.url AS index_url,
+            parent.identity AS index_identity,
             parent.request_options AS index_request_options
         FROM feeds f LEFT JOIN feeds parent ON parent.id = f.parent_id WHERE f.id = ANY(%(ids)b::bigint[])
     ), claimed AS (
@@ -73,6 +74,7 @@ _CLAIM: Final = f"""
             slot_at = NULL
         FROM due WHERE feeds.id = due.id
         RETURNING feeds.id, lease_poll_id, url, polled_at IS NULL AS first, config_version, feeds.request_options,
+            coalesce(feeds.identity, index_identity) AS identity,
             index_url, index_request_options, lost_poll_id, lost_at, {MEMORY_SELECT}
     ), abandoned AS (
         INSERT INTO polls
@@ -81,7 +83,7 @@ _CLAIM: Final = f"""
             'the lease expired without an outcome', %(now)s, 'polled again immediately'
         FROM claimed WHERE lost_poll_id IS NOT NULL ON CONFLICT (id) DO NOTHING
     )
-    SELECT id, lease_poll_id, url, first, config_version, request_options, index_url, index_request_options,
+    SELECT id, lease_poll_id, url, first, config_version, request_options, index_url, index_request_options, identity,
         {_MEMORY_NAMES}
     FROM claimed ORDER BY array_position(%(ids)b::bigint[], id)"""  # noqa: S608
 _STORED: Final = f"""
@@ -234,6 +236,7 @@ def _lease(row: Row[Any], *, now: datetime, until: datetime) -> Lease:
         memory=read_memory(row[_MEMORY_COLUMNS]),
         first=row.first,
         request_options=_request_options(row),
+        identity=None if row.identity is None else Evidence(row.identity),
         config_version=row.config_version,
     )
 

@@ -11,11 +11,16 @@ from sqlalchemy import Connection, Engine
 from ingest.db.engine import transaction
 from ingest.types import Seen
 
-_SELECT: Final = """
+MAX_LIKE: Final = 50
+"""Rows with one title and date: some feeds give every entry one title and no date."""
+_SELECT: Final = f"""
     SELECT key, content_hash, article_id, entry_fingerprint FROM seen
     WHERE feed_id = %(feed)s AND key = ANY(%(keys)b::bytea[])
     UNION SELECT key, content_hash, article_id, entry_fingerprint FROM seen
-    WHERE feed_id = %(feed)s AND article_id = ANY(%(ids)b::uuid[])"""
+    WHERE feed_id = %(feed)s AND article_id = ANY(%(ids)b::uuid[])
+    UNION SELECT alike.* FROM unnest(%(marks)b::bytea[]) AS mark CROSS JOIN LATERAL (
+        SELECT key, content_hash, article_id, entry_fingerprint FROM seen
+        WHERE feed_id = %(feed)s AND substring(entry_fingerprint from 9) = mark LIMIT {MAX_LIKE}) AS alike"""  # noqa: S608
 _UPSERT: Final = """
     INSERT INTO seen (feed_id, key, content_hash, article_id, poll_id, entry_fingerprint)
     SELECT * FROM unnest(%b::bigint[], %b::bytea[], %b::bytea[], %b::uuid[], %b::bigint[], %b::bytea[])
@@ -37,9 +42,15 @@ class SeenUpdate(Protocol):
 
 
 def seen_of(
-    engine: Engine, feed_id: int, keys: Sequence[bytes], articles: Sequence[UUID] = ()
+    engine: Engine,
+    feed_id: int,
+    keys: Sequence[bytes],
+    articles: Sequence[UUID] = (),
+    marks: Sequence[bytes] = (),
 ) -> dict[bytes, Seen]:
-    """Return the rows of a feed's seen-set with these keys or articles, by key.
+    """Return the rows of a feed's seen-set with these keys, articles, or titles and dates, by key.
+
+    ``marks`` are titles and dates as :func:`ingest.identity.title_date_mark` spells them.
 
     A whole seen-set grows with everything that the feed ever published, so it is never loaded.
 
@@ -48,7 +59,7 @@ def seen_of(
     """
     with transaction(engine) as connection:
         rows = connection.exec_driver_sql(
-            _SELECT, {"feed": feed_id, "keys": list(keys), "ids": list(articles)}
+            _SELECT, {"feed": feed_id, "keys": list(keys), "ids": list(articles), "marks": list(marks)}
         )
         return {
             row.key: Seen(

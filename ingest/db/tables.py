@@ -153,6 +153,12 @@ feeds: Final = Table(
         comment="names by which an operator groups feeds, sorted",
     ),
     Column(
+        "identity",
+        Text,
+        comment="evidence that an operator chose to identify entries; null: chosen for each document",
+    ),
+    Column("entry_identity", JSONB, comment="evidence that identified the entries of the last document"),
+    Column(
         "config_version",
         Integer,
         nullable=False,
@@ -222,6 +228,8 @@ seen: Final = Table(
     PrimaryKeyConstraint("feed_id", "key"),
 )
 Index("ix_seen_article", seen.c.feed_id, seen.c.article_id)
+# Entries whose guid or link changed are recognised by title and date, the second part of the fingerprint.
+Index("ix_seen_title_date", seen.c.feed_id, text("substring(entry_fingerprint from 9)"))
 Index("ix_seen_key", seen.c.key)
 
 websub_subscriptions: Final = Table(
@@ -378,6 +386,27 @@ Index("ix_articles_unindexed", *_newest_first, postgresql_where=articles.c.searc
 Index("ix_articles_story", articles.c.story_id, *_newest_first)
 Index("ix_articles_url", func.md5(articles.c.url))
 
+article_aliases: Final = Table(
+    "article_aliases",
+    metadata,
+    Column("alias_id", Uuid, primary_key=True, comment="id that the article's URL would have today"),
+    Column(
+        "article_id",
+        Uuid,
+        ForeignKey("articles.id", ondelete="CASCADE"),
+        nullable=False,
+        comment="the article, stored under a former canonical form of its URL",
+    ),
+)
+Index("ix_article_aliases_article", article_aliases.c.article_id)
+
+canonical_rules: Final = Table(
+    "canonical_rules",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    comment="CANONICAL_VERSION of the aliases; one row",
+)
+
 revisions: Final = Table(
     "revisions",
     metadata,
@@ -399,6 +428,12 @@ revisions: Final = Table(
     Column("categories", ARRAY(Text), nullable=False),
     Column("image", Text),
     Column("updated_at", _time),
+    Column("removed", JSONB, comment="boilerplate that was removed from the text; null: none"),
+    Column(
+        "parser_version",
+        SmallInteger,
+        comment="PARSER_VERSION that made text and content_hash; null: before 3",
+    ),
     PrimaryKeyConstraint("article_id", "number"),
     # An earlier text is not a new revision: publishers switch back and forth between headlines.
     UniqueConstraint("article_id", "content_hash"),

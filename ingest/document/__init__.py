@@ -2,7 +2,7 @@
 
 ::
 
-    Document ─prepare─▶ PreparedDocument ─keys, article_ids─▶ (the caller's look-up) ─rows─▶ finish ─▶ ParsedDocument
+    Document ─prepare─▶ PreparedDocument ─SeenLookup─▶ (the caller's look-up) ─rows─▶ finish ─▶ ParsedDocument
                  └─▶ Failed
     PageBody ─read_page─▶ Message | Failed
 
@@ -19,6 +19,6 @@ processes import them (:mod:`ingest.parse_pool.worker`).
 
 from __future__ import annotations
 
-from ingest.document.values import Document, PageBody, ParsedDocument, RejectedEntry
+from ingest.document.values import Document, PageBody, ParsedDocument, RejectedEntry, SeenLookup
 
-__all__ = ["Document", "PageBody", "ParsedDocument", "RejectedEntry"]
+__all__ = ["Document", "PageBody", "ParsedDocument", "RejectedEntry", "SeenLookup"]

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from typing import Final
-from uuid import UUID
 
 from ingest.document.completeness import is_complete, without_cut_entry
-from ingest.document.values import Document, ParsedDocument, RejectedEntry
+from ingest.document.values import Document, ParsedDocument, RejectedEntry, SeenLookup
 from ingest.errors import Unusable
-from ingest.normalise import FeedDraft, Normalised, draft_entries, resolve_articles
+from ingest.identity import article_id
+from ingest.normalise import FeedDraft, Normalised, draft_entries, keys_to_look_up, resolve_articles
 from ingest.parse import EntryCache, parse_feed
 from ingest.schedule.hints import hints_of
 from ingest.types import Article, DocumentSummary, Entry, Failed, ParsedFeed, Seen, SiteIdentity
@@ -37,18 +37,19 @@ class PreparedDocument:
     draft: FeedDraft
 
     @property
-    def keys(self) -> tuple[bytes, ...]:
-        """Keys to look up in the feed's seen-set."""
-        return self.draft.keys
-
-    @property
-    def article_ids(self) -> tuple[UUID, ...]:
-        """Articles to look up in the feed's seen-set, where their entries may have another key."""
-        return self.draft.article_ids
+    def lookup(self) -> SeenLookup:
+        """The rows of the feed's seen-set that the entries need."""
+        drafts = self.draft.drafts
+        ids = [article_id(url=draft.url, feed_url=self.draft.feed_url) for draft in drafts if draft.url]
+        return SeenLookup(
+            keys=keys_to_look_up(self.draft),
+            article_ids=tuple(dict.fromkeys(ids)),
+            marks=tuple(dict.fromkeys([draft.mark for draft in drafts])),
+        )
 
     @property
     def needs_lookup(self) -> bool:
-        return bool(self.keys) and not self.document.first
+        return bool(self.draft.drafts) and not self.document.first
 
 
 def prepare(document: Document, *, cache: EntryCache | None = None) -> PreparedDocument | Failed:
@@ -69,7 +70,13 @@ def prepare(document: Document, *, cache: EntryCache | None = None) -> PreparedD
         document=document,
         parsed=parsed,
         is_complete=complete,
-        draft=draft_entries(parsed, feed_url=document.feed_url, url=document.url),
+        draft=draft_entries(
+            parsed,
+            feed_url=document.feed_url,
+            url=document.url,
+            evidence=document.identity,
+            rotates=document.rotates,
+        ),
     )
 
 
@@ -98,15 +105,17 @@ def finish(prepared: PreparedDocument, seen: Mapping[bytes, Seen]) -> ParsedDocu
             dates=tuple([date for entry in parsed.entries if (date := entry.published or entry.updated)]),
             poll_hints=hints_of(parsed.hints),
             site_identity=_site_identity(parsed),
+            entry_identity=normalised.identity,
             new_entry_keys=_new_keys(normalised.articles, seen),
             hubs=parsed.hubs,
             self_url=parsed.self_url,
+            warnings=parsed.warnings,
             seen=normalised.seen,
             children=parsed.children if parsed.version == "sitemapindex" else None,
         ),
         messages=messages,
         rejected=tuple([_rejected(entry, error) for entry, error in normalised.unusable]),
-        keys=prepared.keys if document.pushed else (),
+        keys=normalised.keys if document.pushed else (),
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from ingest.types import Article, DocumentSummary, Message
+from ingest.types import Article, DocumentSummary, Evidence, Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +24,25 @@ class Document:
     language: str | None
     """The response's ``Content-Language``."""
     body: bytes
+    identity: Evidence | None = None
+    """The evidence by which an operator has the feed's entries identified; None: chosen for this document."""
+    rotates: bool = False
+    """Guids or links of the feed's last document were new although its entries were not."""
     first: bool = False
     """The feed's seen-set is empty, so no look-up is needed."""
     pushed: bool = False
     """A WebSub hub sent the body: it may be a part of the feed, and its entries may lack their texts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenLookup:
+    """The rows of a feed's seen-set that a document needs: with one of these keys, articles, or titles and dates."""
+
+    keys: tuple[bytes, ...]
+    article_ids: tuple[UUID, ...]
+    """Articles of the entries' URLs: some feeds give an entry a new guid, hence a new key, each time."""
+    marks: tuple[bytes, ...]
+    """Titles and dates (:func:`ingest.identity.title_date_mark`): some feeds change guids and links each time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,9 @@ from typing import Final
 from uuid import UUID
 
 from ingest.errors import Refused
-from ingest.normalise.drafts import EntryDraft, FeedDraft
+from ingest.identity import PARSER_VERSION
 from ingest.normalise.fields import MAX_GUID_CHARACTERS, clean_name, clean_names, language_tag, truncate
+from ingest.normalise.values import EntryDraft, FeedDraft
 from ingest.types import Article
 from ingest.urls import absolute, feed_url, host_of
 
@@ -26,7 +27,9 @@ class Sighting:
     seen_at: datetime
 
 
-def build_article(draft: EntryDraft, feed: FeedDraft, sighting: Sighting, *, identity: UUID) -> Article:
+def build_article(
+    draft: EntryDraft, feed: FeedDraft, sighting: Sighting, *, identity: UUID, entry_key: bytes
+) -> Article:
     entry, attribution = draft.entry, draft.attribution
     source = host_of(draft.url or feed.feed_url)
     publisher = attribution.publisher if attribution is not None else None
@@ -38,7 +41,7 @@ def build_article(draft: EntryDraft, feed: FeedDraft, sighting: Sighting, *, ide
         feed_id=sighting.feed_id,
         feed_url=feed.feed_url,
         poll_id=sighting.poll_id,
-        entry_key=draft.key,
+        entry_key=entry_key,
         content_hash=draft.content_hash,
         seen_at=sighting.seen_at,
         url=draft.url,
@@ -56,6 +59,8 @@ def build_article(draft: EntryDraft, feed: FeedDraft, sighting: Sighting, *, ide
         image=absolute(entry.image, base=feed.base) if entry.image else None,
         published_at=published if published is not None and published <= latest else None,
         updated_at=entry.updated if entry.updated is not None and entry.updated <= latest else None,
+        removed=draft.removed,
+        parser_version=PARSER_VERSION,
         link=_fetchable_link(draft, base=feed.base),
     )
 

@@ -1,129 +1,72 @@
-"""Entries → drafts: clean texts, hashes and keys, as far as an entry's own fields determine them.
-
-Within one document a guid or a link tells articles apart only if entries do not share it (docs/polling.md, case 53):
-several titles under one guid are told apart by their links, several titles under one link by their guids.
-"""
+"""Entries → drafts: clean texts, hashes and names, as far as a document's own fields determine them."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, TypeVar
-from uuid import UUID
+import re
+from collections.abc import Collection
+from typing import Final
 
 from ingest.errors import Unusable
-from ingest.identity import article_id, content_hash, entry_fingerprint, entry_key
+from ingest.identity import content_hash, entry_fingerprint
 from ingest.normalise import markup
+from ingest.normalise.evidence import shared_names
 from ingest.normalise.fields import (
     MAX_SUMMARY_CHARACTERS,
     MAX_TEXT_CHARACTERS,
     MAX_TITLE_CHARACTERS,
-    clean_names,
     truncate,
 )
-from ingest.normalise.reposts import remove_boilerplate
-from ingest.types import Attribution, Entry, ParsedFeed
-from ingest.urls import canonical
+from ingest.normalise.reposts import authors_of, clean_text
+from ingest.normalise.values import EntryDraft, FeedDraft
+from ingest.types import Entry, Evidence, ParsedFeed
+from ingest.urls import canonical, is_home
 
 TITLE_FROM_TEXT_CHARACTERS: Final = 120
 """Characters of the text that serve as title where an entry has none."""
 
-_Identifier = TypeVar("_Identifier", bound=Hashable)
+_TIME: Final = re.compile(r"\d:\d\d")
+_MIDNIGHT: Final = re.compile(r"[T\s]00:00(?::00(?:\.0+)?)?(?!\d)")
+"""The time of day of dates without one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryDraft:
-    """One entry with its texts cleaned and its hashes computed."""
-
-    entry: Entry
-    key: bytes
-    content_hash: bytes
-    url: str | None
-    title: str
-    summary: str
-    text: str
-    html: str
-    authors: tuple[str, ...]
-    attribution: Attribution | None
-    fingerprint: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedDraft:
-    """A document whose entries are drafted, and which waits for the rows of its feed's seen-set."""
-
-    parsed: ParsedFeed
-    feed_url: str
-    url: str | None
-    drafts: tuple[EntryDraft, ...]
-    unusable: tuple[tuple[Entry, Unusable], ...]
-
-    @property
-    def keys(self) -> tuple[bytes, ...]:
-        """Keys to look up in the feed's seen-set."""
-        return tuple(dict.fromkeys([draft.key for draft in self.drafts]))
-
-    @property
-    def article_ids(self) -> tuple[UUID, ...]:
-        """Articles to look up in the seen-set: some feeds give an entry a new guid, hence a new key, each time."""
-        ids = [article_id(url=draft.url, feed_url=self.feed_url) for draft in self.drafts if draft.url]
-        return tuple(dict.fromkeys(ids))
-
-    @property
-    def base(self) -> str:
-        """Base of relative addresses."""
-        return self.url or self.feed_url
-
-
-def draft_entries(parsed: ParsedFeed, *, feed_url: str, url: str | None = None) -> FeedDraft:
+def draft_entries(
+    parsed: ParsedFeed,
+    *,
+    feed_url: str,
+    url: str | None = None,
+    evidence: Evidence | None = None,
+    rotates: bool = False,
+) -> FeedDraft:
     """Draft each entry of a document.
 
     ``feed_url`` is the address in the registry, ``url`` the one that responded, after redirects. Relative links are
-    resolved against ``url``; identities depend on ``feed_url``, which a redirect does not change.
+    resolved against ``url``; identities depend on ``feed_url``, which a redirect does not change. The last two
+    arguments are those of :class:`~ingest.normalise.values.FeedDraft`.
     """
+    base = url or feed_url
+    home_urls = {canonical(each, base=base) for each in (parsed.link, feed_url, url) if each}
     drafts: list[EntryDraft] = []
     unusable: list[tuple[Entry, Unusable]] = []
-    for number, entry in enumerate(_without_shared_guids(parsed.entries), 1):
-        draft = _draft_entry(entry, base=url or feed_url)
+    for number, entry in enumerate(parsed.entries, 1):
+        draft = _draft_entry(entry, base=base, home_urls=home_urls)
         if draft is None:
             error = Unusable(f"entry {number} of {feed_url}", "the entry has no title, no text and no link")
             unusable.append((entry, error))
         else:
             drafts.append(draft)
     return FeedDraft(
-        parsed=parsed, feed_url=feed_url, url=url, drafts=tuple(drafts), unusable=tuple(unusable)
+        parsed=parsed,
+        feed_url=feed_url,
+        url=url,
+        drafts=tuple(drafts),
+        unusable=tuple(unusable),
+        shared=shared_names(drafts),
+        evidence=evidence,
+        rotates=rotates,
     )
 
 
-def _without_shared_guids(entries: Sequence[Entry]) -> Sequence[Entry]:
-    """The entries, without guids that stand for several links with several titles."""
-    shared = ambiguous(
-        (entry.guid, entry.link, entry.title) for entry in entries if entry.guid and entry.link
-    )
-    if not shared:
-        return entries
-    return [replace(entry, guid=None) if entry.guid in shared and entry.link else entry for entry in entries]
-
-
-def ambiguous(named: Iterable[tuple[_Identifier, str | None, str | None]]) -> set[_Identifier]:
-    """The identifiers that stand for several alternatives with several titles.
-
-    Each item is an identifier, its alternative (a guid's link, or a link's guid) and the entry's title.
-    """
-    alternatives: defaultdict[_Identifier, set[str | None]] = defaultdict(set)
-    titles: defaultdict[_Identifier, set[str | None]] = defaultdict(set)
-    for identifier, alternative, title in named:
-        alternatives[identifier].add(alternative)
-        titles[identifier].add(title)
-    return {
-        identifier
-        for identifier, values in alternatives.items()
-        if len(values) > 1 and len(titles[identifier]) > 1
-    }
-
-
-def _draft_entry(entry: Entry, *, base: str) -> EntryDraft | None:
+def _draft_entry(entry: Entry, *, base: str, home_urls: Collection[str | None]) -> EntryDraft | None:
     """None where the entry has no title, no text and no link."""
     url = canonical(entry.link, base=base) if entry.link else None
     # Some feeds put the address into the guid only: a permalink serves where there is no link.
@@ -131,22 +74,21 @@ def _draft_entry(entry: Entry, *, base: str) -> EntryDraft | None:
         url = canonical(entry.guid)
     summary, text, html = _texts(entry, base=entry.base or url or base)
     title = markup.single_line(entry.title) if entry.title else ""
-    text, attribution = remove_boilerplate(text, title=title, markup=html)
+    story = clean_text(text, title=title, markup=html)
+    text, attribution = story.text, story.attribution
     if not title:
         beginning = truncate(" ".join(text.split()), TITLE_FROM_TEXT_CHARACTERS, mark="…")
         title = beginning or url or (entry.link or "")
     if not title:
         return None
-    named = entry if entry.guid or entry.link or entry.title else replace(entry, title=title)
     title, text = truncate(title, MAX_TITLE_CHARACTERS), truncate(text, MAX_TEXT_CHARACTERS)
     if summary and summary != text:
-        summary = remove_boilerplate(summary, title=title, markup="")[0]
-    authors = clean_names(entry.authors)
-    if attribution is not None and attribution.author is not None:
-        authors = (attribution.author,)  # the entry names who reposted the text
+        summary = clean_text(summary, title=title, markup="").text
+    authors = authors_of(entry.authors, story)
+    date = _date(entry)
+    is_article = url is not None and url not in home_urls and not is_home(url)
     return EntryDraft(
         entry=entry,
-        key=entry_key(named),
         # A summary that is no part of the text is content of its own.
         content_hash=content_hash(title, text if summary in text else f"{summary}\n{text}", authors),
         url=url,
@@ -156,12 +98,29 @@ def _draft_entry(entry: Entry, *, base: str) -> EntryDraft | None:
         html=html,
         authors=authors,
         attribution=attribution,
-        fingerprint=entry_fingerprint(
-            link=url or entry.link,
-            title=title,
-            date=entry.published.isoformat() if entry.published is not None else entry.published_raw,
-        ),
+        removed=story.removed,
+        date=date,
+        has_time=bool(_TIME.search(date)) and not _MIDNIGHT.search(entry.published_raw or date),
+        fingerprint=entry_fingerprint(link=url or entry.link, title=title, date=date or None),
+        guid=_identifying_guid(entry, home_urls=home_urls),
+        link=entry.link if is_article or url is None else None,
+        article_url=url if is_article else None,
     )
+
+
+def _date(entry: Entry) -> str:
+    """An unreadable date still tells two entries apart: then it is its raw text."""
+    date = entry.published.isoformat() if entry.published is not None else entry.published_raw
+    return date or ("" if entry.updated is None else entry.updated.isoformat())
+
+
+def _identifying_guid(entry: Entry, *, home_urls: Collection[str | None]) -> str | None:
+    """The entry's guid, unless it is the address of a front page or of the feed itself."""
+    guid = entry.guid
+    if guid is None or not guid.startswith(("http://", "https://")):
+        return guid
+    url = canonical(guid)
+    return None if url is not None and (url in home_urls or is_home(url)) else guid
 
 
 def _texts(entry: Entry, *, base: str) -> tuple[str, str, str]:

@@ -1,7 +1,7 @@
 """HTML → safe HTML, and safe HTML → plain text in paragraphs. The only module that imports nh3.
 
 nh3 parses (an HTML5 parser in Rust, 0.03 ms for an entry). Its output is well-formed and has allowed tags only, so
-a few regular expressions make plain text of it.
+a few regular expressions make plain text of it. Plain text is in Unicode normalisation form C; HTML stays as it is.
 """
 
 from __future__ import annotations
@@ -10,24 +10,27 @@ import html
 import re
 from functools import lru_cache
 from typing import Final, Literal
+from unicodedata import is_normalized, normalize
 
 import nh3
 
 MAX_HTML_CHARACTERS: Final = 2_000_000
 """Characters of one entry's HTML; the rest is cut off before parsing."""
+MAX_NESTED_PAIRS: Final = 5
+"""Depth of tags in a title."""
 GROWTH: Final = 3
 GROWTH_CHARACTERS: Final = 64_000
 """Making addresses absolute may lengthen HTML to ``GROWTH`` times its size plus ``GROWTH_CHARACTERS``."""
 
 _BLOCKS: Final = frozenset(
     """
-    address article aside blockquote br center dd details div dl dt figcaption figure footer h1 h2 h3 h4 h5 h6
-    header hr li main nav ol p pre section summary table tbody tfoot thead tr ul
+    address article aside blockquote br caption center dd details div dl dt figcaption figure footer h1 h2 h3 h4 h5
+    h6 header hr li main nav ol p pre section summary table tbody tfoot thead tr ul
     """.split()  # noqa: SIM905
 )
 _INLINE: Final = frozenset(
     """
-    a abbr b bdi bdo cite code caption col colgroup del dfn em i img ins kbd mark q rp rt ruby s samp small
+    a abbr b bdi bdo cite code col colgroup del dfn em i img ins kbd mark q rp rt ruby s samp small
     span strike strong sub sup td th time tt u var wbr
     """.split()  # noqa: SIM905
 )
@@ -48,6 +51,19 @@ _ATTRIBUTES: Final = {
 # The content of these elements is not text of the article.
 _DROPPED: Final = frozenset("script style template noscript svg math select textarea button".split())  # noqa: SIM905
 _SCHEMES: Final = frozenset({"http", "https", "mailto"})
+# Block elements that are not allowed. nh3 would remove their tags and join the last word before with the first behind.
+_OTHER_BLOCKS: Final = (
+    "audio|canvas|dialog|dir|fieldset|form|frameset|hgroup|iframe|layer|legend|listing|menu|multicol|noframes|object"
+    "|o:p|optgroup|option|plaintext|search|video|xmp"
+)
+_CUSTOM: Final = r"[a-z][a-z0-9_.]{0,40}-[\w.-]{1,60}"
+"""The name of a custom element (HTML Standard, 4.13.3): it has a hyphen."""
+_BLOCK_START: Final = re.compile(rf"<(/?)(?:{_OTHER_BLOCKS}|{_CUSTOM})(?=[\s/>])", re.IGNORECASE)
+_EMPTY_BLOCK: Final = re.compile(
+    rf"<({_OTHER_BLOCKS}|{_CUSTOM})(?:\s[^<>]{{0,2000}})?>(?:\s|&nbsp;){{0,20}}</\1\s*>", re.IGNORECASE
+)
+_CDATA_START: Final = "<![CDATA["
+_CDATA_END: Final = "]]>"
 
 # For the output of nh3. There are two, because an expression with a fixed beginning is ten times faster to search.
 _NOT_ABSOLUTE: Final = re.compile(r'="(?!https?://|mailto:)')
@@ -55,6 +71,18 @@ _ADDRESS_ATTRIBUTE: Final = re.compile(r"\b(?:href|src|cite)\Z")
 # nh3 leaves a text without any of these characters unchanged: it has no tag and no reference.
 _MAY_BE_HTML: Final = re.compile("[<>&\0\r\xa0\ufeff\ud800-\udfff]")
 _MARKUP: Final = re.compile(r"<[A-Za-z/!?][^<>]*>")
+# In a line of text: elements that are always markup, whether closed or not; and pairs of tags.
+_VOID: Final = re.compile(r"<(?:br|hr|wbr|img)(?:\s[^<>]*)?/?>|</?br\s*/?>", re.IGNORECASE)
+_JOINING: Final = re.compile(r"<wbr\b", re.IGNORECASE)
+_PAIR: Final = re.compile(
+    r"<(a|abbr|acronym|b|big|cite|code|div|em|font|h[1-6]|i|mark|p|q|s|small|span|strike|strong|sub|sup|tt|u)"
+    r"(?:\s[^<>]*)?>([^<>]*)</\1\s*>",
+    re.IGNORECASE,
+)
+_OPENING: Final = re.compile(
+    r"\s*<(?:p|div|span|h[1-6]|font|center)(?:\s[^<>]*)?>(?=[^<>]*\Z)", re.IGNORECASE
+)
+_CLOSING: Final = re.compile(r"(?<!<)</(?:p|div|span|h[1-6]|font|center)\s*>\s*\Z", re.IGNORECASE)
 _BREAK: Final = re.compile(rf"</?(?:{'|'.join(sorted(_BLOCKS, key=len, reverse=True))})\b[^>]*>")
 _CELL: Final = re.compile(r"</?t[dh]\b[^>]*>")
 _TAG: Final = re.compile(r"<[^>]*>")
@@ -83,7 +111,7 @@ def sanitise(markup: str, *, base: str) -> str:
     markup = markup[:MAX_HTML_CHARACTERS]
     if not _MAY_BE_HTML.search(markup):
         return markup
-    safe = _cleaner("pass_through").clean(markup)
+    safe = _cleaner("pass_through").clean(_with_known_elements(markup) if "<" in markup else markup)
     # A cleaner for this base is only made if there are relative addresses.
     relative = 0
     for match in _NOT_ABSOLUTE.finditer(safe):
@@ -98,6 +126,18 @@ def sanitise(markup: str, *, base: str) -> str:
         return _cleaner(("rewrite_with_base", base)).clean(safe)
     except ValueError:  # an invalid base by the WHATWG URL Standard
         return _cleaner("deny").clean(safe)
+
+
+def _with_known_elements(markup: str) -> str:
+    """``markup`` without CDATA marks, and with ``div`` in place of blocks that the sanitiser does not know.
+
+    HTML has no CDATA sections: a parser takes the mark for a comment, which ends at the first ``>`` of the text.
+    """
+    if _CDATA_START in markup:
+        markup = markup.replace(_CDATA_START, "").replace(_CDATA_END, "")
+    if _BLOCK_START.search(markup) is None:
+        return markup
+    return _BLOCK_START.sub(r"<\1div", _EMPTY_BLOCK.sub(" ", markup))
 
 
 def plain_text(safe: str) -> str:
@@ -119,13 +159,44 @@ def plain_text(safe: str) -> str:
         )
     if "&" in text:
         text = html.unescape(text)
-    lines = [" ".join(line.split()) for line in _UNWANTED.sub("", text).split("\n")]
+        if text.startswith(_CDATA_START):
+            text = text.replace(_CDATA_START, "").replace(_CDATA_END, "")
+    lines = [" ".join(line.split()) for line in storable(text).split("\n")]
     return "\n".join([line for line in lines if line])
 
 
 def single_line(markup: str) -> str:
-    """One line of plain text, for titles and names, where a ``<`` that opens no tag is a character."""
+    """One line of plain text, for titles and names, where a ``<`` that opens no tag is a character.
+
+    Feeds declare HTML as plain text, and escape HTML twice: void elements, pairs of tags and CDATA marks are removed
+    from plain text too.
+    """
     if _MARKUP.search(markup):
-        return " ".join(plain_text(sanitise(markup, base="https://invalid.invalid/")).split())
-    text = html.unescape(markup) if "&" in markup else markup
-    return " ".join(_UNWANTED.sub("", text).split())
+        text = plain_text(sanitise(markup, base="https://invalid.invalid/"))
+    else:
+        text = storable(html.unescape(markup) if "&" in markup else markup)
+    if "<" in text:
+        text = _without_escaped_tags(text)
+    return " ".join(text.split())
+
+
+def _without_escaped_tags(text: str) -> str:
+    if text.lstrip().startswith(_CDATA_START):
+        text = text.replace(_CDATA_START, "").replace(_CDATA_END, "")
+        return single_line(text)
+    text = _VOID.sub(lambda tag: "" if _JOINING.match(tag[0]) else " ", text)
+    for _ in range(MAX_NESTED_PAIRS):
+        shorter = _PAIR.sub(r"\2", text)
+        if shorter == text:
+            break
+        text = shorter
+    text = _CLOSING.sub("", _OPENING.sub("", text))
+    return html.unescape(text) if "&" in text else text
+
+
+def storable(text: str) -> str:
+    """``text`` in normalisation form C, without control characters and invisible ones that only separate words."""
+    if text.isascii() and text.isprintable():
+        return text
+    text = _UNWANTED.sub("", text)
+    return text if text.isascii() or is_normalized("NFC", text) else normalize("NFC", text)

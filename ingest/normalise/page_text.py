@@ -12,10 +12,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from ingest.identity import content_hash
+from ingest.identity import PARSER_VERSION, content_hash
 from ingest.normalise import markup
 from ingest.normalise.fields import MAX_TEXT_CHARACTERS, truncate
-from ingest.normalise.reposts import remove_boilerplate
+from ingest.normalise.reposts import authors_of, clean_text
 from ingest.types import Article, Failed, FailureKind, PageSource
 
 MIN_CHARACTERS: Final = 200
@@ -37,17 +37,18 @@ def merge_page_text(
 ) -> Article | Failed:
     """``article`` with the text of ``extracted``, its page's HTML; or the reason to keep the feed's text."""
     html = _without_headline(markup.sanitise(extracted, base=page_url))
-    text, attribution = remove_boilerplate(markup.plain_text(html), title=article.title, markup=html)
-    text = truncate(text, MAX_TEXT_CHARACTERS)
+    story = clean_text(markup.plain_text(html), title=article.title, markup=html)
+    text, attribution = truncate(story.text, MAX_TEXT_CHARACTERS), story.attribution
     reason = no_better(text, title=article.title, own=article.text)
     if reason is not None:
         return Failed(kind=FailureKind.NO_BETTER, detail=reason)
     summary, authors, publisher = article.summary, article.authors, article.publisher
-    if article.attribution is not None:
-        attribution = article.attribution  # the feed's own takes precedence
-    elif attribution is not None:
-        authors = authors if attribution.author is None else (attribution.author,)
-        publisher = attribution.publisher or publisher
+    own = article.attribution
+    if own is not None and (own.publisher is not None or attribution is None):
+        attribution = own  # the feed's own takes precedence
+    else:
+        authors = authors_of(authors, story)
+        publisher = (attribution and attribution.publisher) or publisher
     return replace(
         article,
         content_hash=content_hash(article.title, text if summary in text else f"{summary}\n{text}", authors),
@@ -57,6 +58,8 @@ def merge_page_text(
         attribution=attribution,
         text=text,
         html=html,
+        removed=story.removed,
+        parser_version=PARSER_VERSION,
         page=PageSource(id=page_id, content_hash=article.content_hash, url=page_url),
     )
 

@@ -48,6 +48,7 @@ class EntryCache:
 def _size(entry: Entry) -> int:
     texts = (
         *(entry.guid, entry.link, entry.title, entry.summary, entry.content, entry.published_raw),
+        entry.updated_raw,
         *(entry.language, entry.source_title, entry.source_url, entry.image, entry.base),
         *(entry.authors, *entry.authors, entry.categories, *entry.categories),
     )

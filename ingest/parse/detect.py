@@ -37,9 +37,9 @@ def parse_feed(
     ``use_fastpath`` are passed to :func:`ingest.parse.xml.parse_feed`, which describes them.
     """
     if jsonfeed.is_json(body):
-        return jsonfeed.parse_json_feed(body, url=url, language=language)
+        return jsonfeed.parse_json_feed(body, url=url, content_type=content_type, language=language)
     if sitemap.is_sitemap(body):
-        return sitemap.parse_sitemap(body, url=url)
+        return sitemap.parse_sitemap(body, url=url, content_type=content_type)
     parsed = xml.parse_feed(
         body,
         url=url,

@@ -1,17 +1,17 @@
-"""Bytes of a document → bytes that feedparser reads well, and the charset to declare to feedparser.
+"""Bytes of a feed → bytes in UTF-8 that feedparser reads well, and warnings about what was repaired.
 
-Valid UTF-8 with any non-ASCII character in it *is* UTF-8, whatever is declared: other encodings do not produce it by
-chance. Otherwise the declarations count, the document's before a server's default (RFC 7303, and not RFC 3023, by
-which ``text/xml`` would be US-ASCII). A document that is in its declared encoding but for a few bytes stays in it:
-otherwise feedparser would decode all of it as windows-1252.
+:mod:`ingest.charsets` decodes. This module finds the declarations: the document's counts before a server's default
+(RFC 7303, and not RFC 3023, by which ``text/xml`` would be US-ASCII). It also removes what XML does not allow.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Sequence
 from typing import Final
 
+from ingest.charsets import decode_document, encoding_of, wide_encoding
 from ingest.parse.text_values import text
 
 _ROOT: Final = re.compile(rb"<\?xml\b|<(?:[\w.-]+:)?(?:rss|feed|rdf|channel)\b", re.IGNORECASE)
@@ -25,50 +25,51 @@ _REFERENCE: Final = re.compile(
     rb"&#(?:[xX]([0-9a-fA-F]{1,8})|(0[0-9]{0,7}|[12]?[0-9]|3[01]|5[5-7][0-9]{3}|6553[45]|[0-9]{7,8}));"
 )
 _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r\x1b"))
-_ASCII: Final = bytes(range(128))
-_WIDE_BOMS: Final = (
-    codecs.BOM_UTF16_BE,
-    codecs.BOM_UTF16_LE,
-    codecs.BOM_UTF32_BE,
-    codecs.BOM_UTF32_LE,
+_LANGUAGE: Final = re.compile(
+    rb"""<(?:dc:)?language>\s*([A-Za-z]{2})\b|\s(?:xml:)?lang=["']([A-Za-z]{2})\b""", re.IGNORECASE
 )
+_LANGUAGE_BYTES: Final = 8_192
 _DEFAULT_CHARSETS: Final = frozenset({"iso-8859-1", "latin1", "latin-1", "us-ascii", "ascii"})
 """Charsets that servers send for any text file, whatever it contains."""
-_SUPERSETS: Final = {"gb2312": "gb18030", "gbk": "gb18030", "euc-kr": "cp949", "ks_c_5601-1987": "cp949"}
-"""Supersets in use under the older name (WHATWG Encoding, §4.2)."""
-_LOSS_LIMIT: Final = 20
-"""An encoding is accepted if it decodes all but one in twenty non-ASCII characters."""
+_EBCDIC: Final = b"\x4c\x6f\xa7\x94"
 
 
 def prepare(body: bytes, content_type: str | None) -> tuple[bytes, str | None, list[str]]:
     """The body for feedparser, the charset to declare, and warnings about what was repaired."""
-    if body.startswith(_WIDE_BOMS) or b"\0" in body[:4]:
+    if body.startswith(_EBCDIC):
         return body, None, []
     warnings: list[str] = []
     if content_type and not _XML_TYPE.match(content_type):
         warnings.append(text(f"served as {content_type}")[:100])
+    if wide_encoding(body) is not None:
+        decoded = decode_document(body, labels=())
+        plain = decoded.text.encode("utf-8", "replace")
+        cleaned = _without_preamble(_without_controls(plain, warnings), warnings)
+        return cleaned, "utf-8", [*warnings, *decoded.warnings]
+    is_marked = body.startswith(codecs.BOM_UTF8)
     cleaned = _without_preamble(_without_controls(body, warnings), warnings)
-    own = _DECLARED.match(cleaned)
-    if own and not _is_encoding(own[1].decode()):
-        warnings.append(f"declared as {own[1].decode()}, which is no encoding")
-    declared = _declared_encodings(cleaned, content_type)
-    if cleaned.isascii():
-        return cleaned, declared[0] if declared else None, warnings
-    if _decodes(cleaned, "utf-8"):
-        if declared and declared[0] not in {"utf-8", "utf8", "gb2312"}:
-            warnings.append(f"declared as {declared[0]}, but encoded in UTF-8")
+    labels = () if is_marked else declared_labels(cleaned, content_type)
+    if _is_plain_utf8(cleaned, labels):
         return cleaned, "utf-8", warnings
-    for name in declared:
-        if name not in {"utf-8", "utf8"} and _decodes(cleaned, name):
-            return cleaned, name, warnings
-    recoded = _recode_leniently(cleaned, [*declared, "utf-8"])
-    if recoded is not None:
-        name, recoded_body, lost = recoded
-        warnings.append(f"{lost} characters are not {name}")
-        return recoded_body, "utf-8", warnings
-    if declared:
-        warnings.append(f"declared as {declared[0]}, but encoded otherwise")
-    return cleaned, None, warnings
+    decoded = decode_document(cleaned, labels=labels, language=_language(cleaned))
+    return decoded.text.encode("utf-8", "replace"), "utf-8", [*warnings, *decoded.warnings]
+
+
+def _language(body: bytes) -> str | None:
+    """The language that the document declares near its beginning."""
+    match = _LANGUAGE.search(body, 0, _LANGUAGE_BYTES)
+    return (match[1] or match[2]).decode() if match else None
+
+
+def _is_plain_utf8(body: bytes, labels: Sequence[str]) -> bool:
+    """Whether ``body`` is UTF-8 as declared, so that nothing is to convert and nothing to warn about."""
+    if any(encoding_of(label) != "utf-8" for label in labels):
+        return False
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return b"\x1b" not in body
 
 
 def _without_controls(body: bytes, warnings: list[str]) -> bytes:
@@ -100,42 +101,14 @@ def _valid_reference(reference: re.Match[bytes]) -> bytes:
     return b"" if invalid else reference[0]
 
 
-def _declared_encodings(body: bytes, content_type: str | None) -> list[str]:
-    """The declared encodings that Python supports, the most credible first."""
+def declared_labels(body: bytes, content_type: str | None) -> tuple[str, ...]:
+    """The declared encodings as they are written, the most credible first.
+
+    The server's declaration counts before the document's (RFC 7303), except where it is a server's default.
+    """
     own_match = _DECLARED.match(body)
     own = own_match[1].decode().lower() if own_match else None
     header_match = _CHARSET.search(content_type or "")
     header = header_match[1].lower() if header_match else None
-    names = [own, header] if header in _DEFAULT_CHARSETS else [header, own]
-    return [_SUPERSETS.get(name, name) for name in names if name is not None and _is_encoding(name)]
-
-
-def _is_encoding(name: str) -> bool:
-    """Whether Python has a text encoding of this name."""
-    try:
-        b" ".decode(name, "replace")  # Python decodes empty bytes without looking at the name
-    except (LookupError, ValueError):
-        return False
-    return True
-
-
-def _decodes(body: bytes, name: str) -> bool:
-    try:
-        body.decode(name)
-    except (UnicodeError, LookupError):
-        return False
-    return True
-
-
-def _recode_leniently(body: bytes, names: list[str]) -> tuple[str, bytes, int] | None:
-    """The first encoding that loses few characters, the body in UTF-8, and the number of lost characters."""
-    beyond_ascii = len(body.translate(None, _ASCII))
-    for name in names:
-        try:
-            decoded = body.decode(name, "replace")
-        except (UnicodeError, LookupError):
-            continue
-        lost = decoded.count("\ufffd") - body.count(b"\xef\xbf\xbd")
-        if lost * _LOSS_LIMIT <= beyond_ascii:
-            return name, decoded.encode("utf-8", "replace"), lost
-    return None
+    labels = [own, header] if header in _DEFAULT_CHARSETS else [header, own]
+    return tuple([label for label in labels if label is not None])

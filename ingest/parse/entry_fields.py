@@ -5,27 +5,31 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
-from time import struct_time
 from typing import Any, Final
 
-from ingest.parse import feedparser_adapter
-from ingest.parse.text_values import OLDEST, optional, read_date
+from ingest.parse.alternates import alternate_links, entry_link
+from ingest.parse.dates import read_usual_date
+from ingest.parse.namespaces import FULL_TEXTS
+from ingest.parse.text_values import OLDEST, as_html, optional
 from ingest.types import Entry
 from ingest.urls import MAX_URL_CHARACTERS, absolute
 
 _MARKUP: Final = re.compile(r"</[A-Za-z]\w*\s*>|<(?:br|hr|img|p)\b[^<>]*>|&#?\w{2,8};", re.IGNORECASE)
-_SLASHED_DATE: Final = re.compile(
-    r"\s*(\d{4})/(\d{1,2})/(\d{1,2})(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?\s*"
-)
-_EPOCH: Final = re.compile(r"\s*(\d{9,10})\s*")
 _ADDRESS: Final = re.compile(r"https?:|/", re.IGNORECASE)
 _NAME_WITH_MAILBOX: Final = re.compile(
     r"[^\s@()<>]{1,100}@[^\s@()<>]{1,200}\s{0,9}\(([^()@]{1,500})\)"
     r"|([^()<>@]{1,500}?)\s{0,9}[(<](?:mailto:)?[^\s@()<>]{1,100}@[^\s@()<>]{1,200}[)>]"
     r"|[^\s@()<>]{1,100}@[^\s@()<>]{1,200}"
 )
+
+
+MIN_FULL_CAPTION: Final = 600
+FULL_CAPTION_RATIO: Final = 2
+"""A ``media:description`` this many characters long, and this many times the other texts, is no caption of a picture
+but the entry's text."""
+_KEPT_TEXTS: Final = frozenset({*FULL_TEXTS, "media_caption"})
 
 
 def to_entry(entry: Any, *, url: str) -> Entry:
@@ -40,17 +44,15 @@ def to_entry(entry: Any, *, url: str) -> Entry:
     return Entry(
         guid=optional(get(entry, "id")),
         link=_link(entry),
-        title=_as_html(entry.get("title"), get(entry, "title_detail")),
+        title=_title(entry.get("title"), get(entry, "title_detail")),
         summary=_summary(entry),
-        # Several contents are alternatives of one text.
-        content=_longest([_as_html(content.get("value"), content) for content in contents])
-        if contents
-        else None,
+        content=_content(entry, contents),
         authors=tuple(dict.fromkeys(_authors(authors, author))) if authors or author else (),
         categories=tuple(dict.fromkeys(_categories(tags))) if tags else (),
-        published=_date(published_raw, get(entry, "published_parsed")),
+        published=_date(published_raw),
         published_raw=published_raw,
-        updated=_date(updated_raw, get(entry, "updated_parsed")),
+        updated=_date(updated_raw),
+        updated_raw=updated_raw,
         language=optional(get(entry, "language"))
         or next(filter(None, (optional(detail.get("language")) for detail in _details(entry))), None),
         source_title=optional(get(source, "title")) if source else None,
@@ -61,20 +63,41 @@ def to_entry(entry: Any, *, url: str) -> Entry:
 
 
 def alternate_link(element: Any) -> str | None:
-    """The ``rel=alternate`` link of a feed or entry, whatever its type; also under an undeclared prefix."""
-    for link in (*(dict.get(element, "links") or ()), dict.get(element, "atom_link") or {}):
-        if isinstance(link, Mapping) and link.get("rel") == "alternate":
-            return optional(link.get("href"))
-    return None
+    """The first ``rel=alternate`` link of a feed or entry, whatever its type."""
+    return next(alternate_links(_links(element)), None)
+
+
+def _links(element: Any) -> list[Mapping[str, Any]]:
+    """The links of a feed or entry, also one under an undeclared prefix."""
+    links = dict.get(element, "links") or []
+    undeclared = dict.get(element, "atom_link")
+    return [*links, undeclared] if isinstance(undeclared, Mapping) else links
 
 
 def _summary(entry: Any) -> str | None:
     """The entry's summary; where it has no text at all, the caption of its picture or film (YouTube's feeds)."""
     summary = _as_html(dict.get(entry, "summary"), dict.get(entry, "summary_detail"))
     if summary is None and not dict.get(entry, "content"):
-        caption = optional(dict.get(entry, "media_caption"))
-        return caption if caption is None or _MARKUP.search(caption) else html.escape(caption, quote=False)
+        return _kept_text(entry, "media_caption")
     return summary
+
+
+def _kept_text(entry: Any, name: str) -> str | None:
+    """The text of an element that feedparser keeps without interpreting it, as HTML."""
+    text = optional(dict.get(entry, name))
+    return text if text is None or _MARKUP.search(text) else html.escape(text, quote=False)
+
+
+def _content(entry: Any, contents: Sequence[Any]) -> str | None:
+    """The longest of the entry's contents and full texts: several are alternatives of one text."""
+    values = [_as_html(content.get("value"), content) for content in contents]
+    if not _KEPT_TEXTS.isdisjoint(entry):
+        values += [_kept_text(entry, name) for name in FULL_TEXTS]
+        caption = _kept_text(entry, "media_caption") or ""
+        lengths = [len(value) for value in (*values, optional(dict.get(entry, "summary"))) if value]
+        if lengths and len(caption) >= max(MIN_FULL_CAPTION, FULL_CAPTION_RATIO * max(lengths)):
+            values.append(caption)
+    return _longest(values) if values else None
 
 
 def _longest(values: Sequence[str | None]) -> str | None:
@@ -82,14 +105,21 @@ def _longest(values: Sequence[str | None]) -> str | None:
 
 
 def _link(entry: Any) -> str | None:
-    """The article's address: behind FeedBurner's counter, else the entry's link."""
+    """The article's address: behind FeedBurner's counter, else the best of the entry's links."""
     original = optional(dict.get(entry, "feedburner_origlink"))
     if original is not None and original.lower().startswith(("http://", "https://")):
         return original
     link = optional(dict.get(entry, "link"))
     # feedparser takes a guid for a permalink unless it declares otherwise, even where it is no address.
-    is_a_name = link is not None and dict.get(entry, "guidislink") and not _ADDRESS.match(link)
-    return alternate_link(entry) if link is None or is_a_name else link
+    if link is not None and dict.get(entry, "guidislink") and not _ADDRESS.match(link):
+        link = None
+    languages = (optional(detail.get("language")) for detail in _details(entry))
+    return entry_link(
+        _links(entry),
+        link=link,
+        guid=optional(dict.get(entry, "id")),
+        language=next(filter(None, languages), None),
+    )
 
 
 def _details(entry: Any) -> tuple[Any, ...]:
@@ -152,38 +182,27 @@ def _image(entry: Any) -> str | None:
 
 
 def _as_html(value: object, detail: Any) -> str | None:
-    """``value`` as HTML: text that the feed declares as plain has its ``<`` and ``&`` escaped.
+    """``value`` as HTML: text that the feed declares as plain has its ``<`` and ``&`` escaped, unless it is HTML."""
+    text = optional(value)
+    return as_html(text) if text is not None and _is_plain(value, detail) else text
+
+
+def _title(value: object, detail: Any) -> str | None:
+    """As :func:`_as_html`; tags in a title that is declared as plain are words until the title becomes one line."""
+    text = optional(value)
+    return html.escape(text, quote=False) if text is not None and _is_plain(value, detail) else text
+
+
+def _is_plain(value: object, detail: Any) -> bool:
+    """Return whether the feed declares this value as plain text.
 
     feedparser keeps the value of the first of several elements and the details of the last. ``detail`` counts only
     where its value is this value.
     """
-    text = optional(value)
-    if text is not None and detail and detail.get("type") == "text/plain" and detail.get("value") == value:
-        return html.escape(text, quote=False)
-    return text
+    return bool(detail) and detail.get("type") == "text/plain" and detail.get("value") == value
 
 
-def _date(raw: str | None, parsed: struct_time | datetime | None) -> datetime | None:
-    """feedparser's date, except for the forms that it misreads; None if the date is missing or implausible."""
-    try:
-        if raw is not None and raw[0].isdigit():
-            if not raw.isascii():
-                parsed = feedparser_adapter.parse_local_date(raw)
-            slashed = _SLASHED_DATE.fullmatch(raw)
-            if slashed:  # feedparser#75: read as the first of some month
-                return _plausible(datetime(*(int(part or 0) for part in slashed.groups()), tzinfo=UTC))  # type: ignore[misc,arg-type]
-            epoch = _EPOCH.fullmatch(raw)
-            if epoch:
-                return _plausible(datetime.fromtimestamp(int(epoch[1]), UTC))
-        if parsed is None:  # mostly weekdays and zones in other languages
-            return read_date(raw)
-        if isinstance(parsed, datetime):
-            return _plausible(parsed)
-        leap = timedelta(seconds=max(0, parsed.tm_sec - 59))
-        return _plausible(datetime(*parsed[:5], min(parsed.tm_sec, 59), tzinfo=UTC) + leap)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _plausible(date: datetime) -> datetime | None:
-    return date if date >= OLDEST else None
+def _date(raw: str | None) -> datetime | None:
+    """A date of the usual form; :func:`ingest.parse.dates.complete_dates` reads the others."""
+    date = read_usual_date(raw) if raw is not None else None
+    return date if date is not None and date >= OLDEST else None

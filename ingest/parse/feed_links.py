@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Final
 from urllib.parse import urlsplit
 
+from ingest.charsets import decode_page
 from ingest.errors import Refused
 from ingest.parse.text_values import optional
 from ingest.urls import absolute, feed_url
@@ -27,9 +28,6 @@ MAX_CANDIDATES: Final = 20
 _TAGS: Final = frozenset({"link", "base", "a"})
 CHUNK_BYTES: Final = 64 * 1024
 """Bytes between two checks of the number of tags."""
-_CHARSET: Final = re.compile(
-    rb"""<meta[^<>]{0,100}charset\s*=\s*["']?([A-Za-z0-9._:-]{2,40})""", re.IGNORECASE
-)
 _TYPES: Final = (
     "application/rss+xml",
     "application/atom+xml",
@@ -69,7 +67,7 @@ def discover(body: bytes, *, url: str) -> tuple[Candidate, ...]:
     """
     base_url: str | None = None
     candidates: dict[str, Candidate] = {}
-    for name, attributes in islice(_tags(_utf8(body[:MAX_PAGE])), MAX_TAGS):
+    for name, attributes in islice(_tags(_utf8(body)), MAX_TAGS):
         base = base_url or url
         if name == "base":
             # The first base with an address counts; others have a target window alone.
@@ -89,14 +87,7 @@ def discover(body: bytes, *, url: str) -> tuple[Candidate, ...]:
 
 
 def _utf8(page: bytes) -> bytes:
-    """Convert a page to UTF-8 by its declared charset; an unknown charset counts as UTF-8."""
-    declared = _CHARSET.search(page, 0, 4_096)
-    for name in (declared[1].decode() if declared else "utf-8", "utf-8"):
-        try:
-            return page.decode(name, "replace").encode("utf-8", "replace")
-        except (LookupError, UnicodeError):  # idna and punycode ignore "replace"
-            continue
-    return page
+    return decode_page(page[:MAX_PAGE]).text.encode("utf-8", "replace")
 
 
 def _tags(page: bytes) -> Iterator[tuple[str, dict[str, str]]]:

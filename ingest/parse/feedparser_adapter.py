@@ -1,28 +1,22 @@
 """The parts of feedparser, the reference for a feed's values, that we use. The only module that imports it.
 
-:func:`read` is the whole parser. The rest are its smaller decisions (dates, addresses, HTML detection, authors), so
+:func:`read` is the whole parser. The rest are its smaller decisions (addresses, HTML detection, authors), so
 that :mod:`ingest.parse.fastpath` shares them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from time import struct_time
 from types import SimpleNamespace
 from typing import Any, Final
 
 import feedparser
 from feedparser.api import StrictFeedParser as _Strict
-from feedparser.datetimes import _parse_date
-from feedparser.datetimes.hungarian import _parse_date_hungarian
-from feedparser.datetimes.korean import _parse_date_nate, _parse_date_onblog
+from feedparser.datetimes import _date_handlers
 from feedparser.urls import _urljoin, make_safe_absolute_uri
 
 _strict: Final[Any] = _Strict
 
-read: Final[Callable[..., Any]] = feedparser.parse  # type: ignore[attr-defined]
-parse_date: Final[Callable[[str], struct_time | None]] = _parse_date
 join: Final[Callable[[str, str], str]] = _urljoin
 """Resolve an address against its base; without a base only superfluous slashes are removed."""
 safe_base: Final[Callable[[str, str], str]] = make_safe_absolute_uri
@@ -41,25 +35,19 @@ HANDLED: Final = frozenset(
 """The elements that feedparser interprets; it stores the text of all others."""
 
 
-_LOCAL_DATES: Final[tuple[Callable[[str], struct_time | None], ...]] = (
-    _parse_date_hungarian,
-    _parse_date_nate,
-    _parse_date_onblog,
-)
+def read(source: object, **options: object) -> Any:
+    """feedparser's result for a document, with dates as texts: :mod:`ingest.dates` reads them.
 
-
-def parse_local_date(text: str) -> struct_time | None:
-    """A date that begins with its year and continues in Hungarian or Korean.
-
-    :data:`parse_date` runs the same readers last. Another reader, which accepts any leading year and fills the rest
-    from the current date, would come first.
+    Its own date readers are off meanwhile. They ignore zones that they do not know, and some texts make them raise an
+    error, after which feedparser fails on the whole document. Not thread-safe.
     """
-    for parse in _LOCAL_DATES:
-        with suppress(KeyError, OverflowError, ValueError, AttributeError):
-            date = parse(text)
-            if date is not None:
-                return date
-    return None
+    parse: Callable[..., Any] = feedparser.parse  # type: ignore[attr-defined]
+    readers = list(_date_handlers)
+    _date_handlers.clear()
+    try:
+        return parse(source, **options)
+    finally:
+        _date_handlers.extend(readers)
 
 
 def name_author(context: dict[str, Any]) -> None:

@@ -14,7 +14,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from ingest.parse.text_values import MAX_HUBS, SAMPLE_BYTES, optional, optional_date, read_date, text
+from ingest.charsets import decode_document
+from ingest.parse.dates import complete_dates
+from ingest.parse.text_values import MAX_HUBS, SAMPLE_BYTES, is_html, optional, read_iso_date, text
 from ingest.types import Entry, Failed, FailureKind, ParsedFeed
 from ingest.urls import absolute
 
@@ -25,6 +27,7 @@ _VERSION: Final = re.compile(
     r"(?:https?://)?(?:www\.)?jsonfeed\.org/version/(\d{1,9}(?:\.\d{1,9})?)/?", re.IGNORECASE
 )
 _HUB_TYPES: Final = ("websub", "pubsubhubbub")
+_CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([A-Za-z0-9._:-]{2,40})""", re.IGNORECASE)
 _HTTP: Final = re.compile(r"https?://", re.IGNORECASE)
 _REFERENCE: Final = re.compile(r"&(?:#\d{2,7}|#[xX][0-9a-fA-F]{2,6}|[A-Za-z]{2,8});")
 _DECODER: Final = json.JSONDecoder(
@@ -43,11 +46,13 @@ def is_json(body: bytes) -> bool:
     )
 
 
-def parse_json_feed(body: bytes, *, url: str, language: str | None = None) -> ParsedFeed | Failed:
+def parse_json_feed(
+    body: bytes, *, url: str, content_type: str | None = None, language: str | None = None
+) -> ParsedFeed | Failed:
     """Parse the JSON Feed at ``url``; returns a value for every input, and raises ``MemoryError`` alone."""
     warnings: list[str] = []
     try:
-        feed = _decoded(body, warnings)
+        feed = _decoded(body, content_type, warnings)
     except (ValueError, RecursionError) as error:
         return _failed(FailureKind.UNPARSABLE, f"JSON that cannot be read: {error}", body)
     if not isinstance(feed, dict):
@@ -68,11 +73,14 @@ def parse_json_feed(body: bytes, *, url: str, language: str | None = None) -> Pa
     if feed.get("expired") is True:
         warnings.append("the feed declares that it has ended (expired)")
     authors = tuple(_authors(feed))
+    feed_language = optional(feed.get("language")) or optional((language or "").split(",")[0])
+    drafts = [_entry(item, url=url, authors=authors) for item in entries]
+    completed = complete_dates(drafts, url=url, languages=(feed_language,), warnings=warnings)
     return ParsedFeed(
         title=_plain(feed.get("title")),
         link=_address(feed.get("home_page_url"), url),
-        language=optional(feed.get("language")) or optional((language or "").split(",")[0]),
-        entries=tuple([_entry(item, url=url, authors=authors) for item in entries]),
+        language=feed_language,
+        entries=tuple(completed),
         warnings=tuple(warnings),
         version=f"json{version_match[1].replace('.', '')}" if version_match else "json",
         hubs=tuple(dict.fromkeys(_hubs(feed, url)))[:MAX_HUBS],
@@ -84,19 +92,17 @@ def _failed(kind: FailureKind, detail: str, body: bytes) -> Failed:
     return Failed(kind=kind, detail=text(detail)[:300], sample=body[:SAMPLE_BYTES])
 
 
-def _decoded(body: bytes, warnings: list[str]) -> Any:
+def _decoded(body: bytes, content_type: str | None, warnings: list[str]) -> Any:
     """
     Raises:
         ValueError: not JSON.
         RecursionError: nested too deeply; Python stops at about a thousand levels.
     """
-    encoding = json.detect_encoding(body)
-    try:
-        written = body.decode(encoding)
-    except UnicodeDecodeError:
-        written = body.decode(encoding, "replace")
-        warnings.append(f"some bytes are not {encoding}")
-    written = written.strip(" \t\r\n\0\ufeff")
+    # JSON is UTF-8 (RFC 8259): a declared charset counts only for bytes that are not.
+    charset = _CHARSET.search(content_type or "")
+    decoded = decode_document(body, labels=["utf-8"] if charset is None else [charset[1]])
+    warnings.extend(decoded.warnings)
+    written = decoded.text.strip(" \t\r\n\0\ufeff")
     value, end = _DECODER.raw_decode(written)
     if written[end:].strip():
         warnings.append("there was text behind the document")
@@ -117,6 +123,7 @@ def _entry(item: Mapping[str, Any], *, url: str, authors: tuple[str, ...]) -> En
     guid = optional(item.get("id"))
     link = optional(item.get("url")) or (guid if guid is not None and _HTTP.match(guid) else None)
     published_raw = optional(item.get("date_published"))
+    updated_raw = optional(item.get("date_modified"))
     return Entry(
         guid=guid,
         link=link or optional(item.get("external_url")),
@@ -125,9 +132,10 @@ def _entry(item: Mapping[str, Any], *, url: str, authors: tuple[str, ...]) -> En
         content=optional(item.get("content_html")) or _plain(item.get("content_text")),
         authors=tuple(dict.fromkeys(_authors(item))) or authors,
         categories=tuple(dict.fromkeys(_names(item.get("tags")))),
-        published=read_date(published_raw),
+        published=read_iso_date(published_raw),
         published_raw=published_raw,
-        updated=optional_date(item.get("date_modified")),
+        updated=read_iso_date(updated_raw),
+        updated_raw=updated_raw,
         language=optional(item.get("language")),
         image=_image(item, url),
     )
@@ -136,9 +144,11 @@ def _entry(item: Mapping[str, Any], *, url: str, authors: tuple[str, ...]) -> En
 def _plain(value: object) -> str | None:
     """Plain text as HTML. Character references in it are kept: no feed means to show ``&#8211;``."""
     plain = optional(value)
-    if plain is not None and _REFERENCE.search(plain):
+    if plain is None or is_html(plain):
+        return plain
+    if _REFERENCE.search(plain):
         return plain.replace("<", "&lt;").replace(">", "&gt;")
-    return None if plain is None else html.escape(plain, quote=False)
+    return html.escape(plain, quote=False)
 
 
 def _address(value: object, url: str) -> str | None:

@@ -12,6 +12,17 @@ from typing import Final
 from ingest.parse.feedparser_adapter import NAMESPACES
 
 XML: Final = "http://www.w3.org/XML/1998/namespace"
+FULL_TEXTS: Final = (
+    "yandex_full-text",
+    "turbo_content",
+    "rambler_fulltext",
+    "rambler_full-text",
+    "mailru_full-text",
+    "full-text",
+    "full_text",
+    "fulltext",
+)
+"""Elements with an entry's whole text, by feedparser's names: feedparser keeps their text without interpreting them."""
 _PREFIXES: Final = frozenset(NAMESPACES.values()) - {""}
 # One namespace with many addresses (UserLand's RSS 0.9x).
 _USERLAND: Final = "backend.userland.com/rss"

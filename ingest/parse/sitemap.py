@@ -12,14 +12,17 @@ nesting of elements counts.
 
 from __future__ import annotations
 
-import codecs
 import html
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 from xml.parsers import expat
 
-from ingest.parse.text_values import SAMPLE_BYTES, optional, optional_date, read_date, text
+from ingest.charsets import decode_document
+from ingest.dates import read_date
+from ingest.parse.dates import complete_dates
+from ingest.parse.text_values import OLDEST, SAMPLE_BYTES, optional, read_iso_date, text
 from ingest.types import Entry, Failed, FailureKind, ParsedFeed, SitemapLink
 from ingest.urls import absolute
 
@@ -39,7 +42,8 @@ _ANY_ROOT: Final = re.compile(
 _DECLARED: Final = re.compile(
     rb"""<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([A-Za-z0-9._:-]{2,40})["'][^>]{0,100}>"""
 )
-_WIDE: Final = (codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)
+_CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([A-Za-z0-9._:-]{2,40})""", re.IGNORECASE)
+_HEAD_BYTES: Final = 8_192
 _BARE_AMPERSAND: Final = re.compile(rb"&(?!(?:#\d{1,8}|#[xX][0-9a-fA-F]{1,8}|amp|lt|gt|quot|apos);)")
 _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r"))
 
@@ -73,11 +77,11 @@ def is_sitemap(body: bytes) -> bool:
     return root is not None and root[1] in (b"urlset", b"sitemapindex")
 
 
-def parse_sitemap(body: bytes, *, url: str) -> ParsedFeed | Failed:
+def parse_sitemap(body: bytes, *, url: str, content_type: str | None = None) -> ParsedFeed | Failed:
     """Parse the sitemap at ``url``; returns a value for every input, and raises ``MemoryError`` alone."""
     warnings: list[str] = []
     reader = _Reader(url)
-    prepared = _prepare(body, warnings)
+    prepared = _prepare(body, content_type, warnings)
     try:
         error = reader.read(prepared)
         if error is not None and _BARE_AMPERSAND.search(prepared):
@@ -96,41 +100,33 @@ def parse_sitemap(body: bytes, *, url: str) -> ParsedFeed | Failed:
         return Failed(kind=FailureKind.NOT_A_FEED, detail=detail, sample=body[:SAMPLE_BYTES])
     if reader.pages:
         warnings.append(f"{reader.pages} addresses without news:news were left out")
+    entries = complete_dates(reader.entries, url=url, languages=(), warnings=warnings)
     publications = {entry.source_title for entry in reader.entries}
     return ParsedFeed(
         title=publications.pop() if len(publications) == 1 else None,
         link=None,
         language=None,
-        entries=tuple(reader.entries),
+        entries=tuple(entries),
         warnings=tuple(warnings),
         version="sitemapindex" if reader.is_index else "sitemap",
         children=tuple({child.url: child for child in reader.children}.values()),
     )
 
 
-def _prepare(body: bytes, warnings: list[str]) -> bytes:
-    """The document from its root on, for expat: in UTF-8 without a declaration, or unchanged in UTF-16."""
-    if body.startswith(_WIDE):
-        return body
-    root = _ROOT.search(body)
+def _prepare(body: bytes, content_type: str | None, warnings: list[str]) -> bytes:
+    """The document from its root on, for expat: in UTF-8 without a declaration."""
+    head = body[:_HEAD_BYTES].replace(b"\0", b"")
+    own, header = _DECLARED.search(head), _CHARSET.search(content_type or "")
+    labels = [match for match in (header and header[1], own and own[1].decode()) if match]
+    decoded = decode_document(body, labels=labels)
+    warnings.extend(decoded.warnings)
+    document = decoded.text.encode("utf-8", "replace").translate(None, _CONTROLS)
+    root = _ROOT.search(document)
     start = root.start() if root is not None else 0
-    declared = _DECLARED.search(body, 0, start)
-    doctype = body.find(b"<!DOCTYPE", 0, start)
+    doctype = document.find(b"<!DOCTYPE", 0, start)
     if doctype >= 0:  # kept, so that its entities are refused
         start = doctype
-    document = body[start:].translate(None, _CONTROLS)
-    try:
-        document.decode("utf-8")
-    except UnicodeDecodeError:
-        name = declared[1].decode().lower() if declared else "utf-8"
-        try:
-            decoded = document.decode(name, "replace")
-        except LookupError:
-            name, decoded = "utf-8", document.decode("utf-8", "replace")
-        if "\ufffd" in decoded:
-            warnings.append(f"some bytes are not {name}")
-        return decoded.encode("utf-8", "replace")
-    return document
+    return document[start:]
 
 
 class _Reader:
@@ -206,7 +202,7 @@ class _Reader:
         if address is None:
             return
         if element == "sitemap" and self.is_index:
-            self.children.append(SitemapLink(url=address, updated=read_date(self._values.get("lastmod"))))
+            self.children.append(SitemapLink(url=address, updated=_modified(self._values.get("lastmod"))))
         elif element == "url" and self._news:
             self.entries.append(self._entry(address))
         elif element == "url":
@@ -218,7 +214,7 @@ class _Reader:
 
     def _entry(self, address: str) -> Entry:
         values = self._values
-        published_raw = optional(values.get("published"))
+        published_raw, updated_raw = optional(values.get("published")), optional(values.get("lastmod"))
         keywords = [
             optional(keyword) for keyword in (values.get("keywords") or "").split(",", MAX_CATEGORIES)
         ]
@@ -230,13 +226,19 @@ class _Reader:
             summary=None,
             content=None,
             categories=tuple(dict.fromkeys([name for name in keywords[:MAX_CATEGORIES] if name is not None])),
-            published=read_date(published_raw),
+            published=read_iso_date(published_raw),
             published_raw=published_raw,
-            updated=optional_date(values.get("lastmod")),
+            updated=read_iso_date(updated_raw),
+            updated_raw=updated_raw,
             language=optional(values.get("language")),
             source_title=_plain(values.get("publication")),
             image=absolute(image, base=self._url) if image else None,
         )
+
+
+def _modified(raw: str | None) -> datetime | None:
+    date = read_iso_date(raw) or (read_date(raw.strip()) if raw else None)
+    return date if date is not None and date >= OLDEST else None
 
 
 def _plain(value: str | None) -> str | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 SAMPLE_BYTES: Final = 2_048
@@ -13,6 +13,8 @@ MAX_HUBS: Final = 8
 """Hubs of one feed. Feeds with several have two or three, the best first."""
 OLDEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 """No news feed is older: earlier dates come from clocks that were never set (docs/polling.md, case 72)."""
+NEWEST: Final = datetime(2070, 1, 1, tzinfo=UTC)
+"""Later years are of other calendars: Thailand's 2569 is 2026."""
 LONGEST_DATE: Final = 100
 """Longest text that is read as a date, in characters."""
 
@@ -22,8 +24,14 @@ _UNWANTED: Final = re.compile(
 _UNWANTED_BYTES: Final = re.compile(rb"\xc2[\x80-\x84\x86-\x9f]|\xef\xb7[\x90-\xaf]|\xef\xbf[\xbe\xbf]")
 """The non-ASCII characters of ``_UNWANTED``, in UTF-8."""
 _CONTROLS_AND_DELETE: Final = bytes({*range(32), 0x7F} - set(b"\t\n\r"))
-_SLASHED: Final = re.compile(r"(\d{4})/(\d{1,2})/(\d{1,2})(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
-_EPOCH: Final = re.compile(r"(\d{9,10})(\d{3})?(?:\.\d{1,9})?")
+_BLOCKS: Final = "address|article|blockquote|center|div|dl|figure|h[1-6]|ol|p|pre|section|table|ul"
+_INLINE: Final = "a|abbr|b|cite|em|font|i|small|span|strong|sub|sup|u"
+_FIRST_TAG: Final = re.compile(rf"\s*<({_BLOCKS}|{_INLINE})(?:\s[^<>]*)?>", re.IGNORECASE)
+_STRUCTURE: Final = re.compile(rf"</(?:{_BLOCKS})\s*>|<(?:br|hr)\s*/?>|<img\s[^<>]*\bsrc=", re.IGNORECASE)
+_CODE: Final = re.compile(r"\n(?:    |\t)\s*<|<(?:html|head|body|script|\?php)\b", re.IGNORECASE)
+"""Indented tags and whole documents: samples of code, which readers are to see."""
+MIN_STRUCTURE: Final = 2
+"""Line breaks and ends of paragraphs that make HTML of a text in its middle: prose about HTML has fewer."""
 _LEAP: Final = re.compile(r"(?<=:\d\d):60(?!\d)")
 _LONG_FRACTION: Final = re.compile(r"(?<=[.,]\d{6})\d+")
 
@@ -53,38 +61,36 @@ def text(value: str) -> str:
     return _UNWANTED.sub("", value)
 
 
-def optional_date(value: object) -> datetime | None:
-    """As :func:`read_date`, of a value of any type."""
-    return read_date(optional(value))
+def is_html(plain: str) -> bool:
+    """Return whether a text that is declared as plain is HTML: its first tag is closed, or tags structure the text.
 
-
-def read_date(raw: str | None) -> datetime | None:
-    """A date in UTC; None where it is missing, unreadable or implausible. A date without a zone is taken for UTC.
-
-    Accepted: RFC 3339, ISO 8601, RFC 2822, dates with slashes, and seconds or milliseconds since 1970.
+    Formulas (``a < b``), prose about a tag and samples of code are no HTML.
     """
+    if "<" not in plain or _CODE.search(plain):
+        return False
+    if plain.lstrip().startswith("<![CDATA["):
+        return True
+    first = _FIRST_TAG.match(plain)
+    if first is not None and f"</{first[1].lower()}" in plain[first.end() :].lower():
+        return True
+    return sum(1 for _ in _STRUCTURE.finditer(plain)) >= MIN_STRUCTURE
+
+
+def as_html(plain: str) -> str:
+    """Return a text that is declared as plain as HTML: with its ``<`` and ``&`` escaped, unless it is HTML."""
+    return plain if is_html(plain) else html.escape(plain, quote=False)
+
+
+def read_iso_date(raw: str | None) -> datetime | None:
+    """A date of ISO 8601 in UTC; None where it is missing, of another form or implausible. Without a zone it is UTC."""
     date_text = (raw or "").strip()
     if not date_text or len(date_text) > LONGEST_DATE:
         return None
-    try:
-        date = _read(date_text)
-    except (ValueError, OverflowError, TypeError, IndexError):
-        return None
-    return date if date >= OLDEST else None
-
-
-def _read(date_text: str) -> datetime:
-    epoch = _EPOCH.fullmatch(date_text)
-    if epoch and (epoch[2] is None or len(epoch[1]) == 10):
-        return datetime.fromtimestamp(int(epoch[1]), UTC)
-    slashed = _SLASHED.fullmatch(date_text)
-    if slashed:
-        return datetime(*(int(part or 0) for part in slashed.groups()), tzinfo=UTC)  # type: ignore[misc,arg-type]
     leap = _LEAP.search(date_text) is not None
-    shorter = _LONG_FRACTION.sub("", _LEAP.sub(":59", date_text))
     try:
-        date = datetime.fromisoformat(shorter)
-    except ValueError:
-        date = parsedate_to_datetime(shorter)
-    date = date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
-    return date + timedelta(seconds=leap)
+        date = datetime.fromisoformat(_LONG_FRACTION.sub("", _LEAP.sub(":59", date_text)))
+        date = date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+        date += timedelta(seconds=leap)
+    except (ValueError, OverflowError):
+        return None
+    return date if OLDEST <= date < NEWEST else None

@@ -22,6 +22,7 @@ from typing import Any, Final
 from ingest.parse import fastpath, feedparser_adapter
 from ingest.parse.bounds import refusal
 from ingest.parse.cache import EntryCache
+from ingest.parse.dates import complete_dates
 from ingest.parse.encodings import prepare
 from ingest.parse.entry_fields import alternate_link, to_entry
 from ingest.parse.text_values import MAX_HUBS, SAMPLE_BYTES, optional, text
@@ -177,11 +178,13 @@ def _parsed_feed(
     language: str | None,
     warnings: list[str],
 ) -> ParsedFeed:
+    feed_language = optional(dict.get(feed, "language")) or _first_language(language)
+    completed = complete_dates(entries, url=url, languages=(feed_language,), warnings=warnings)
     return ParsedFeed(
         title=optional(feed.get("title")),
         link=optional(feed.get("link")) or alternate_link(feed),
-        language=optional(dict.get(feed, "language")) or _first_language(language),
-        entries=tuple(entries),
+        language=feed_language,
+        entries=tuple(completed),
         warnings=tuple(warnings),
         version=version,
         hints=_hints(feed, body),

@@ -21,7 +21,7 @@ kills it with the thread that started it, and an idle worker exits when its sock
 
 from __future__ import annotations
 
-from ingest.document import Document, PageBody, ParsedDocument, RejectedEntry
+from ingest.document import Document, PageBody, ParsedDocument, RejectedEntry, SeenLookup
 from ingest.parse_pool.pool import Lookup, ParserPool, nothing_seen
 from ingest.parse_pool.worker import ENTRY_CACHE_BYTES
 
@@ -33,5 +33,6 @@ __all__ = [
     "ParsedDocument",
     "ParserPool",
     "RejectedEntry",
+    "SeenLookup",
     "nothing_seen",
 ]

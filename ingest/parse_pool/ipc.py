@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final, TypeAlias
-from uuid import UUID
 
 import msgspec
 
-from ingest.document import Document, PageBody, ParsedDocument
+from ingest.document import Document, PageBody, ParsedDocument, SeenLookup
 from ingest.types import Failed, Message, Seen
 
 LENGTH_BYTES: Final = 8
@@ -37,10 +36,9 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
 
 class SeenQuery(msgspec.Struct, frozen=True, tag=True):
-    """A document needs rows of its feed's seen-set: by key, or by article."""
+    """A document needs rows of its feed's seen-set."""
 
-    keys: tuple[bytes, ...]
-    article_ids: tuple[UUID, ...]
+    lookup: SeenLookup
 
 
 class DocumentRead(msgspec.Struct, frozen=True, tag=True):

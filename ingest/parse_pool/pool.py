@@ -8,13 +8,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from types import TracebackType
 from typing import Final, Self
-from uuid import UUID
 
-from ingest.document import Document, PageBody, ParsedDocument
+from ingest.document import Document, PageBody, ParsedDocument, SeenLookup
 from ingest.errors import Unavailable
 from ingest.parse_pool.idle import IdleWorkers
 from ingest.parse_pool.ipc import (
@@ -40,13 +39,11 @@ DOCUMENTS_PER_WORKER: Final = 20_000
 """A worker is replaced after so many documents, so that a slow leak stays small."""
 SAMPLE_BYTES: Final = 1000
 
-Lookup = Callable[[int, Sequence[bytes], Sequence[UUID]], Awaitable[Mapping[bytes, Seen]]]
-"""Finds rows of a feed's seen-set by their keys or articles."""
+Lookup = Callable[[int, SeenLookup], Awaitable[Mapping[bytes, Seen]]]
+"""Finds the rows of a feed's seen-set that a document needs."""
 
 
-async def nothing_seen(
-    _feed_id: int, _keys: Sequence[bytes], _articles: Sequence[UUID]
-) -> Mapping[bytes, Seen]:
+async def nothing_seen(_feed_id: int, _lookup: SeenLookup) -> Mapping[bytes, Seen]:
     """The look-up for which every entry is new."""
     return {}
 
@@ -198,7 +195,7 @@ class ParserPool:
         reply = await self._request(worker, request, document, seconds=seconds)
         if isinstance(reply, SeenQuery) and isinstance(document, Document):
             left = self._deadline - (time.monotonic() - begun)
-            rows = await self._lookup(document.feed_id, reply.keys, reply.article_ids)
+            rows = await self._lookup(document.feed_id, reply.lookup)
             reply = await self._request(worker, SeenRows(tuple(rows.values())), document, seconds=left)
         return reply
 

@@ -133,7 +133,7 @@ def _load_parsers(cache_bytes: int) -> _ReadDocument:
             return Rejected(prepared)
         rows = SeenRows(())
         if prepared.needs_lookup:
-            rows = channel.look_up(SeenQuery(prepared.keys, prepared.article_ids))
+            rows = channel.look_up(SeenQuery(prepared.lookup))
         return DocumentRead(finish(prepared, {row.key: row for row in rows.rows}))
 
     return read_document

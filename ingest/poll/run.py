@@ -254,6 +254,7 @@ class PollRun:
             await self._finished.has_capacity.wait()
             body = await self._fetched.get()
             lease, fetched = body.lease, body.fetched
+            identity = lease.memory.entry_identity
             parsed = await self._parsers.parse(
                 Document(
                     feed_id=lease.feed_id,
@@ -264,6 +265,8 @@ class PollRun:
                     content_type=fetched.content_type,
                     language=fetched.headers.get("content-language"),
                     body=fetched.body,
+                    identity=lease.identity,
+                    rotates=identity is not None and identity.rotates,
                     first=lease.first,
                 )
             )

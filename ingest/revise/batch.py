@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from ingest.revise.changes import Classify, apply_change, decide_change
@@ -33,6 +33,8 @@ class StoredBatch:
     articles: Mapping[UUID, StoredArticle]
     stories: frozenset[UUID]
     """The stories of the batch that have an article."""
+    rehashed: Mapping[tuple[UUID, bytes], Sequence[bytes]] = field(default_factory=dict)
+    """Content hashes that other rules give a version of the batch, by article and the hash of its record."""
 
 
 def decide_batch(
@@ -44,7 +46,7 @@ def decide_batch(
     for decoded in batch:
         if decoded.sighting in sightings:
             continue
-        article = decoded.article
+        article = _as_stored(decoded.article, articles.get(decoded.article.id), stored.rehashed)
         change = decide_change(
             decoded.record,
             article,
@@ -58,6 +60,20 @@ def decide_batch(
         stories.add(decoded.story)
         articles[article.id] = apply_change(change, articles.get(article.id))
     return changes
+
+
+def _as_stored(
+    article: Article,
+    stored: StoredArticle | None,
+    rehashed: Mapping[tuple[UUID, bytes], Sequence[bytes]],
+) -> Article:
+    """Return the article with the content hash under which other rules stored the same version, if they did."""
+    if stored is None or article.content_hash in stored.revisions:
+        return article
+    hashes = rehashed.get((article.id, article.content_hash), ())
+    return next(
+        (replace(article, content_hash=hashed) for hashed in hashes if hashed in stored.revisions), article
+    )
 
 
 def articles_to_classify(

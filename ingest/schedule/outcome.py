@@ -46,6 +46,8 @@ from ingest.types import (
 )
 
 NOT_MODIFIED_STATUS: Final = 304
+MAX_REMARK: Final = 300
+"""Characters of the remark about a document that its poll keeps."""
 
 
 def decide_outcome(
@@ -129,6 +131,7 @@ def _after_no_change(
                 succeeded_at=now,
             ),
             user_agent_trial=trial,
+            entry_identity=memory.entry_identity,
         ),
         status=NOT_MODIFIED_STATUS if isinstance(result, NotModified) else result.status,
         detail=_with_violation(ignored_redirect(lease, result.moved_to, move), result),
@@ -238,6 +241,7 @@ def _memory_after_document(
             succeeded_at=now,
         ),
         user_agent_trial=trial,
+        entry_identity=document.entry_identity or lease.memory.entry_identity,
     )
     return memory, next_poll_at, reason
 
@@ -282,6 +286,7 @@ def _after_failure(
                 succeeded_at=memory.health.succeeded_at,
             ),
             user_agent_trial=trial,
+            entry_identity=memory.entry_identity,
         ),
         status=failed.status,
         failure=failed.kind,
@@ -318,7 +323,8 @@ def _remark(
         return states.TRUNCATED
     if children is not None:
         return f"sitemap index of {len(document.children or ())} sitemaps, {len(children)} of them polled"
-    return states.missed_reason(missed) if missed else None
+    remarks = (*((states.missed_reason(missed),) if missed else ()), *document.warnings)
+    return "; ".join([remark for remark in remarks if remark])[:MAX_REMARK] or None
 
 
 def _with_violation(remark: str | None, result: Fetched | NotModified) -> str | None:

@@ -121,7 +121,9 @@ STORED_TIMES: Final[Mapping[str, Mapping[str, StoredTime]]] = {
     "revisions": {"seen_at": _HISTORY, "updated_at": _HISTORY},
     "sightings": {"seen_at": _HISTORY},
     "topics": {"changed_at": _HISTORY},
-    "matches": {"matched_at": _HISTORY},
+    "search_segments": {"sort_from": _HISTORY, "sort_until": _HISTORY},
+    "article_search": {"sort_at": _HISTORY},
+    "matches": {"matched_at": _HISTORY, "sort_at": _HISTORY},
     "log_records": {"appended_at": _HISTORY},
     "quarantine": {"quarantined_at": _HISTORY, "replayed_at": _HISTORY},
 }

@@ -23,9 +23,6 @@ from ingest.search.lexemes import FIELDS
 from ingest.search.nodes import AllOf, AnyOf, Node, Phrase, Step, Without
 from ingest.search.stems import article_lexeme
 
-MAX_HITS: Final = 500
-"""Hits of one phrase in a text: enough to choose a snippet, and a bound on its cost."""
-
 _CHUNK: Final = re.compile(r"\S+")
 _REMEMBERED_CHUNKS: Final = 4_096
 
@@ -101,7 +98,6 @@ class Matcher:
         prefix = field_prefix(phrase)
         first = self._step_positions(phrase.steps[0], prefix, alone=len(phrase.steps) == 1)
         later = [set(self._step_positions(step, prefix)) for step in phrase.steps[1:]]
-        matched = 0
         for position in first:
             last = position
             for step, positions in zip(phrase.steps[1:], later, strict=True):
@@ -110,9 +106,6 @@ class Matcher:
                     break
             else:
                 yield self._span(position, last, phrase, prefix)
-                matched += 1
-                if matched == MAX_HITS:
-                    return
 
     def _step_positions(self, step: Step, prefix: str, *, alone: bool = False) -> list[int]:
         positions: set[int] = set()

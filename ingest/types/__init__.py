@@ -17,11 +17,13 @@ Times are aware UTC, durations are ``timedelta``. A type holds either remote dat
 :class:`ParsedFeed`) or our own decisions (:class:`Article`, :class:`PollOutcome`), never both.
 """
 
-from ingest.types.article import Article, Attribution, PageSource
+from ingest.types.article import Article, Attribution, Credit, CreditRole, PageSource, RemovedLine
 from ingest.types.feed import Alert, AlertKind, ClockAlert, Feed
 from ingest.types.fetch import Failed, FailureKind, Fetched, FetchResult, NotModified, PostResponse, WebPage
 from ingest.types.log import Event, EventKind, Message, Record
 from ingest.types.memory import (
+    EntryIdentity,
+    Evidence,
     FeedMemory,
     FeedState,
     Health,
@@ -39,7 +41,7 @@ from ingest.types.memory import (
 from ingest.types.parsed import DocumentSummary, Entry, FeedHints, ParsedFeed, Seen, SitemapLink
 from ingest.types.poll import ChildSitemap, Lease, Pause, PollOutcome, PollResult
 from ingest.types.request import DEFAULT_REQUEST, MaskedOptions, RequestOptions, TlsException
-from ingest.types.store import MAX_CLOCK_SKEW, ArticleChange, Effect, StoredArticle
+from ingest.types.store import MAX_CLOCK_SKEW, ArticleChange, Effect, StoredArticle, StoredText
 from ingest.types.topic import Match, Topic
 
 __all__ = [
@@ -52,11 +54,15 @@ __all__ = [
     "Attribution",
     "ChildSitemap",
     "ClockAlert",
+    "Credit",
+    "CreditRole",
     "DocumentSummary",
     "Effect",
     "Entry",
+    "EntryIdentity",
     "Event",
     "EventKind",
+    "Evidence",
     "Failed",
     "FailureKind",
     "Feed",
@@ -83,12 +89,14 @@ __all__ = [
     "PublishGaps",
     "PublishRate",
     "Record",
+    "RemovedLine",
     "RequestOptions",
     "Seen",
     "Site",
     "SiteIdentity",
     "SitemapLink",
     "StoredArticle",
+    "StoredText",
     "TlsException",
     "Topic",
     "UserAgentState",

@@ -4,18 +4,53 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
+
+
+class CreditRole(StrEnum):
+    """The part that an agency has in a text."""
+
+    WIRE = "wire"
+    """The text is the agency's: a dateline or a credit line names it."""
+    CITED = "cited"
+    """The text reports what the agency reported."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credit:
+    """A news agency that a text credits."""
+
+    agency: str
+    role: CreditRole
+    evidence: str
+    """The dateline, line or sentence that names the agency."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribution:
-    """The origin that a reposted text declares."""
+    """The origin that a reposted text declares, and the news agencies that it credits."""
 
     author: str | None
     publisher: str | None
     url: str | None
     evidence: str
-    """The sentence that declares the origin."""
+    """The sentence that declares the origin, or else the first credit's evidence."""
+    credits: tuple[Credit, ...] = ()
+
+    @property
+    def agency(self) -> str | None:
+        """The agency whose text it is, or else the first that the text cites."""
+        return self.credits[0].agency if self.credits else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovedLine:
+    """Boilerplate that is no part of ``text``: a line, or a part of one."""
+
+    rule: str
+    """The name of the rule that removed it."""
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +100,10 @@ class Article:
     updated_at: datetime | None
     link: str | None = None
     """The entry's own link where it differs from ``url``. Pages are fetched from it."""
+    removed: tuple[RemovedLine, ...] = ()
+    """The boilerplate that was removed from the text. It does not count for ``content_hash``."""
+    parser_version: int = 0
+    """The :data:`ingest.identity.PARSER_VERSION` of the rules that made title, text, authors and hash; 0: before 3."""
     page: PageSource | None = None
     """The page that text and HTML were extracted from; all else is the feed's in ``poll_id``. None: all is the
     feed's."""

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from ingest.types.memory import FeedState, PollHints, PublishGaps, PublishRate, UserAgentTrial
+from ingest.types.memory import (
+    EntryIdentity,
+    Evidence,
+    FeedState,
+    PollHints,
+    PublishGaps,
+    PublishRate,
+    UserAgentTrial,
+)
 from ingest.types.request import MaskedOptions
 
 
@@ -48,6 +56,10 @@ class Feed:
     """The pages of its articles are fetched too."""
     tags: tuple[str, ...] = ()
     """Names by which an operator groups feeds, sorted (:mod:`ingest.feed_tags`)."""
+    identity: Evidence | None = None
+    """The evidence by which an operator has its entries identified; None: chosen for each document."""
+    entry_identity: EntryIdentity | None = None
+    """The evidence that identified the entries of its last document."""
     polling_since: datetime | None = None
     """Start of a poll that has not ended. After ``next_poll_at`` another poller takes the feed."""
 

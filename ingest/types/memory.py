@@ -123,6 +123,26 @@ class Health:
     """The last poll that showed the feed's content or that nothing changed."""
 
 
+class Evidence(StrEnum):
+    """The part of an entry by which it is recognised in the next document."""
+
+    GUID = "guid"
+    LINK = "link"
+    TITLE_DATE = "title-date"
+    TEXT = "text"  # title, date and text, where several entries share title and date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryIdentity:
+    """The evidence that identified the entries of a feed's last document."""
+
+    evidence: Evidence
+    """The evidence that identified most entries."""
+    reason: str
+    rotates: bool = False
+    """Guids or links changed from one document to the next, while titles and dates stayed."""
+
+
 class UserAgentState(StrEnum):
     """The result of offering the configured user agent to a feed without a user agent of its own."""
 
@@ -155,3 +175,5 @@ class FeedMemory:
     health: Health = Health()
     user_agent_trial: UserAgentTrial | None = None
     """None: the feed accepts the configured user agent as far as is known."""
+    entry_identity: EntryIdentity | None = None
+    """None: no document was read yet."""

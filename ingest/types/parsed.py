@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from ingest.types.memory import PollHints, SiteIdentity
+from ingest.types.memory import EntryIdentity, PollHints, SiteIdentity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,7 @@ class Entry:
     published: datetime | None = None
     published_raw: str | None = None
     updated: datetime | None = None
+    updated_raw: str | None = None
     language: str | None = None
     source_title: str | None = None
     """``<source>`` of RSS or ``atom:source``: the feed that this entry was taken from."""
@@ -102,6 +103,8 @@ class DocumentSummary:
     """Publication dates that the entries declare."""
     poll_hints: PollHints = PollHints()
     site_identity: SiteIdentity | None = None
+    entry_identity: EntryIdentity | None = None
+    """None: the document has no entries."""
     children: tuple[SitemapLink, ...] | None = None
     """The sitemaps of a sitemap index; None: the document is not an index."""
     new_entry_keys: tuple[bytes, ...] = ()
@@ -110,3 +113,5 @@ class DocumentSummary:
     """Hubs that the document declares."""
     self_url: str | None = None
     """The document's declared own address."""
+    warnings: tuple[str, ...] = ()
+    """The parser's warnings: what was repaired, and which dates are unknown."""

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from ingest.types.feed import Alert
 from ingest.types.fetch import FailureKind
-from ingest.types.memory import FeedMemory
+from ingest.types.memory import Evidence, FeedMemory
 from ingest.types.parsed import Seen
 from ingest.types.request import DEFAULT_REQUEST, RequestOptions
 
@@ -26,6 +26,8 @@ class Lease:
     first: bool = False
     """No poll of this feed was ever recorded, so its seen-set is empty."""
     request_options: RequestOptions = DEFAULT_REQUEST
+    identity: Evidence | None = None
+    """The evidence by which an operator has the feed's entries identified; None: chosen for each document."""
     config_version: int = 0
     """The number of changes that operators had made to the feed before the lease."""
 

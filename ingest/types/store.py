@@ -29,6 +29,19 @@ MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredText:
+    """A stored version of an article: its content hash, and the texts that the hash was made of."""
+
+    content_hash: bytes
+    parser_version: int
+    title: str
+    summary: str
+    text: str
+    html: str
+    authors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredArticle:
     """A stored article before a record is applied."""
 

@@ -13,7 +13,7 @@ _REPOST: Final = """
     SELECT r.title, a.url, r.authors, r.publisher, r.attribution ->> 'evidence', m.explanation,
            ARRAY(SELECT o.url FROM articles o WHERE o.story_id = a.story_id AND o.id <> a.id ORDER BY o.sort_at)
     FROM matches m JOIN articles a ON a.id = m.article_id JOIN revisions r ON r.article_id = a.id AND r.current
-    WHERE m.topic = %s AND r.attribution IS NOT NULL
+    WHERE m.topic = %s AND r.attribution ->> 'publisher' IS NOT NULL
     ORDER BY cardinality(ARRAY(SELECT 1 FROM articles o WHERE o.story_id = a.story_id)) DESC, a.sort_at LIMIT 1"""
 _POLL_RESULTS: Final = """
     SELECT result, coalesce(failure, ''), count(*) FROM polls JOIN feeds f ON f.id = feed_id

@@ -22,7 +22,7 @@ from ingest.errors import Refused
 from ingest.feed_tags import read_tag
 from ingest.request_options import scoped_to
 from ingest.schedule.stored_times import TimeLimits
-from ingest.types import DEFAULT_REQUEST, Feed, RequestOptions
+from ingest.types import DEFAULT_REQUEST, Evidence, Feed, RequestOptions
 from ingest.urls import feed_url, is_home
 
 MUTED_BY_OPERATOR = "muted by hand"
@@ -264,6 +264,20 @@ def set_full_text(engine: Engine, names: Sequence[str], *, enabled: bool) -> lis
         for feed in require_feeds(engine, names)
         if registry.set_full_text(engine, feed.id, wanted=enabled)
     ]
+
+
+def set_identity(engine: Engine, names: Sequence[str], evidence: Evidence | None) -> list[Feed]:
+    """Have the entries of feeds identified by this evidence (None: chosen for each document); return the feeds.
+
+    Raises:
+        Refused: a feed does not exist; then none is changed.
+    """
+    changed = [
+        registry.find_feed(engine, feed_id=feed.id)
+        for feed in require_feeds(engine, names)
+        if registry.set_identity(engine, feed.id, evidence)
+    ]
+    return [feed for feed in changed if feed is not None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

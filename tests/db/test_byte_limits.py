@@ -15,6 +15,7 @@ from ingest.errors import Refused
 from ingest.log.kafka import MAX_MESSAGE_BYTES
 from ingest.normalise.fields import (
     MAX_GUID_CHARACTERS,
+    MAX_LANGUAGE_CHARACTERS,
     MAX_NAME_CHARACTERS,
     MAX_NAMES,
     MAX_SUMMARY_CHARACTERS,
@@ -39,6 +40,7 @@ INDEXED_BYTES: Final = {
     ("pages", "host"): MAX_HOST_CHARACTERS,
     ("robots", "origin"): len("https://:65535") + MAX_HOST_CHARACTERS,
     ("articles", "source"): MAX_HOST_CHARACTERS,
+    ("articles", "language"): MAX_LANGUAGE_CHARACTERS,  # language_tag returns ASCII
     ("websub_subscriptions", "token"): 100,
     ("topics", "slug"): MAX_SLUG_CHARACTERS,
     ("matches", "topic"): MAX_SLUG_CHARACTERS,
@@ -57,7 +59,7 @@ def btree_columns(table: Table) -> list[tuple[str, ...]]:
         if isinstance(item, Index) and item.dialect_options["postgresql"]["using"] == "gin":
             continue
         if isinstance(item, (Index, PrimaryKeyConstraint, UniqueConstraint)):
-            columns = [column for column in item.columns if isinstance(column, Column)]
+            columns = list(item.columns)
             expressions = (
                 [e for e in item.expressions if not isinstance(e, Column)] if isinstance(item, Index) else []
             )

@@ -410,6 +410,7 @@ def test_attribution_and_lists_survive_the_store(world: World) -> None:
         "publisher": "First Paper",
         "url": None,
         "evidence": "originally by …",
+        "credits": [],
     }
     assert authors == []
 

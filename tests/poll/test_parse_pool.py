@@ -8,18 +8,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
-from uuid import UUID
 
 import psutil
 import pytest
 
 from ingest.errors import Unavailable
-from ingest.parse_pool import Document, ParsedDocument, ParserPool
+from ingest.identity import shared_key
+from ingest.parse_pool import Document, ParsedDocument, ParserPool, SeenLookup
 from ingest.parse_pool import pool as pool_module
 from ingest.parse_pool.idle import PATIENCE, IdleWorkers
 from ingest.types import Failed, FailureKind, Seen
@@ -243,10 +243,16 @@ asyncio.run(main())
 def test_a_document_asks_for_its_own_keys_and_what_is_known_of_them_counts() -> None:
     asked: list[tuple[int, list[bytes]]] = []
     remembered: dict[bytes, Seen] = {}
+    names = [
+        name
+        for each in ("one", "two", "three")
+        for name in (f"guid\n{each}", f"link\nhttps://news.example/{each}")
+    ]
+    marked = {shared_key(name) for name in names}
 
-    async def lookup(feed_id: int, keys: Sequence[bytes], _articles: Sequence[UUID]) -> dict[bytes, Seen]:
-        asked.append((feed_id, list(keys)))
-        return {key: remembered[key] for key in keys if key in remembered}
+    async def lookup(feed_id: int, wanted: SeenLookup) -> dict[bytes, Seen]:
+        asked.append((feed_id, [key for key in wanted.keys if key not in marked]))
+        return {key: remembered[key] for key in wanted.keys if key in remembered}
 
     async def run() -> list[int]:
         counts = []
@@ -269,7 +275,7 @@ def test_a_document_asks_for_its_own_keys_and_what_is_known_of_them_counts() -> 
 def test_when_the_lookup_fails_so_does_the_document_and_its_worker_is_replaced() -> None:
     failing = True
 
-    async def lookup(_feed_id: int, _keys: Sequence[bytes], _articles: Sequence[UUID]) -> dict[bytes, Seen]:
+    async def lookup(_feed_id: int, _wanted: SeenLookup) -> dict[bytes, Seen]:
         if failing:
             raise Unavailable("database", "gone")
         return {}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.document import Document, PageBody, ParsedDocument
+from ingest.document import Document, PageBody, ParsedDocument, SeenLookup
 from ingest.document.completeness import ends_within_entry, has_closing_root
 from ingest.document.feed import PreparedDocument, finish, prepare
 from ingest.document.page import read_page
@@ -105,7 +105,7 @@ REQUESTS: tuple[ipc.Request, ...] = (
 )
 REPLIES: tuple[ipc.Reply, ...] = (
     ipc.Ready(),
-    ipc.SeenQuery((b"\0\xff",), (article().id,)),
+    ipc.SeenQuery(SeenLookup(keys=(b"\0\xff",), article_ids=(article().id,), marks=(b"\0\xff",))),
     ipc.DocumentRead(finish(prepared(document(rss("one", "two"))), {})),
     ipc.Rejected(Failed(kind=FailureKind.EMPTY, detail="empty", sample=b"\0\xff", feed_links=(FEED,))),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from ingest.parse import EntryCache, parse_feed
@@ -77,14 +79,16 @@ def test_entries_whose_base_holds_for_the_next_ones_are_read_each_time() -> None
     assert read(second, cache)[1].link == "https://c.example/b"
 
 
-def test_entries_whose_date_depends_on_today_are_read_each_time() -> None:
+def test_entries_whose_date_depends_on_the_feeds_language_are_read_with_each_document() -> None:
     cache = EntryCache(1024**2)
-    body = rss("<title>One</title><pubDate>--03-02</pubDate>", ONE)
-    one, two = read(body, cache)
-    again, known = read(body, cache)
-    assert again == one
-    assert again is not one
-    assert known is two
+    entry = "<item><title>One</title><pubDate>1 lis 2026</pubDate></item>"
+    body = f'<rss version="2.0"><channel><language>{{}}</language>{entry}</channel></rss>'
+    (polish,) = read(body.format("pl").encode(), cache)
+    (croatian,) = read(body.format("hr").encode(), cache)
+    assert (polish.published, croatian.published) == (
+        datetime(2026, 11, 1, tzinfo=UTC),
+        datetime(2026, 10, 1, tzinfo=UTC),
+    )
 
 
 def test_memory_is_bounded_and_the_entries_used_last_stay() -> None:

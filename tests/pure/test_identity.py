@@ -33,10 +33,13 @@ def test_without_an_address_an_article_is_its_guid_within_its_feed() -> None:
 
 def test_without_a_guid_an_article_is_its_title_and_date_within_its_feed() -> None:
     noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    one = article_id(url=None, feed_url=FEED, title="Weather", published=noon)
-    assert one == article_id(url=None, feed_url=FEED, title="Weather", published=noon)
-    assert one != article_id(url=None, feed_url=FEED, title="Weather", published=noon.replace(day=2))
-    assert one != article_id(url=None, feed_url=FEED, title="Weather", published_raw="first of January")
+    one = article_id(url=None, feed_url=FEED, title="Weather", date=noon.isoformat())
+    assert one == article_id(url=None, feed_url=FEED, title="Weather", date=noon.isoformat())
+    assert one != article_id(url=None, feed_url=FEED, title="Weather", date=noon.replace(day=2).isoformat())
+    assert one != article_id(url=None, feed_url=FEED, title="Weather", date="first of January")
+    assert one != article_id(
+        url=None, feed_url=FEED, title="Weather", date=noon.isoformat(), text_hash=bytes(16)
+    )
 
 
 def test_the_kinds_of_identity_do_not_meet() -> None:

@@ -83,6 +83,7 @@ def test_what_a_feed_says_is_kept_by_name() -> None:
             published=datetime(2026, 6, 18, 7, tzinfo=UTC),
             published_raw="2026-06-18T10:00:00+03:00",
             updated=datetime(2026, 6, 18, 8, 0, 0, 123456, tzinfo=UTC),
+            updated_raw="2026-06-18T08:00:00.123456789Z",
             language="ko",
             image="https://news.example/1.jpg",
         ),
@@ -164,7 +165,7 @@ def test_a_date_that_is_a_number_counts_from_1970() -> None:
         ),
         (
             b'{"version": "https://jsonfeed.org/version/1", "items": [], "title": "\xe9"}',
-            "some bytes are not utf-8",
+            "declared as utf-8, but encoded otherwise; read as windows-1252",
         ),
         (b'{"version": "https://jsonfeed.org/version/1", "items": [], "expired": true}', "has ended"),
     ],

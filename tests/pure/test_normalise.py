@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from unicodedata import normalize
 from uuid import UUID
 
 import nh3
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ingest.identity import SHARED
 from ingest.normalise import (
     MAX_NAMES,
     MAX_TEXT_CHARACTERS,
@@ -85,10 +87,10 @@ def test_two_entries_that_were_one_article_part_when_they_stand_together_with_tw
     seen: dict[bytes, Seen] = {}
     poll([an_entry("1", LINK, "A")], seen)
     poll([an_entry("2", LINK, "A")], seen)  # the guid changed; the same article
-    assert len({row.article_id for row in seen.values()}) == 1
+    assert len({row.article_id for row in seen.values()} - {SHARED}) == 1
     found = poll([an_entry("1", LINK, "A"), an_entry("2", LINK, "B")], seen)
     assert (len(found.articles), found.duplicates) == (1, 0)
-    assert len({row.article_id for row in seen.values()}) == 2
+    assert len({row.article_id for row in seen.values()} - {SHARED}) == 2
 
 
 def test_a_guid_that_all_entries_share_is_no_name() -> None:
@@ -195,7 +197,7 @@ SANITISED = {
     '<a href="javascript:alert(1)">a</a>': '<a rel="noopener noreferrer">a</a>',
     '<a href="/y" onclick="x">a</a>': '<a href="https://n.example/y" rel="noopener noreferrer">a</a>',
     '<img src="//cdn.example/x.png">': '<img src="https://cdn.example/x.png">',
-    "<iframe src=https://a.example></iframe><style>p{}</style><form><input></form>": "",
+    "<iframe src=https://a.example></iframe><style>p{}</style><form><input></form>": " <div></div>",
     "<svg><script>alert(1)</script></svg>": "",
     "<p style='position:fixed' class=x id=y>a": "<p>a</p>",
     "<!-- hidden --><b>a": "<b>a</b>",
@@ -233,6 +235,80 @@ def test_safe_html_stays_as_it_is_and_holds_no_script(markup: str) -> None:
 )
 def test_paragraphs_become_lines(safe: str, text: str) -> None:
     assert plain_text(safe) == text
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("<hgroup>H</hgroup><fieldset>Field</fieldset><form>Form</form>end", "H\nField\nForm\nend"),
+        ("a<my-block>b</my-block>c", "a\nb\nc"),
+        ("<dialog>a</dialog><video><source src=v>b</video>c", "a\nb\nc"),
+        ("<p>one <amp-img src=a></amp-img> line</p>", "one line"),
+        ("<p>one<o:p></o:p></p>", "one"),
+        ("<table><caption>c</caption><tr><td>a</td><td>b</td></tr></table>", "c\na b"),
+        ("<figure><img src=x><figcaption>cap</figcaption></figure>text", "cap\ntext"),
+        ("<![CDATA[The <b>first</b> ship.]]>", "The first ship."),
+        ("&lt;![CDATA[The first ship.]]&gt;", "The first ship."),
+        ("A mark such as <code>&lt;![CDATA[</code> stays.", "A mark such as <![CDATA[ stays."),
+    ],
+)
+def test_unknown_blocks_end_a_line_and_cdata_marks_vanish(markup: str, text: str) -> None:
+    assert plain_text(sanitise(markup, base=FEED)) == text
+
+
+@pytest.mark.parametrize(
+    ("markup", "title"),
+    [
+        ("Russia and North&lt;br/&gt;Korea", "Russia and North Korea"),
+        ("Russia and North<br>Korea", "Russia and North Korea"),
+        ("Line<hr>two &amp; more", "Line two & more"),
+        ("Harbour <wbr>mas&lt;wbr&gt;ter <img src='x.png'> named", "Harbour master named"),
+        ("<p>Paragraph headline", "Paragraph headline"),
+        ("&lt;p&gt;Paragraph headline", "Paragraph headline"),
+        ("&lt;i&gt;Titanic&lt;/i&gt; wreck", "Titanic wreck"),
+        ("&lt;b&gt;&lt;i&gt;Titanic&lt;/i&gt;&lt;/b&gt; wreck", "Titanic wreck"),
+        ("&lt;![CDATA[Grain ship docks]]&gt;", "Grain ship docks"),
+        ("A guide to &lt;head&gt; elements", "A guide to <head> elements"),
+        ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2"),
+        ("Why vector&lt;int&gt; is fast", "Why vector<int> is fast"),
+    ],
+)
+def test_a_title_has_no_tags_of_text_but_keeps_its_signs(markup: str, title: str) -> None:
+    assert single_line(markup) == title
+
+
+def test_what_is_stored_is_in_normalisation_form_c_and_html_stays() -> None:
+    composed = "Corée — 북한 café"
+    decomposed = normalize("NFD", composed)
+    first, second = (
+        article(
+            replace(
+                an_entry("1", LINK, text, f"<p>{text} said on Monday.</p>"),
+                summary=f"{text}, in short",
+                authors=(text,),
+            )
+        )
+        for text in (composed, decomposed)
+    )
+    assert (second.title, second.text, second.authors) == (
+        composed,
+        f"{composed} said on Monday.",
+        (composed,),
+    )
+    assert second.summary == f"{composed}, in short"
+    assert decomposed in second.html
+    assert first.content_hash == second.content_hash
+
+
+def test_removed_lines_are_kept_and_make_no_revision() -> None:
+    seen: dict[bytes, Seen] = {}
+    first = an_entry("1", LINK, "A", "<p>Signed on Monday.</p><p>Related: Leaders embrace in Pyongyang</p>")
+    (one,) = poll([first], seen).articles
+    assert [(line.rule, line.text) for line in one.removed] == [
+        ("related", "Related: Leaders embrace in Pyongyang")
+    ]
+    other = replace(first, content="<p>Signed on Monday.</p><p>Related: Another headline of the day</p>")
+    assert poll([other], seen).articles == ()
 
 
 def test_a_sign_that_opens_no_tag_is_a_character() -> None:

@@ -97,7 +97,13 @@ def test_text_and_html_are_the_pages_and_all_else_the_feeds() -> None:
         found.content_hash == content_hash(TITLE, f"{TEASER}\n{found.text}", own.authors) != own.content_hash
     )
     same = replace(
-        found, text=own.text, html=own.html, content_hash=own.content_hash, seen_at=own.seen_at, page=None
+        found,
+        text=own.text,
+        html=own.html,
+        content_hash=own.content_hash,
+        seen_at=own.seen_at,
+        parser_version=own.parser_version,
+        page=None,
     )
     assert same == own
 

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import Refused
-from ingest.urls import MAX_URL_CHARACTERS, absolute, canonical, feed_url, host_of, is_home, is_loopback
+from ingest.urls import (
+    MAX_URL_CHARACTERS,
+    absolute,
+    canonical,
+    feed_url,
+    host_of,
+    is_home,
+    is_loopback,
+)
 from tests.speed import cpu_limit
 
 CANONICAL = {
@@ -18,6 +26,8 @@ CANONICAL = {
     "no path is the root": ("https://a.example", "https://a.example/"),
     "a dot at the end of the host goes": ("https://a.example./x", "https://a.example/x"),
     "dot segments are walked": ("https://a.example/a/../b/./c", "https://a.example/b/c"),
+    "escaped dots are dots": ("https://a.example/a/%2e%2E/b/%2e", "https://a.example/b/"),
+    "the port of https goes with http": ("http://a.example:443/x", "https://a.example/x"),
     "a fragment goes": ("https://a.example/x#top", "https://a.example/x"),
     "a fragment that names the page stays": ("https://a.example/#!/x", "https://a.example/#!/x"),
     "a user name goes": ("https://me:secret@a.example/x", "https://a.example/x"),

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from ingest.errors import Unusable
 from ingest.identity import content_hash
-from ingest.types import Attribution, PageSource, Record
+from ingest.types import Attribution, Credit, CreditRole, PageSource, Record, RemovedLine
 from ingest.wire import decode, encode, json_schema
 from tests.persist.articles import article, record
 
@@ -30,6 +30,32 @@ def test_what_is_encoded_is_decoded_and_fits_the_schema(
     assert decode(sent) == one
     Draft202012Validator(json_schema()).validate(json.loads(sent.value))
     assert encode(one).key == str(one.id)
+
+
+def test_credits_removed_lines_and_the_parser_version_travel() -> None:
+    credit = Credit(agency="AP", role=CreditRole.WIRE, evidence="(AP) -")
+    attribution = Attribution(author=None, publisher=None, url=None, evidence="(AP) -", credits=(credit,))
+    removed = (RemovedLine(rule="related", text="Related: Another thing"),)
+    full = replace(article(), attribution=attribution, removed=removed, parser_version=3)
+    sent = record(full, offset=1)
+    assert decode(sent) == full
+    Draft202012Validator(json_schema()).validate(json.loads(sent.value))
+
+
+def test_a_record_of_an_older_producer_has_none_of_them() -> None:
+    body = json.loads(record(article(), offset=1).value)
+    assert body.keys().isdisjoint({"removed", "parser_version"})
+    assert (
+        decode(record(article(), offset=1)).removed,
+        decode(record(article(), offset=1)).parser_version,
+    ) == ((), 0)
+
+
+def test_a_credit_of_an_unknown_role_is_ignored() -> None:
+    attribution = {"evidence": "e", "credits": [{"agency": "AP", "role": "new", "evidence": "e"}]}
+    decoded = decode(changed(attribution=attribution)).attribution
+    assert decoded is not None
+    assert decoded.credits == ()
 
 
 def changed(**fields: Any) -> Record:

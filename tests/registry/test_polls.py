@@ -35,6 +35,8 @@ from ingest.types import (
     Alert,
     AlertKind,
     DocumentSummary,
+    EntryIdentity,
+    Evidence,
     Failed,
     FailureKind,
     Feed,
@@ -196,6 +198,7 @@ def test_the_next_lease_has_what_the_schedule_goes_by(database: Engine) -> None:
             state=FeedState.DEGRADED, since=NOW - INTERVAL, reason="why", failures=4, succeeded_at=NOW
         ),
         user_agent_trial=UserAgentTrial(state=UserAgentState.FALLBACK, since=NOW),
+        entry_identity=EntryIdentity(evidence=Evidence.TITLE_DATE, reason="why", rotates=True),
     )
     default = FeedMemory(interval=INTERVAL)
     assert not [

@@ -146,8 +146,20 @@ def test_a_vector_of_repeated_words_keeps_the_positions_that_postgresql_takes(co
         "𠀀" * 30_000 + "".join(chr(0x20000 + number % 40_000) for number in range(200_000)),
         "x" * 300_000,
         "북한" * 40_000,
+        "ก" + "\u0301\u0316" * 5_000,
+        "a." * 5_000,
     ],
-    ids=["compounds", "words", "one character", "characters", "rare characters", "one word", "hangul"],
+    ids=[
+        "compounds",
+        "words",
+        "one character",
+        "characters",
+        "rare characters",
+        "one word",
+        "hangul",
+        "marks",
+        "acronym",
+    ],
 )
 def test_a_text_too_long_for_the_index_is_searchable_as_far_as_it_goes(
     connection: Connection, long_text: str
@@ -173,7 +185,18 @@ def test_a_word_behind_the_last_position_is_found_but_not_as_part_of_a_phrase(co
     vector = index_document(title="", text=words, authors=(), publisher=None, language="en").vector
     assert postgres_matches(connection, vector, parse_search("word19999").tsquery())
     assert postgres_matches(connection, vector, parse_search('"word11 word12"').tsquery())
-    assert not postgres_matches(connection, vector, parse_search('"word19998 word19999"').tsquery())
+    for phrase in ('"word19998 word19999"', '"word16380 word19999"', '"word16381 word19999"'):
+        assert not postgres_matches(connection, vector, parse_search(phrase).tsquery())
+
+
+def test_no_phrase_begins_in_one_text_and_ends_in_another(connection: Connection) -> None:
+    document = Document(
+        title="at north", text="korea 中", authors=("Kim Il", "Sung Ho"), publisher=None, language="en"
+    )
+    for phrase in ('"north korea"', 'author:"il sung"'):
+        assert not postgres_matches(connection, document.vector(), parse_search(phrase).tsquery())
+    for phrase in ('"at north"', '"korea 中"', 'author:"sung ho"'):
+        assert postgres_matches(connection, document.vector(), parse_search(phrase).tsquery())
 
 
 def test_the_longest_query_is_read_by_postgresql(connection: Connection) -> None:

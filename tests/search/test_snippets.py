@@ -93,6 +93,20 @@ def test_fragments_begin_and_end_at_words(text: str) -> None:
     assert set(words) <= set(text.split())
 
 
+@pytest.mark.parametrize("shift", range(4))
+def test_fragments_are_never_cut_before_a_mark_or_begin_with_a_space(shift: int) -> None:
+    for filler in ("ท่า", "e\u0301", "a   b"):
+        text = filler * 100 + "." * shift + " kim " + "." * shift + filler * 100
+        shown = joined(parse_search("kim").snippet(text, language="en"))
+        begun, ended = (
+            shown.removeprefix("… "),
+            text.partition(shown.removeprefix("… ").removesuffix(" …"))[2],
+        )
+        for rest in (begun, ended):
+            assert rest[0] not in "\u0301\u0e48"
+        assert not begun[0].isspace()
+
+
 def test_fragments_of_a_script_without_spaces_are_cut_between_characters() -> None:
     text = "会談は平壌で行われた。が゛" * 40 + "俄罗斯" + "会談は平壌で行われた。" * 40
     shown = joined(parse_search("俄罗斯").snippet(text, language="ja"))

@@ -24,6 +24,7 @@ from ingest.api.openapi.elements import (
 )
 from ingest.query import DEFAULT_LIMIT, MAX_LIMIT, Sort
 from ingest.schedule.page_fetch import PageState
+from ingest.types import CreditRole
 
 PATHS: Final[dict[str, Any]] = {
     "/v1/articles": get(
@@ -167,7 +168,7 @@ SCHEMAS: Final[dict[str, Any]] = {
             "title": TEXT,
             "authors": TEXTS,
             "publisher": TEXT_OR_NULL,
-            "attribution": {"type": ["object", "null"]},
+            "attribution": {"anyOf": [ref("Attribution"), {"type": "null"}]},
             "summary": TEXT,
             "text": TEXT,
             "html": {**TEXT, "description": "sanitised"},
@@ -175,8 +176,46 @@ SCHEMAS: Final[dict[str, Any]] = {
             "categories": TEXTS,
             "image": TEXT_OR_NULL,
             "updated_at": TIME_OR_NULL,
+            "removed": {
+                **array(
+                    record(
+                        {"rule": {**TEXT, "description": "name of the rule that removed it"}, "text": TEXT}
+                    )
+                ),
+                "description": "boilerplate that is no part of text",
+            },
         }
     ),
+    "Attribution": {
+        **record(
+            {
+                "author": TEXT_OR_NULL,
+                "publisher": {**TEXT_OR_NULL, "description": "first publisher, as the text names it"},
+                "url": TEXT_OR_NULL,
+                "evidence": {
+                    **TEXT,
+                    "description": "the sentence that names the origin, or the first credit's",
+                },
+                "credits": {
+                    **array(
+                        record(
+                            {
+                                "agency": TEXT,
+                                "role": {"enum": [role.value for role in CreditRole]},
+                                "evidence": {
+                                    **TEXT,
+                                    "description": "the dateline, line or sentence that names the agency",
+                                },
+                            }
+                        )
+                    ),
+                    "description": "news agencies that the text credits; absent before version 3 of the rules",
+                },
+            }
+        ),
+        "required": ["author", "publisher", "url", "evidence"],
+        "description": "declared origin of a reposted text, and agencies that the text credits",
+    },
     "Sighting": record(
         {
             "poll_id": NUMBER,

@@ -25,7 +25,7 @@ from ingest.api.openapi.elements import (
 from ingest.db.feed_codecs import FEED_STATES
 from ingest.db.polls import SHOWN_POLLS
 from ingest.schedule.websub import SubscriptionState
-from ingest.types import FailureKind, PollResult, TlsException, UserAgentState
+from ingest.types import Evidence, FailureKind, PollResult, TlsException, UserAgentState
 
 _PUBLISH_RATE: Final = record({"entries": {"type": "number"}, "hours": {"type": "number"}})
 _PUBLISH_GAPS: Final = record({"last_new_at": TIME, "mean": SECONDS, "deviation": SECONDS, "count": NUMBER})
@@ -101,6 +101,26 @@ _FEED: Final[dict[str, Any]] = {
     },
     "full_text": {**FLAG, "description": "the pages of its articles are fetched too"},
     "tags": {**array(TEXT), "description": "names by which an operator groups feeds; paths with slashes"},
+    "identity": {
+        "enum": [*(evidence.value for evidence in Evidence), None],
+        "description": "the evidence that an operator chose to recognise entries by; null: chosen for each document",
+    },
+    "entry_identity": {
+        "anyOf": [
+            record(
+                {
+                    "evidence": {"enum": [evidence.value for evidence in Evidence]},
+                    "reason": TEXT,
+                    "rotates": {
+                        **FLAG,
+                        "description": "guids or links changed from one document to the next, titles and dates did not",
+                    },
+                }
+            ),
+            {"type": "null"},
+        ],
+        "description": "the evidence that identified the entries of the last document; null: no document was read",
+    },
 }
 
 PATHS: Final[dict[str, Any]] = {

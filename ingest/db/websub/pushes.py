@@ -25,7 +25,7 @@ from ingest.db.seen import update_seen
 from ingest.db.tables import websub_pushes
 from ingest.db.websub import subscriptions
 from ingest.schedule import websub
-from ingest.types import FailureKind, PollResult, Seen
+from ingest.types import Evidence, FailureKind, PollResult, Seen
 
 MAX_WAITING: Final = 100
 MAX_WAITING_BYTES: Final = 64 * 1024**2
@@ -56,7 +56,7 @@ _LEASE: Final = """
     FROM next, feeds f LEFT JOIN websub_subscriptions s ON s.feed_id = f.id
     WHERE p.id = next.id AND f.id = p.feed_id
     RETURNING p.id, p.feed_id, f.url, f.enabled, coalesce(s.hub, '') AS hub, p.received_at, p.content_type, p.language,
-        p.body"""
+        p.body, f.identity"""
 # A poll in flight may have begun before the change that the push announces, and would overwrite the next due time.
 _POSTPONE: Final = """
     UPDATE websub_pushes p SET lease_until = %(retry_at)s FROM feeds WHERE p.id = %(id)s AND p.lease_until = %(until)s
@@ -90,6 +90,8 @@ class Push:
     content_type: str | None
     language: str | None
     body: bytes
+    identity: Evidence | None = None
+    """The evidence by which an operator has the feed's entries identified."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +173,7 @@ def lease(engine: Engine, *, now: datetime, limit: int, lease: timedelta) -> lis
             content_type=row["content_type"],
             language=row["language"],
             body=bytes(row["body"]),
+            identity=None if row["identity"] is None else Evidence(row["identity"]),
         )
         for row in rows
     ]

@@ -6,22 +6,19 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
-from ingest.parse.dates import read_date
 from ingest.parse.fastpath.state import ReaderState
 from ingest.parse.fastpath.values import (
     HTML_TYPES,
     NO_ATTRIBUTES,
     QUERY,
     Attributes,
-    check_date,
     content_type,
     fixed,
-    reference_date,
     text_of,
     with_href,
 )
 from ingest.parse.feedparser_adapter import HANDLED, name_author
-from ingest.parse.namespaces import Names, NeedsFeedparser
+from ingest.parse.namespaces import FULL_TEXTS, Names, NeedsFeedparser
 from ingest.types import Entry
 
 MAX_DEPTH: Final = 60
@@ -263,26 +260,10 @@ class EntryReader(ReaderState):
                 tags.append(tag)
 
     def published(self, element: ET.Element, _attributes: object, _name: str, depth: int) -> None:
-        value = fixed(text_of(element))
-        self.put("published", value, depth)
-        self.entry["published_parsed"] = self._date(value)
+        self.put("published", fixed(text_of(element)), depth)
 
     def updated(self, element: ET.Element, _attributes: object, _name: str, depth: int) -> None:
-        value = fixed(text_of(element))
-        self.put("updated", value, depth)
-        self.entry["updated_parsed"] = self._date(value)
-
-    def _date(self, value: str) -> object:
-        if not value:
-            return None
-        date = read_date(value)
-        if date is not None:
-            return date
-        self.timeless = False  # feedparser may take the year from the current date
-        return reference_date(value)
-
-    def other_date(self, element: ET.Element, _attributes: object, _name: str, _depth: int) -> None:
-        check_date(text_of(element))
+        self.put("updated", fixed(text_of(element)), depth)
 
     def language(self, element: ET.Element, _attributes: object, _name: str, depth: int) -> None:
         self.put("language", fixed(text_of(element)), depth)
@@ -366,7 +347,7 @@ ENTRY_HANDLERS: Final[Mapping[str, _Handler]] = {
     **_for_each("tags media_keywords itunes_keywords", EntryReader.keywords),
     **_for_each("pubdate published issued dcterms_issued", EntryReader.published),
     **_for_each("updated modified lastbuilddate dc_date dcterms_modified", EntryReader.updated),
-    **_for_each("created dcterms_created expirationdate", EntryReader.other_date),
+    **_for_each("created dcterms_created expirationdate", EntryReader.leaf),
     **_for_each("language dc_language", EntryReader.language),
     **_for_each("source", EntryReader.source),
     **_for_each("enclosure", EntryReader.enclosure),
@@ -376,6 +357,7 @@ ENTRY_HANDLERS: Final[Mapping[str, _Handler]] = {
     **_for_each("image", EntryReader.image_of_entry),
     **_for_each("itunes_image", EntryReader.itunes_image),
     **_for_each("feedburner_origlink media_caption", EntryReader.keep),
+    **dict.fromkeys(FULL_TEXTS, EntryReader.keep),
     **_for_each("subtitle tagline itunes_subtitle rights copyright dc_rights info", EntryReader.plain_text),
     **_for_each("media_credit media_rating media_restriction media_license media_player", EntryReader.leaf),
     **_for_each(

@@ -17,7 +17,6 @@ from ingest.parse.fastpath.values import (
     HTML_TYPES,
     QUERY,
     Attributes,
-    check_date,
     content_type,
     fixed,
     text_of,
@@ -283,7 +282,7 @@ class Reader(EntryReader):
             context["summary"] = ""
 
     def around_date(self, element: ET.Element, _attributes: object, _name: str, _depth: int) -> None:
-        check_date(text_of(element))
+        text_of(element)
 
     def around_text(self, element: ET.Element, attributes: Attributes, _name: str, _depth: int) -> None:
         content_type(attributes, "text/plain")
@@ -298,7 +297,6 @@ class Reader(EntryReader):
             tree = self._trees[number]
             base = self.base
             self.in_image = self.in_input = False
-            self.timeless = True
             lang = self.lang
             self._item(tree, self._enter(tree), depth)
             self.lang = lang
@@ -306,7 +304,7 @@ class Reader(EntryReader):
             if self.base != base:
                 # Its xml:base applies to the following entries too, so they depend on more than their own bytes.
                 self._cache = None
-            elif self._cache is not None and self.timeless:
+            elif self._cache is not None:
                 self._cache.put(self._keys[number], self._entries[-1])
         else:
             self._entries.append(entry)

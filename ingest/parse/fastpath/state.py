@@ -38,8 +38,6 @@ class ReaderState:
         self.depths: dict[str, int] = {}
         self.guid_is_link = False
         self.in_author = False
-        self.timeless = True
-        """No date of the entry depends on the current date."""
 
     def _enter(self, element: ET.Element) -> Attributes:
         """The element's attributes, as feedparser has them. Sets base and language for the element's content."""

@@ -1,4 +1,4 @@
-"""Values in feedparser's form: texts, content types, addresses in attributes, dates."""
+"""Values in feedparser's form: texts, content types, addresses in attributes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from contextlib import suppress
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from ingest.parse.dates import read_date
-from ingest.parse.feedparser_adapter import parse_date
 from ingest.parse.namespaces import NeedsFeedparser
 
 Attributes = dict[str, str]
@@ -66,21 +64,3 @@ def with_href(attributes: Attributes) -> Attributes:
         attributes.pop("uri", None)
         attributes["href"] = href
     return attributes
-
-
-def reference_date(text: str) -> object:
-    """feedparser's reading of a date.
-
-    Raises:
-        NeedsFeedparser: feedparser raises an error, and then fails on the whole document.
-    """
-    try:
-        return parse_date(text)
-    except Exception as error:
-        raise NeedsFeedparser from error
-
-
-def check_date(text: str) -> None:
-    """Read a date that is not used, because feedparser fails on some dates."""
-    if text and read_date(text) is None:
-        reference_date(text)

@@ -1,9 +1,4 @@
-"""Addresses: their canonical spelling, and the rules for the registry.
-
-:func:`canonical` gives articles their identity, so it only removes differences that certainly do not matter: spellings
-that RFC 3986 §6.2 calls equivalent, frequent errors of links in feeds, and parameters that count readers. Everything
-else stays, in its order: ``objectid`` of the New Zealand Herald and ``v`` of YouTube *are* the article.
-"""
+"""The spelling of addresses: equivalent ones (RFC 3986 §6.2) are one, and frequent errors of feeds are repaired."""
 
 from __future__ import annotations
 
@@ -19,64 +14,6 @@ MAX_URL_CHARACTERS: Final = 8_192
 MAX_FEED_URL_CHARACTERS: Final = 2_048
 MAX_HOST_CHARACTERS: Final = 253
 
-# Parameters that count readers on every site, from the public lists of ClearURLs (rules2.clearurls.xyz), Brave
-# (brave/adblock-lists, query-filter.json) and the tracking-parameter registry, and from the links of 21 news feeds of
-# 2020. A name that identifies articles on any site is left out.
-_TRACKING_NAMES: Final = """
-    _ga _gl _openstat action_object_map action_ref_map action_type_map ampref cmp cmpid cmp_id
-    cvid dclid dicbo echobox email_subscriber ef_id fb_action_ids fb_action_types fb_ref fb_source fbclid
-    feature=share feature=emb_logo ftag gbraid gclid gclsrc guccounter guce_referrer guce_referrer_sig
-    hss_channel igshid igsh ito icid ictd int_cmp intcid intcmp itm_campaign itm_content itm_medium
-    itm_source li_fat_id mbid mkt_tok mod=rss_viewsnews msclkid ncid ns_campaign ns_fee ns_linkname
-    ns_mchannel ns_source ocid oly_anon_id oly_enc_id ref_src ref_url rss_id s_cid s_kwcid sc_cid sharetype
-    shareadraft smid smtyp srsltid sref taid tblci tpcc traffic_source trk tracking_source ttclid twclid
-    vero_conv vero_id wbraid wickedid wprss wt.mc_id wt.rss_f wt_mc wtmc xtor yclid yptr zanpid
-    """
-_TRACKING: Final = frozenset(_TRACKING_NAMES.split())
-_TRACKING_PREFIXES: Final = (
-    "utm_",
-    "mtm_",
-    "pk_campaign",
-    "pk_kwd",
-    "piwik_campaign",
-    "piwik_kwd",
-    "hsa_",
-    "__hs",
-    "_hs",
-    "mc_cid",
-    "mc_eid",
-    "at_campaign",
-    "at_custom",
-    "at_link",
-    "at_medium",
-    "at_bbc",
-    "at_ptr",
-    "at_format",
-    "guce_",
-    "ga_",
-    "otm_",
-)
-# These parameters name a referrer. Only with such a value the referrer is certainly the feed.
-_REFERRER_NAMES: Final = frozenset(
-    {"ref", "source", "src", "from", "partner", "feed", "rss", "via", "origin"}
-)
-_FEED_REFERRERS: Final = frozenset(
-    {
-        "",
-        "1",
-        "atom",
-        "feed",
-        "feeds",
-        "feedburner",
-        "rss",
-        "rss2",
-        "rssfeed",
-        "rssfeeds",
-        "rss_feed",
-        "rss-feed",
-    }
-)
-
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})?")
@@ -89,48 +26,9 @@ _FEED_SCHEME: Final = re.compile(r"^feed:(//)?(?=https?:|[^/])", re.IGNORECASE)
 _BARE: Final = re.compile(r"[^\s/@:?#]+\.[^\s/@:?#]+(:\d+)?([/?#]|$)")
 # An address in canonical spelling: nothing in it can change its host.
 _PLAIN_HOST: Final = re.compile(r"https?://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?:[/?#]|\Z)")
-_PLAIN: Final = re.compile(
-    r"https?://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(/[A-Za-z0-9/._~!$&'()*+,;=:@-]*)(?:\?([A-Za-z0-9/._~!$&'()*+,;=:@?-]*))?"
-)
 _AUTHORITY: Final = re.compile(r"^([a-z]+:)*//", re.IGNORECASE)
 _CREDENTIALS: Final = re.compile(r"^(\s*(?:[a-z]+:)*(?://)?)[^/?#@]*:[^/?#]*@", re.IGNORECASE)
 _LOST: Final = dict.fromkeys([*range(32), 127, 0x200B, 0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF])
-
-
-def canonical(url: str, *, base: str | None = None) -> str | None:
-    """The canonical spelling of an article's address, or None where ``url`` is no http(s) address.
-
-    ``http`` becomes ``https``: both are the same article, and feeds switch from one to the other overnight
-    (docs/polling.md, case 55). Fragments are removed, except ``#!…``, which names pages on some sites.
-    """
-    plain = _PLAIN.fullmatch(url)
-    if plain is not None and _is_canonical(url, plain):
-        host, path, query = plain.groups()
-        return f"https://{host}{path}" if not query else _with_query(f"https://{host}{path}", query)
-    parts = _parts(url, base=base)
-    if parts is None:
-        return None
-    scheme, host, port, path, query, fragment = parts
-    del scheme
-    return _with_query(f"https://{host}{_port(port)}{path}", query) + (
-        f"#{fragment}" if fragment.startswith("!") and len(fragment) > 1 else ""
-    )
-
-
-def _is_canonical(url: str, plain: re.Match[str]) -> bool:
-    """Whether :func:`_parts` would leave the parts of an address that looks plain unchanged."""
-    return (
-        len(url) <= MAX_URL_CHARACTERS
-        and len(plain[1]) <= MAX_HOST_CHARACTERS
-        and "/." not in plain[2]
-        and "&amp;" not in url
-    )
-
-
-def _with_query(address: str, query: str) -> str:
-    """``address`` with the parameters of ``query`` that do not count readers."""
-    kept = "&".join([piece for piece in query.split("&") if piece and not _tracks(piece)])
-    return f"{address}?{kept}" if kept else address
 
 
 def host_of(url: str) -> str:
@@ -138,7 +36,7 @@ def host_of(url: str) -> str:
     plain = _PLAIN_HOST.match(url)
     if plain is not None and len(plain[1]) <= MAX_HOST_CHARACTERS and len(url) <= MAX_URL_CHARACTERS:
         return plain[1].removeprefix("www.")
-    parts = _parts(url, base=None)
+    parts = split_url(url, base=None)
     return "" if parts is None else parts[1].removeprefix("www.")
 
 
@@ -197,20 +95,20 @@ def feed_url(text: str) -> str:
     """
     address = text.strip()
     accepted = "an address such as https://example.org/feed.xml"
-    parts = _parts(f"https://{address}" if _BARE.match(address) else address, base=None)
+    parts = split_url(f"https://{address}" if _BARE.match(address) else address, base=None)
     shown = _CREDENTIALS.sub(r"\1(hidden)@", text, count=1)
     if parts is None:
         raise Refused("feed URL", shown, accepted)
     if "@" in _AUTHORITY.sub("", address, count=1).split("/", 1)[0]:
         raise Refused("feed URL", shown, f"{accepted}, without a user name or password")
     scheme_name, host, port, path, query, _ = parts
-    result = f"{scheme_name}://{host}{_port(port)}{path}" + (f"?{query}" if query else "")
+    result = f"{scheme_name}://{host}{port_suffix(port)}{path}" + (f"?{query}" if query else "")
     if len(result) > MAX_FEED_URL_CHARACTERS:
         raise Refused("feed URL", shown, f"at most {MAX_FEED_URL_CHARACTERS} characters")
     return result
 
 
-def _parts(url: str, *, base: str | None) -> tuple[str, str, int | None, str, str, str] | None:
+def split_url(url: str, *, base: str | None = None) -> tuple[str, str, int | None, str, str, str] | None:
     """Scheme, host, port (None: the default), path, query and fragment, each in its canonical spelling."""
     text = url.strip().translate(_LOST).strip()
     if not text or len(text) > MAX_URL_CHARACTERS:
@@ -256,17 +154,15 @@ def _host(name: str | None) -> str | None:
     return name if _HOST.fullmatch(name) and len(name) <= MAX_HOST_CHARACTERS else None
 
 
-def _port(port: int | None) -> str:
+def port_suffix(port: int | None) -> str:
     return "" if port is None else f":{port}"
 
 
 def _path(path: str) -> str:
-    path = path.replace("\\", "/")
+    path = _escaped(path.replace("\\", "/"), safe="/")  # first, because %2E is a dot
     if "/." in path:
         path = _without_dots(path)
-    if not path.startswith("/"):
-        path = f"/{path}"
-    return _escaped(path, safe="/")
+    return path if path.startswith("/") else f"/{path}"
 
 
 def _without_dots(path: str) -> str:
@@ -297,14 +193,3 @@ def _canonical_escape(escape: re.Match[str]) -> str:
         return "%25"
     character = chr(int(escape[1], 16))
     return character if character in _UNRESERVED else f"%{escape[1].upper()}"
-
-
-def _tracks(piece: str) -> bool:
-    """Whether a ``name=value`` of a query only names the referrer."""
-    name, _, value = piece.partition("=")
-    name = name.lower()
-    if name in _TRACKING or name.startswith(_TRACKING_PREFIXES):
-        return True
-    if name in _REFERRER_NAMES:
-        return value.lower() in _FEED_REFERRERS and (name in {"ref", "feed", "rss"} or value not in {"", "1"})
-    return f"{name}={value.lower()}" in _TRACKING

@@ -1,0 +1,1 @@
+"""Commands that make the tables of facts anew from the libraries that maintain them."""
