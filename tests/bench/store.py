@@ -42,7 +42,7 @@ from tests.kafka_broker import Broker, fetch_jars
 
 TABLES: Final = {
     table.name: ", ".join(f'"{column.name}"' for column in table.columns if column.computed is None)
-    for table in (tables.articles, tables.revisions, tables.sightings)
+    for table in (tables.articles, tables.revisions, tables.article_search, tables.sightings)
 }
 """The columns to write, by table, as a list in SQL."""
 
@@ -74,7 +74,9 @@ def measure_copy(engine: Engine) -> float:
 def empty(engine: Engine) -> None:
     with transaction(engine) as connection:
         connection.execute(
-            text("TRUNCATE articles, article_search, revisions, sightings, matches, log_records")
+            text(
+                "TRUNCATE articles, article_aliases, article_search, revisions, sightings, matches, log_records"
+            )
         )
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
