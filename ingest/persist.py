@@ -26,7 +26,7 @@ from uuid import UUID
 
 from ingest import runtime, search
 from ingest.classify import Classifier, compile_topics
-from ingest.db import article_aliases, article_store, article_texts, page_fetch, quarantine
+from ingest.db import article_aliases, article_store, article_texts, page_fetch, quarantine, topics
 from ingest.db.article_store import SearchIndex
 from ingest.db.engine import CONFLICT_RETRY, Conflict, Connection, Engine, Rejected, transaction
 from ingest.db.search_segments import SEGMENT_BYTES, Period, open_segments
@@ -183,10 +183,10 @@ class Persister:
         """
         if self._topics_read_at is not None and timedelta(0) <= now - self._topics_read_at < TOPICS_MAX_AGE:
             return
-        topics = article_store.load_topics(connection)
+        active = topics.active_topics(connection)
         # A classifier caches the words of earlier articles; a new one every second would start with an empty cache.
-        if topics != self._topics:
-            self._classifier, self._topics = compile_topics(topics), topics
+        if active != self._topics:
+            self._classifier, self._topics = compile_topics(active), active
         self._topics_read_at = now
 
 

@@ -30,7 +30,6 @@ from ingest.types import (
     ArticleChange,
     Effect,
     StoredArticle,
-    Topic,
 )
 
 _SIGHTINGS: Final = """
@@ -243,14 +242,6 @@ def write(
     copy_rows(driver, (_search_row(change, index) for change in current.values()), placed)
     _copy(driver, "sightings", _SIGHTING_COLUMNS, map(_sighting_row, changes))
     _write_matches(driver, classified, now=now)
-
-
-def load_topics(connection: Connection) -> tuple[Topic, ...]:
-    """Return the active topics, ordered by slug."""
-    rows = driver_of(connection).execute(
-        "SELECT slug, title, description, rule FROM topics WHERE NOT retired ORDER BY slug"
-    )
-    return tuple(Topic(slug=r[0], title=r[1], description=r[2], rule=r[3]) for r in rows)
 
 
 def sort_time(*, published_at: datetime | None, first_seen_at: datetime) -> datetime:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Select, and_, func, insert, select, update
+from sqlalchemy import Connection, Engine, Select, and_, func, insert, select, update
 from sqlalchemy import text as sql
 
-from ingest.db.engine import transaction
+from ingest.db.engine import driver_of, transaction
 from ingest.db.read_transaction import read_transaction
 from ingest.db.tables import log_topics, matches, topics
 from ingest.log.api import STREAM_PREFIX
@@ -82,6 +82,14 @@ def list_topics(engine: Engine, *, retired: bool = True) -> tuple[ListedTopic, .
     with read_transaction(engine) as connection:
         rows = connection.execute(query if retired else query.where(~topics.c.retired))
         return tuple(_topic(row) for row in rows)
+
+
+def active_topics(connection: Connection) -> tuple[Topic, ...]:
+    """Return the active topics, ordered by slug."""
+    rows = driver_of(connection).execute(
+        "SELECT slug, title, description, rule FROM topics WHERE NOT retired ORDER BY slug"
+    )
+    return tuple(Topic(slug=r[0], title=r[1], description=r[2], rule=r[3]) for r in rows)
 
 
 def find_topic(engine: Engine, slug: str) -> ListedTopic | None:
