@@ -144,7 +144,7 @@ def set_(
     as_json: bool,
     **request_flags: Any,
 ) -> None:
-    """Set tags, user agent, headers, proxy, TLS options or the identity of entries of feeds.
+    """Set tags, request options or the identity of entries.
 
     A tag may be a path: the tag Asia covers Asia/Korea. Options that are not named stay. Values of headers and
     passwords are stored, and never shown again.

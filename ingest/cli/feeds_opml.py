@@ -66,7 +66,9 @@ def import_command(settings: Settings, file: BinaryIO, *, as_json: bool) -> None
 @click.argument("file", metavar="[FILE]", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @click.pass_obj
 def export_command(settings: Settings, file: Path | None) -> None:
-    """Write all feeds as OPML, to FILE or standard output, with their tags as folders.
+    """Write all feeds as OPML, to FILE or standard output.
+
+    Tags are written as folders.
 
     Feeds keep their own user agents. Headers, proxies and TLS exceptions are left out, because they may be secrets.
 
