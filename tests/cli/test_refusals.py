@@ -111,7 +111,7 @@ def test_a_bad_topics_file_is_refused_whole(
 
 def test_a_bad_opml_file_is_refused_by_name(database: Engine, database_url: str, tmp_path: Path) -> None:
     file = tmp_path / "feeds.opml"
-    file.write_text("<opml><body><outline xmlUrl='https://a.example/'>")
+    file.write_text("<html><body><p>No list of feeds")
     done = ingest("feeds", "import", str(file), INGEST_DATABASE_URL=database_url)
     assert done.returncode == 2, done.stderr
     assert "feeds.opml" in done.stderr
@@ -169,7 +169,7 @@ def test_bad_input_is_refused_before_a_database_is_created(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], named: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("feeds.opml").write_text("<opml><body><outline xmlUrl='https://a.example/'>")
+    Path("feeds.opml").write_text("<html><body><p>No list of feeds")
     done = ingest(*arguments, INGEST_DATA_DIR="data")
     assert done.returncode == 2, done.stderr
     assert named in done.stderr

@@ -23,9 +23,9 @@ DAY = timedelta(days=1)
 YEARS = timedelta(days=400)
 FAR = NOW + YEARS
 JSON_WITHOUT_TIMES = {
-    "feeds": {"poll_hints", "site_identity", "request_options"},
+    "feeds": {"poll_hints", "site_identity", "request_options", "entry_identity"},
     "robots": {"rules"},
-    "revisions": {"attribution"},
+    "revisions": {"attribution", "removed"},
     "topics": {"rule"},
     "matches": {"explanation"},
     "log_records": {"headers"},
