@@ -53,14 +53,19 @@ _DROPPED: Final = frozenset("script style template noscript svg math select text
 _SCHEMES: Final = frozenset({"http", "https", "mailto"})
 # Block elements that are not allowed. nh3 would remove their tags and join the last word before with the first behind.
 _OTHER_BLOCKS: Final = (
-    "audio|canvas|dialog|dir|fieldset|form|frameset|hgroup|iframe|layer|legend|listing|menu|multicol|noframes|object"
-    "|o:p|optgroup|option|plaintext|search|video|xmp"
+    "audio|canvas|dialog|dir|fieldset|form|hgroup|layer|legend|listing|menu|multicol|noframes|o:p|optgroup|option"
+    "|plaintext|search|video|xmp"
 )
+# Other documents and programs. They stand within a line, or have no place in an article, and only separate words.
+_EMBEDDED: Final = "frame|frameset|iframe|object"
 _CUSTOM: Final = r"[a-z][a-z0-9_.]{0,40}-[\w.-]{1,60}"
 """The name of a custom element (HTML Standard, 4.13.3): it has a hyphen."""
-_BLOCK_START: Final = re.compile(rf"<(/?)(?:{_OTHER_BLOCKS}|{_CUSTOM})(?=[\s/>])", re.IGNORECASE)
-_EMPTY_BLOCK: Final = re.compile(
-    rf"<({_OTHER_BLOCKS}|{_CUSTOM})(?:\s[^<>]{{0,2000}})?>(?:\s|&nbsp;){{0,20}}</\1\s*>", re.IGNORECASE
+_UNKNOWN_START: Final = re.compile(
+    rf"<(/?)(?:({_EMBEDDED})|{_OTHER_BLOCKS}|{_CUSTOM})(?=[\s/>])", re.IGNORECASE
+)
+_EMPTY_ELEMENT: Final = re.compile(
+    rf"<({_EMBEDDED}|{_OTHER_BLOCKS}|{_CUSTOM})(?:\s[^<>]{{0,2000}})?>(?:\s|&nbsp;){{0,20}}</\1\s*>",
+    re.IGNORECASE,
 )
 _CDATA_START: Final = "<![CDATA["
 _CDATA_END: Final = "]]>"
@@ -131,13 +136,20 @@ def sanitise(markup: str, *, base: str) -> str:
 def _with_known_elements(markup: str) -> str:
     """``markup`` without CDATA marks, and with ``div`` in place of blocks that the sanitiser does not know.
 
+    A space and ``embed``, which the sanitiser removes, take the place of embedded elements. ``embed`` has no content,
+    so an element that is never closed holds nothing of the text behind it.
+
     HTML has no CDATA sections: a parser takes the mark for a comment, which ends at the first ``>`` of the text.
     """
     if _CDATA_START in markup:
         markup = markup.replace(_CDATA_START, "").replace(_CDATA_END, "")
-    if _BLOCK_START.search(markup) is None:
+    if _UNKNOWN_START.search(markup) is None:
         return markup
-    return _BLOCK_START.sub(r"<\1div", _EMPTY_BLOCK.sub(" ", markup))
+    return _UNKNOWN_START.sub(_known_start, _EMPTY_ELEMENT.sub(" ", markup))
+
+
+def _known_start(tag: re.Match[str]) -> str:
+    return f" <{tag[1]}embed" if tag[2] else f"<{tag[1]}div"
 
 
 def plain_text(safe: str) -> str:

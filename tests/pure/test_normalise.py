@@ -243,6 +243,7 @@ def test_paragraphs_become_lines(safe: str, text: str) -> None:
         ("<hgroup>H</hgroup><fieldset>Field</fieldset><form>Form</form>end", "H\nField\nForm\nend"),
         ("a<my-block>b</my-block>c", "a\nb\nc"),
         ("<dialog>a</dialog><video><source src=v>b</video>c", "a\nb\nc"),
+        ("a<iframe src=f/>b<frameset><frame src=f></frameset>c<object data='a>b'>d</object>e", "a b c d e"),
         ("<p>one <amp-img src=a></amp-img> line</p>", "one line"),
         ("<p>one<o:p></o:p></p>", "one"),
         ("<table><caption>c</caption><tr><td>a</td><td>b</td></tr></table>", "c\na b"),
