@@ -19,7 +19,7 @@ from ingest.schedule.rate_limit import HostLimits
 from ingest.schedule.websub import SubscriptionState
 from tests.feedworld import Version
 from tests.feedworld.hub import Hub
-from tests.poll.conftest import rss, wait_for_lock_wait
+from tests.poll.conftest import SETTINGS, rss, wait_for_lock_wait
 from tests.websub.conftest import BACKUP, Press, with_hub
 
 pytestmark = pytest.mark.store
@@ -240,12 +240,17 @@ def test_an_empty_push_waits_for_the_poll_that_is_under_way(press: Press) -> Non
     feed = press.subscribe("one")
     with press.engine.begin() as connection:
         statement = tables.feeds.update().where(tables.feeds.c.url == feed.url)
-        connection.execute(statement.values(lease_poll_id=999_999, leased_at=press.clock()))
+        lease_end = press.clock() + SETTINGS.lease
+        connection.execute(
+            statement.values(lease_poll_id=999_999, leased_at=press.clock(), next_poll_at=lease_end)
+        )
     press.hub.publish(feed.url, b"")
     press.tend()
     assert press.waiting() == 1
+    assert feed.request_count == 1
     with press.engine.begin() as connection:
-        connection.execute(statement.values(lease_poll_id=None, leased_at=None))
+        later = press.clock() + BACKUP
+        connection.execute(statement.values(lease_poll_id=None, leased_at=None, next_poll_at=later))
     press.tend()
     assert press.waiting() == 0
     assert feed.request_count == 2
@@ -270,15 +275,17 @@ def test_a_push_that_cannot_be_read_waits_for_the_poll_that_is_under_way(press: 
     feed = press.subscribe("one")
     with press.engine.begin() as connection:
         statement = tables.feeds.update().where(tables.feeds.c.url == feed.url)
-        later = press.clock() + BACKUP
+        lease_end = press.clock() + SETTINGS.lease
         connection.execute(
-            statement.values(lease_poll_id=999_999, leased_at=press.clock(), next_poll_at=later)
+            statement.values(lease_poll_id=999_999, leased_at=press.clock(), next_poll_at=lease_end)
         )
     press.hub.publish(feed.url, b"<html><body>maintenance</body></html>", "text/html")
     press.tend()
     assert press.waiting() == 1
+    assert feed.request_count == 1
     with press.engine.begin() as connection:
-        connection.execute(statement.values(lease_poll_id=None, leased_at=None))
+        later = press.clock() + BACKUP
+        connection.execute(statement.values(lease_poll_id=None, leased_at=None, next_poll_at=later))
     press.clock.pass_by(pushes.REREAD_DELAY)
     press.tend()
     assert press.waiting() == 0
