@@ -250,8 +250,9 @@ class Broker:
         self._end(signal.SIGTERM)
 
     def pause(self) -> None:
-        """Send SIGSTOP: connections stay open without a response until :meth:`resume`."""
+        """Send SIGSTOP: connections stay open without a response until :meth:`resume`. Return when it has stopped."""
         os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
