@@ -613,6 +613,7 @@ def test_a_record_from_before_its_text_came_back_does_not_become_current(world: 
 
 
 def test_the_text_of_another_feed_is_late_only_when_it_is_much_older(world: World) -> None:
+    world.now = START + timedelta(minutes=100)
     world.persist(records(article(title="Summit 5", poll_id=100)))
     other = replace(article(title="Summit other", poll_id=7), feed_id=8)
     almost = replace(other, seen_at=START + timedelta(minutes=97))
