@@ -94,6 +94,33 @@ def name_entry(draft: EntryDraft, feed: FeedDraft, *, shared: Collection[bytes])
     return EntryName(evidence=evidence, key=key, url=url, guid=None)
 
 
+def name_entries(
+    feed: FeedDraft, *, shared: frozenset[bytes]
+) -> tuple[tuple[EntryName, ...], frozenset[bytes]]:
+    """Name the entries of a document; return the shared names too.
+
+    A guid that is also the link by which another entry is named joins the shared names, because both have one key.
+    """
+    while True:
+        names = tuple([name_entry(draft, feed, shared=shared) for draft in feed.drafts])
+        clashing = _guids_that_are_links(feed.drafts, names) - shared
+        if not clashing:
+            return names, shared
+        shared |= clashing
+
+
+def _guids_that_are_links(drafts: Sequence[EntryDraft], names: Sequence[EntryName]) -> set[bytes]:
+    by_link = {
+        name.key: draft for draft, name in zip(drafts, names, strict=True) if name.evidence is Evidence.LINK
+    }
+    return {
+        shared_key(draft.guid_name)
+        for draft, name in zip(drafts, names, strict=True)
+        if name.evidence is Evidence.GUID and draft.guid_name is not None
+        if name.key in by_link and not _are_one_under_guid(by_link[name.key], draft)
+    }
+
+
 def _by_guid(guid: str, *, url: str | None) -> EntryName:
     return EntryName(evidence=Evidence.GUID, key=name_key(guid), url=url, guid=guid)
 
@@ -108,8 +135,8 @@ def keys_to_look_up(feed: FeedDraft) -> tuple[bytes, ...]:
     Rows under keys of title and date are looked up by their fingerprints.
     """
     keys: list[bytes] = []
-    for draft in feed.drafts:
-        name = name_entry(draft, feed, shared=feed.shared)
+    names, _ = name_entries(feed, shared=feed.shared)
+    for draft, name in zip(feed.drafts, names, strict=True):
         keys.append(name.key)
         if name.evidence is not Evidence.GUID:
             keys.extend(draft.former_keys)

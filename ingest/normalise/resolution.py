@@ -31,7 +31,7 @@ from ingest.identity import (
 )
 from ingest.normalise.articles import Sighting, build_article
 from ingest.normalise.drafts import draft_entries
-from ingest.normalise.evidence import EntryName, are_copies, describe_identity, name_entry
+from ingest.normalise.evidence import EntryName, are_copies, describe_identity, name_entries
 from ingest.normalise.values import EntryDraft, FeedDraft
 from ingest.types import Article, Entry, EntryIdentity, Evidence, ParsedFeed, Seen
 
@@ -93,7 +93,7 @@ class _Resolver:
         self._feed = feed
         self._seen = {key: row for key, row in seen.items() if row.article_id != SHARED}
         shared = feed.shared.union(key for key, row in seen.items() if row.article_id == SHARED)
-        self._names = [name_entry(draft, feed, shared=shared) for draft in feed.drafts]
+        self._names, self.shared = name_entries(feed, shared=shared)
         self._rows_by_article: defaultdict[UUID, list[Seen]] = defaultdict(list)
         self._rows_by_mark: defaultdict[bytes, list[Seen]] = defaultdict(list)
         for row in self._seen.values():
@@ -273,12 +273,13 @@ def resolve_articles(
     """
     sighting = Sighting(feed_id=feed_id, poll_id=poll_id, seen_at=seen_at)
     articles: list[Article] = []
+    resolver = _Resolver(feed, seen)
+    resolved_entries = resolver.resolve()
     rows: dict[bytes, Seen] = {
         key: Seen(key=key, content_hash=bytes(DIGEST_BYTES), article_id=SHARED)
-        for key in sorted(feed.shared)
+        for key in sorted(resolver.shared)
         if key not in seen
     }
-    resolved_entries = _Resolver(feed, seen).resolve()
     for resolved in resolved_entries:
         draft, key = resolved.draft, resolved.name.key
         if resolved.is_duplicate:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -76,6 +77,20 @@ def test_each_text_of_a_document_is_an_article(entries: list[Entry]) -> None:
     ids = [article.id for article in Feed().poll(entries).articles]
     assert len(ids) == len(set(ids))
     assert SHARED not in ids
+
+
+@pytest.mark.parametrize("at", [0, 1], ids=["guid first", "link first"])
+@pytest.mark.parametrize("link", ["https://g.example/", "https://g.example/3"])
+def test_a_guid_that_is_the_link_of_another_entry_loses_neither(at: int, link: str) -> None:
+    linked = entry(link="https://g.example/1", title="A", text="One.")
+    other = entry(guid="https://g.example/1", link=link, title="B", text="Two.")
+    document = [linked]
+    document.insert(at, other)
+    feed = Feed()
+    first = feed.poll(document)
+    assert {article.title for article in first.articles} == {"A", "B"}
+    for later in ([other], [linked], document[::-1]):
+        assert feed.poll(later).articles == ()
 
 
 @settings(max_examples=300, deadline=None)
