@@ -198,7 +198,8 @@ class _Resolver:
         if namesake != number:  # one name is one entry, listed twice
             identity, rows, is_recognised = self._resolved[namesake].article_id, (), False
         earlier = None if identity is None else self._entry_by_article.get(identity)
-        if identity is None or (earlier is not None and not self._are_copies(earlier, number)):
+        is_taken = namesake == number and earlier is not None and not self._are_copies(earlier, number)
+        if identity is None or is_taken:
             rows, is_recognised = (), False
             for identity in self._identities(draft, name):
                 earlier = self._entry_by_article.get(identity)

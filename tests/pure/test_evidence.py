@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest.identity import SHARED
@@ -118,6 +118,14 @@ def test_a_later_document_loses_no_text(earlier: list[Entry], later: list[Entry]
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(ENTRIES, min_size=1, max_size=5), st.sampled_from(list(Evidence)[:3]))
+@example(
+    [
+        entry(link="https://g.example/1", title="B", text="One."),
+        entry(guid="https://g.example/", link="https://g.example/1", title="B", text="One."),
+        entry(guid="https://g.example/", title="B", text="Two."),
+    ],
+    Evidence.GUID,
+)
 def test_a_chosen_evidence_brings_nothing_twice(entries: list[Entry], evidence: Evidence) -> None:
     feed = Feed(evidence)
     feed.poll(entries)
