@@ -9,7 +9,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What the feed tells about its dates beside their text."""
+    """Languages and country of a feed: they decide dates that their text leaves open."""
 
     languages: tuple[str, ...] = ()
     """Declared languages in lower case, such as ``en-us``."""
